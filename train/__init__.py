@@ -1,0 +1,1 @@
+"""Handwriting -> a trained CNN-LSTM in a run directory: data, architecture, training, evaluation, report."""

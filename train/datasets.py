@@ -1,0 +1,129 @@
+"""A dataset's name -> FragmentSet, and its writers -> background, development and evaluation, users and strangers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.fragments import FragmentSet
+from train import mnist
+from train.errors import TooFewWritersError, UnknownDatasetError
+
+SOURCES = ("qmnist", "synthetic")
+
+MIN_FRAGMENTS = 40
+"""Writers with fewer fragments than this serve as background only: too few to enrol from and to be tested on."""
+
+ENROL_SHARE = 0.65
+"""The share of a user's form, by order of writing, that enrols; the rest tests."""
+
+SPLIT_SEED = 20_260_101
+SYNTHETIC_WRITERS, SYNTHETIC_PER_WRITER = 120, 110
+
+_QMNIST_WRITERS = 539
+_DEVELOPMENT, _EVALUATION = 40 / _QMNIST_WRITERS, 99 / _QMNIST_WRITERS
+
+
+@dataclass(frozen=True)
+class WriterSplit:
+    """Writer ids, ascending and disjoint, covering the set: to pre-train, to fix thresholds, to report."""
+
+    background: tuple[int, ...]
+    development: tuple[int, ...]
+    evaluation: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One draw among the evaluation writers: K users in label order (ascending id), and all the others as strangers."""
+
+    users: tuple[int, ...]
+    strangers: tuple[int, ...]
+
+
+def load(
+    name: str,
+    *,
+    pixel_bits: int = 1,
+    data_dir: Path | str | None = None,
+    writers: int = SYNTHETIC_WRITERS,
+    per_writer: int = SYNTHETIC_PER_WRITER,
+    seed: int = 0,
+) -> FragmentSet:
+    """The fragments of `qmnist`, of `synthetic` writers, or of an .npz file, at 1 or 8 bits a pixel.
+
+    `data_dir` is for qmnist only (see `mnist.data_folder`); `writers`, `per_writer`, `seed` for synthetic only.
+    Raises UnknownDatasetError, MissingDataError, CorruptDataError, or FragmentSet.load's own errors for an .npz.
+    """
+    if name == "qmnist":
+        return mnist.load_qmnist(data_dir).to_bits(pixel_bits)
+    if name == "synthetic":
+        from train.synthetic import synthetic_set
+
+        return synthetic_set(writers, per_writer, seed).to_bits(pixel_bits)
+    if name.endswith(".npz"):
+        return FragmentSet.load(Path(name)).to_bits(pixel_bits)
+    raise UnknownDatasetError(f"no dataset is called {name!r}; take {', '.join(SOURCES)} or a path that ends in .npz")
+
+
+def split_writers(fragments: FragmentSet, seed: int = SPLIT_SEED) -> WriterSplit:
+    """Split the writers by chance in the proportion 400 : 40 : 99 (QMNIST's exact numbers), the same for the same seed.
+
+    Writers with fewer than MIN_FRAGMENTS fragments go to the background. Raises TooFewWritersError when development or
+    evaluation would be left empty.
+    """
+    ids, counts = np.unique(fragments.writer, return_counts=True)
+    able = np.random.default_rng([seed, 0]).permutation(ids[counts >= MIN_FRAGMENTS])
+    evaluation, development = round(len(ids) * _EVALUATION), max(1, round(len(ids) * _DEVELOPMENT))
+    if evaluation == 0 or len(able) < evaluation + development + 1:
+        raise TooFewWritersError(
+            f"{len(able)} of {len(ids)} writers have {MIN_FRAGMENTS} fragments or more: too few to split into "
+            "background, development and evaluation; `inkgate data info` shows the counts"
+        )
+    held = evaluation + development
+    return WriterSplit(
+        background=_ascending(np.setdiff1d(ids, able[:held])),
+        development=_ascending(able[evaluation:held]),
+        evaluation=_ascending(able[:evaluation]),
+    )
+
+
+def draw_users(split: WriterSplit, users: int, draw: int = 0, seed: int = SPLIT_SEED) -> Draw:
+    """Draw `users` evaluation writers to enrol; the same for the same (seed, draw).
+
+    Consecutive draws deal from one shuffled pack until it holds too few, then from a fresh one, so the first
+    floor(evaluation / users) draws share no user. Raises TooFewWritersError when no stranger would be left.
+    """
+    pack = len(split.evaluation)
+    if users < 1 or draw < 0:
+        raise ValueError(f"draw {draw} of {users} users: draws count from 0 and users from 1")
+    if users >= pack:
+        raise TooFewWritersError(
+            f"{users} users cannot be drawn from {pack} evaluation writers with strangers left over; "
+            f"enrol at most {pack - 1}"
+        )
+    shuffle, place = divmod(draw, pack // users)
+    dealt = np.random.default_rng([seed, 1, shuffle]).permutation(np.array(split.evaluation))
+    chosen = dealt[place * users : (place + 1) * users]
+    return Draw(_ascending(chosen), _ascending(np.setdiff1d(dealt, chosen)))
+
+
+def enrolment_split(fragments: FragmentSet, users: Sequence[int]) -> tuple[FragmentSet, FragmentSet]:
+    """The first 65 % of each user's fragments in order of writing, and the rest: (enrol, test), nothing in both."""
+    enrol: list[NDArray[np.intp]] = []
+    test: list[NDArray[np.intp]] = []
+    for user in users:
+        mine = np.flatnonzero(fragments.writer == user)
+        mine = mine[np.argsort(fragments.order[mine], kind="stable")]
+        cut = int(len(mine) * ENROL_SHARE)
+        if cut == 0:
+            raise TooFewWritersError(f"writer {user} has {len(mine)} fragments: too few to enrol from and to test on")
+        enrol.append(mine[:cut])
+        test.append(mine[cut:])
+    return fragments.select(np.concatenate(enrol)), fragments.select(np.concatenate(test))
+
+
+def _ascending(ids: NDArray[np.generic]) -> tuple[int, ...]:
+    return tuple(sorted(int(i) for i in ids))

@@ -1,0 +1,31 @@
+"""What can go wrong in `train` -> one exception per cause, each with its exit code."""
+
+
+class TrainError(Exception):
+    """Root of everything `train` raises on purpose; the message says what failed, where, and the command that helps."""
+
+    exit_code = 2
+
+
+class UnknownDatasetError(TrainError):
+    """The name is neither a known source nor a path to an .npz file."""
+
+
+class MissingDataError(TrainError):
+    """A source's files are not on this machine."""
+
+
+class CorruptDataError(TrainError):
+    """A source's file is truncated, altered or not what it claims to be."""
+
+
+class DownloadError(TrainError):
+    """No public home of a file could deliver it."""
+
+
+class TooFewWritersError(TrainError):
+    """A set has too few writers, or too few fragments by a writer, for what was asked."""
+
+
+class BudgetError(TrainError):
+    """No structure of the network satisfies the resources allowed (equation 4), or the request makes no network."""
