@@ -29,3 +29,7 @@ class TooFewWritersError(TrainError):
 
 class BudgetError(TrainError):
     """No structure of the network satisfies the resources allowed (equation 4), or the request makes no network."""
+
+
+class PlanError(TrainError):
+    """A plan describes no network that could be built, or its figures contradict its structure."""

@@ -1,0 +1,178 @@
+"""Number of users, and a budget -> ArchitecturePlan: the CNN-LSTM adapted to handwriting in seven stages.
+
+Principles. (1) As many convolution layers as a person's levels of recognition need. (2) Maps in layer n = features at level
+n. (3) Kernel size = feature size at level n. (4) Convolution must not distort the geometry of the symbols. (5) The network's
+atomic input is one fragment, as large as the smallest allowed symbol.
+
+Equations.
+    (1) L_out = K + 1                                        K enrolled users and the stranger
+    (2) y_i = exp(q_i) / sum_k exp(q_k)                      applied after the network, in edge.decision
+    (3) L_f,min = 2 L_h,last + L_out                         width of the fully connected layer
+    (4) minimise the recognition error subject to R <= R_max
+    (5) L_f,min = 49 + K                                     equation 3 for L_h,last = 24
+    (6) a_n = floor((a_(n-1) - b_n + 2 r_n) / d_n) + 1       side of the maps of layer n
+
+How the LSTM is attached is our choice: the fully connected layer feeds one LSTM layer of the same width, whose output at
+each step feeds the K+1 outputs, so a word of any length is a sequence of fragments with a decision after every one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from edge.fragments import SIDE
+from train.errors import PlanError
+
+KERNEL, STRIDE, PADDING = 5, 2, 0
+ORIENTATIONS, TRANSFORMATIONS = 4, 4
+EMPTY_AND_FILLED = 2
+MAPS = (ORIENTATIONS + EMPTY_AND_FILLED, (ORIENTATIONS + EMPTY_AND_FILLED) * TRANSFORMATIONS)
+
+_GATES = 4
+_BIAS_BYTES, _CELL_BYTES = 4, 2
+_STRUCTURE = ("users", "side", "maps", "kernel", "stride", "padding", "hidden", "lstm")
+_DERIVED = ("inputs", "sides", "outputs", "parameters", "weight_bytes", "activation_bytes", "macs")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The resources of one layer: numbers of weights and biases, multiply-accumulates a fragment, values in and out."""
+
+    name: str
+    weights: int
+    biases: int
+    macs: int
+    values_in: int
+    values_out: int
+
+
+@dataclass(frozen=True)
+class ArchitecturePlan:
+    """A network that can be built: the structure in the fields, what follows from it in the properties.
+
+    Raises PlanError when the structure is no network: a number below 1 (padding below 0) or a side that vanishes.
+    """
+
+    users: int
+    side: int
+    maps: tuple[int, ...]
+    kernel: int
+    stride: int
+    padding: int
+    hidden: int
+    lstm: int
+
+    def __post_init__(self) -> None:
+        numbers = (
+            self.users,
+            self.side,
+            *self.maps,
+            self.kernel,
+            self.stride,
+            self.hidden,
+            self.lstm,
+            self.padding + 1,
+        )
+        if not self.maps or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in numbers):
+            raise PlanError(f"a plan's numbers are whole and at least 1 (padding at least 0): {self}")
+        if min(self.sides) < 1:
+            raise PlanError(f"{len(self.maps)} layers of kernel {self.kernel} leave nothing of a side of {self.side}")
+
+    @property
+    def inputs(self) -> int:
+        """L_in = a0^2 pixels."""
+        return self.side**2
+
+    @property
+    def outputs(self) -> int:
+        """L_out = K + 1 (equation 1)."""
+        return self.users + 1
+
+    @cached_property
+    def sides(self) -> tuple[int, ...]:
+        """Side of the maps of each convolution layer (equation 6)."""
+        sides = [self.side]
+        for _ in self.maps:
+            sides.append((sides[-1] - self.kernel + 2 * self.padding) // self.stride + 1)
+        return tuple(sides[1:])
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases."""
+        return sum(layer.weights + layer.biases for layer in self.layers)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the int8 model's constants: 1 for a weight, 4 for a bias (int32); without scales and file structure."""
+        return sum(layer.weights + _BIAS_BYTES * layer.biases for layer in self.layers)
+
+    @property
+    def activation_bytes(self) -> int:
+        """Peak of live memory in bytes: the largest (input + output) of a layer at int8, plus the state kept between steps.
+
+        The state is the LSTM's hidden vector (int8) and cell vector (int16). Scratch space of a kernel is not counted.
+        """
+        state = self.lstm * (1 + _CELL_BYTES)
+        return state + max(layer.values_in + layer.values_out for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates a fragment; tanh, gates and biases are not counted."""
+        return sum(layer.macs for layer in self.layers)
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers in order, with the resources of each."""
+        rows, area, depth = [], self.inputs, 1
+        for n, (maps, side) in enumerate(zip(self.maps, self.sides, strict=True), start=1):
+            weights = self.kernel**2 * depth * maps
+            rows.append(Layer(f"conv{n}", weights, maps, side**2 * weights, area * depth, side**2 * maps))
+            area, depth = side**2, maps
+        flat = area * depth
+        gates = _GATES * self.lstm * (self.hidden + self.lstm)
+        rows.append(Layer("fc", flat * self.hidden, self.hidden, flat * self.hidden, flat, self.hidden))
+        rows.append(Layer("lstm", gates, _GATES * self.lstm, gates, self.hidden, self.lstm))
+        last = self.lstm * self.outputs
+        rows.append(Layer("logits", last, self.outputs, last, self.lstm, self.outputs))
+        return tuple(rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON values: structure and what follows from it (plan.json)."""
+        values = {name: getattr(self, name) for name in (*_STRUCTURE, *_DERIVED)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> "ArchitecturePlan":
+        """Read what `to_dict` wrote; PlanError when keys are missing or foreign, or figures contradict the structure."""
+        missing, foreign = {*_STRUCTURE, *_DERIVED} - values.keys(), values.keys() - {*_STRUCTURE, *_DERIVED}
+        if missing or foreign:
+            raise PlanError(
+                f"plan: missing {sorted(missing)}, unknown {sorted(foreign)}; `inkgate adapt --json` makes one"
+            )
+        structure = {name: values[name] for name in _STRUCTURE}
+        if not isinstance(structure["maps"], list | tuple):
+            raise PlanError(f"plan: maps is {structure['maps']!r}, not a list")
+        plan = ArchitecturePlan(**{**structure, "maps": tuple(structure["maps"])})
+        for name, value in plan.to_dict().items():
+            if value != (list(values[name]) if isinstance(values[name], tuple) else values[name]):
+                raise PlanError(f"plan: {name} is {values[name]!r} where the structure gives {value!r}")
+        return plan
+
+
+def adapt(users: int) -> ArchitecturePlan:
+    """The plan that the seven stages give for K = `users`."""
+    if users < 1:
+        raise PlanError(f"{users} users cannot be enrolled; give --users 1 or more")
+    return structure(users, MAPS)
+
+
+def structure(users: int, maps: tuple[int, ...], widen: int = 1) -> ArchitecturePlan:
+    """A plan with these maps, everything else by the seven stages; the hidden layers are `widen` times L_f,min wide."""
+    hidden = widen * minimum_hidden(maps[-1], users + 1)
+    return ArchitecturePlan(users, SIDE, maps, KERNEL, STRIDE, PADDING, hidden, hidden)
+
+
+def minimum_hidden(last_maps: int, outputs: int) -> int:
+    """L_f,min = 2 L_h,last + L_out (equation 3; with 24 maps 49 + K, equation 5)."""
+    return 2 * last_maps + outputs

@@ -1,0 +1,103 @@
+"""A budget for flash, RAM and arithmetic -> the structures that satisfy equation 4's constraint, and the one to build.
+
+The method leaves three freedoms, and only these are used, so that every candidate can be built, quantised and run on the
+same 33x33 fragments: how many stroke orientations are told apart and how many affine transformations of a feature
+(principle 2), whether there is a second convolution layer (principle 1), and by how much the hidden layers exceed L_f,min
+(equation 3 is a lower bound). Kernel and stride stay: with two layers, 5 and 2 lose no row at the border (principle 4).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from train.adapt import EMPTY_AND_FILLED, ORIENTATIONS, TRANSFORMATIONS, ArchitecturePlan, adapt, structure
+from train.errors import BudgetError
+
+ORIENTATION_CHOICES = (2, 4, 8)
+TRANSFORMATION_CHOICES = (1, 2, 3, 4, 6, 8)
+WIDEN_CHOICES = (1, 2)
+
+_UNITS = {"flash": "bytes of weights", "ram": "bytes of activations", "macs": "multiply-accumulates"}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """R_max: bytes of weights, bytes of activations and state, multiply-accumulates a fragment; None is no limit."""
+
+    flash: int | None = None
+    ram: int | None = None
+    macs: int | None = None
+
+    def allows(self, plan: ArchitecturePlan) -> bool:
+        """Whether R <= R_max in every component that is limited."""
+        return self.overrun(plan) <= 1
+
+    def overrun(self, plan: ArchitecturePlan) -> float:
+        """The largest R / R_max over the limited components; 0 when nothing is limited."""
+        need = resources(plan)
+        return max((need[name] / limit for name, limit in self.limits.items()), default=0.0)
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """The limited components by name."""
+        every = {"flash": self.flash, "ram": self.ram, "macs": self.macs}
+        return {name: limit for name, limit in every.items() if limit is not None}
+
+
+def resources(plan: ArchitecturePlan) -> dict[str, int]:
+    """R of a plan: flash and RAM in bytes, multiply-accumulates a fragment."""
+    return {"flash": plan.weight_bytes, "ram": plan.activation_bytes, "macs": plan.macs}
+
+
+def candidates(users: int) -> tuple[ArchitecturePlan, ...]:
+    """Every structure that the freedoms above allow, the nominal one first, then by preference.
+
+    Preferred is what keeps most of the principles: the second convolution layer, then up to four orientations, then up to
+    four transformations; and of equals the one with most parameters. More than the nominal numbers is no better: a network
+    ten times the size was not, in our experiments.
+    """
+    nominal = adapt(users)
+    others = {plan for plan in _variants(users) if plan != nominal}
+    return (nominal, *sorted(others, key=_preference, reverse=True))
+
+
+def solve(users: int, budget: Budget) -> tuple[ArchitecturePlan, ...]:
+    """The candidates that satisfy R <= R_max; the first is the one to build (equation 4).
+
+    Raises BudgetError, naming the structure that comes nearest and what it needs, when there is none.
+    """
+    every = candidates(users)
+    if any(limit < 1 for limit in budget.limits.values()):
+        raise BudgetError("a budget is at least 1; `inkgate adapt --help` shows the units")
+    fitting = tuple(plan for plan in every if budget.allows(plan))
+    if not fitting:
+        raise BudgetError(_refusal(users, budget, min(every, key=budget.overrun)))
+    return fitting
+
+
+def _variants(users: int) -> Iterator[ArchitecturePlan]:
+    for widen in WIDEN_CHOICES:
+        for orientations in ORIENTATION_CHOICES:
+            first = orientations + EMPTY_AND_FILLED
+            yield structure(users, (first,), widen)
+            for transformations in TRANSFORMATION_CHOICES:
+                yield structure(users, (first, first * transformations), widen)
+
+
+def _preference(plan: ArchitecturePlan) -> tuple[int, int, int, int]:
+    orientations = plan.maps[0] - EMPTY_AND_FILLED
+    transformations = plan.maps[-1] // plan.maps[0]
+    kept = min(orientations, ORIENTATIONS), min(transformations, TRANSFORMATIONS)
+    return len(plan.maps), *kept, plan.parameters
+
+
+def _refusal(users: int, budget: Budget, nearest: ArchitecturePlan) -> str:
+    need = resources(nearest)
+    over = [
+        f"{need[n]:,} {_UNITS[n]} where {limit:,} are allowed" for n, limit in budget.limits.items() if need[n] > limit
+    ]
+    maps = " and ".join(map(str, nearest.maps))
+    options = " ".join(f"--max-{name} {need[name]}" for name in budget.limits)
+    return (
+        f"no structure for {users} users fits; the smallest for this budget (maps {maps}, hidden {nearest.hidden}) needs "
+        f"{' and '.join(over)}; possible is `inkgate adapt --users {users} {options}`"
+    )
