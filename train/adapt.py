@@ -1,8 +1,8 @@
 """Number of users, and a budget -> ArchitecturePlan: the CNN-LSTM adapted to handwriting in seven stages.
 
-Principles. (1) As many convolution layers as a person's levels of recognition need. (2) Maps in layer n = features at level
-n. (3) Kernel size = feature size at level n. (4) Convolution must not distort the geometry of the symbols. (5) The network's
-atomic input is one fragment, as large as the smallest allowed symbol.
+Principles. (1) As many convolution layers as a person's levels of recognition need. (2) Maps in layer n = features at
+level n. (3) Kernel size = feature size at level n. (4) Convolution must not distort the geometry of the symbols. (5) The
+network's atomic input is one fragment, as large as the smallest allowed symbol.
 
 Equations.
     (1) L_out = K + 1                                        K enrolled users and the stranger
@@ -12,8 +12,8 @@ Equations.
     (5) L_f,min = 49 + K                                     equation 3 for L_h,last = 24
     (6) a_n = floor((a_(n-1) - b_n + 2 r_n) / d_n) + 1       side of the maps of layer n
 
-How the LSTM is attached is our choice: the fully connected layer feeds one LSTM layer of the same width, whose output at
-each step feeds the K+1 outputs, so a word of any length is a sequence of fragments with a decision after every one.
+How the LSTM is attached is our choice: the fully connected layer feeds one LSTM layer of the same width, whose output
+at each step feeds the K+1 outputs, so a word of any length is a sequence of fragments, a decision after every one.
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ class Layer:
 class ArchitecturePlan:
     """A network that can be built: the structure in the fields, what follows from it in the properties.
 
-    Raises PlanError when the structure is no network: a number below 1 (padding below 0) or a side that vanishes.
+    Raises PlanError when the structure is no network: a number below 1 (padding 0, 1 or 2) or a side that vanishes.
     """
 
     users: int
@@ -64,18 +64,9 @@ class ArchitecturePlan:
     lstm: int
 
     def __post_init__(self) -> None:
-        numbers = (
-            self.users,
-            self.side,
-            *self.maps,
-            self.kernel,
-            self.stride,
-            self.hidden,
-            self.lstm,
-            self.padding + 1,
-        )
-        if not self.maps or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in numbers):
-            raise PlanError(f"a plan's numbers are whole and at least 1 (padding at least 0): {self}")
+        positive = (self.users, self.side, *self.maps, self.kernel, self.stride, self.hidden, self.lstm)
+        if not self.maps or not all(type(n) is int and n > 0 for n in positive) or self.padding not in (0, 1, 2):
+            raise PlanError(f"a plan's numbers are whole and at least 1 (padding 0, 1 or 2): {self}")
         if min(self.sides) < 1:
             raise PlanError(f"{len(self.maps)} layers of kernel {self.kernel} leave nothing of a side of {self.side}")
 
@@ -104,12 +95,12 @@ class ArchitecturePlan:
 
     @property
     def weight_bytes(self) -> int:
-        """Bytes of the int8 model's constants: 1 for a weight, 4 for a bias (int32); without scales and file structure."""
+        """Bytes of the int8 model's constants: 1 for a weight, 4 for a bias (int32); scales and file format not counted."""
         return sum(layer.weights + _BIAS_BYTES * layer.biases for layer in self.layers)
 
     @property
     def activation_bytes(self) -> int:
-        """Peak of live memory in bytes: the largest (input + output) of a layer at int8, plus the state kept between steps.
+        """Peak of live memory in bytes: the largest (input + output) of a layer at int8, plus the state between steps.
 
         The state is the LSTM's hidden vector (int8) and cell vector (int16). Scratch space of a kernel is not counted.
         """
@@ -144,19 +135,18 @@ class ArchitecturePlan:
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> "ArchitecturePlan":
-        """Read what `to_dict` wrote; PlanError when keys are missing or foreign, or figures contradict the structure."""
-        missing, foreign = {*_STRUCTURE, *_DERIVED} - values.keys(), values.keys() - {*_STRUCTURE, *_DERIVED}
-        if missing or foreign:
-            raise PlanError(
-                f"plan: missing {sorted(missing)}, unknown {sorted(foreign)}; `inkgate adapt --json` makes one"
-            )
-        structure = {name: values[name] for name in _STRUCTURE}
-        if not isinstance(structure["maps"], list | tuple):
-            raise PlanError(f"plan: maps is {structure['maps']!r}, not a list")
-        plan = ArchitecturePlan(**{**structure, "maps": tuple(structure["maps"])})
-        for name, value in plan.to_dict().items():
-            if value != (list(values[name]) if isinstance(values[name], tuple) else values[name]):
-                raise PlanError(f"plan: {name} is {values[name]!r} where the structure gives {value!r}")
+        """Read what `to_dict` wrote; PlanError when keys are missing or unknown, or figures contradict it."""
+        known = {*_STRUCTURE, *_DERIVED}
+        if values.keys() != known:
+            missing, unknown = sorted(known - values.keys()), sorted(values.keys() - known)
+            raise PlanError(f"plan: missing {missing}, unknown {unknown}; `inkgate adapt --json` prints a plan")
+        given = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        if not isinstance(given["maps"], tuple):
+            raise PlanError(f"plan: maps is {given['maps']!r}, not a list")
+        plan = ArchitecturePlan(**{name: given[name] for name in _STRUCTURE})
+        for name in _DERIVED:
+            if given[name] != getattr(plan, name):
+                raise PlanError(f"plan: {name} is {given[name]!r} where the structure gives {getattr(plan, name)!r}")
         return plan
 
 

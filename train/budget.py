@@ -1,9 +1,9 @@
 """A budget for flash, RAM and arithmetic -> the structures that satisfy equation 4's constraint, and the one to build.
 
-The method leaves three freedoms, and only these are used, so that every candidate can be built, quantised and run on the
-same 33x33 fragments: how many stroke orientations are told apart and how many affine transformations of a feature
-(principle 2), whether there is a second convolution layer (principle 1), and by how much the hidden layers exceed L_f,min
-(equation 3 is a lower bound). Kernel and stride stay: with two layers, 5 and 2 lose no row at the border (principle 4).
+The method leaves freedoms, and three are used, so that every candidate can be built, quantised and run on the same
+33x33 fragments that the wire carries: how many stroke orientations are told apart and how many affine transformations
+of a feature (principle 2), whether there is a second convolution layer (principle 1), and by how much the hidden layers
+exceed L_f,min (equation 3 is a lower bound). Kernel 5 and stride 2 stay: they lose no row at a border (principle 4).
 """
 
 from collections.abc import Iterator
@@ -51,9 +51,9 @@ def resources(plan: ArchitecturePlan) -> dict[str, int]:
 def candidates(users: int) -> tuple[ArchitecturePlan, ...]:
     """Every structure that the freedoms above allow, the nominal one first, then by preference.
 
-    Preferred is what keeps most of the principles: the second convolution layer, then up to four orientations, then up to
-    four transformations; and of equals the one with most parameters. More than the nominal numbers is no better: a network
-    ten times the size was not, in our experiments.
+    Preferred is what keeps most of the principles: the second convolution layer, then up to four orientations, then up
+    to four transformations; and of equals the one with most parameters. The nominal one stands before larger ones: in
+    our experiments a network ten times the size was no better.
     """
     nominal = adapt(users)
     others = {plan for plan in _variants(users) if plan != nominal}
@@ -92,12 +92,11 @@ def _preference(plan: ArchitecturePlan) -> tuple[int, int, int, int]:
 
 def _refusal(users: int, budget: Budget, nearest: ArchitecturePlan) -> str:
     need = resources(nearest)
-    over = [
-        f"{need[n]:,} {_UNITS[n]} where {limit:,} are allowed" for n, limit in budget.limits.items() if need[n] > limit
-    ]
+    above = {name: limit for name, limit in budget.limits.items() if need[name] > limit}
+    over = [f"{need[name]:,} {_UNITS[name]} where {limit:,} are allowed" for name, limit in above.items()]
     maps = " and ".join(map(str, nearest.maps))
     options = " ".join(f"--max-{name} {need[name]}" for name in budget.limits)
     return (
-        f"no structure for {users} users fits; the smallest for this budget (maps {maps}, hidden {nearest.hidden}) needs "
-        f"{' and '.join(over)}; possible is `inkgate adapt --users {users} {options}`"
+        f"no structure for {users} users fits; the smallest for this budget (maps {maps}, hidden {nearest.hidden}) "
+        f"needs {' and '.join(over)}; possible is `inkgate adapt --users {users} {options}`"
     )

@@ -69,9 +69,8 @@ def _maps(plan: ArchitecturePlan) -> Stage:
 
 
 def _subsampling() -> Stage:
-    return Stage(
-        5, "Subsampling", (Number("N_s", "no subsampling layers", 0),), 4, "the stride already halves the side"
-    )
+    number = Number("N_s", "no subsampling layers", 0)
+    return Stage(5, "Subsampling", (number,), 4, "the stride already halves the side")
 
 
 def _geometry(plan: ArchitecturePlan) -> Stage:
