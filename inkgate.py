@@ -1,0 +1,107 @@
+"""The one console script: names every command, loads a room only when one of its commands is called."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "adapt": ("train.cli_data:adapt", "Derive the network from the task: the seven stages, or the best that fits a budget."),
+    "bench": ("quantize.bench:bench", "Time and error over up to 100,000 fragments, beside the published table."),
+    "capture": ("edge.cli:capture", "Record a writer's fragments from a board into a .npz file."),
+    "completion": ("inkgate:completion", "Print the shell completion script for bash, zsh or fish."),
+    "data": ("train.cli_data:data", "Fetch, describe and export sets of fragments."),
+    "demo": ("train.demo:demo", "The whole path on this machine: writers, enrolment, int8, proof, board, decisions."),
+    "evaluate": ("train.cli:evaluate", "Error rates of a run or a bundle by number of symbols, with bounds."),
+    "journal": ("edge.cli:journal", "Show and verify the journal of decisions."),
+    "ports": ("firmware_bridge.cli:ports", "List serial ports and the boards recognised on them."),
+    "quantize": ("quantize.cli:quantize", "Turn a run into the int8 bundle that the edge runs."),
+    "run": ("edge.cli:run", "Decide who writes: fragments from a board, a decision after each."),
+    "simulate": ("train.simulate:simulate", "A virtual pen or camera board on a pseudo-terminal."),
+    "train": ("train.cli:train", "Enrol users from the shipped backbone, or train everything from scratch."),
+    "verify": ("quantize.cli:verify", "Prove the int8 model against the fixed-point reference."),
+}
+
+
+class LazyGroup(click.Group):
+    """A click group that knows its commands by name and imports a command's room when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the one-line helps from the table above, so that `--help` imports no room."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="inkgate")
+def cli() -> None:
+    """Handwriting authentication at the edge.
+
+    handwriting -> train -> quantize (+ verify) -> bundle -> board -> run -> decision
+
+    \b
+    Start here:   inkgate demo
+    Exit codes:   0 done, 1 a check came out negative, 2 usage or configuration,
+                  3 device, 4 refused for security
+    """
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script: `inkgate completion bash >> ~/.bashrc`."""
+    from click.shell_completion import get_completion_class
+
+    completer = get_completion_class(shell)
+    assert completer is not None
+    click.echo(completer(cli, {}, "inkgate", "_INKGATE_COMPLETE").source())
+
+
+def main() -> None:
+    """Run the command line; every error that a person or a board can cause becomes one sentence and its exit code."""
+    try:
+        status = cli.main(prog_name="inkgate", standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.ClickException as error:
+        _fail(error.format_message(), error.exit_code, _usage(error))
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted", 130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of stdout has gone; Python would complain about it once more at exit
+        sys.exit(1)
+    except Exception as error:
+        code = getattr(error, "exit_code", None)
+        if not isinstance(code, int):
+            raise
+        _fail(str(error), code)
+
+
+def _fail(message: str, exit_code: int, usage: str = "") -> None:
+    """One line on stderr, and with --json one object on stdout as well; then leave."""
+    if "--json" in sys.argv:
+        click.echo(json.dumps({"error": message, "exit_code": exit_code}))
+    click.echo(f"{usage}error: {message}", err=True)
+    sys.exit(exit_code)
+
+
+def _usage(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.get_usage()}\n" if context else ""
+
+
+if __name__ == "__main__":
+    main()
