@@ -1,0 +1,213 @@
+"""A directory -> the deployable it holds, every file of it verified before one byte is used.
+
+BUNDLE/  model.tflite      the stateful one-fragment int8 network
+         calibration.json  ranges seen in calibration
+         float.npz         weights of its float twin, for verification
+         manifest.json     what it is, for whom, with which thresholds, from where, and the hash of every other file
+         verify.json, report.html   written later, about the bundle, not part of it
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from edge.decision import Thresholds
+from edge.engine import Engine, Kernels
+from edge.errors import BundleAlteredError, KernelsRefusedError, ModelRefusedError, NotABundleError, ThresholdsError
+
+FORMAT: Final = "inkgate-bundle/1"
+MANIFEST, MODEL, CALIBRATION, FLOAT = "manifest.json", "model.tflite", "calibration.json", "float.npz"
+REQUIRED: Final = (MODEL, CALIBRATION, FLOAT)
+UNHASHED: Final = frozenset({MANIFEST, "verify.json", "report.html"})
+
+
+class Executor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The interpreter on which the thresholds were made; `kernels` as `Engine.kernels` names them."""
+
+    runtime: str
+    version: str
+    kernels: str
+
+
+class ErrorRates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """FAR and FRR at the thresholds by number of symbols, where they were measured."""
+
+    far: dict[int, float] = {}
+    frr: dict[int, float] = {}
+
+
+class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a bundle came from. run: the RUN directory, relative to the bundle; run_sha256: hashes of its files."""
+
+    run: str
+    run_sha256: dict[str, str]
+    data_sha256: str
+    dataset: str
+    seed: int
+    draw: int
+    versions: dict[str, str]
+    created: str
+    command: str
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """manifest.json. users: names of users 0..K-1 in the order of the logits; plan: the network's plan.json."""
+
+    format: Literal["inkgate-bundle/1"]
+    plan: dict[str, Any]
+    users: tuple[str, ...]
+    pixel_bits: Literal[1, 8]
+    thresholds: Thresholds
+    executor: Executor
+    error_rates: ErrorRates
+    provenance: Provenance
+    files: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        """ValueError unless the users are distinct printable names and the files plain names."""
+        if not self.users or len(set(self.users)) != len(self.users):
+            raise ValueError("users must be distinct, and at least one")
+        if not all(name.strip() and name.isprintable() for name in self.users):
+            raise ValueError("a user's name must be printable text")
+        if any(Path(name).name != name or name in UNHASHED for name in self.files):
+            raise ValueError("files must be plain names")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle: its manifest, and every file's bytes as they were when their hash was checked.
+
+    sha256 is the hash of manifest.json, and so of everything: two bundles with the same one are the same bundle.
+    """
+
+    path: Path
+    manifest: Manifest
+    sha256: str
+    contents: Mapping[str, bytes]
+
+    @staticmethod
+    def open(path: str | os.PathLike[str]) -> "Bundle":
+        """Read and verify. NotABundleError if there is no readable manifest, BundleAlteredError (exit code 4) if a file
+        is missing, was added or does not have its hash."""
+        folder = Path(path)
+        raw = _read_manifest(folder)
+        manifest = _decode(folder, raw)
+        contents = _verified(folder, manifest.files)
+        return Bundle(folder, manifest, hashlib.sha256(raw).hexdigest(), contents)
+
+    def engine(self, kernels: Kernels | None = None, threads: int = 1) -> Engine:
+        """The bundle's network, prepared. kernels None: those on which the thresholds were made, and no others.
+
+        KernelsRefusedError if this machine runs others, ModelRefusedError if the network does not fit the users.
+        """
+        wanted = self.manifest.executor.kernels
+        asked = kernels or _KERNELS_BY_NAME.get(wanted.rpartition("-")[2], "default")
+        engine = Engine.load(self.contents[MODEL], asked, threads)
+        if engine.outputs != len(self.manifest.users) + 1:
+            raise ModelRefusedError(f"{engine.outputs} logits for {len(self.manifest.users)} users and the stranger")
+        if kernels is None and engine.kernels != wanted:
+            raise KernelsRefusedError(
+                f"{self.path}: thresholds were made on {wanted}, this machine runs {engine.kernels}; "
+                "quantize on these kernels, or choose with --kernels"
+            )
+        return engine
+
+
+_KERNELS_BY_NAME: Final[dict[str, Kernels]] = {
+    "xnnpack": "default",
+    "optimised": "optimised",
+    "reference": "reference",
+}
+
+
+def write_bundle(path: str | os.PathLike[str], manifest: Manifest, contents: Mapping[str, bytes]) -> Bundle:
+    """Write a bundle, hashing `contents` (name -> bytes; REQUIRED ones at least) into the manifest; return it verified.
+
+    The directory appears whole or not at all; an older bundle or an empty directory there is replaced.
+    NotABundleError if a required file is lacking, or if `path` holds something that is no bundle.
+    """
+    target = Path(path)
+    lacking = [name for name in REQUIRED if name not in contents]
+    if lacking:
+        raise NotABundleError(f"{target}: a bundle needs {', '.join(lacking)}")
+    if target.exists() and not (target / MANIFEST).is_file() and (not target.is_dir() or any(target.iterdir())):
+        raise NotABundleError(f"{target}: is in the way and is no bundle; choose another place")
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())}
+    complete = msgspec.structs.replace(manifest, files=hashes)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        try:
+            for name, content in {**contents, MANIFEST: _encode(complete)}.items():
+                _write(fresh / name, content)
+            _replace(fresh, target)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    except OSError as error:
+        raise NotABundleError(f"{target}: the bundle cannot be written: {error.strerror}") from error
+    return Bundle.open(target)
+
+
+def _encode(manifest: Manifest) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def _decode(folder: Path, raw: bytes) -> Manifest:
+    try:
+        return msgspec.json.decode(raw, type=Manifest)
+    except (msgspec.DecodeError, ThresholdsError, UnicodeDecodeError) as error:
+        raise NotABundleError(f"{folder / MANIFEST}: {error}; `inkgate quantize` makes a bundle") from error
+
+
+def _read_manifest(folder: Path) -> bytes:
+    try:
+        return (folder / MANIFEST).read_bytes()
+    except OSError as error:
+        raise NotABundleError(
+            f"{folder}: no bundle ({MANIFEST}: {error.strerror}); `inkgate quantize RUN --out {folder}` makes one"
+        ) from error
+
+
+def _verified(folder: Path, hashes: Mapping[str, str]) -> dict[str, bytes]:
+    """Bytes of every hashed file. BundleAlteredError for the first that is missing, added or different."""
+    present = {entry.name for entry in folder.iterdir()} - UNHASHED
+    missing = sorted((hashes.keys() | set(REQUIRED)) - present) or sorted(set(REQUIRED) - hashes.keys())
+    added = sorted(present - hashes.keys())
+    if missing:
+        raise BundleAlteredError(f"{folder}: {missing[0]} is missing; copy the bundle again or quantize anew")
+    if added:
+        raise BundleAlteredError(f"{folder}: {added[0]} is not in the manifest; remove it or copy the bundle again")
+    contents = {}
+    for name, expected in sorted(hashes.items()):
+        try:
+            contents[name] = (folder / name).read_bytes()
+        except OSError as error:
+            raise BundleAlteredError(f"{folder}: {name} cannot be read: {error.strerror}") from error
+        if hashlib.sha256(contents[name]).hexdigest() != expected:
+            raise BundleAlteredError(f"{folder}: {name} was altered: its hash is not the manifest's")
+    return contents
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _replace(fresh: Path, target: Path) -> None:
+    """Put directory `fresh` where `target` is; what was there is gone only once the new one stands."""
+    fresh.chmod(0o755)
+    if not target.exists():
+        fresh.replace(target)
+        return
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as attic:
+        target.replace(Path(attic) / "old")
+        fresh.replace(target)

@@ -1,0 +1,184 @@
+"""One fragment in int8 -> the logits of the network, by whichever TFLite interpreter is here; its state lives in between.
+
+The model takes one fragment at a time and keeps the word so far in the interpreter's variable tensors, so a word of any
+length runs, and `reset` forgets it. `kernels` says what really runs: it is read from the prepared graph, because a
+delegate that is asked for is silently left out where the processor is not recognised.
+"""
+
+import importlib
+import os
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import EngineError, KernelsRefusedError, ModelRefusedError, RuntimeMissingError
+from edge.features import INPUT_SCALE, INPUT_ZERO_POINT, SIDE
+
+Kernels = Literal["default", "reference", "optimised"]
+
+_RUNTIMES: Final = (
+    ("ai_edge_litert.interpreter", "ai-edge-litert", "litert"),
+    ("tflite_runtime.interpreter", "tflite-runtime", "tflite-runtime"),
+)
+"""Module, distribution and prefix of `kernels`, in order of preference."""
+
+_RESOLVERS: Final = {
+    "default": "AUTO",
+    "reference": "BUILTIN_REF",
+    "optimised": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
+}
+_INPUT_SHAPE: Final = (1, 1, SIDE, SIDE, 1)
+_STATE_OP: Final = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+
+
+class Runtime(NamedTuple):
+    """An importable interpreter: its module, the distribution's name and version, and how its kernels are called."""
+
+    module: Any
+    name: str
+    version: str
+    prefix: str
+
+
+class Engine:
+    """A prepared interpreter. Not for use by two threads at once.
+
+    runtime   distribution and version, e.g. "ai-edge-litert 2.3.0"
+    kernels   what is in use: "<litert|tflite-runtime>-<xnnpack|optimised|reference>"
+    outputs   logits a step, K + 1
+    """
+
+    def __init__(self, interpreter: Any, runtime: Runtime, kernels: str) -> None:
+        """Take over an allocated interpreter. ModelRefusedError if its model is not the kind described above."""
+        source, sink = _borders(interpreter)
+        scale, zero_point = sink["quantization"]
+        self.runtime = f"{runtime.name} {runtime.version}"
+        self.runtime_name, self.version, self.kernels = runtime.name, runtime.version, kernels
+        self.outputs = int(sink["shape"][-1])
+        self.output_scale, self.output_zero_point = float(scale), int(zero_point)
+        # By unsigned code, so that int8 output viewed as uint8 indexes it: dequantising costs one look-up a step.
+        codes = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.float64)
+        self._real = (codes - self.output_zero_point) * self.output_scale
+        self._input, self._output = int(source["index"]), int(sink["index"])
+        self._set, self._invoke, self._get = interpreter.set_tensor, interpreter.invoke, interpreter.get_tensor
+        self._clear = interpreter.reset_all_variables
+        self.interpreter = interpreter
+
+    @staticmethod
+    def load(model: str | os.PathLike[str] | bytes, kernels: Kernels = "default", threads: int = 1) -> "Engine":
+        """Prepare a model from a path or from its bytes.
+
+        RuntimeMissingError if there is no interpreter, KernelsRefusedError if this one has no such kernels or they are
+        known to be wrong, ModelRefusedError if the model cannot be read or is not a stateful one-fragment int8 model.
+        """
+        runtime = find_runtime()
+        if kernels not in _RESOLVERS:
+            raise KernelsRefusedError(f"no kernels are named {kernels!r}; there are {', '.join(_RESOLVERS)}")
+        if kernels == "reference" and runtime.name == "tflite-runtime":
+            raise KernelsRefusedError("tflite-runtime's reference kernels give wrong results; use --kernels default")
+        content = model if isinstance(model, bytes) else _read(Path(model))
+        if content[4:8] != b"TFL3":
+            raise ModelRefusedError("the model is not a TFLite file")
+        try:
+            resolver = getattr(runtime.module.OpResolverType, _RESOLVERS[kernels])
+            interpreter = runtime.module.Interpreter(
+                model_content=content, experimental_op_resolver_type=resolver, num_threads=threads
+            )
+            interpreter.allocate_tensors()
+            operations = [str(op["op_name"]) for op in interpreter._get_ops_details()]
+        except AttributeError as error:
+            raise KernelsRefusedError(f"{runtime.name} {runtime.version} has no {kernels} kernels: {error}") from error
+        except (ValueError, RuntimeError) as error:
+            raise ModelRefusedError(f"{runtime.name} cannot prepare the model: {error}") from error
+        if _STATE_OP not in operations:
+            raise ModelRefusedError(f"the model keeps no state: it has no {_STATE_OP}; make it with `inkgate quantize`")
+        return Engine(interpreter, runtime, f"{runtime.prefix}-{_in_use(kernels, operations)}")
+
+    def reset(self) -> None:
+        """Forget the word so far: every variable tensor becomes zero. EngineError if the interpreter fails."""
+        try:
+            self._clear()
+        except Exception as error:
+            raise EngineError(f"the interpreter cannot be reset: {error}") from error
+
+    def step(self, fragment: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:
+        """One fragment int8 [33, 33, 1] of the word -> its logits float64 [K+1]. EngineError if anything fails."""
+        real: npt.NDArray[np.float64] = self._real[self.step_int8(fragment).view(np.uint8)]
+        return real
+
+    def step_int8(self, fragment: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+        """As `step`, but the logits int8 [K+1] as the graph gives them."""
+        try:
+            self._set(self._input, fragment.reshape(_INPUT_SHAPE))
+            self._invoke()
+            logits: npt.NDArray[np.int8] = self._get(self._output).reshape(self.outputs)
+        except Exception as error:
+            # Whatever the interpreter throws, the state behind it is unknown: the caller must reset.
+            raise EngineError(f"the interpreter failed on a fragment: {error}") from error
+        return logits
+
+    def run_words(self, words: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:
+        """Words int8 [W, T, 33, 33, 1], each from a cleared state -> logits float64 [W, T, K+1]."""
+        logits = np.empty((*words.shape[:2], self.outputs), np.float64)
+        for w, word in enumerate(words):
+            self.reset()
+            for t, fragment in enumerate(word):
+                logits[w, t] = self.step(fragment)
+        return logits
+
+
+def find_runtime() -> Runtime:
+    """The interpreter to use: LiteRT, else tflite-runtime. RuntimeMissingError if neither can be imported."""
+    failures = []
+    for module_name, distribution, prefix in _RUNTIMES:
+        try:
+            module = importlib.import_module(module_name)
+        except ImportError as error:
+            failures.append(f"{distribution}: {error}")
+            continue
+        return Runtime(module, distribution, _version(distribution, module), prefix)
+    raise RuntimeMissingError(f"no TFLite interpreter ({'; '.join(failures)}); `pip install ai-edge-litert` gives one")
+
+
+def _version(distribution: str, module: Any) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return str(getattr(module, "__version__", "unknown"))
+
+
+def _in_use(asked: Kernels, operations: list[str]) -> str:
+    """What runs: a delegated graph has DELEGATE nodes; the default without any falls back on the optimised kernels."""
+    if asked == "reference":
+        return "reference"
+    return "xnnpack" if "DELEGATE" in operations else "optimised"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelRefusedError(f"{path}: the model cannot be read: {error.strerror}") from error
+
+
+def _borders(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Details of the one input and the one output. ModelRefusedError unless both are as the engine needs them."""
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ModelRefusedError(f"the model has {len(inputs)} inputs and {len(outputs)} outputs, not one of each")
+    source, sink = inputs[0], outputs[0]
+    if source["dtype"] is not np.int8 or tuple(source["shape"]) != _INPUT_SHAPE:
+        found = f"{np.dtype(source['dtype'])} {list(source['shape'])}"
+        raise ModelRefusedError(f"the model's input is {found}, not int8 {list(_INPUT_SHAPE)}")
+    scale, zero_point = source["quantization"]
+    if np.float32(scale) != np.float32(INPUT_SCALE) or zero_point != INPUT_ZERO_POINT:
+        raise ModelRefusedError(f"the input's scale and zero point are {scale}, {zero_point}, not 1/255, -128")
+    shape = tuple(int(n) for n in sink["shape"])
+    if sink["dtype"] is not np.int8 or shape[-1] < 2 or shape[:-1] not in ((1,), (1, 1)):
+        raise ModelRefusedError(f"the model's output is {np.dtype(sink['dtype'])} {list(shape)}, not int8 [1, 1, K+1]")
+    if not np.isfinite(sink["quantization"][0]) or sink["quantization"][0] <= 0:
+        raise ModelRefusedError("the model's output is not quantised")
+    return source, sink
