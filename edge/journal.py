@@ -1,0 +1,242 @@
+"""Decisions -> an append-only SQLite file whose rows are chained by hash, so that a row cannot be changed unseen.
+
+A row is acknowledged (`record` returns) once it is on the disk: WAL with synchronous=FULL survives a kill at any point.
+
+The chain. `row_hash` is SHA-256 over the hash of the row before and the row's canonical bytes: a JSON array of the
+fields in the order of Entry, preceded by the row's number, numbers written as `float.hex` writes them. The first row
+stands on GENESIS. The hash of the last row (the head) is kept beside the rows, so that rows cut off at the end are
+missed too. Whoever can write the file can also compute a new chain: keep the head that `inkgate journal verify` prints
+somewhere else, and give it back with --head, if you need to know that.
+"""
+
+import hashlib
+import math
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import msgspec
+
+from edge.errors import JournalError
+
+GENESIS: Final = hashlib.sha256(b"inkgate-journal/1").hexdigest()
+"""What the first row is chained to."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One decision. time: ISO 8601 in UTC; board, session, word: which word; symbols: fragments seen; decision: name of
+    the verdict; final: whether it closed the word; latency_ms: from the event's arrival to the decision;
+    bundle: Bundle.sha256 of what decided."""
+
+    time: str
+    board: str
+    session: int
+    word: int
+    symbols: int
+    decision: str
+    user: str | None
+    score: float | None
+    final: bool
+    reason: str
+    latency_ms: float
+    bundle: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Outcome of a walk along the chain: rows walked, hash of the last sound one, the first fault if there is one."""
+
+    rows: int
+    head: str
+    fault: str | None
+
+
+def canonical(number: int, entry: Entry) -> bytes:
+    """The bytes that are hashed for row `number` (1, 2, ...): one JSON array, the same on every machine.
+
+    ValueError for a number that is not finite: SQLite would keep it as NULL.
+    """
+    values = [_exact(v) if isinstance(v, float) else v for v in msgspec.structs.astuple(entry)]
+    return msgspec.json.encode([number, *values])
+
+
+def row_hash(previous: str, number: int, entry: Entry) -> str:
+    """SHA-256 (hex) of the row, chained to the hash of the row before."""
+    return hashlib.sha256(bytes.fromhex(previous) + canonical(number, entry)).hexdigest()
+
+
+_COLUMNS: Final = Entry.__struct_fields__
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS decisions (
+    number INTEGER PRIMARY KEY, time TEXT NOT NULL, board TEXT NOT NULL, session INTEGER NOT NULL,
+    word INTEGER NOT NULL, symbols INTEGER NOT NULL, decision TEXT NOT NULL, user TEXT, score REAL,
+    final INTEGER NOT NULL, reason TEXT NOT NULL, latency_ms REAL NOT NULL, bundle TEXT NOT NULL, hash TEXT NOT NULL,
+    UNIQUE (board, session, word, symbols, final)
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS decided_once ON decisions (board, session, word) WHERE final = 1;
+CREATE TABLE IF NOT EXISTS head (
+    one INTEGER PRIMARY KEY CHECK (one = 1), rows INTEGER NOT NULL, hash TEXT NOT NULL
+) STRICT;
+"""
+_SELECT: Final = f"SELECT number, {', '.join(_COLUMNS)}, hash FROM decisions"
+_INSERT: Final = f"INSERT INTO decisions VALUES ({', '.join('?' * (len(_COLUMNS) + 2))})"
+
+
+class Journal:
+    """An open journal, for one thread. Every method raises JournalError if the file does not do what it should."""
+
+    def __init__(self, path: str | os.PathLike[str], *, read_only: bool = False) -> None:
+        """Open, making the file (readable by its owner only) if there is none and it may be written."""
+        self.path = Path(path)
+        try:
+            self._database = self._connect(read_only)
+        except (sqlite3.Error, OSError) as error:
+            raise JournalError(f"{self.path}: the journal cannot be opened: {error}") from error
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file. Idempotent."""
+        self._database.close()
+
+    def record(self, entry: Entry) -> bool:
+        """Append the decision; True once it is on the disk, False if this very decision was recorded before.
+
+        JournalError if the word already has a final decision, or another one after as many symbols.
+        """
+        try:
+            with self._transaction() as database:
+                earlier = self._earlier(entry)
+                if earlier is not None:
+                    return self._same(earlier, entry)
+                rows, head = database.execute("SELECT rows, hash FROM head").fetchone()
+                digest = row_hash(head, rows + 1, entry)
+                database.execute(_INSERT, (rows + 1, *msgspec.structs.astuple(entry), digest))
+                database.execute("UPDATE head SET rows = ?, hash = ?", (rows + 1, digest))
+                return True
+        except (sqlite3.Error, msgspec.MsgspecError, ValueError, OverflowError, TypeError) as error:
+            raise JournalError(f"{self.path}: the decision cannot be recorded: {error}") from error
+
+    def decided(self, board: str, session: int, word: int) -> bool:
+        """Whether the word has a final decision."""
+        try:
+            found = self._database.execute(
+                "SELECT 1 FROM decisions WHERE board = ? AND session = ? AND word = ? AND final = 1",
+                (board, session, word),
+            ).fetchone()
+        except (sqlite3.Error, OverflowError, UnicodeError) as error:
+            raise JournalError(f"{self.path}: the journal cannot be read: {error}") from error
+        return found is not None
+
+    def rows(self) -> Iterator[tuple[int, Entry, str]]:
+        """(number, entry, hash) of every row in order. Nothing is checked: `verify` does that."""
+        try:
+            for number, *values, digest in self._database.execute(f"{_SELECT} ORDER BY number"):
+                yield number, _entry(values), digest
+        except (sqlite3.Error, msgspec.MsgspecError, UnicodeError) as error:
+            raise JournalError(f"{self.path}: the journal cannot be read: {error}") from error
+
+    def verify(self, expected_head: str | None = None) -> Verification:
+        """Walk the chain from GENESIS to the head. Finds any row edited, deleted, inserted or moved.
+
+        expected_head: a head noted earlier, which must be among the hashes walked.
+        """
+        previous, count, seen = GENESIS, 0, expected_head in (None, GENESIS)
+        try:
+            for number, entry, digest in self.rows():
+                if number != count + 1:
+                    return Verification(count, previous, f"row {count + 1} is missing: row {number} follows {count}")
+                if digest != row_hash(previous, number, entry):
+                    return Verification(count, previous, f"row {number} is not what was recorded there")
+                previous, count = digest, number
+                seen = seen or digest == expected_head
+            rows, head = self._database.execute("SELECT rows, hash FROM head").fetchone()
+        except (JournalError, sqlite3.Error, TypeError) as error:
+            return Verification(count, previous, f"after row {count}: {error}")
+        if (rows, head) != (count, previous):
+            return Verification(count, previous, f"{count} rows where {rows} were recorded: the end was changed")
+        if not seen:
+            return Verification(count, previous, f"no row has the expected head {expected_head}")
+        return Verification(count, previous, None)
+
+    def _connect(self, read_only: bool) -> sqlite3.Connection:
+        if read_only:
+            if not self.path.is_file():
+                raise FileNotFoundError("no such file")
+            return sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        database = sqlite3.connect(self.path, timeout=5.0, isolation_level=None)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        # One transaction: a kill between the tables and the head would leave a journal that cannot be written.
+        database.executescript(
+            f"BEGIN IMMEDIATE; {_SCHEMA} INSERT OR IGNORE INTO head VALUES (1, 0, '{GENESIS}'); COMMIT;"
+        )
+        return database
+
+    def _transaction(self) -> "_Transaction":
+        return _Transaction(self._database)
+
+    def _earlier(self, entry: Entry) -> Entry | None:
+        """The row with which this entry would collide."""
+        found = self._database.execute(
+            f"{_SELECT} WHERE board = ? AND session = ? AND word = ? AND final = ? AND (symbols = ? OR final = 1)",
+            (entry.board, entry.session, entry.word, entry.final, entry.symbols),
+        ).fetchone()
+        return None if found is None else _entry(found[1:-1])
+
+    def _same(self, earlier: Entry, entry: Entry) -> bool:
+        """False (nothing new) if both say the same. JournalError if they contradict each other."""
+
+        def what(e: Entry) -> tuple[Any, ...]:
+            return e.symbols, e.decision, e.user, e.score, e.bundle
+
+        if what(earlier) != what(entry):
+            raise JournalError(
+                f"{self.path}: word {entry.word} of session {entry.session} was already decided otherwise: "
+                f"{earlier.decision} after {earlier.symbols} symbols"
+            )
+        return False
+
+
+class _Transaction:
+    """BEGIN IMMEDIATE .. COMMIT; ROLLBACK if the block, or the commit itself, fails."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._database.execute("BEGIN IMMEDIATE")
+        return self._database
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._database.execute("COMMIT" if kind is None else "ROLLBACK")
+        except sqlite3.Error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            if kind is None:
+                raise
+
+
+def _exact(value: float) -> str:
+    if not math.isfinite(value):
+        raise ValueError(f"{value} cannot be recorded")
+    return (value + 0.0).hex()  # SQLite keeps -0.0 as 0.0, so both are hashed as 0.0.
+
+
+def _entry(values: Any) -> Entry:
+    return msgspec.convert(dict(zip(_COLUMNS, values, strict=True)), Entry, strict=False)
