@@ -1,8 +1,8 @@
 """Number of users, and a budget -> ArchitecturePlan: the CNN-LSTM adapted to handwriting in seven stages.
 
 Principles. (1) As many convolution layers as a person's levels of recognition need. (2) Maps in layer n = features at
-level n. (3) Kernel size = feature size at level n. (4) Convolution must not distort the geometry of the symbols. (5) The
-network's atomic input is one fragment, as large as the smallest allowed symbol.
+level n. (3) Kernel size = feature size at level n. (4) Convolution must not distort the geometry of the symbols.
+(5) The network's atomic input is one fragment, as large as the smallest allowed symbol.
 
 Equations.
     (1) L_out = K + 1                                        K enrolled users and the stranger
@@ -95,7 +95,7 @@ class ArchitecturePlan:
 
     @property
     def weight_bytes(self) -> int:
-        """Bytes of the int8 model's constants: 1 for a weight, 4 for a bias (int32); scales and file format not counted."""
+        """Bytes of the int8 constants: 1 for a weight, 4 for a bias (int32); scales and file format not counted."""
         return sum(layer.weights + _BIAS_BYTES * layer.biases for layer in self.layers)
 
     @property
@@ -140,7 +140,7 @@ class ArchitecturePlan:
         if values.keys() != known:
             missing, unknown = sorted(known - values.keys()), sorted(values.keys() - known)
             raise PlanError(f"plan: missing {missing}, unknown {unknown}; `inkgate adapt --json` prints a plan")
-        given = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        given: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
         if not isinstance(given["maps"], tuple):
             raise PlanError(f"plan: maps is {given['maps']!r}, not a list")
         plan = ArchitecturePlan(**{name: given[name] for name in _STRUCTURE})

@@ -1,0 +1,250 @@
+"""Scores of genuine users and impostors -> FAR, FRR, EER, DET points, rank-1, and how far each can be trusted.
+
+A score says "genuine" the more, the higher it is; a word is accepted when score >= threshold. Hence, at a threshold,
+    (B1) FAR = share of impostor scores >= threshold        (false accepts)
+    (B2) FRR = share of genuine scores < threshold          (false rejects)
+    (B3) EER = the rate at which the two are equal, between neighbouring thresholds on the straight line between them
+    (B4) no FAR below 3/n can be claimed from n impostor trials (rule of three: with 0 errors, the 95 % bound).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from train.errors import ScoresError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Operating points by ascending threshold: at thresholds[i], FAR far[i] (falling) and FRR frr[i] (rising).
+
+    The thresholds are every distinct score, and +inf where nothing is accepted; the first one accepts everything.
+    """
+
+    thresholds: Floats
+    far: Floats
+    frr: Floats
+
+    @property
+    def eer(self) -> float:
+        """Equal error rate (B3): where the line between neighbouring points crosses FAR = FRR; ties are one point."""
+        gap = self.frr - self.far
+        after = int(np.argmax(gap >= 0))
+        share = -gap[after - 1] / (gap[after] - gap[after - 1])
+        return float(self.far[after - 1] + share * (self.far[after] - self.far[after - 1]))
+
+    @property
+    def eer_threshold(self) -> float:
+        """The threshold at which FAR and FRR are nearest to each other; of several, the lowest."""
+        return float(self.thresholds[np.argmin(np.abs(self.frr - self.far))])
+
+    def frr_at_far(self, far: float) -> float:
+        """FRR at the lowest threshold that accepts no more than `far` of the impostors."""
+        return float(self.frr[self._first_at(far)])
+
+    def threshold_at_far(self, far: float) -> float:
+        """That threshold: a score that occurred, or +inf when only refusing everybody is strict enough."""
+        return float(self.thresholds[self._first_at(far)])
+
+    def _first_at(self, far: float) -> int:
+        if not 0 <= far <= 1:
+            raise ScoresError(f"a false accept rate of {far} is not between 0 and 1")
+        return int(np.argmax(self.far <= far * (1 + 1e-12)))
+
+
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """Scores of one draw of users, each with its word's writer: genuine [G], impostor [I]; ScoresError if unfit."""
+
+    genuine: ArrayLike
+    impostor: ArrayLike
+    genuine_writers: ArrayLike
+    impostor_writers: ArrayLike
+
+    def __post_init__(self) -> None:
+        if np.shape(self.genuine) != np.shape(self.genuine_writers) or np.shape(self.impostor) != np.shape(
+            self.impostor_writers
+        ):
+            raise ScoresError("every score needs the writer of its word")
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A figure with its percentile bounds from the bootstrap over writers."""
+
+    value: float
+    low: float
+    high: float
+
+
+def curve(genuine: ArrayLike, impostor: ArrayLike) -> Curve:
+    """FAR and FRR at every distinct score (B1, B2). Scores are finite and neither side is empty, else ScoresError."""
+    mine, theirs = _scores(genuine, "genuine"), _scores(impostor, "impostor")
+    return _Sorted(mine, theirs).curve(np.ones(len(mine), np.int64), np.ones(len(theirs), np.int64))
+
+
+def eer(genuine: ArrayLike, impostor: ArrayLike) -> float:
+    """Equal error rate (B3)."""
+    return curve(genuine, impostor).eer
+
+
+def frr_at_far(genuine: ArrayLike, impostor: ArrayLike, far: float) -> float:
+    """FRR at the lowest threshold that accepts no more than `far` of the impostors."""
+    return curve(genuine, impostor).frr_at_far(far)
+
+
+def threshold_at_far(impostor: ArrayLike, far: float) -> float:
+    """The lowest threshold that accepts no more than `far` of the impostors: just above the score it must refuse."""
+    theirs = np.sort(_scores(impostor, "impostor"))
+    if not 0 <= far <= 1:
+        raise ScoresError(f"a false accept rate of {far} is not between 0 and 1")
+    refused = len(theirs) - int(far * len(theirs) * (1 + 1e-12))
+    return float(np.nextafter(theirs[refused - 1], np.inf)) if refused else float(theirs[0])
+
+
+def det_points(genuine: ArrayLike, impostor: ArrayLike, count: int = 200) -> tuple[Floats, Floats]:
+    """At most `count` points (far, frr) of the DET curve by falling FAR, spread evenly over its operating points."""
+    points = curve(genuine, impostor)
+    keep = np.unique(np.rint(np.linspace(0, len(points.far) - 1, count)).astype(np.intp))
+    return points.far[keep], points.frr[keep]
+
+
+def rank1(evidence: ArrayLike, users: ArrayLike) -> float:
+    """Share of genuine words [W] whose own user has the highest evidence [W, K]; a tie with another user is a miss."""
+    return float(rank1_hits(evidence, users).mean())
+
+
+def rank1_hits(evidence: ArrayLike, users: ArrayLike) -> NDArray[np.bool_]:
+    """For each word whether its own user (label 0..K-1) has the highest evidence, alone."""
+    values, own = np.asarray(evidence, np.float64), np.asarray(users, np.int64)
+    if values.ndim != 2 or own.shape != values.shape[:1] or len(own) == 0:
+        raise ScoresError(f"evidence of shape {values.shape} does not fit users of shape {own.shape}")
+    if own.min() < 0 or own.max() >= values.shape[1] or not np.isfinite(values).all():
+        raise ScoresError("evidence is not finite, or a user's label lies outside it")
+    mine = values[np.arange(len(own)), own]
+    return np.asarray((values >= mine[:, None]).sum(axis=1) == 1)
+
+
+def bootstrap(
+    figure: Callable[[Curve], float],
+    draws: Sequence[Trials],
+    *,
+    rounds: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Bounds:
+    """The mean over draws of `figure`, with percentile bounds from resampling whole writers, not words.
+
+    Words of one writer are not independent, so in every round the writers are drawn with replacement and all the
+    words of a writer come along as often as he was drawn, in every draw of users alike: one writer is one unit of chance.
+    """
+    ids = np.unique(np.concatenate([np.ravel(w) for d in draws for w in (d.genuine_writers, d.impostor_writers)]))
+    tables = [
+        (
+            _Sorted(_scores(d.genuine, "genuine"), _scores(d.impostor, "impostor")),
+            np.searchsorted(ids, np.ravel(d.genuine_writers)),
+            np.searchsorted(ids, np.ravel(d.impostor_writers)),
+        )
+        for d in draws
+    ]
+
+    def value(weights: Ints) -> float:
+        curves = [table.curve(weights[mine], weights[theirs]) for table, mine, theirs in tables]
+        return float(np.mean([figure(points) for points in curves]))
+
+    sides = [side for _, mine, theirs in tables for side in (mine, theirs)]
+    return _percentiles(value, sides, len(ids), rounds, level, seed)
+
+
+def bootstrap_share(
+    draws: Sequence[tuple[ArrayLike, ArrayLike]], *, rounds: int = 1000, level: float = 0.95, seed: int = 0
+) -> Bounds:
+    """The mean over draws of the share of hits, a draw being (hits bool [W], writers [W]), bounded as in `bootstrap`.
+
+    For rank-1, and for FAR or FRR at a threshold that was fixed beforehand.
+    """
+    ids = np.unique(np.concatenate([np.ravel(writers) for _, writers in draws]))
+    places = [np.searchsorted(ids, np.ravel(writers)) for _, writers in draws]
+    words = [np.bincount(place, minlength=len(ids)) for place in places]
+    hits = [
+        np.bincount(place, np.ravel(np.asarray(hit, np.float64)), len(ids))
+        for place, (hit, _) in zip(places, draws, strict=True)
+    ]
+
+    def value(weights: Ints) -> float:
+        return float(np.mean([weights @ h / (weights @ w) for h, w in zip(hits, words, strict=True)]))
+
+    return _percentiles(value, places, len(ids), rounds, level, seed)
+
+
+def far_floor(trials: int) -> float:
+    """3/n, at most 1: the smallest FAR that n impostor trials can support (B4)."""
+    if trials < 1:
+        raise ScoresError("a false accept rate needs at least one impostor trial")
+    return min(1.0, 3 / trials)
+
+
+def format_far(rate: float, trials: int) -> str:
+    """A FAR in per cent for people, never below what its trials support: 0 of 1,200 reads "< 0.25 %"."""
+    floor = far_floor(trials)
+    if rate < floor:
+        return f"< {_rounded_up(100 * floor):.3g} %"
+    return f"{100 * rate:.3g} %"
+
+
+class _Sorted:
+    """Scores of both sides, sorted once: a curve for any whole-number weights of the trials costs one pass."""
+
+    def __init__(self, genuine: Floats, impostor: Floats) -> None:
+        self.mine, self.theirs = np.argsort(genuine), np.argsort(impostor)
+        self.thresholds = np.append(np.unique(np.concatenate([genuine, impostor])), np.inf)
+        self.below_mine = np.searchsorted(genuine[self.mine], self.thresholds)
+        self.below_theirs = np.searchsorted(impostor[self.theirs], self.thresholds)
+
+    def curve(self, mine: Ints, theirs: Ints) -> Curve:
+        """The curve when genuine trial i counts mine[i] times and impostor trial j theirs[j] times."""
+        rejected = np.append(0, np.cumsum(mine[self.mine]))
+        refused = np.append(0, np.cumsum(theirs[self.theirs]))
+        far = (refused[-1] - refused[self.below_theirs]) / refused[-1]
+        return Curve(self.thresholds, far, rejected[self.below_mine] / rejected[-1])
+
+
+def _percentiles(
+    value: Callable[[Ints], float],
+    sides: Sequence[NDArray[np.intp]],
+    writers: int,
+    rounds: int,
+    level: float,
+    seed: int,
+) -> Bounds:
+    """The figure for weights of one, and its percentiles over random weights that leave no side without a trial."""
+    rng = np.random.default_rng(seed)
+    present = [np.unique(side) for side in sides]
+    values: list[float] = []
+    while len(values) < rounds:
+        weights = np.bincount(rng.integers(writers, size=writers), minlength=writers)
+        if all(weights[side].any() for side in present):
+            values.append(value(weights))
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return Bounds(value(np.ones(writers, np.int64)), float(low), float(high))
+
+
+def _rounded_up(percent: float) -> float:
+    """Rounded UP to three digits, so that a printed bound is never below the true one."""
+    unit = 10.0 ** (np.floor(np.log10(percent)) - 2)
+    return float(np.ceil(percent / unit - 1e-9) * unit)
+
+
+def _scores(scores: ArrayLike, side: str) -> Floats:
+    """Float64 scores of one side, all finite and at least one."""
+    values = np.asarray(scores, np.float64).ravel()
+    if len(values) == 0:
+        raise ScoresError(f"there are no {side} scores")
+    if not np.isfinite(values).all():
+        raise ScoresError(f"{side} scores hold NaN or infinity")
+    return values
