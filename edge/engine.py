@@ -1,8 +1,8 @@
 """One fragment in int8 -> the logits of the network, by whichever TFLite interpreter is here; it keeps the word so far.
 
-The model takes one fragment at a time and holds its state in the interpreter's variable tensors, so a word of any length
-runs, and `reset` forgets it. `kernels` says what really runs: it is read from the prepared graph, because a delegate that
-is asked for is silently left out where the processor is not recognised.
+The model takes one fragment at a time and holds its state in the interpreter's variable tensors, so a word of any
+length runs, and `reset` forgets it. `kernels` says what really runs: it is read from the prepared graph, because a
+delegate that is asked for is silently left out where the processor is not recognised.
 """
 
 import importlib

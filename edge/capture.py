@@ -1,0 +1,88 @@
+"""Events of a board -> whole words -> a writer's fragments added to a set."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.errors import CaptureError
+from edge.features import Pixels
+from edge.fragments import FragmentSet, join
+from edge.runtime import Notice
+from edge.watch import Silence
+from firmware_bridge.events import BoardFault, Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+"""Symbol codes by position, as in the sets derived from NIST's forms."""
+
+
+@dataclass(frozen=True)
+class CapturedWord:
+    """One word as it was written: pixels uint8 [T, 33, 33]."""
+
+    word: int
+    pixels: Pixels
+
+
+def symbol_codes(text: str) -> list[int]:
+    """Class code of each character; -1 for one that is neither a digit nor a Latin letter."""
+    return [ALPHABET.find(character) for character in text]
+
+
+def whole_words(events: Iterable[Event | Silence]) -> Iterator[CapturedWord | Notice]:
+    """Every word of which all fragments came; a notice for each that was lost, and for what the link has to say."""
+    open_word: tuple[int, int] | None = None
+    pixels: list[Pixels] = []
+    for event in events:
+        if isinstance(event, WordStarted):
+            open_word, pixels = (event.session, event.word), []
+        elif isinstance(event, Fragment) and open_word == (event.session, event.word) and event.index == len(pixels):
+            pixels.append(event.pixels)
+        elif isinstance(event, WordEnded) and open_word == (event.session, event.word):
+            if pixels and event.count == len(pixels):
+                yield CapturedWord(event.word, np.stack(pixels))
+            else:
+                yield Notice(
+                    f"word {event.word} is incomplete: {len(pixels)} of {event.count} fragments; write it again"
+                )
+            open_word = None
+        elif isinstance(event, LinkLost | BoardFault):
+            open_word = None
+            yield Notice(f"link lost: {event.reason}" if isinstance(event, LinkLost) else f"board fault: {event.text}")
+        elif isinstance(event, Connected):
+            yield Notice(f"board {event.info.board}: write")
+
+
+def add_word(fragments: FragmentSet | None, writer: str, pixels: Pixels, symbols: str | None) -> FragmentSet:
+    """The set with the word's fragments added under the writer's name; a new name gets the next free id.
+
+    CaptureError if `symbols` does not have one character for each fragment, or if the set holds grey pixels and the
+    word black and white ones, or the other way round.
+    """
+    count = len(pixels)
+    if symbols is not None and len(symbols) != count:
+        raise CaptureError(f"{count} fragments were written where {symbols!r} has {len(symbols)}; write the word again")
+    number, order = 0, 0
+    if fragments is not None:
+        number = _id_of(fragments, writer)
+        own = fragments.order[fragments.writer == number]
+        order = int(own.max()) + 1 if own.size else 0
+    word = FragmentSet(
+        pixels,
+        np.full(count, number, np.int32),
+        np.asarray(symbol_codes(symbols) if symbols is not None else [-1] * count, np.int32),
+        np.arange(order, order + count, dtype=np.int32),
+        (writer,),
+    )
+    if fragments is None:
+        return word
+    if fragments.pixel_bits != word.pixel_bits:
+        raise CaptureError(f"the set has {fragments.pixel_bits} bits a pixel and the board sends {word.pixel_bits}")
+    return join([fragments, word])
+
+
+def _id_of(fragments: FragmentSet, writer: str) -> int:
+    for number in fragments.writers:
+        if fragments.name_of(int(number)) == writer:
+            return int(number)
+    return int(fragments.writers.max()) + 1

@@ -1,0 +1,197 @@
+"""Command lines of the edge -> the loop, the capture of fragments, and the journal."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import msgspec
+from firmware_bridge.link import open_link
+from rich.console import Console
+from rich.table import Table
+
+from edge.bundle import Bundle
+from edge.capture import CapturedWord, add_word, whole_words
+from edge.display import Display
+from edge.engine import Engine, Kernels
+from edge.errors import NEGATIVE, CaptureError
+from edge.fragments import FragmentSet
+from edge.journal import Journal
+from edge.runtime import WORD_TIMEOUT_S, Gate, Notice, Outcome, Rule
+from edge.watch import watch
+
+_TICK_S = 0.5
+"""How often a silent line is looked at."""
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
+port_option = click.option("--port", required=True, help="Serial port, pty, socket://HOST:PORT, or auto.")
+
+
+@click.command()
+@port_option
+@click.option("--bundle", "bundle_path", required=True, type=click.Path(path_type=Path), help="What `quantize` made.")
+@click.option("--journal", "journal_path", type=click.Path(path_type=Path), help="Record every decision in this file.")
+@click.option(
+    "--kernels",
+    type=click.Choice(get_args(Kernels)),
+    help="Run on these kernels, not on those on which the thresholds were made.",
+)
+@click.option("--words", type=click.IntRange(min=1), help="End after so many words.")
+@click.option(
+    "--idle-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=WORD_TIMEOUT_S,
+    show_default=True,
+    help="Give up a word whose next fragment does not come for so many seconds.",
+)
+@json_option
+def run(
+    port: str,
+    bundle_path: Path,
+    journal_path: Path | None,
+    kernels: Kernels | None,
+    words: int | None,
+    idle_timeout: float,
+    as_json: bool,
+) -> None:
+    """Decide who writes: fragments from a board in, a decision after each, a final one at the end of the word."""
+    console = Console(stderr=True)
+    bundle = Bundle.open(bundle_path)
+    engine = bundle.engine(kernels)
+    _introduce(console, bundle, engine)
+    manifest = bundle.manifest
+    rule = Rule(manifest.thresholds, manifest.users, manifest.pixel_bits, bundle.sha256)
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal(journal_path)) if journal_path else None
+        link = stack.enter_context(open_link(port))
+        gate = Gate(engine, rule, journal, word_timeout_s=idle_timeout)
+        _follow(gate.run(watch(link.events(), _TICK_S)), Display(console), words, as_json)
+
+
+@click.command()
+@port_option
+@click.option("--writer", required=True, help="Who writes; an existing name gets more fragments.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The .npz file to make or to add to.")
+@click.option("--words", type=click.IntRange(min=1), help="End after so many words; else with Ctrl-C.")
+@click.option("--symbols", help="The text of each word, one character for each fragment.")
+@json_option
+def capture(port: str, writer: str, out: Path, words: int | None, symbols: str | None, as_json: bool) -> None:
+    """Record a writer's fragments from a board; the file holds every whole word as soon as it is written."""
+    if not writer.strip() or not writer.isprintable():
+        raise CaptureError("a writer's name must be printable text")
+    console = Console(stderr=True)
+    fragments = FragmentSet.load(out) if out.exists() else None
+    captured = 0
+    with open_link(port) as link:
+        for item in whole_words(watch(link.events(), _TICK_S)):
+            if isinstance(item, CapturedWord):
+                try:
+                    fragments = add_word(fragments, writer, item.pixels, symbols)
+                except CaptureError as error:
+                    console.print(f"[yellow]{error}")
+                    continue
+                fragments.save(out)
+                captured += 1
+                console.print(f"word {captured}: {len(item.pixels)} fragments")
+            else:
+                console.print(item.text, style="dim", markup=False)
+            if captured == words:
+                break
+    if as_json and fragments is not None:
+        _emit({"file": str(out), "words": captured, "fragments": len(fragments), "writers": len(fragments.writers)})
+
+
+@click.group()
+def journal() -> None:
+    """Show and verify the journal of decisions."""
+
+
+@journal.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--last", type=click.IntRange(min=1), help="Only so many rows from the end.")
+@json_option
+def show(path: Path, last: int | None, as_json: bool) -> None:
+    """Every decision in the journal, running and final, with its hash."""
+    with Journal(path, read_only=True) as opened:
+        rows = list(opened.rows())[-last:] if last else list(opened.rows())
+    if as_json:
+        for number, entry, digest in rows:
+            _emit({"number": number, **msgspec.structs.asdict(entry), "hash": digest})
+        return
+    table = Table("row", "time", "board", "word", "symbols", "decision", "user", "score", "reason")
+    for number, entry, _ in rows:
+        verdict = entry.decision if entry.final else f"({entry.decision.lower()})"
+        score = "" if entry.score is None else f"{entry.score:.3f}"
+        cells = [entry.time, entry.board, f"{entry.session:x}/{entry.word}", entry.symbols, verdict, entry.user or ""]
+        table.add_row(str(number), *map(str, cells), score, entry.reason)
+    Console(stderr=True).print(table)
+
+
+@journal.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--head", metavar="HASH", help="A head that you noted earlier: the chain must pass through it.")
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, path: Path, head: str | None, as_json: bool) -> None:
+    """Walk the chain of hashes: exit code 1 if a row was edited, deleted, inserted or moved."""
+    with Journal(path, read_only=True) as opened:
+        result = opened.verify(head)
+    if as_json:
+        _emit({"ok": result.fault is None, "rows": result.rows, "head": result.head, "fault": result.fault})
+    elif result.fault is None:
+        Console(stderr=True).print(f"{result.rows} rows, none changed; head {result.head}", soft_wrap=True)
+    else:
+        Console(stderr=True).print(f"{path}: {result.fault}", style="bold red", markup=False, soft_wrap=True)
+    if result.fault is not None:
+        ctx.exit(NEGATIVE)
+
+
+def _follow(outcomes: Iterator[Outcome | Notice], display: Display, words: int | None, as_json: bool) -> None:
+    """Show every outcome; return after so many final ones."""
+    decided = 0
+    for item in outcomes:
+        if isinstance(item, Notice):
+            display.notice(item)
+            continue
+        if as_json:
+            _emit(_record(item))
+        display.outcome(item)
+        decided += item.decision.final
+        if decided == words:
+            return
+
+
+def _introduce(console: Console, bundle: Bundle, engine: Engine) -> None:
+    made, users = bundle.manifest.executor, len(bundle.manifest.users)
+    console.print(
+        f"bundle {bundle.sha256[:12]}: {users} users, {bundle.manifest.pixel_bits} bit a pixel", highlight=False
+    )
+    console.print(f"runtime {engine.runtime}, kernels {engine.kernels}", highlight=False)
+    if (made.runtime, made.version, made.kernels) != (engine.runtime_name, engine.version, engine.kernels):
+        text = (
+            f"thresholds were made on {made.runtime} {made.version}, kernels {made.kernels}: expect other error rates"
+        )
+        console.print(text, style="yellow", highlight=False)
+
+
+def _record(outcome: Outcome) -> dict[str, Any]:
+    decision = outcome.decision
+    return {
+        "time": outcome.time,
+        "board": outcome.board,
+        "session": outcome.session,
+        "word": outcome.word,
+        "symbols": decision.symbols,
+        "decision": decision.verdict.name,
+        "user": decision.user,
+        "score": decision.score,
+        "final": decision.final,
+        "reason": decision.reason,
+        "latency_ms": round(outcome.latency_ms, 3),
+    }
+
+
+def _emit(record: dict[str, Any]) -> None:
+    """One JSON object on a line of its own, at once: a reader of the pipe acts on it."""
+    click.echo(msgspec.json.encode(record))

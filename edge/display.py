@@ -1,0 +1,40 @@
+"""Outcomes of the loop -> one line a word for people, growing with the evidence while they write."""
+
+from rich.console import Console
+from rich.text import Text
+
+from edge.decision import Verdict
+from edge.runtime import Notice, Outcome
+
+_MARKS = {Verdict.ACCEPT: ("+", "green"), Verdict.REJECT: ("-", "red"), Verdict.CONTINUE: ("·", "dim")}
+_STYLES = {Verdict.ACCEPT: "bold green", Verdict.REJECT: "bold red", Verdict.UNAVAILABLE: "bold yellow"}
+
+
+class Display:
+    """Prints to a console: on a terminal the word's line is rewritten at each fragment, elsewhere only when final."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._evidence = Text()
+
+    def notice(self, notice: Notice) -> None:
+        self._console.print(Text(notice.text, style="dim"))
+
+    def outcome(self, outcome: Outcome) -> None:
+        decision = outcome.decision
+        if not decision.final:
+            self._evidence.append(*_MARKS[decision.verdict])
+            if self._console.is_terminal:
+                self._console.print(self._line(outcome), end="\r", overflow="ellipsis", no_wrap=True)
+            return
+        self._console.print(self._line(outcome), soft_wrap=True)
+        self._evidence = Text()
+
+    def _line(self, outcome: Outcome) -> Text:
+        decision = outcome.decision
+        line = Text(f"word {outcome.word:<4} ").append_text(self._evidence).append(f"  {decision.symbols} symbols  ")
+        if decision.final:
+            line.append(decision.verdict.name, style=_STYLES[decision.verdict])
+            line.append(f" {decision.user}" if decision.user else "", style="bold")
+        score = "" if decision.score is None else f"  score {decision.score:.3f}"
+        return line.append(f"{score}  {outcome.latency_ms:.1f} ms  ").append(decision.reason, style="dim")

@@ -1,0 +1,286 @@
+"""Events of a board -> decisions, each in the journal before anyone hears of it: the loop of the edge. Read this first.
+
+    source (firmware_bridge.link) -> engine (the network) -> decision (pure) -> journal -> whoever iterates over `run`
+
+A word is opened by WordStarted, grows by one Fragment at a time, each followed by a running decision, and is closed by
+exactly one final decision: at WordEnded, or UNAVAILABLE at the first thing that goes wrong with it. What is left of a
+closed word on the line is ignored; the next word starts from a cleared state and owes nothing to the one before.
+
+The link acknowledges a frame when its next event is asked for, and `run` asks only after the decision was journalled
+and consumed: what the board may forget has been decided for good.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.decision import Decision, Thresholds, Verdict, decide, unavailable
+from edge.features import Pixels, to_int8
+from edge.journal import Entry
+from edge.watch import Silence
+from firmware_bridge.events import (
+    BoardFault,
+    BoardInfo,
+    Connected,
+    Event,
+    Fragment,
+    LinkLost,
+    Statistics,
+    WordEnded,
+    WordStarted,
+)
+
+WORD_TIMEOUT_S = 10.0
+"""A word whose next fragment does not come for so long is given up."""
+
+
+class Network(Protocol):
+    """What the loop needs of edge.engine.Engine."""
+
+    def reset(self) -> None: ...
+    def step(self, fragment: npt.NDArray[np.int8], /) -> npt.NDArray[np.float64]: ...
+
+
+class Recorder(Protocol):
+    """What the loop needs of edge.journal.Journal."""
+
+    def record(self, entry: Entry, /) -> bool: ...
+    def decided(self, board: str, session: int, word: int, /) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a bundle says about deciding: thresholds, user names in label order, bits a pixel, hash of the manifest."""
+
+    thresholds: Thresholds
+    users: Sequence[str]
+    pixel_bits: int
+    bundle: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A decision about one word of one board. time: ISO 8601, UTC; latency_ms: from the event's arrival to here."""
+
+    time: str
+    board: str
+    session: int
+    word: int
+    decision: Decision
+    latency_ms: float
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something a person at the gate may want to know, and no decision."""
+
+    text: str
+
+
+WordKey: TypeAlias = tuple[str, int, int]
+WordEvent: TypeAlias = WordStarted | Fragment | WordEnded
+
+
+@dataclass
+class _Word:
+    """The word that is open: board, session and number, and the logits of its fragments so far."""
+
+    key: WordKey
+    logits: list[npt.NDArray[np.float64]] = field(default_factory=list)
+
+
+class _FaultError(Exception):
+    """Why a word cannot be decided."""
+
+
+def utc_now() -> str:
+    """The time of day as the journal keeps it."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+class Gate:
+    """The loop over one link. Feed it with `run`; it never accepts a word with which anything went wrong."""
+
+    def __init__(
+        self,
+        network: Network,
+        rule: Rule,
+        journal: Recorder | None = None,
+        *,
+        word_timeout_s: float = WORD_TIMEOUT_S,
+        now: Callable[[], str] = utc_now,
+        monotonic_s: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._network, self._rule, self._journal = network, rule, journal
+        self._word_timeout_s, self._now, self._monotonic_s = word_timeout_s, now, monotonic_s
+        self._board: BoardInfo | None = None
+        self._word: _Word | None = None
+        self._closed: dict[WordKey, None] = {}
+        self._heard_s = self._arrived_s = monotonic_s()
+
+    def run(self, events: Iterable[Event | Silence]) -> Iterator[Outcome | Notice]:
+        """Every decision, running and final, as the events come; ends when they end, and raises what they raise.
+
+        However it ends (also by closing the iterator), a word that is open is closed as UNAVAILABLE.
+        """
+        try:
+            for event in events:
+                yield from self._on(event)
+            yield from self._fail("the source ended in the middle of the word")
+        except GeneratorExit:
+            list(self._fail("stopped in the middle of the word"))  # Nobody listens any more; the journal does.
+            raise
+        except BaseException as error:
+            yield from self._fail(f"the source failed: {error or type(error).__name__}")
+            raise
+
+    def _on(self, event: Event | Silence) -> Iterator[Outcome | Notice]:
+        self._arrived_s = self._monotonic_s()
+        if self._word and self._arrived_s - self._heard_s > self._word_timeout_s:
+            yield from self._fail(f"nothing came for {self._word_timeout_s:g} s")
+        match event:
+            case Fragment() | WordEnded() | WordStarted():
+                self._heard_s = self._arrived_s
+                yield from self._on_word(event)
+            case Connected(info=info):
+                yield from self._fail("the board connected anew in the middle of the word")
+                self._board = info
+                yield Notice(f"board {info.board}, firmware {info.firmware}, {info.pixel_bits} bit a pixel")
+            case LinkLost(reason=reason):
+                yield from self._fail(f"link lost: {reason}")
+                yield Notice(f"link lost: {reason}")
+            case BoardFault(code=code, text=text):
+                yield from self._fail(f"the board reports fault {code}: {text}")
+                yield Notice(f"the board reports fault {code}: {text}")
+            case Statistics() | Silence():
+                pass  # They only let time pass, which is looked at above.
+
+    def _on_word(self, event: WordEvent) -> Iterator[Outcome | Notice]:
+        key = (self._board.board if self._board else "", event.session, event.word)
+        if isinstance(event, WordStarted):
+            yield from self._open(key)
+        elif key in self._closed:
+            return
+        elif self._word is None or self._word.key != key:
+            yield from self._open(key)
+            yield from self._fail("the start of the word was not received")
+        elif isinstance(event, Fragment):
+            yield self._decided(lambda word: self._after_fragment(word, event))
+        else:
+            yield self._decided(lambda word: self._at_end(word, event))
+
+    def _open(self, key: WordKey) -> Iterator[Outcome | Notice]:
+        """Begin the word on a cleared network, or say that it was decided before."""
+        yield from self._fail("another word began before this one ended")
+        self._word = word = _Word(key)
+        try:
+            if key in self._closed or (self._journal is not None and self._journal.decided(*key)):
+                self._close(word)
+                yield Notice(f"word {key[2]} of session {key[1]} came again: it is decided and stays so")
+                return
+            self._check_board(key)
+            self._network.reset()
+        except Exception as error:
+            yield from self._fail(str(error))
+
+    def _check_board(self, key: WordKey) -> None:
+        if self._board is None:
+            raise _FaultError("a word from a board that did not say who it is")
+        if self._board.session != key[1]:
+            raise _FaultError(f"a word of session {key[1]} in session {self._board.session}")
+        if self._board.pixel_bits != self._rule.pixel_bits:
+            raise _FaultError(
+                f"the board sends {self._board.pixel_bits} bits a pixel, "
+                f"the bundle was trained on {self._rule.pixel_bits}"
+            )
+
+    def _after_fragment(self, word: _Word, event: Fragment) -> Decision:
+        if event.index != len(word.logits):
+            raise _FaultError(f"fragment {event.index} came where {len(word.logits)} was due")
+        word.logits.append(self._network.step(to_int8(_as_trained(event.pixels, self._rule.pixel_bits))))
+        return decide(np.stack(word.logits), self._rule.thresholds, self._rule.users, final=False)
+
+    def _at_end(self, word: _Word, event: WordEnded) -> Decision:
+        if event.count != len(word.logits):
+            raise _FaultError(f"the word has {event.count} fragments and {len(word.logits)} came")
+        if not word.logits:
+            raise _FaultError("the word is empty")
+        return decide(np.stack(word.logits), self._rule.thresholds, self._rule.users, final=True)
+
+    def _fail(self, reason: str) -> Iterator[Outcome]:
+        """Close the open word, if there is one, as UNAVAILABLE."""
+        if self._word is not None:
+            yield self._decided(lambda word: unavailable(reason, len(word.logits)))
+
+    def _decided(self, judge: Callable[[_Word], Decision]) -> Outcome:
+        """Judge the open word; whatever fails in that, or in writing it down, is UNAVAILABLE and closes the word."""
+        word = self._word
+        assert word is not None
+        try:
+            decision = judge(word)
+        except Exception as error:
+            decision = unavailable(str(error) or type(error).__name__, len(word.logits))
+        if decision.verdict is Verdict.UNAVAILABLE:
+            decision = replace(decision, final=True)
+        outcome = self._journalled(self._outcome(word, decision))
+        if outcome.decision.final:
+            self._close(word)
+        return outcome
+
+    def _outcome(self, word: _Word, decision: Decision) -> Outcome:
+        latency_ms = (self._monotonic_s() - self._arrived_s) * 1e3
+        return Outcome(self._now(), *word.key, decision, latency_ms)
+
+    def _journalled(self, outcome: Outcome) -> Outcome:
+        """The outcome once it is written down; UNAVAILABLE instead if it cannot be, and never what was not written."""
+        if self._journal is None:
+            return outcome
+        try:
+            self._journal.record(_entry(outcome, self._rule.bundle))
+        except Exception as error:
+            failed = replace(outcome, decision=unavailable(f"journal: {error}", outcome.decision.symbols))
+            with contextlib.suppress(Exception):  # It may fail again; what is emitted is the same.
+                self._journal.record(_entry(failed, self._rule.bundle))
+            return failed
+        return outcome
+
+    def _close(self, word: _Word) -> None:
+        self._word = None
+        self._closed[word.key] = None
+        if len(self._closed) > _REMEMBERED:
+            self._closed.pop(next(iter(self._closed)))
+
+
+_REMEMBERED = 65_536
+"""Closed words kept in mind; a journal remembers all."""
+
+
+def _as_trained(pixels: Pixels, pixel_bits: int) -> Pixels:
+    """The pixels themselves. _FaultError if they hold grey where the network was trained on black and white."""
+    if pixel_bits == 1 and bool((pixels + np.uint8(1) > 1).any()):
+        raise _FaultError("a fragment holds grey pixels, the bundle was trained on black and white")
+    return pixels
+
+
+def _entry(outcome: Outcome, bundle: str) -> Entry:
+    decision = outcome.decision
+    return Entry(
+        time=outcome.time,
+        board=outcome.board,
+        session=outcome.session,
+        word=outcome.word,
+        symbols=decision.symbols,
+        decision=decision.verdict.name,
+        user=decision.user,
+        score=decision.score,
+        final=decision.final,
+        reason=decision.reason,
+        latency_ms=outcome.latency_ms,
+        bundle=bundle,
+    )
