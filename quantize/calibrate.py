@@ -1,0 +1,124 @@
+"""A float one-fragment model and whole words -> the range of every tensor, and later the share that int8 cuts off."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from quantize.executors import interpreter
+from quantize.graph import Array, Graph, Quantization, load_graph
+from quantize.trace import LSTM, LSTM_STATES
+from quantize.words import Words
+
+MIN_WIDTH = 2.0**-7
+"""Width given to the range of a tensor that never changes (a layer of zeros), so that its scale is not zero."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Smallest and largest value of a tensor; zero always lies inside, because integers must be able to say zero."""
+
+    low: float
+    high: float
+
+    def union(self, other: "Range") -> "Range":
+        """The smallest range that holds both."""
+        return Range(min(self.low, other.low), max(self.high, other.high))
+
+
+@dataclass(frozen=True)
+class Clipping:
+    """How many of a tensor's calibration values lie more than one step outside what its integers can say.
+
+    One step is allowed because the integer kernels fix tanh's output scale at 1/128, whose largest value is 127/128: an
+    output of 1 is wrong by one step, as it would be by rounding, and is no sign of a bad range.
+    """
+
+    values: int
+    clipped: int
+
+    @property
+    def share(self) -> float:
+        """clipped / values."""
+        return self.clipped / max(self.values, 1)
+
+
+def measure_ranges(float_model: bytes, words: Words) -> dict[int, Range]:
+    """Tensor index -> range over all words, for the input, every op's output and the LSTM's states.
+
+    The state runs on through a word and is cleared before the next, exactly as on the edge. Ranges that the integer
+    LSTM needs to be one (its output, its hidden state) are united; the input's is 0 to 1.
+    """
+    graph = load_graph(float_model)
+    ranges: dict[int, Range] = {}
+    for values in _stream(float_model, graph, words):
+        for tensor, array in values.items():
+            seen = Range(min(0.0, float(array.min())), max(0.0, float(array.max())))
+            ranges[tensor] = ranges.get(tensor, seen).union(seen)
+    for group in _shared(graph):
+        united = ranges[group[0]]
+        for tensor in group:
+            united = united.union(ranges.get(tensor, united))
+        ranges.update(dict.fromkeys(group, united))
+    ranges[graph.input.index] = Range(0.0, 1.0)
+    return {tensor: _widened(found) for tensor, found in ranges.items()}
+
+
+def measure_clipping(float_model: bytes, words: Words, quantized: Mapping[int, Quantization]) -> dict[int, Clipping]:
+    """Float tensor index -> how much of it the given quantisation (same keys) cuts off, over all words."""
+    graph = load_graph(float_model)
+    cells = {op.inputs[LSTM_STATES["cell_state"]] for op in graph.ops if op.kind == LSTM}
+    bounds = {tensor: limits(q, 16 if tensor in cells else 8) for tensor, q in quantized.items()}
+    counts = {tensor: [0, 0] for tensor in quantized}
+    for values in _stream(float_model, graph, words):
+        for tensor, (low, high) in bounds.items():
+            array = values[tensor]
+            counts[tensor][0] += array.size
+            counts[tensor][1] += int(np.count_nonzero((array < low) | (array > high)))
+    return {tensor: Clipping(*pair) for tensor, pair in counts.items()}
+
+
+def limits(q: Quantization, bits: int) -> tuple[float, float]:
+    """The real values one step beyond the integers' smallest and largest (and a millionth, for float32's sake)."""
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    margin = 1.0 + 1e-6
+    return q.scale * (low - q.zero_point - margin), q.scale * (high - q.zero_point + margin)
+
+
+def _stream(float_model: bytes, graph: Graph, words: Words) -> Iterator[dict[int, Array]]:
+    """For every word: tensor index -> float32 [T, ...] of its values after each fragment."""
+    engine: Any = interpreter(float_model, "litert-optimised", preserve=True)
+    watched = sorted({graph.input.index, *_outputs(graph), *_states(graph)})
+    fragments = (words.fragments.astype(np.float32) + np.float32(128.0)) / np.float32(255.0)
+    for start, length in zip(words.starts, words.lengths, strict=True):
+        engine.reset_all_variables()
+        rows: list[list[Array]] = []
+        for fragment in fragments[start : start + length]:
+            engine.set_tensor(graph.input.index, fragment.reshape(graph.input.shape))
+            engine.invoke()
+            rows.append([engine.get_tensor(tensor) for tensor in watched])
+        yield {tensor: np.stack([row[i] for row in rows]) for i, tensor in enumerate(watched)}
+
+
+def _outputs(graph: Graph) -> list[int]:
+    return [op.outputs[0] for op in graph.ops]
+
+
+def _states(graph: Graph) -> list[int]:
+    return [op.inputs[slot] for op in graph.ops if op.kind == LSTM for slot in LSTM_STATES.values()]
+
+
+def _shared(graph: Graph) -> list[list[int]]:
+    """Tensors of one quantisation: an LSTM's output, its hidden state and the hidden value before the state."""
+    return [
+        [op.outputs[0], op.inputs[LSTM_STATES["hidden_state"]], op.intermediates[-1]]
+        for op in graph.ops
+        if op.kind == LSTM
+    ]
+
+
+def _widened(found: Range) -> Range:
+    if found.high - found.low >= MIN_WIDTH:
+        return found
+    return Range(min(found.low, -MIN_WIDTH / 2), max(found.high, MIN_WIDTH / 2))

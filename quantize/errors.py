@@ -1,0 +1,59 @@
+"""A cause -> the exception that names it and the exit code that the command line ends with."""
+
+from typing import ClassVar
+
+
+class QuantizeError(Exception):
+    """Root of everything that package quantize raises on purpose."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class RunError(QuantizeError):
+    """A run directory, or a file that it should hold, is missing, damaged or contradicts itself."""
+
+
+class DependencyError(QuantizeError):
+    """A package that this command needs is not installed, or not in a version that works."""
+
+
+class ModelFileError(QuantizeError):
+    """The bytes are not a TFLite model, or a damaged one."""
+
+
+class UnsupportedGraphError(QuantizeError):
+    """The graph holds an operation, or a variant of one, that the integer reference does not implement."""
+
+
+class KernelSetError(QuantizeError):
+    """No kernel set has the asked name."""
+
+
+class WordsError(QuantizeError):
+    """The words to compute are empty or have the wrong shape."""
+
+
+class ConversionRefusedError(QuantizeError):
+    """Root of the reasons for which a conversion is not accepted."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UnfusedError(ConversionRefusedError):
+    """The recurrent layer did not become one fused integer LSTM."""
+
+
+class FloatGraphError(ConversionRefusedError):
+    """The graph computes in floating point, or calls TensorFlow (flex) or custom operations."""
+
+
+class InputQuantizationError(ConversionRefusedError):
+    """Input or output do not have the shape, type or quantisation that the edge feeds and reads."""
+
+
+class ClippingError(ConversionRefusedError):
+    """A tensor's integer range cuts off more than the stated share of the calibration values."""
+
+
+class CellRangeError(ConversionRefusedError):
+    """The cell state's power-of-two scale lies outside what the integer LSTM kernel can take."""

@@ -1,0 +1,62 @@
+"""Fragments written one after another -> words, flat in memory, so that arithmetic runs over all of them at once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.features import SIDE, Pixels, to_int8
+from quantize.errors import WordsError
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """W words: their fragments behind one another, int8 [N, 33, 33, 1], and how many each has, int64 [W], sum N.
+
+    WordsError unless there is a word and none is empty.
+    """
+
+    fragments: npt.NDArray[np.int8]
+    lengths: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.fragments.dtype != np.int8 or self.fragments.shape[1:] != (SIDE, SIDE, 1):
+            raise WordsError(f"fragments are int8 [N, {SIDE}, {SIDE}, 1], these are {self.fragments.dtype} "
+                             f"{list(self.fragments.shape)}")
+        if len(self.lengths) == 0 or int(self.lengths.min()) < 1 or int(self.lengths.sum()) != len(self.fragments):
+            raise WordsError(f"{len(self.lengths)} word lengths do not divide {len(self.fragments)} fragments")
+
+    @staticmethod
+    def of(words: Sequence[Pixels]) -> "Words":
+        """From pixels, one uint8 [T, 33, 33] per word."""
+        if not words:
+            raise WordsError("there are no words")
+        lengths = np.asarray([len(word) for word in words], dtype=np.int64)
+        return Words(to_int8(np.concatenate(words)), lengths)
+
+    @cached_property
+    def starts(self) -> npt.NDArray[np.int64]:
+        """Flat position of each word's first fragment, int64 [W]."""
+        starts: npt.NDArray[np.int64] = np.cumsum(self.lengths) - self.lengths
+        return starts
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def locate(self, fragment: int) -> tuple[int, int]:
+        """Flat position -> (word, step), both from 0."""
+        word = int(np.searchsorted(self.starts, fragment, side="right")) - 1
+        return word, fragment - int(self.starts[word])
+
+    def chunks(self, fragments: int) -> Iterator[tuple[int, "Words"]]:
+        """(number of the first word, whole words) again and again, each chunk of at most about `fragments` fragments."""
+        first = 0
+        for word in range(len(self)):
+            size = int(self.lengths[first : word + 1].sum())
+            last = word + 1 == len(self)
+            if size >= fragments or last:
+                begin = int(self.starts[first])
+                yield first, Words(self.fragments[begin : begin + size], self.lengths[first : word + 1])
+                first = word + 1
