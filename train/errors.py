@@ -37,3 +37,7 @@ class PlanError(TrainError):
 
 class ScoresError(TrainError):
     """Scores from which no error rate can be computed: none, not finite, or of shapes that do not belong together."""
+
+
+class UnknownSymbolError(TrainError):
+    """A symbol that invented writers cannot write."""

@@ -1,0 +1,280 @@
+"""A seed -> writers who do not exist, the movements of their pens in time, and fragments of what they write.
+
+The pen follows the sigma-lognormal model (Plamondon 1995; O'Reilly and Plamondon 2009): a stroke is a sum of movements,
+each along a circular arc from one target to the next, each with a lognormal speed, begun before the last has ended.
+    (S1) F_j(t) = Phi((ln(t - t_j) - ln m_j) / s)            share of movement j done at time t; Phi: the normal CDF
+    (S2) D_j = c_j (A_j / 2) / sin(A_j / 2)                  length of the arc with chord c_j that turns by A_j
+    (S3) p(t) = p_0 + sum_j D_j / A_j R(b_j - A_j / 2) [sin(A_j F_j), 1 - cos(A_j F_j)]    b_j: bearing of the chord
+A writer is a Style: what is alike in every symbol, and a version of every symbol that is the writer's own. A sample adds
+a smaller variation to all of it. The same seed gives the same strokes for a given NumPy major version; on a processor
+whose exp and log round differently a grey level may move by one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.fragments import SIDE, FragmentSet
+from train.alphabet import DIGITS, SYMBOLS, Stroke, allographs, code_of
+from train.errors import TooFewWritersError, UnknownSymbolError
+
+Floats = NDArray[np.float64]
+
+RATE_HZ = 200
+INK_BOX = 25.0
+"""Larger side of a fragment's ink in pixels: what mnist.embed makes of MNIST's 20."""
+
+_POINTS = 160
+_HALF_MAXIMUM = 2 * np.sqrt(2 * np.log(2))  # full width at half maximum of a Gaussian, in standard deviations
+_EDGE_GAIN = 2.2  # from paper to ink in about one pixel, as in the enlarged MNIST images
+_VISIBLE = 1.645  # a movement is seen to begin and end when 5 % and 95 % of it are done
+
+
+@dataclass(frozen=True, eq=False)
+class Style:
+    """One writer; angles in radians, lengths in mm or in heights of a capital (h)."""
+
+    size_mm: float  # height of a capital
+    pen_width_mm: float
+    slant: float  # x moves by slant * y
+    rotation: float
+    aspect: float  # width against the nominal
+    middle: float  # where the middle of a symbol's height comes to lie; 0.5 is nominal
+    lean: float  # sideways bow of the middle, h
+    curvature: float  # factor on every turn
+    bend: float  # turn added to every movement
+    overlap: float  # share of a movement that the next one overlaps: rounder corners
+    sigma: float  # s of equation S1: how lopsided the speed is
+    speed: float  # factor on the tempo
+    pressure_drop: float  # share of the pressure lost at full speed
+    tremor_mm: float
+    tremor_hz: float
+    entry: tuple[float, float]  # length (h) and direction of the flick before a symbol
+    exit: tuple[float, float]  # and of the one after it
+    variation: float  # factor on everything that changes from sample to sample
+    second_choice: float  # how often another allograph than the favourite is written
+    shapes: Mapping[str, tuple[tuple[Stroke, ...], ...]]  # own targets of every allograph, the favourite first
+
+
+@dataclass(frozen=True, eq=False)
+class Strokes:
+    """What the pen did: x, y in mm (y upwards), t in seconds, pressure about 1, number of the stroke; each [P]."""
+
+    x: Floats
+    y: Floats
+    t: Floats
+    pressure: Floats
+    stroke: NDArray[np.int32]
+
+
+def invent_writer(seed: int) -> Style:
+    """The writer with this number: always the same style for the same seed."""
+    rng = np.random.default_rng([seed, 0x57])
+    return Style(
+        size_mm=float(np.exp(rng.normal(np.log(5), 0.17))),
+        pen_width_mm=float(np.exp(rng.normal(np.log(0.55), 0.17))),
+        slant=rng.normal(0.15, 0.2),
+        rotation=rng.normal(0, 0.06),
+        aspect=float(np.exp(rng.normal(0, 0.18))),
+        middle=0.5 + rng.normal(0, 0.05),
+        lean=rng.normal(0, 0.05),
+        curvature=float(np.exp(rng.normal(0, 0.16))),
+        bend=rng.normal(0, 0.1),
+        overlap=rng.uniform(0.0, 0.5),
+        sigma=rng.uniform(0.2, 0.4),
+        speed=float(np.exp(rng.normal(0, 0.25))),
+        pressure_drop=rng.uniform(0.0, 0.6),
+        tremor_mm=rng.gamma(2.0, 0.02),
+        tremor_hz=rng.uniform(6, 12),
+        entry=(max(0.0, rng.normal(-0.03, 0.08)), rng.uniform(-0.6, 1.4)),
+        exit=(max(0.0, rng.normal(-0.03, 0.08)), rng.uniform(-0.6, 1.6)),
+        variation=float(np.exp(rng.normal(0, 0.2))),
+        second_choice=rng.uniform(0.0, 0.15),
+        shapes={symbol: _own_shapes(symbol, rng) for symbol in SYMBOLS},
+    )
+
+
+def write_symbol(style: Style, symbol: str, rng: np.random.Generator) -> Strokes:
+    """One sample of a symbol by this writer. UnknownSymbolError for a symbol that is not in alphabet.SYMBOLS."""
+    if symbol not in style.shapes:
+        raise UnknownSymbolError(f"{symbol!r} cannot be written by invented writers; they know {SYMBOLS}")
+    versions = style.shapes[symbol]
+    another = rng.random() < style.second_choice
+    targets = versions[rng.integers(len(versions)) if another else 0]
+    parts: list[Floats] = []
+    begin_s = 0.0
+    for stroke in _varied(style, targets, rng):
+        path = _move(style, stroke, rng)
+        path[2] += begin_s
+        parts.append(path)
+        begin_s = float(path[2, -1]) + 0.12 / style.speed
+    x, y, t = np.concatenate(parts, axis=1)
+    number = np.repeat(np.arange(len(parts), dtype=np.int32), [part.shape[1] for part in parts])
+    x, y = _deformed(style, x, y, rng)
+    x, y = _trembling(style, x, y, t, rng)
+    return Strokes(x, y, t, _pressure(style, x, y, number), number)
+
+
+def rasterise(strokes: Strokes, pen_width_mm: float) -> NDArray[np.uint8]:
+    """Ink on paper: grey uint8 [33,33], ink INK_BOX pixels on its larger side, aspect kept, centred by mass.
+
+    The ink is a Gaussian ridge along the path, at pressure 1 as wide as the pen at half its height. A Gaussian is
+    separable, so the whole path is one matrix product.
+    """
+    x, y, pressure, length_mm = _evenly(strokes)
+    scale = INK_BOX / (max(np.ptp(x), np.ptp(y)) + pen_width_mm)
+    width = pen_width_mm * scale
+    sigma = width / _HALF_MAXIMUM
+    grid = np.arange(SIDE, dtype=np.float64)[:, None]
+    across = np.exp((grid - _placed(x * scale, pressure, width)) ** 2 * (-0.5 / sigma**2))
+    down = np.exp((grid - _placed(-y * scale, pressure, width)) ** 2 * (-0.5 / sigma**2))
+    step = max(length_mm * scale, width) / _POINTS
+    ridge = (down * pressure) @ across.T * (step / (np.sqrt(2 * np.pi) * sigma))
+    return np.clip(np.rint(255 * (0.5 + _EDGE_GAIN * (ridge - 0.5))), 0, 255).astype(np.uint8)
+
+
+def synthetic_set(writers: int, per_writer: int, seed: int = 0, symbols: str = DIGITS) -> FragmentSet:
+    """`per_writer` grey fragments of each of `writers` invented writers, the symbols in shuffled rounds.
+
+    Writer ids count from 0; symbol is alphabet.code_of; order counts a writer's fragments. Writer i of a seed writes the
+    same, however many are asked for.
+    """
+    if writers < 1 or per_writer < 1:
+        raise TooFewWritersError(f"{writers} writers of {per_writer} fragments: ask for at least 1 of each")
+    if not symbols:
+        raise UnknownSymbolError(f"there is no symbol to write; invented writers know {SYMBOLS}")
+    pixels = np.empty((writers * per_writer, SIDE, SIDE), np.uint8)
+    codes = np.empty(writers * per_writer, np.int32)
+    for writer in range(writers):
+        rng = np.random.default_rng([seed, writer])
+        style = invent_writer(int(rng.integers(2**62)))
+        rounds = -(-per_writer // len(symbols))
+        text = [symbols[i] for _ in range(rounds) for i in rng.permutation(len(symbols))]
+        for place, symbol in enumerate(text[:per_writer], start=writer * per_writer):
+            pixels[place] = rasterise(write_symbol(style, symbol, rng), style.pen_width_mm)
+            codes[place] = code_of(symbol)
+    who = np.repeat(np.arange(writers, dtype=np.int32), per_writer)
+    return FragmentSet(pixels, who, codes, np.tile(np.arange(per_writer, dtype=np.int32), writers))
+
+
+def _own_shapes(symbol: str, rng: np.random.Generator) -> tuple[tuple[Stroke, ...], ...]:
+    """The allographs with targets and turns moved to where this writer puts them; common allographs favoured."""
+    patterns = allographs(symbol)
+    common = 0.6 ** np.arange(len(patterns))
+    favourites = rng.choice(len(patterns), size=len(patterns), replace=False, p=common / common.sum())
+    return tuple(tuple(_shifted(s, rng, 0.05, 0.2) for s in patterns[i]) for i in favourites)
+
+
+def _shifted(stroke: Stroke, rng: np.random.Generator, place: float, turn: float) -> Stroke:
+    """Targets moved by normal deviates of `place` heights, turns by `turn` radians."""
+    return stroke + rng.standard_normal(stroke.shape) * (place, place, turn)
+
+
+def _varied(style: Style, targets: tuple[Stroke, ...], rng: np.random.Generator) -> list[Stroke]:
+    """The targets of one sample: the writer's own, a little off, curved the writer's way, with flicks at both ends."""
+    strokes = [_shifted(stroke, rng, 0.022 * style.variation, 0.08 * style.variation) for stroke in targets]
+    for stroke in strokes:
+        stroke[1:, 2] = np.clip(stroke[1:, 2] * style.curvature + style.bend, -3.4, 3.4)
+    entry, leave = (_flick(flick, rng) for flick in (style.entry, style.exit))
+    first = np.array([[strokes[0][0, 0] - entry[0], strokes[0][0, 1] - entry[1], 0.0]])
+    last = np.array([[strokes[-1][-1, 0] + leave[0], strokes[-1][-1, 1] + leave[1], 0.0]])
+    if entry.any():
+        strokes[0] = np.concatenate([first, strokes[0]])
+    if leave.any():
+        strokes[-1] = np.concatenate([strokes[-1], last])
+    return strokes
+
+
+def _flick(habit: tuple[float, float], rng: np.random.Generator) -> Floats:
+    length, direction = habit[0] * np.exp(rng.normal(0, 0.3)), habit[1] + rng.normal(0, 0.2)
+    return np.array([length * np.cos(direction), length * np.sin(direction)])
+
+
+def _move(style: Style, stroke: Stroke, rng: np.random.Generator) -> Floats:
+    """x, y in heights and t in seconds [3, T] of one stroke (equations S1 to S3)."""
+    step = np.diff(stroke[:, :2], axis=0)
+    chord, bearing = np.hypot(step[:, 0], step[:, 1]), np.arctan2(step[:, 1], step[:, 0])
+    turn = np.where(np.abs(stroke[1:, 2]) < 1e-6, 1e-6, stroke[1:, 2])
+    length = chord * (turn / 2) / np.sin(turn / 2)
+    median_s, onset_s = _timing(style, length, rng)
+    end_s = float((onset_s + median_s * np.exp(2.6 * style.sigma)).max())
+    t = np.arange(int(end_s * RATE_HZ) + 2) / RATE_HZ
+    elapsed = np.maximum(t - onset_s[:, None], 1e-9)
+    done = _normal_cdf(np.log(elapsed / median_s[:, None]) / style.sigma)
+    angle, radius, start = turn[:, None] * done, length / turn, bearing - turn / 2
+    along, aside = np.sin(angle) * radius[:, None], (1 - np.cos(angle)) * radius[:, None]
+    x = stroke[0, 0] + np.cos(start) @ along - np.sin(start) @ aside
+    y = stroke[0, 1] + np.sin(start) @ along + np.cos(start) @ aside
+    return np.stack([x, y, t])
+
+
+def _timing(style: Style, length: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """m_j and t_j of every movement. Longer movements are faster (isochrony), so time grows slowly with length."""
+    jitter = np.exp(rng.normal(0, 0.1 * style.variation, len(length)))
+    median = 0.15 * (0.2 + length) ** 0.35 / style.speed * jitter
+    begin, end = median * np.exp(-_VISIBLE * style.sigma), median * np.exp(_VISIBLE * style.sigma)
+    lasts = end - begin
+    overlap = style.overlap * np.minimum(lasts[:-1], lasts[1:])
+    seen = np.append(0.0, np.cumsum(lasts[:-1] - overlap))
+    return median, seen - begin + begin[0]
+
+
+def _deformed(style: Style, x: Floats, y: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Heights to mm: proportions, bow, slant, rotation and size of the writer, each a little different in a sample."""
+    slant, rotation, aspect, middle, lean, size = rng.normal(0, style.variation, 6)
+    bow = 4 * y * (1 - y)
+    tall = y + (style.middle - 0.5 + 0.02 * middle) * bow
+    wide = (
+        x * style.aspect * np.exp(0.08 * aspect) + (style.lean + 0.02 * lean) * bow + (style.slant + 0.06 * slant) * y
+    )
+    angle = style.rotation + 0.03 * rotation
+    size_mm = style.size_mm * np.exp(0.08 * size)
+    cos, sin = size_mm * np.cos(angle), size_mm * np.sin(angle)
+    return wide * cos - tall * sin, wide * sin + tall * cos
+
+
+def _trembling(style: Style, x: Floats, y: Floats, t: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Physiological tremor: two unequal oscillations of random phase in each direction."""
+    rate = 2 * np.pi * style.tremor_hz * np.array([[1.0], [0.62]])
+    waves = np.sin(rate * t + rng.uniform(0, 2 * np.pi, (2, 2, 1)))
+    return x + style.tremor_mm * waves[0].sum(axis=0), y + style.tremor_mm * waves[1].sum(axis=0)
+
+
+def _pressure(style: Style, x: Floats, y: Floats, stroke: NDArray[np.int32]) -> Floats:
+    """About 1, less where the pen is fast; a dot is pressed until it shows."""
+    piece = _pieces(x, y, stroke)
+    pressure = 1 + style.pressure_drop * (0.4 - piece / max(float(piece.max()), 1e-9))
+    length = np.bincount(stroke, piece)
+    dot = np.clip(style.pen_width_mm / np.maximum(length, 1e-9), 1.0, 3.0)
+    return np.asarray(pressure * dot[stroke])
+
+
+def _pieces(x: Floats, y: Floats, stroke: NDArray[np.int32]) -> Floats:
+    """Distance from each sample to the one before it, 0 where the pen was lifted in between."""
+    piece = np.hypot(np.diff(x, prepend=x[0]), np.diff(y, prepend=y[0]))
+    piece[1:][np.diff(stroke) != 0] = 0
+    return piece
+
+
+def _evenly(strokes: Strokes) -> tuple[Floats, Floats, Floats, float]:
+    """x, y and pressure at _POINTS places evenly spaced along the ink, and the length of the ink."""
+    distance = np.cumsum(_pieces(strokes.x, strokes.y, strokes.stroke))
+    places = np.linspace(0, distance[-1], _POINTS)
+    x, y, pressure = (np.interp(places, distance, values) for values in (strokes.x, strokes.y, strokes.pressure))
+    return x, y, pressure, float(distance[-1])
+
+
+def _placed(position: Floats, weight: Floats, width: float) -> Floats:
+    """One coordinate of the path in pixels, its mass in the middle of the fragment unless ink would leave the paper."""
+    shift = (SIDE - 1) / 2 - position @ weight / weight.sum()
+    return position + np.clip(shift, width / 2 - position.min(), SIDE - 1 - width / 2 - position.max())
+
+
+def _normal_cdf(z: Floats) -> Floats:
+    """Phi(z) to 1e-7: Abramowitz and Stegun 26.2.17."""
+    k = 1 / (1 + 0.2316419 * np.abs(z))
+    series = k * (0.319381530 + k * (-0.356563782 + k * (1.781477937 + k * (-1.821255978 + k * 1.330274429))))
+    tail = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi) * series
+    return np.where(z >= 0, 1 - tail, tail)
