@@ -1,0 +1,140 @@
+"""A tiny int8 model (built once, then cached), a bundle around it, words, and boards that are plain lists of events."""
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from edge.bundle import FORMAT, Bundle, ErrorRates, Executor, Manifest, Provenance, write_bundle
+from edge.decision import MAX_SYMBOLS, Decision, Thresholds, decide, word_scores
+from edge.engine import Engine, find_runtime
+from edge.features import to_int8
+from edge.runtime import Rule
+from firmware_bridge.events import BoardInfo, Connected, Event, Fragment, WordEnded, WordStarted
+from firmware_bridge.wire import Kind
+
+Words = list[npt.NDArray[np.uint8]]
+USERS = ("Ada", "Ben", "Cleo")
+SESSION = 7
+
+
+@pytest.fixture(scope="session")
+def model(pytestconfig: pytest.Config) -> bytes:
+    """The model's bytes; TensorFlow runs only in a process of its own, and only if the recipe has changed."""
+    script = Path(__file__).with_name("tiny_model.py")
+    key = hashlib.sha256(script.read_bytes() + metadata.version("ai-edge-litert").encode()).hexdigest()[:16]
+    cached = pytestconfig.cache.mkdir("inkgate_tiny_model") / f"{key}.tflite"
+    if not cached.is_file():
+        pytest.importorskip("tf_keras", reason="the tiny test model is built with tf_keras (pip install inkgate[train])")
+        fresh = cached.with_suffix(".tmp")
+        made = subprocess.run([sys.executable, str(script), str(fresh)], capture_output=True, text=True, check=False)
+        assert made.returncode == 0, made.stderr[-2000:]
+        fresh.replace(cached)
+    return cached.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def engine(model: bytes) -> Engine:
+    return Engine.load(model)
+
+
+def make_words(count: int, seed: int, longest: int = 8) -> Words:
+    """Words of 4 to `longest` black-and-white fragments: blots of differing density, so that the scores differ."""
+    rng = np.random.default_rng(seed)
+    words = []
+    for _ in range(count):
+        density = rng.uniform(0.02, 0.9)
+        pixels = rng.random((rng.integers(4, longest + 1), 33, 33)) < density
+        words.append(np.where(pixels, np.uint8(255), np.uint8(0)))
+    return words
+
+
+@pytest.fixture(scope="session")
+def words() -> Words:
+    return make_words(12, seed=1)
+
+
+@pytest.fixture(scope="session")
+def thresholds(engine: Engine) -> Thresholds:
+    """Between the scores of random words, so that about a third of them is accepted and a third rejected."""
+    many = make_words(40, seed=2)
+    last = [float(word_scores(engine.run_words(to_int8(w)[np.newaxis])[0])[-1].max()) for w in many]
+    low, high = np.quantile(last, [0.35, 0.65])
+    return Thresholds((float(high),) * MAX_SYMBOLS, (float(low),) * MAX_SYMBOLS, 3, 0.01, 0.1, len(many))
+
+
+@pytest.fixture(scope="session")
+def rule(thresholds: Thresholds) -> Rule:
+    return Rule(thresholds, USERS, 1, "b" * 64)
+
+
+@pytest.fixture
+def manifest(thresholds: Thresholds, engine: Engine) -> Manifest:
+    runtime = find_runtime()
+    return Manifest(
+        format=FORMAT,
+        plan={"users": len(USERS)},
+        users=USERS,
+        pixel_bits=1,
+        thresholds=thresholds,
+        executor=Executor(runtime.name, runtime.version, engine.kernels),
+        error_rates=ErrorRates({4: 0.01}, {4: 0.2}),
+        provenance=Provenance("..", {"plan.json": "0" * 64}, "0" * 64, "test", 0, 0, {}, "2026-01-01T00:00:00Z", "test"),
+    )
+
+
+@pytest.fixture
+def contents(model: bytes) -> dict[str, bytes]:
+    return {"model.tflite": model, "calibration.json": b"{}", "float.npz": b"weights"}
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, manifest: Manifest, contents: dict[str, bytes]) -> Bundle:
+    return write_bundle(tmp_path / "bundle", manifest, contents)
+
+
+class Board:
+    """What a flawless board called desk-pen says."""
+
+    @staticmethod
+    def connected(session: int = SESSION, pixel_bits: int = 1) -> Connected:
+        return Connected(BoardInfo("desk-pen", "virtual", Kind.PEN, "1.0", bytes(8), pixel_bits, session))
+
+    @staticmethod
+    def word(number: int, word: npt.NDArray[np.uint8], session: int = SESSION) -> list[Event]:
+        fragments = [Fragment(session, number, index, pixels) for index, pixels in enumerate(word)]
+        return [WordStarted(session, number), *fragments, WordEnded(session, number, len(word))]
+
+    def writes(self, words: Words, session: int = SESSION) -> list[Event]:
+        """Connected, then the words, numbered from 1."""
+        said = [event for number, word in enumerate(words, 1) for event in self.word(number, word, session)]
+        return [self.connected(session), *said]
+
+
+@pytest.fixture
+def board() -> Board:
+    return Board()
+
+
+@pytest.fixture(scope="session")
+def oracle(engine: Engine, rule: Rule) -> Callable[[npt.NDArray[np.uint8]], Decision]:
+    """A word -> its final decision, computed in one go and without the loop."""
+
+    def final(word: npt.NDArray[np.uint8]) -> Decision:
+        logits = engine.run_words(to_int8(word)[np.newaxis])[0]
+        return decide(logits, rule.thresholds, rule.users, final=True)
+
+    return final
+
+
+@pytest.fixture
+def ticking() -> Callable[[], float]:
+    """A clock that advances one millisecond a look."""
+    times: Iterator[float] = iter(range(1, 10**9))
+    return lambda: next(times) / 1000.0

@@ -1,0 +1,173 @@
+"""The claims of edge.decision."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from edge.decision import (
+    MAX_SYMBOLS,
+    Decision,
+    Thresholds,
+    Verdict,
+    decide,
+    fit_thresholds,
+    unavailable,
+    word_scores,
+)
+from edge.errors import ThresholdsError
+
+USERS = ["Ada", "Ben"]
+FLAT = Thresholds((-0.5,) * 20, (-1.5,) * 20, 3, 0.01, 0.1, 1000)
+
+logits_of = hnp.arrays(
+    np.float64, st.tuples(st.integers(1, 30), st.just(3)), elements=st.floats(-50, 50, allow_nan=False)
+)
+
+
+@given(logits_of)
+def test_evidence_is_the_running_mean_of_the_log_softmax(logits: np.ndarray) -> None:
+    """Against the formula written out symbol by symbol in plain Python."""
+    evidence = word_scores(logits)
+    for t, k in itertools.product(range(len(logits)), range(2)):
+        total = sum(q[k] - math.log(sum(math.exp(v - max(q)) for v in q)) - max(q) for q in logits[: t + 1].tolist())
+        assert evidence[t, k] == pytest.approx(total / (t + 1), abs=1e-9)  # 30 sums of numbers up to 100 in float64
+
+
+@given(logits_of)
+def test_many_words_at_once_score_as_each_alone(logits: np.ndarray) -> None:
+    np.testing.assert_array_equal(word_scores(np.stack([logits, -logits]))[1], word_scores(-logits))
+
+
+@given(logits_of, st.booleans())
+def test_the_rule_holds_for_any_logits(logits: np.ndarray, final: bool) -> None:
+    decision = decide(logits, FLAT, USERS, final=final)
+    symbols, score = len(logits), float(word_scores(logits)[-1].max())
+    assert decision.score == score
+    assert (decision.symbols, decision.final) == (symbols, final)
+    assert (decision.verdict is Verdict.ACCEPT) == (symbols >= 3 and score >= -0.5)
+    assert (decision.user in USERS) == (decision.verdict is Verdict.ACCEPT)
+    if final:
+        assert decision.verdict in (Verdict.ACCEPT, Verdict.REJECT)
+    else:
+        assert (decision.verdict is Verdict.REJECT) == (symbols >= 3 and score < -1.5)
+
+
+def test_the_accepted_user_is_the_one_with_the_most_evidence() -> None:
+    decision = decide(np.tile([0.0, 9.0, 0.0], (4, 1)), FLAT, USERS, final=True)
+    assert (decision.verdict, decision.user) == (Verdict.ACCEPT, "Ben")
+
+
+def test_words_longer_than_20_are_judged_as_words_of_20() -> None:
+    accept = tuple(-1.0 - t / 100 for t in range(20))
+    rule = Thresholds(accept, accept, 1, 0.01, 0.1, 1000)
+    logits = np.tile(np.log([math.exp(-1.195), 0.1, 1 - 0.1 - math.exp(-1.195)]), (40, 1))
+    assert decide(logits[:20], rule, USERS, final=True).verdict is Verdict.REJECT
+    assert decide(logits, rule, USERS, final=True).verdict is Verdict.REJECT
+    lower = Thresholds((-1.0,) * 19 + (-1.2,), (-2.0,) * 20, 1, 0.01, 0.1, 1000)
+    assert decide(logits[:19], lower, USERS, final=True).verdict is Verdict.REJECT
+    assert decide(logits, lower, USERS, final=True).verdict is Verdict.ACCEPT
+
+
+@pytest.mark.parametrize("damage", [math.nan, math.inf, -math.inf])
+@given(data=st.data())
+def test_one_number_that_is_not_finite_makes_it_unavailable(damage: float, data: st.DataObject) -> None:
+    logits = np.tile([9.0, 0.0, 0.0], (5, 1))
+    logits[data.draw(st.integers(0, 4)), data.draw(st.integers(0, 2))] = damage
+    assert decide(logits, FLAT, USERS, final=True).verdict is Verdict.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    "logits",
+    [np.zeros((0, 3)), np.zeros((4, 2)), np.zeros((4, 4)), np.zeros(3), np.zeros((1, 4, 3)), None, "abc", [[1, 2], [3]]],
+)
+def test_logits_of_another_shape_are_unavailable(logits: object) -> None:
+    assert decide(logits, FLAT, USERS, final=True).verdict is Verdict.UNAVAILABLE
+    assert decide(logits, FLAT, [], final=False).verdict is Verdict.UNAVAILABLE
+
+
+@pytest.mark.filterwarnings("error")
+def test_logits_at_the_ends_of_float64_never_accept_by_overflow() -> None:
+    for signs in itertools.product([-1.7e308, 0.0, 1.7e308], repeat=3):
+        decision = decide(np.tile(signs, (4, 1)), FLAT, USERS, final=True)
+        best = max(signs[:2])
+        assert decision.verdict is not Verdict.ACCEPT or best > signs[2]
+
+
+@pytest.mark.parametrize("value", [0, 1, -1, None, False, True, "", "ACCEPT", b"", 0xFFFFFFFF, math.nan, (), 2**64])
+def test_a_value_that_is_no_verdict_reads_as_unavailable(value: object) -> None:
+    assert Verdict(value) is Verdict.UNAVAILABLE
+
+
+def test_up_to_15_flipped_bits_never_make_one_verdict_of_another() -> None:
+    for one, two in itertools.combinations(Verdict, 2):
+        assert (one.value ^ two.value).bit_count() >= 16
+
+
+def test_neither_a_verdict_nor_a_decision_can_be_used_as_a_bool() -> None:
+    for value in (*Verdict, unavailable("x", 0)):
+        with pytest.raises(TypeError, match="no truth value"):
+            bool(value)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (Verdict.ACCEPT, None, -0.1, 4, True, ""),
+        (Verdict.ACCEPT, "", -0.1, 4, True, ""),
+        (Verdict.ACCEPT, "Ada", None, 4, True, ""),
+        (Verdict.ACCEPT, "Ada", math.nan, 4, True, ""),
+        (Verdict.ACCEPT, "Ada", -0.1, 0, True, ""),
+        (Verdict.REJECT, "Ada", -0.1, 4, True, ""),
+        (Verdict.CONTINUE, None, -0.1, 4, True, ""),
+    ],
+)
+def test_a_decision_that_contradicts_itself_cannot_be_made(fields: tuple[object, ...]) -> None:
+    with pytest.raises(ValueError, match=r"ACCEPT|names no user|never final"):
+        Decision(*fields)
+
+
+@given(st.integers(300, 900), st.sampled_from([0.01, 0.02, 0.05]), st.booleans(), st.integers(0, 2**32 - 1))
+def test_fitted_thresholds_keep_their_far_and_would_not_keep_it_any_lower(
+    trials: int, far: float, ties: bool, seed: int
+) -> None:
+    scores = np.random.default_rng(seed).normal(-3, 1, (trials, MAX_SYMBOLS))
+    scores = np.round(scores, 1) if ties else scores
+    fitted = fit_thresholds(scores, far, 0.1, min_symbols=2)
+    assert (fitted.trials, fitted.far_accept, fitted.min_symbols) == (trials, far, 2)
+    for t in range(MAX_SYMBOLS):
+        assert np.mean(scores[:, t] >= fitted.accept[t]) <= far
+        assert np.mean(scores[:, t] >= fitted.reject[t]) <= 0.1
+        assert np.mean(scores[:, t] >= np.nextafter(fitted.accept[t], -np.inf)) > far
+
+
+def test_a_far_that_the_trials_cannot_show_is_refused() -> None:
+    scores = np.random.default_rng(0).normal(size=(299, MAX_SYMBOLS))
+    with pytest.raises(ThresholdsError, match="299 strangers' words"):
+        fit_thresholds(scores, 0.01)
+    with pytest.raises(ThresholdsError):
+        fit_thresholds(scores, 0.5, 0.1)
+    for wrong in (scores[:, :19], np.full((400, MAX_SYMBOLS), np.nan), np.empty((0, MAX_SYMBOLS)), np.zeros(20)):
+        with pytest.raises(ThresholdsError):
+            fit_thresholds(wrong)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ((-0.5,) * 19, (-1.0,) * 20, 3),
+        ((-0.5,) * 19, (-1.0,) * 19, 3),
+        ((math.nan,) * 20, (-1.0,) * 20, 3),
+        ((math.inf,) * 20, (-1.0,) * 20, 3),
+        ((-1.0,) * 20, (-0.5,) * 20, 3),
+        ((-0.5,) * 20, (-1.0,) * 20, 0),
+        ((-0.5,) * 20, (-1.0,) * 20, 21),
+    ],
+)
+def test_thresholds_that_contradict_themselves_cannot_be_made(fields: tuple[object, ...]) -> None:
+    with pytest.raises(ThresholdsError):
+        Thresholds(*fields, 0.01, 0.1, 1000)
