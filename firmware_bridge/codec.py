@@ -1,0 +1,106 @@
+"""Field values <-> payload bytes, bounded at every step; all that goes wrong is a WireError that names the field."""
+
+from enum import IntEnum
+from typing import TypeVar
+
+from firmware_bridge.errors import WireError
+
+Choice = TypeVar("Choice", bound=IntEnum)
+
+_PRINTABLE = range(0x20, 0x7F)
+
+
+class Writer:
+    """Collects the fields of one message in order."""
+
+    def __init__(self, message: str) -> None:
+        self._message = message
+        self._parts: list[bytes] = []
+
+    def uint(
+        self, field: str, value: int, size: int, low: int = 0, high: int | None = None, one_of: tuple[int, ...] = ()
+    ) -> None:
+        """`size` bytes, little endian."""
+        _check(self._message, field, value, low, (1 << 8 * size) - 1 if high is None else high, one_of)
+        self._parts.append(value.to_bytes(size, "little"))
+
+    def fixed(self, field: str, value: bytes, size: int) -> None:
+        """Exactly `size` bytes."""
+        if len(value) != size:
+            raise WireError(f"{self._message}.{field}: {len(value)} bytes, not {size}")
+        self._parts.append(bytes(value))
+
+    def text(self, field: str, value: str, most: int) -> None:
+        """A length byte and at most `most` printable ASCII characters."""
+        if len(value) > most or any(ord(character) not in _PRINTABLE for character in value):
+            raise WireError(f"{self._message}.{field}: {value!r} is not at most {most} printable ASCII characters")
+        self._parts.append(bytes((len(value),)) + value.encode("ascii"))
+
+    def data(self, field: str, value: bytes, most: int) -> None:
+        """The rest of the frame, at most `most` bytes."""
+        if len(value) > most:
+            raise WireError(f"{self._message}.{field}: {len(value)} bytes, at most {most} are allowed")
+        self._parts.append(bytes(value))
+
+    def finish(self) -> bytes:
+        """The payload."""
+        return b"".join(self._parts)
+
+
+class Reader:
+    """Hands out the fields of one message in order."""
+
+    def __init__(self, message: str, payload: bytes) -> None:
+        self._message = message
+        self._payload = payload
+        self._at = 0
+
+    def uint(self, field: str, size: int, low: int = 0, high: int | None = None, one_of: tuple[int, ...] = ()) -> int:
+        """`size` bytes, little endian."""
+        value = int.from_bytes(self._take(field, size), "little")
+        _check(self._message, field, value, low, (1 << 8 * size) - 1 if high is None else high, one_of)
+        return value
+
+    def choice(self, field: str, size: int, choices: type[Choice]) -> Choice:
+        """A member of the enum."""
+        value = int.from_bytes(self._take(field, size), "little")
+        try:
+            return choices(value)
+        except ValueError as error:
+            raise WireError(f"{self._message}.{field}: {value} is no {choices.__name__}") from error
+
+    def fixed(self, field: str, size: int) -> bytes:
+        """Exactly `size` bytes."""
+        return self._take(field, size)
+
+    def text(self, field: str, most: int) -> str:
+        """At most `most` characters; each byte that is not printable ASCII reads as `?`, so that no board can send
+        control characters to a terminal, a log or a page."""
+        length = self.uint(field, 1, high=most)
+        return "".join(chr(byte) if byte in _PRINTABLE else "?" for byte in self._take(field, length))
+
+    def data(self, field: str, most: int) -> bytes:
+        """The rest of the frame, at most `most` bytes."""
+        left = len(self._payload) - self._at
+        if left > most:
+            raise WireError(f"{self._message}.{field}: {left} bytes, at most {most} are allowed")
+        return self._take(field, left)
+
+    def finish(self) -> None:
+        """Refuse bytes that no field has claimed."""
+        if self._at != len(self._payload):
+            raise WireError(f"{self._message}: {len(self._payload) - self._at} bytes too many")
+
+    def _take(self, field: str, size: int) -> bytes:
+        taken = self._payload[self._at : self._at + size]
+        if len(taken) != size:
+            raise WireError(f"{self._message}.{field}: {size} bytes expected, {len(taken)} are left")
+        self._at += size
+        return taken
+
+
+def _check(message: str, field: str, value: int, low: int, high: int, one_of: tuple[int, ...]) -> None:
+    if one_of and value not in one_of:
+        raise WireError(f"{message}.{field}: {value} is none of {', '.join(map(str, one_of))}")
+    if not low <= value <= high:
+        raise WireError(f"{message}.{field}: {value} is outside {low}..{high}")

@@ -1,0 +1,183 @@
+"""protocol.toml's bytes -> a checked, typed description of the protocol that any generator can walk."""
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from firmware_bridge.errors import ProtocolDefinitionError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+UINT_BYTES = {"u8": 1, "u16": 2, "u32": 4}
+SENDERS = ("host", "board")
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A number that both ends share."""
+
+    name: str
+    value: int
+    doc: str
+
+
+@dataclass(frozen=True)
+class Choices:
+    """A closed set of named values, one byte on the wire."""
+
+    name: str
+    doc: str
+    values: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: `size` bytes of a number or of `bytes`, `most` of `text` and `data`; low..high, one_of for numbers."""
+
+    name: str
+    type: str
+    doc: str
+    size: int = 0
+    most: int = 0
+    low: int = 0
+    high: int | None = None
+    one_of: tuple[int, ...] = ()
+
+    @property
+    def max_bytes(self) -> int:
+        """The most that the field takes on the wire."""
+        return self.size or self.most + (self.type == "text")
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message, or the header."""
+
+    name: str
+    doc: str
+    fields: tuple[Field, ...]
+    id: int = 0
+    sender: str = ""
+    sequenced: bool = False
+
+    @property
+    def max_bytes(self) -> int:
+        """The most that the message takes on the wire."""
+        return sum(field.max_bytes for field in self.fields)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """All of protocol.toml."""
+
+    name: str
+    doc: str
+    sha256: bytes
+    constants: tuple[Constant, ...]
+    choices: tuple[Choices, ...]
+    header: Message
+    messages: tuple[Message, ...]
+
+
+def parse(source: bytes) -> Protocol:
+    """Raises ProtocolDefinitionError, with the place, unless every definition is complete and consistent."""
+    try:
+        tree = tomllib.loads(source.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ProtocolDefinitionError(f"protocol.toml: {error}") from error
+    _keys("protocol.toml", tree, {"protocol", "header", "message"}, {"constant", "enum"})
+    constants = tuple(_constant(entry) for entry in tree.get("constant", ()))
+    choices = tuple(_choices(entry) for entry in tree.get("enum", ()))
+    numbers = {constant.name: constant.value for constant in constants}
+    names = {choice.name for choice in choices}
+    _keys("header", tree["header"], {"doc", "fields"})
+    header = Message("header", tree["header"]["doc"], _fields("header", tree["header"]["fields"], numbers, names))
+    messages = tuple(_message(entry, numbers, names) for entry in tree["message"])
+    _unique("constant", [constant.name for constant in constants])
+    _unique("enum", [choice.name for choice in choices])
+    _unique("message", [message.name for message in messages])
+    _unique("message id", [message.id for message in messages])
+    for message in messages:
+        if header.max_bytes + message.max_bytes > numbers["max_content_bytes"]:
+            raise ProtocolDefinitionError(f"protocol.toml: {message.name}: longer than a frame can be")
+    _keys("protocol", tree["protocol"], {"name", "doc"})
+    digest = hashlib.sha256(source).digest()
+    return Protocol(tree["protocol"]["name"], tree["protocol"]["doc"], digest, constants, choices, header, messages)
+
+
+def _constant(entry: dict[str, Any]) -> Constant:
+    _keys("constant", entry, {"name", "value", "doc"})
+    return Constant(entry["name"], int(entry["value"]), entry["doc"])
+
+
+def _choices(entry: dict[str, Any]) -> Choices:
+    _keys("enum", entry, {"name", "doc", "values"})
+    values: dict[str, int] = entry["values"]
+    _unique(f"enum {entry['name']}", list(values.values()))
+    # 0 is what cleared memory and a missing write look like: it must never mean anything.
+    if not values or not all(1 <= value <= 255 for value in values.values()):
+        raise ProtocolDefinitionError(f"protocol.toml: enum {entry['name']}: values must lie in 1..255")
+    return Choices(entry["name"], entry["doc"], values)
+
+
+def _message(entry: dict[str, Any], numbers: dict[str, int], choices: set[str]) -> Message:
+    where = f"message {entry.get('name', '?')}"
+    _keys(where, entry, {"id", "name", "sender", "doc", "fields"}, {"sequenced"})
+    if not 1 <= entry["id"] <= 255 or entry["sender"] not in SENDERS:
+        raise ProtocolDefinitionError(f"protocol.toml: {where}: id must lie in 1..255, sender be host or board")
+    fields = _fields(where, entry["fields"], numbers, choices)
+    return Message(
+        entry["name"], entry["doc"], fields, entry["id"], entry["sender"], bool(entry.get("sequenced", False))
+    )
+
+
+def _fields(where: str, entries: list[dict[str, Any]], numbers: dict[str, int], choices: set[str]) -> tuple[Field, ...]:
+    fields = tuple(_field(f"{where}.{entry.get('name', '?')}", entry, numbers, choices) for entry in entries)
+    _unique(where, [field.name for field in fields])
+    if any(field.type == "data" for field in fields[:-1]):
+        raise ProtocolDefinitionError(f"protocol.toml: {where}: only the last field may be data")
+    return fields
+
+
+def _field(where: str, entry: dict[str, Any], numbers: dict[str, int], choices: set[str]) -> Field:
+    _keys(where, entry, {"name", "type", "doc"}, {"size", "min", "max", "one_of"})
+
+    def number(key: str) -> int:
+        value = entry.get(key)
+        found = numbers.get(value) if isinstance(value, str) else value
+        if not isinstance(found, int):
+            raise ProtocolDefinitionError(f"protocol.toml: {where}: {key} = {value!r} is no number and no constant")
+        return found
+
+    kind = entry["type"]
+    if kind in UINT_BYTES:
+        high = number("max") if "max" in entry else None
+        low = number("min") if "min" in entry else 0
+        one_of = tuple(entry.get("one_of", ()))
+        return Field(entry["name"], kind, entry["doc"], size=UINT_BYTES[kind], low=low, high=high, one_of=one_of)
+    if kind == "bytes":
+        return Field(entry["name"], kind, entry["doc"], size=number("size"))
+    if kind in ("text", "data"):
+        return Field(entry["name"], kind, entry["doc"], most=number("max"))
+    if kind in choices:
+        return Field(entry["name"], kind, entry["doc"], size=1)
+    raise ProtocolDefinitionError(f"protocol.toml: {where}: no type {kind!r}")
+
+
+def _keys(
+    where: str, entry: dict[str, Any], required: set[str], optional: frozenset[str] | set[str] = frozenset()
+) -> None:
+    missing, unknown = required - entry.keys(), entry.keys() - required - optional
+    if missing or unknown:
+        wrong = [f"{key} is missing" for key in sorted(missing)] + [f"{key} is unknown" for key in sorted(unknown)]
+        raise ProtocolDefinitionError(f"protocol.toml: {where}: {', '.join(wrong)}")
+
+
+def _unique(where: str, names: list[Any]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ProtocolDefinitionError(f"protocol.toml: {where}: {name} is defined twice")

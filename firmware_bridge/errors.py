@@ -1,0 +1,90 @@
+"""A cause on the wire, the line or the board -> the exception that names it and its exit code."""
+
+from typing import ClassVar
+
+USAGE, DEVICE = 2, 3
+"""Exit codes: usage or configuration; device."""
+
+
+class BridgeError(Exception):
+    """Root of everything that package firmware_bridge raises on purpose."""
+
+    exit_code: ClassVar[int] = DEVICE
+
+
+class WireError(BridgeError):
+    """A message's bytes, or the values to make them of, are outside what protocol.toml allows."""
+
+
+class ProtocolDefinitionError(BridgeError):
+    """protocol.toml contradicts itself."""
+
+    exit_code: ClassVar[int] = USAGE
+
+
+class PixelsError(BridgeError):
+    """What was given as a fragment is not uint8 [33, 33]."""
+
+    exit_code: ClassVar[int] = USAGE
+
+
+class PortMissingError(BridgeError):
+    """No port of that name exists, or `auto` found no board, or more than one."""
+
+    exit_code: ClassVar[int] = USAGE
+
+
+class PortBusyError(BridgeError):
+    """Another process holds the port, or this user may not open it."""
+
+
+class PortLostError(BridgeError):
+    """The port failed while it was open: unplugged, closed by the other end, or blocked."""
+
+
+class LinkError(BridgeError):
+    """A conversation with the board cannot go on."""
+
+
+class NoAnswerError(LinkError):
+    """Nothing that answers HELLO is on the line."""
+
+
+class BoardSilentError(LinkError):
+    """The board was connected and has not been heard for the silence limit."""
+
+
+class BoardRestartedError(LinkError):
+    """The board began a new session; what it had not delivered in the old one is gone."""
+
+
+class ProtocolViolationError(LinkError):
+    """The board sent an intact frame that the protocol does not allow there."""
+
+
+class ProtocolMismatchError(LinkError):
+    """Board and host were built from different protocol.toml files."""
+
+
+class PixelDepthError(LinkError):
+    """The board sends another number of bits a pixel than the bundle was trained on."""
+
+    exit_code: ClassVar[int] = USAGE
+
+
+class BoardError(BridgeError):
+    """Root of what the board's end of the line raises."""
+
+
+class HostSilentError(BoardError):
+    """The host has acknowledged nothing for the silence limit; the words are kept."""
+
+
+class OutboxFullError(BoardError):
+    """The board already keeps as many unacknowledged words as it has room for."""
+
+
+class WritingError(BoardError):
+    """Fragments, starts and ends of words come in an order that is not writing."""
+
+    exit_code: ClassVar[int] = USAGE

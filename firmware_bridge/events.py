@@ -1,0 +1,89 @@
+"""What a host learns from a board, as values: `Connected`, then words, until `LinkLost`."""
+
+from dataclasses import dataclass
+
+from firmware_bridge.pixels import Pixels
+from firmware_bridge.wire import Kind, Statistics
+
+__all__ = [
+    "BoardFault",
+    "BoardInfo",
+    "Connected",
+    "Event",
+    "Fragment",
+    "LinkLost",
+    "Statistics",
+    "WordEnded",
+    "WordStarted",
+]
+
+
+@dataclass(frozen=True)
+class BoardInfo:
+    """What INFO says. Its texts hold printable ASCII only and are at most 32 characters long."""
+
+    board: str
+    """Name of this very board. (board, session, word) names a word for ever."""
+    model: str
+    kind: Kind
+    firmware: str
+    protocol_hash: bytes
+    pixel_bits: int
+    session: int
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A board answered; everything until LinkLost comes from it."""
+
+    info: BoardInfo
+
+
+@dataclass(frozen=True)
+class WordStarted:
+    """A word begins. After a LinkLost in mid-word it comes again, whole, with the same session and word."""
+
+    session: int
+    word: int
+
+
+@dataclass(frozen=True, eq=False)
+class Fragment:
+    """One symbol of the open word, in order of `index` from 0; pixels uint8 [33, 33], 0 paper .. 255 ink."""
+
+    session: int
+    word: int
+    index: int
+    pixels: Pixels
+
+
+@dataclass(frozen=True)
+class WordEnded:
+    """The open word is complete and had `count` fragments. Comes once for each word."""
+
+    session: int
+    word: int
+    count: int
+
+
+@dataclass(frozen=True)
+class BoardFault:
+    """The board could not capture writing; if a word is open, it ends here without WordEnded."""
+
+    code: str
+    """Name of the wire.Fault, in lower case."""
+    text: str
+    """For people: printable ASCII, at most 64 characters."""
+    session: int
+    word: int | None
+    """The word that ends here, if one was open."""
+
+
+@dataclass(frozen=True)
+class LinkLost:
+    """The line or the board is gone, for the reason given; the link is already trying to come back."""
+
+    reason: str
+
+
+Event = Connected | WordStarted | Fragment | WordEnded | BoardFault | Statistics | LinkLost

@@ -1,0 +1,103 @@
+"""Content bytes <-> frames on the line: COBS( content | CRC-32 ) 0x00, sans-IO; firmware/core/frame.c is its twin.
+
+A delimiter never occurs inside a frame, so a receiver is in step again at the next one whatever came before.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+from firmware_bridge import wire
+from firmware_bridge.errors import WireError
+
+DELIMITER = b"\0"
+CRC_BYTES = 4
+MAX_BODY_BYTES = wire.MAX_WIRE_BYTES - 1
+"""What can stand between two delimiters."""
+
+
+@dataclass
+class FrameCounters:
+    """What a receiver has seen since it was made."""
+
+    frames: int = 0
+    crc_errors: int = 0
+    cobs_errors: int = 0
+    oversize: int = 0
+
+
+def encode_frame(content: bytes) -> bytes:
+    """One frame with its delimiter, at most 256 bytes. WireError if the content is longer than 250."""
+    if len(content) > wire.MAX_CONTENT_BYTES:
+        raise WireError(f"{len(content)} bytes do not fit in a frame, which carries {wire.MAX_CONTENT_BYTES}")
+    checked = content + zlib.crc32(content).to_bytes(CRC_BYTES, "little")
+    # Up to 254 bytes COBS needs no block of full length followed by another: every run between zeros is one block.
+    return b"".join(bytes((len(run) + 1,)) + run for run in checked.split(DELIMITER)) + DELIMITER
+
+
+class FrameReceiver:
+    """Bytes in any portions -> contents of the intact frames. Keeps at most 255 bytes; never raises on bytes."""
+
+    def __init__(self) -> None:
+        self.counters = FrameCounters()
+        self._body = bytearray()
+        self._skipping = False
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The contents of the frames that `data` completes, in order."""
+        *complete, rest = data.split(DELIMITER)
+        contents = []
+        for part in complete:
+            self._collect(part)
+            content = self._finish()
+            if content is not None:
+                contents.append(content)
+        self._collect(rest)
+        return contents
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of an unfinished frame kept now."""
+        return len(self._body)
+
+    def _collect(self, part: bytes) -> None:
+        if self._skipping:
+            return
+        if len(self._body) + len(part) > MAX_BODY_BYTES:
+            self._body.clear()
+            self._skipping = True
+            self.counters.oversize += 1
+        else:
+            self._body += part
+
+    def _finish(self) -> bytes | None:
+        body, skipped = bytes(self._body), self._skipping
+        self._body.clear()
+        self._skipping = False
+        if skipped or not body:
+            return None
+        checked = _cobs_decode(body)
+        if checked is None or len(checked) < CRC_BYTES:
+            self.counters.cobs_errors += 1
+            return None
+        content, crc = checked[:-CRC_BYTES], checked[-CRC_BYTES:]
+        if zlib.crc32(content).to_bytes(CRC_BYTES, "little") != crc:
+            self.counters.crc_errors += 1
+            return None
+        self.counters.frames += 1
+        return content
+
+
+def _cobs_decode(body: bytes) -> bytes | None:
+    """None if a block runs past the end."""
+    decoded = bytearray()
+    at = 0
+    while at < len(body):
+        code = body[at]
+        end = at + code
+        if end > len(body):
+            return None
+        decoded += body[at + 1 : end]
+        at = end
+        if code < 255 and at < len(body):
+            decoded.append(0)
+    return bytes(decoded)

@@ -1,0 +1,163 @@
+"""A port's name -> the events of the board on it, across unplugging, resets and noise."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+
+from firmware_bridge.errors import BridgeError, LinkError, PixelDepthError, ProtocolMismatchError
+from firmware_bridge.events import BoardFault, Connected, Event, LinkLost, Statistics, WordEnded
+from firmware_bridge.ports import AUTO, find_board
+from firmware_bridge.session_host import Delivered, HostSession
+from firmware_bridge.transport import SerialTransport
+
+BAUD_RATE = 115_200
+RETRY_S = 0.25
+POLL_S = 0.5
+SLOW_CONSUMER_S = 0.05
+
+
+def open_link(
+    port: str,
+    *,
+    pixel_bits: int | None = None,
+    baud_rate: int = BAUD_RATE,
+    idle_timeout_s: float | None = None,
+    connect_patience_s: float | None = 0.0,
+    reconnect_patience_s: float | None = None,
+    delivered: Delivered | None = None,
+) -> "Link":
+    """A link to the board on `port`: a device, a pty, `socket://host:port`, or `auto` for the one known board.
+
+    pixel_bits            refuse a board that sends another depth (PixelDepthError).
+    idle_timeout_s        end `events()` when nothing but statistics came for so long; None: never.
+    connect_patience_s    how long to go on trying before the first connection; 0: one try; None: for ever.
+    reconnect_patience_s  how long to go on trying after a loss; None: for ever.
+    delivered             by board (session, last word) that was journalled before: it and earlier ones come no more.
+    """
+    return Link(
+        port,
+        pixel_bits=pixel_bits,
+        baud_rate=baud_rate,
+        idle_timeout_s=idle_timeout_s,
+        patience_s=(connect_patience_s, reconnect_patience_s),
+        delivered=delivered or {},
+    )
+
+
+class Link:
+    """See `open_link`. A context manager; `events()` may be called again after it has ended."""
+
+    def __init__(
+        self,
+        port: str,
+        *,
+        pixel_bits: int | None,
+        baud_rate: int,
+        idle_timeout_s: float | None,
+        patience_s: tuple[float | None, float | None],
+        delivered: Delivered,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.port = port
+        self._pixel_bits = pixel_bits
+        self._baud_rate = baud_rate
+        self._idle_timeout_s = idle_timeout_s
+        self._connect_patience_s, self._reconnect_patience_s = patience_s
+        self._delivered = dict(delivered)
+        self._clock = clock
+        self._transport: SerialTransport | None = None
+        self._active_s = 0.0
+
+    def __enter__(self) -> "Link":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the port back."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+    def events(self) -> Iterator[Event]:
+        """Connected, then what the board sends; LinkLost and Connected again whenever it was gone.
+
+        Asking for the next event acknowledges the one before: journal first. Ends by idle timeout only. Raises the
+        BridgeError of the last try when patience is exhausted, and ProtocolMismatchError and PixelDepthError at once.
+        """
+        self._active_s = trying_since_s = self._clock()
+        patience_s = self._connect_patience_s
+        while True:
+            connected = False
+            try:
+                for event in self._converse():
+                    connected = connected or isinstance(event, Connected)
+                    yield event
+                return
+            except (ProtocolMismatchError, PixelDepthError) as refusal:
+                raise type(refusal)(f"{self.port}: {refusal}") from refusal
+            except BridgeError as error:
+                problem = self._named(error)
+            finally:
+                self.close()
+            if connected:
+                yield LinkLost(str(problem))
+                self._active_s = trying_since_s = self._clock()
+                patience_s = self._reconnect_patience_s
+            elif patience_s is not None and self._clock() - trying_since_s >= patience_s:
+                raise problem
+            if self._idle_left_s() <= 0:
+                return
+            time.sleep(RETRY_S)
+
+    def _converse(self) -> Iterator[Event]:
+        """One connection, from opening the port. Returns by idle timeout; all else is a BridgeError."""
+        transport = SerialTransport(find_board() if self.port == AUTO else self.port, self._baud_rate)
+        self._transport = transport
+        session = HostSession(
+            secrets.randbits(32), self._clock(), pixel_bits=self._pixel_bits, delivered=self._delivered
+        )
+        while True:
+            # Read before looking at the clock: after a slow consumer the signs of life wait in the port's buffer.
+            timeout_s = min(session.wake_s() - self._clock(), self._idle_left_s(), POLL_S)
+            data = transport.read(timeout_s)
+            session.receive(data, self._clock())
+            self._send(session, transport)
+            yield from self._hand_out(session, transport)
+            self._send(session, transport)
+            if session.failure is not None:
+                raise session.failure
+            if self._idle_left_s() <= 0:
+                return
+
+    def _hand_out(self, session: HostSession, transport: SerialTransport) -> Iterator[Event]:
+        """Every event that is ready. `session` learns that one is consumed when the consumer has come back for more."""
+        while (event := session.next_event()) is not None:
+            handed_s = self._clock()
+            yield event
+            now_s = self._clock()
+            if not isinstance(event, Statistics):
+                self._active_s = now_s
+            if session.info is not None and isinstance(event, WordEnded | BoardFault) and event.word is not None:
+                self._delivered[session.info.board] = (event.session, event.word)
+            if now_s - handed_s > SLOW_CONSUMER_S:
+                # The board must not take the host for gone, nor the host the board, because the consumer is busy.
+                session.receive(transport.read(0.0), now_s)
+                self._send(session, transport)
+
+    def _send(self, session: HostSession, transport: SerialTransport) -> None:
+        while frame := session.next_frame(self._clock()):
+            transport.write(frame)
+
+    def _idle_left_s(self) -> float:
+        if self._idle_timeout_s is None:
+            return float("inf")
+        return self._active_s + self._idle_timeout_s - self._clock()
+
+    def _named(self, error: BridgeError) -> BridgeError:
+        """What a session says, with the port; a transport names it already."""
+        return type(error)(f"{self.port}: {error}") if isinstance(error, LinkError) else error

@@ -1,0 +1,85 @@
+"""The machine's serial ports -> which of them may be a board, and the one that `auto` means."""
+
+from dataclasses import dataclass
+
+from serial.tools import list_ports as serial_list_ports
+
+from firmware_bridge.errors import PortMissingError
+
+AUTO = "auto"
+
+KNOWN_BOARDS = {
+    (0x2E8A, 0x000A): "Raspberry Pi Pico",
+    (0x2E8A, 0x000C): "Raspberry Pi Debug Probe",
+    (0x2E8A, 0x000F): "Raspberry Pi Pico 2",
+    (0x0483, 0x374B): "ST-Link V2-1",
+    (0x0483, 0x374E): "ST-Link V3",
+    (0x0483, 0x374F): "ST-Link V3",
+    (0x0483, 0x3752): "ST-Link V2-1",
+    (0x0483, 0x3753): "ST-Link V3",
+    (0x0483, 0x5740): "STM32 virtual COM port",
+    (0x0D28, 0x0204): "Arm DAPLink",
+    (0x0403, 0x6001): "FTDI FT232R adapter",
+    (0x0403, 0x6010): "FTDI FT2232 adapter",
+    (0x0403, 0x6011): "FTDI FT4232 adapter",
+    (0x0403, 0x6014): "FTDI FT232H adapter",
+    (0x0403, 0x6015): "FTDI FT231X adapter",
+    (0x10C4, 0xEA60): "Silicon Labs CP210x adapter",
+    (0x1A86, 0x7523): "WCH CH340 adapter",
+    (0x1A86, 0x5523): "WCH CH341 adapter",
+    (0x1A86, 0x55D4): "WCH CH9102 adapter",
+    (0x067B, 0x2303): "Prolific PL2303 adapter",
+}
+"""USB vendor and product ids of boards and of the USB-serial adapters that boards are wired to."""
+
+TEXT_LIMIT = 64
+
+
+@dataclass(frozen=True)
+class PortInfo:
+    """A serial port. `board` is set if its USB ids are known; texts hold printable ASCII only."""
+
+    path: str
+    description: str
+    vid: int | None
+    pid: int | None
+    serial_number: str | None
+    board: str | None
+
+    def __str__(self) -> str:
+        ids = "" if self.vid is None or self.pid is None else f" [{self.vid:04x}:{self.pid:04x}]"
+        return f"{self.path} ({self.board or self.description}{ids})"
+
+
+def list_ports() -> list[PortInfo]:
+    """Every serial port of the machine, those that may be boards first, by path. Ptys and TCP ports are not listed."""
+    found = [
+        PortInfo(
+            path=port.device,
+            description=_clean(port.description or ""),
+            vid=port.vid,
+            pid=port.pid,
+            serial_number=_clean(port.serial_number) if port.serial_number else None,
+            board=KNOWN_BOARDS.get((port.vid, port.pid)),
+        )
+        for port in serial_list_ports.comports()
+    ]
+    return sorted(found, key=lambda port: (port.board is None, port.path))
+
+
+def find_board() -> str:
+    """The path that `auto` stands for. PortMissingError, naming the candidates, unless exactly one board is there."""
+    ports = list_ports()
+    boards = [port for port in ports if port.board is not None]
+    if len(boards) == 1:
+        return boards[0].path
+    if boards:
+        candidates = ", ".join(map(str, boards))
+        raise PortMissingError(f"auto: {len(boards)} boards are connected: {candidates}: choose one with --port PATH")
+    others = f"; other ports: {', '.join(map(str, ports))}" if ports else ""
+    raise PortMissingError(f"auto: no known board is connected{others}: name its port with --port, see `inkgate ports`")
+
+
+def _clean(text: str) -> str:
+    """USB descriptors come from the device: nothing that steers a terminal, nothing endless."""
+    return "".join(character if " " <= character <= "~" else "?" for character in text[:TEXT_LIMIT])

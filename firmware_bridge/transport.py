@@ -1,0 +1,80 @@
+"""A port's name -> bytes in and out; whatever way a port can fail becomes one of three errors."""
+
+import contextlib
+import errno
+import select
+import termios
+from types import TracebackType
+
+import serial
+
+from firmware_bridge.errors import BridgeError, PortBusyError, PortLostError, PortMissingError
+
+PORT_ERRORS = (OSError, termios.error, ValueError, TypeError)
+"""What pyserial lets through when a port goes away under it: SerialException is an OSError, and a port closed between
+two calls has no file descriptor any more."""
+
+READ_BYTES = 4096
+WRITE_TIMEOUT_S = 2.0
+
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.ENODEV, errno.EIO, errno.ENOTTY}
+
+
+class SerialTransport:
+    """An open serial port, pty or `socket://host:port`, held exclusively. POSIX.
+
+    Raises PortMissingError, PortBusyError or PortLostError when it cannot be opened; the last one ever after.
+    """
+
+    def __init__(self, port: str, baud_rate: int) -> None:
+        self.port = port
+        try:
+            self._serial = serial.serial_for_url(
+                port, baud_rate, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True
+            )
+        except PORT_ERRORS as error:
+            raise _not_opened(port, error) from error
+
+    def read(self, timeout_s: float) -> bytes:
+        """What has arrived, at most 4096 bytes; b"" if nothing does within `timeout_s`."""
+        try:
+            # pyserial's socket:// knows no byte count and waits for all that is asked: wait first, then take.
+            ready, _, _ = select.select([self._serial.fileno()], [], [], max(0.0, timeout_s))
+            return bytes(self._serial.read(READ_BYTES)) if ready else b""
+        except PORT_ERRORS as error:
+            raise self._lost(error) from error
+
+    def write(self, data: bytes) -> None:
+        """Hand all of `data` to the line; PortLostError if it takes nothing for 2 s."""
+        try:
+            self._serial.write(data)
+        except PORT_ERRORS as error:
+            raise self._lost(error) from error
+
+    def close(self) -> None:
+        """Give the port back; closing twice or after a failure is fine."""
+        # A port that was unplugged may fail to close as well; its descriptor is gone all the same.
+        with contextlib.suppress(*PORT_ERRORS):
+            self._serial.close()
+
+    def __enter__(self) -> "SerialTransport":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _lost(self, error: Exception) -> PortLostError:
+        return PortLostError(f"{self.port}: the port is gone: {error}")
+
+
+def _not_opened(port: str, error: Exception) -> BridgeError:
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.EACCES, errno.EPERM):
+        return PortBusyError(f"{port}: permission denied: join the port's group with `sudo usermod -aG dialout $USER`")
+    if number in (errno.EBUSY, errno.EAGAIN) or "lock" in str(error):
+        return PortBusyError(f"{port}: another program uses it: `fuser {port}` shows which")
+    if number in _GONE or number is None:
+        return PortMissingError(f"{port}: no such port ({error}): `inkgate ports` lists the ports")
+    return PortLostError(f"{port}: cannot be opened: {error}")

@@ -1,0 +1,231 @@
+"""Words of fragments -> a pen or camera board on a pseudo-terminal that delivers them as a real one does."""
+
+import os
+import pty
+import random
+import secrets
+import select
+import threading
+import time
+import tty
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware_bridge import wire
+from firmware_bridge.errors import PixelsError, PortBusyError
+from firmware_bridge.noise import NoisyLine
+from firmware_bridge.session_board import BoardSession
+from firmware_bridge.wire import Kind
+
+Word = npt.NDArray[np.uint8]
+
+BITS_PER_BYTE = 10
+"""Start bit, eight data bits, stop bit."""
+
+BAUD_RATE = 115_200
+FIRMWARE = "virtual-0.1.0"
+POLL_S = 0.5
+LOOP_S = 0.002
+READ_BYTES = 4096
+
+OUTBOX_WORDS = 2
+"""The next word is being written while one waits for its acknowledgement; with one alone the line would pause."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A word that the board began to deliver: its name on the wire, and its place in the list given."""
+
+    session: int
+    word: int
+    place: int
+
+
+class VirtualBoard:
+    """A board in a thread: waits for HELLO on its pty, then sends `words`, each uint8 [T, 33, 33], until acknowledged.
+
+    baud_rate  sets the pace from board to host; None: as fast as the host reads.
+    loss, corrupt  shares of the frames that vanish or are damaged, in both directions, by `seed`.
+    link  a path that always leads to the current pty, as a device name leads to the same USB plug.
+
+    `unplug` and `start`: the cable; session and words stay. `kill` and `start`: the power; a new session, and the word
+    under way is lost with the memory. As a context manager it starts and is killed.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[Word],
+        *,
+        kind: Kind = Kind.PEN,
+        pixel_bits: int = 1,
+        board: str | None = None,
+        baud_rate: int | None = BAUD_RATE,
+        loss: float = 0.0,
+        corrupt: float = 0.0,
+        seed: int = 0,
+        link: Path | None = None,
+    ) -> None:
+        for word in words:
+            _check_word(word)
+        self.path: str | None = None
+        """Where a host finds the board; None while it is unplugged or off."""
+        self.acknowledged: list[Sent] = []
+        """Words delivered, in order."""
+        self.lost: list[Sent] = []
+        """Words that power cuts destroyed."""
+        self._words = words
+        self._waiting = deque(range(len(words)))
+        self._written: deque[Sent] = deque()
+        self._info = wire.Info(
+            wire.PROTOCOL_HASH, 0, 0, kind, pixel_bits, board or f"virtual-{kind.name.lower()}", "virtual", FIRMWARE
+        )
+        self._byte_s = BITS_PER_BYTE / baud_rate if baud_rate else 0.0
+        rng = random.Random(seed)
+        self._noise_out, self._noise_in = NoisyLine(loss, corrupt, rng), NoisyLine(loss, corrupt, rng)
+        self._link = link
+        self._session: BoardSession | None = None
+        self._thread: threading.Thread | None = None
+        self._wake: tuple[int, int] | None = None
+        self._done = threading.Event()
+
+    def __enter__(self) -> "VirtualBoard":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    def start(self) -> str:
+        """Power on, or plug in again; the path where the board is now."""
+        if self._thread is not None:
+            assert self.path is not None
+            return self.path
+        if self._session is None:
+            # Never from the seed: a session that came twice would make the host take new words for old ones.
+            self._info = replace(self._info, session=secrets.randbits(32))
+            self._session = BoardSession(self._info, time.monotonic(), capacity_words=OUTBOX_WORDS)
+        master, slave = pty.openpty()
+        tty.setraw(slave)
+        os.set_blocking(master, False)
+        try:
+            self.path = _publish(os.ttyname(slave), self._link)
+        except PortBusyError:
+            os.close(master)
+            os.close(slave)
+            raise
+        self._wake = os.pipe()
+        arguments = (self._session, master, slave, self._wake[0])
+        self._thread = threading.Thread(target=self._run, args=arguments, name="virtual-board", daemon=True)
+        self._thread.start()
+        return self.path
+
+    def unplug(self) -> None:
+        """Pull the cable: the port vanishes; the board goes on living and keeps its words."""
+        if self._thread is None or self._wake is None:
+            return
+        os.write(self._wake[1], b"x")
+        self._thread.join()
+        for descriptor in self._wake:
+            os.close(descriptor)
+        self._thread = self._wake = self.path = None
+
+    def kill(self) -> None:
+        """Cut the power: the port vanishes, and with the memory the word under way, if one was."""
+        self.unplug()
+        session, self._session = self._session, None
+        if session is None:
+            return
+        if session.under_way is not None and self._written:
+            self.lost.append(self._written.popleft())
+        self._waiting.extendleft(sent.place for sent in reversed(self._written))
+        self._written.clear()
+        self._settle()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Whether every word was acknowledged or lost, within the time."""
+        return self._done.wait(timeout_s)
+
+    @property
+    def pending(self) -> int:
+        """Words neither acknowledged nor lost."""
+        return len(self._words) - len(self.acknowledged) - len(self.lost)
+
+    def statistics(self) -> wire.Statistics | None:
+        """The board's own counters; None while it has no power."""
+        return None if self._session is None else self._session.statistics(time.monotonic())
+
+    def _run(self, session: BoardSession, master: int, slave: int, wake: int) -> None:
+        """The board's main loop. The slave end stays open here, or the pty would fail whenever no host has it open."""
+        try:
+            self._write_words(session)
+            outgoing: bytes | None = None
+            free_s = 0.0
+            while True:
+                now_s = time.monotonic()
+                if outgoing is None and (frame := session.next_frame(now_s)):
+                    # A UART's buffer bridges the moment that this loop needs to come back.
+                    began_s = free_s if now_s - free_s < LOOP_S else now_s
+                    free_s = began_s + len(frame) * self._byte_s
+                    outgoing = self._noise_out.carry(frame)
+                due = outgoing is not None and now_s >= free_s
+                limit_s = free_s if outgoing is not None else session.wake_s()
+                timeout_s = POLL_S if due else min(max(limit_s - now_s, 0.0), POLL_S)
+                readable, writable, _ = select.select([master, wake], [master] if due else [], [], timeout_s)
+                if wake in readable:
+                    return
+                if master in readable:
+                    session.receive(self._noise_in.carry(os.read(master, READ_BYTES)), time.monotonic())
+                    self._settle()
+                    self._write_words(session)
+                if writable and outgoing is not None:
+                    outgoing = outgoing[os.write(master, outgoing) :] or None
+        finally:
+            if self._link is not None:
+                self._link.unlink(missing_ok=True)
+            os.close(master)
+            os.close(slave)
+
+    def _write_words(self, session: BoardSession) -> None:
+        while self._waiting and len(self._written) < OUTBOX_WORDS:
+            place = self._waiting.popleft()
+            self._written.append(Sent(self._info.session, session.start_word(), place))
+            for pixels in self._words[place]:
+                session.add_fragment(pixels)
+            session.end_word()
+
+    def _settle(self) -> None:
+        """Take note of the words that the session has got rid of."""
+        kept = self._session.unacknowledged() if self._session is not None else []
+        while self._written and self._written[0].word not in kept:
+            self.acknowledged.append(self._written.popleft())
+        if self.pending == 0:
+            self._done.set()
+
+
+def _check_word(word: Word) -> None:
+    if word.dtype != np.uint8 or word.shape[1:] != (wire.SIDE, wire.SIDE) or len(word) > wire.MAX_WORD_FRAGMENTS:
+        expected = f"uint8 [up to {wire.MAX_WORD_FRAGMENTS}, {wire.SIDE}, {wire.SIDE}]"
+        raise PixelsError(f"a word is {expected}, not {word.dtype} {list(word.shape)}")
+
+
+def _publish(terminal: str, link: Path | None) -> str:
+    """Let `link`, if there is one, lead to the terminal; the path to tell a host."""
+    if link is None:
+        return terminal
+    if link.exists() and not link.is_symlink():
+        raise PortBusyError(f"{link}: is a file, not a link to a virtual board: choose another path with --link")
+    fresh = link.with_name(f".{link.name}.{os.getpid()}")
+    try:
+        fresh.symlink_to(terminal)
+        fresh.replace(link)
+    except OSError as error:
+        raise PortBusyError(f"{link}: cannot be made a link to the board: {error.strerror}") from error
+    return str(link)
