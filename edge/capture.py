@@ -9,7 +9,6 @@ from edge.errors import CaptureError
 from edge.features import Pixels
 from edge.fragments import FragmentSet, join
 from edge.runtime import Notice
-from edge.watch import Silence
 from firmware_bridge.events import BoardFault, Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -29,7 +28,7 @@ def symbol_codes(text: str) -> list[int]:
     return [ALPHABET.find(character) for character in text]
 
 
-def whole_words(events: Iterable[Event | Silence]) -> Iterator[CapturedWord | Notice]:
+def whole_words(events: Iterable[Event]) -> Iterator[CapturedWord | Notice]:
     """Every word of which all fragments came; a notice for each that was lost, and for what the link has to say."""
     open_word: tuple[int, int] | None = None
     pixels: list[Pixels] = []

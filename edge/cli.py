@@ -1,13 +1,12 @@
 """Command lines of the edge -> the loop, the capture of fragments, and the journal."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 import msgspec
-from firmware_bridge.link import open_link
 from rich.console import Console
 from rich.table import Table
 
@@ -15,14 +14,18 @@ from edge.bundle import Bundle
 from edge.capture import CapturedWord, add_word, whole_words
 from edge.display import Display
 from edge.engine import Engine, Kernels
-from edge.errors import NEGATIVE, CaptureError
+from edge.errors import NEGATIVE, CaptureError, TooFewWordsError
 from edge.fragments import FragmentSet
 from edge.journal import Journal
 from edge.runtime import WORD_TIMEOUT_S, Gate, Notice, Outcome, Rule
-from edge.watch import watch
+from firmware_bridge.errors import BridgeError
+from firmware_bridge.events import Event, Fragment, WordStarted
+from firmware_bridge.link import open_link
 
-_TICK_S = 0.5
-"""How often a silent line is looked at."""
+_CONNECT_S = 5.0
+"""How long a board may take to be there."""
+
+_SECONDS = click.FloatRange(min=0, min_open=True)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
 port_option = click.option("--port", required=True, help="Serial port, pty, socket://HOST:PORT, or auto.")
@@ -38,9 +41,10 @@ port_option = click.option("--port", required=True, help="Serial port, pty, sock
     help="Run on these kernels, not on those on which the thresholds were made.",
 )
 @click.option("--words", type=click.IntRange(min=1), help="End after so many words.")
+@click.option("--idle-timeout", type=_SECONDS, help="End when nobody has written for so many seconds.")
 @click.option(
-    "--idle-timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    "--word-timeout",
+    type=_SECONDS,
     default=WORD_TIMEOUT_S,
     show_default=True,
     help="Give up a word whose next fragment does not come for so many seconds.",
@@ -52,7 +56,8 @@ def run(
     journal_path: Path | None,
     kernels: Kernels | None,
     words: int | None,
-    idle_timeout: float,
+    idle_timeout: float | None,
+    word_timeout: float,
     as_json: bool,
 ) -> None:
     """Decide who writes: fragments from a board in, a decision after each, a final one at the end of the word."""
@@ -64,9 +69,20 @@ def run(
     rule = Rule(manifest.thresholds, manifest.users, manifest.pixel_bits, bundle.sha256)
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(journal_path)) if journal_path else None
-        link = stack.enter_context(open_link(port))
-        gate = Gate(engine, rule, journal, word_timeout_s=idle_timeout)
-        _follow(gate.run(watch(link.events(), _TICK_S)), Display(console), words, as_json)
+        link = stack.enter_context(
+            open_link(
+                port,
+                idle_timeout_s=idle_timeout,
+                connect_patience_s=_CONNECT_S,
+                delivered=journal.delivered() if journal else None,
+            )
+        )
+        events = link.events()
+        with closing(Gate(engine, rule, journal, word_timeout_s=word_timeout).run(events)) as outcomes:
+            decided = _follow(outcomes, Display(console), words, as_json)
+            _settle(events)
+    if words is not None and decided < words:
+        raise TooFewWordsError(f"{port}: {decided} of {words} words were decided before --idle-timeout ended the run")
 
 
 @click.command()
@@ -83,8 +99,9 @@ def capture(port: str, writer: str, out: Path, words: int | None, symbols: str |
     console = Console(stderr=True)
     fragments = FragmentSet.load(out) if out.exists() else None
     captured = 0
-    with open_link(port) as link:
-        for item in whole_words(watch(link.events(), _TICK_S)):
+    with open_link(port, connect_patience_s=_CONNECT_S) as link:
+        events = link.events()
+        for item in whole_words(events):
             if isinstance(item, CapturedWord):
                 try:
                     fragments = add_word(fragments, writer, item.pixels, symbols)
@@ -97,6 +114,7 @@ def capture(port: str, writer: str, out: Path, words: int | None, symbols: str |
             else:
                 console.print(item.text, style="dim", markup=False)
             if captured == words:
+                _settle(events)
                 break
     if as_json and fragments is not None:
         _emit({"file": str(out), "words": captured, "fragments": len(fragments), "writers": len(fragments.writers)})
@@ -147,8 +165,16 @@ def verify(ctx: click.Context, path: Path, head: str | None, as_json: bool) -> N
         ctx.exit(NEGATIVE)
 
 
-def _follow(outcomes: Iterator[Outcome | Notice], display: Display, words: int | None, as_json: bool) -> None:
-    """Show every outcome; return after so many final ones."""
+def _settle(events: Iterator[Event]) -> None:
+    """Have the last event acknowledged, by asking for the next; a word that begins meanwhile will come again."""
+    with suppress(BridgeError):
+        for event in events:
+            if not isinstance(event, WordStarted | Fragment):
+                return
+
+
+def _follow(outcomes: Iterator[Outcome | Notice], display: Display, words: int | None, as_json: bool) -> int:
+    """Show every outcome; return the number of final ones when there are so many, or no more."""
     decided = 0
     for item in outcomes:
         if isinstance(item, Notice):
@@ -159,7 +185,8 @@ def _follow(outcomes: Iterator[Outcome | Notice], display: Display, words: int |
         display.outcome(item)
         decided += item.decision.final
         if decided == words:
-            return
+            break
+    return decided
 
 
 def _introduce(console: Console, bundle: Bundle, engine: Engine) -> None:

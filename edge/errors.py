@@ -68,3 +68,9 @@ class JournalAlteredError(EdgeError):
 
 class CaptureError(EdgeError):
     """Fragments could not be captured into a set."""
+
+
+class TooFewWordsError(EdgeError):
+    """The board wrote fewer words than were waited for."""
+
+    exit_code: ClassVar[int] = DEVICE

@@ -138,6 +138,17 @@ class Journal:
             raise JournalError(f"{self.path}: the journal cannot be read: {error}") from error
         return found is not None
 
+    def delivered(self) -> dict[str, tuple[int, int]]:
+        """By board: the session it wrote in last, and the highest word of it that has a final decision."""
+        try:
+            found = self._database.execute(
+                "SELECT board, session, max(word) FROM decisions AS d WHERE final = 1 AND session = "
+                "(SELECT session FROM decisions WHERE board = d.board ORDER BY number DESC LIMIT 1) GROUP BY board"
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise JournalError(f"{self.path}: the journal cannot be read: {error}") from error
+        return {board: (session, word) for board, session, word in found}
+
     def rows(self) -> Iterator[tuple[int, Entry, str]]:
         """(number, entry, hash) of every row in order. Nothing is checked: `verify` does that."""
         try:

@@ -12,7 +12,7 @@ and consumed: what the board may forget has been decided for good.
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Protocol, TypeAlias
@@ -23,7 +23,6 @@ import numpy.typing as npt
 from edge.decision import Decision, Thresholds, Verdict, decide, unavailable
 from edge.features import Pixels, to_int8
 from edge.journal import Entry
-from edge.watch import Silence
 from firmware_bridge.events import (
     BoardFault,
     BoardInfo,
@@ -124,9 +123,10 @@ class Gate:
         self._closed: dict[WordKey, None] = {}
         self._heard_s = self._arrived_s = monotonic_s()
 
-    def run(self, events: Iterable[Event | Silence]) -> Iterator[Outcome | Notice]:
+    def run(self, events: Iterable[Event]) -> Generator[Outcome | Notice, None, None]:
         """Every decision, running and final, as the events come; ends when they end, and raises what they raise.
 
+        A connected link says something at least every few seconds, so a word that stops growing is noticed.
         However it ends (also by closing the iterator), a word that is open is closed as UNAVAILABLE.
         """
         try:
@@ -140,7 +140,7 @@ class Gate:
             yield from self._fail(f"the source failed: {error or type(error).__name__}")
             raise
 
-    def _on(self, event: Event | Silence) -> Iterator[Outcome | Notice]:
+    def _on(self, event: Event) -> Iterator[Outcome | Notice]:
         self._arrived_s = self._monotonic_s()
         if self._word and self._arrived_s - self._heard_s > self._word_timeout_s:
             yield from self._fail(f"nothing came for {self._word_timeout_s:g} s")
@@ -156,10 +156,10 @@ class Gate:
                 yield from self._fail(f"link lost: {reason}")
                 yield Notice(f"link lost: {reason}")
             case BoardFault(code=code, text=text):
-                yield from self._fail(f"the board reports fault {code}: {text}")
-                yield Notice(f"the board reports fault {code}: {text}")
-            case Statistics() | Silence():
-                pass  # They only let time pass, which is looked at above.
+                yield from self._fail(f"the board reports {code}: {text}")
+                yield Notice(f"the board reports {code}: {text}")
+            case Statistics():
+                pass  # The board's heartbeat: it only lets time pass, which is looked at above.
 
     def _on_word(self, event: WordEvent) -> Iterator[Outcome | Notice]:
         key = (self._board.board if self._board else "", event.session, event.word)

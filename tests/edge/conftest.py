@@ -1,10 +1,8 @@
-"""A tiny int8 model (built once, then cached), a bundle around it, words, and boards that are plain lists of events."""
+"""A tiny int8 model, a bundle around it, words, and boards that are plain lists of events."""
 
 import hashlib
-import subprocess
-import sys
+import json
 from collections.abc import Callable, Iterator
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -25,18 +23,13 @@ SESSION = 7
 
 
 @pytest.fixture(scope="session")
-def model(pytestconfig: pytest.Config) -> bytes:
-    """The model's bytes; TensorFlow runs only in a process of its own, and only if the recipe has changed."""
-    script = Path(__file__).with_name("tiny_model.py")
-    key = hashlib.sha256(script.read_bytes() + metadata.version("ai-edge-litert").encode()).hexdigest()[:16]
-    cached = pytestconfig.cache.mkdir("inkgate_tiny_model") / f"{key}.tflite"
-    if not cached.is_file():
-        pytest.importorskip("tf_keras", reason="the tiny test model is built with tf_keras (pip install inkgate[train])")
-        fresh = cached.with_suffix(".tmp")
-        made = subprocess.run([sys.executable, str(script), str(fresh)], capture_output=True, text=True, check=False)
-        assert made.returncode == 0, made.stderr[-2000:]
-        fresh.replace(cached)
-    return cached.read_bytes()
+def model() -> bytes:
+    """The bytes of tiny_model.tflite, if it is what tiny_model.py makes."""
+    recipe = Path(__file__).with_name("tiny_model.py")
+    card, content = json.loads(recipe.with_suffix(".json").read_text()), recipe.with_suffix(".tflite").read_bytes()
+    found = [hashlib.sha256(data).hexdigest() for data in (recipe.read_bytes(), content)]
+    assert found == [card["recipe_sha256"], card["model_sha256"]], "run `python tests/edge/tiny_model.py`"
+    return content
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +78,9 @@ def manifest(thresholds: Thresholds, engine: Engine) -> Manifest:
         thresholds=thresholds,
         executor=Executor(runtime.name, runtime.version, engine.kernels),
         error_rates=ErrorRates({4: 0.01}, {4: 0.2}),
-        provenance=Provenance("..", {"plan.json": "0" * 64}, "0" * 64, "test", 0, 0, {}, "2026-01-01T00:00:00Z", "test"),
+        provenance=Provenance(
+            "..", {"plan.json": "0" * 64}, "0" * 64, "test", 0, 0, {}, "2026-01-01T00:00:00Z", "test"
+        ),
     )
 
 

@@ -83,7 +83,16 @@ def test_one_number_that_is_not_finite_makes_it_unavailable(damage: float, data:
 
 @pytest.mark.parametrize(
     "logits",
-    [np.zeros((0, 3)), np.zeros((4, 2)), np.zeros((4, 4)), np.zeros(3), np.zeros((1, 4, 3)), None, "abc", [[1, 2], [3]]],
+    [
+        np.zeros((0, 3)),
+        np.zeros((4, 2)),
+        np.zeros((4, 4)),
+        np.zeros(3),
+        np.zeros((1, 4, 3)),
+        None,
+        "abc",
+        [[1, 2], [3]],
+    ],
 )
 def test_logits_of_another_shape_are_unavailable(logits: object) -> None:
     assert decide(logits, FLAT, USERS, final=True).verdict is Verdict.UNAVAILABLE

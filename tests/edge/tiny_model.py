@@ -1,7 +1,12 @@
-"""OUT -> a stateful one-fragment int8 TFLite model of 3 users with random weights, of the very structure that ships."""
+"""Nothing -> tiny_model.tflite beside this file: the structure that ships, small, for 3 users, with random weights.
 
+`python tests/edge/tiny_model.py` makes it anew, with tiny_model.json, which says from which recipe and by what. It is
+kept in the repository so that the tests of the edge run where TensorFlow is not installed, as the edge itself does.
+"""
+
+import hashlib
+import json
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +17,7 @@ USERS = 3
 HIDDEN = 12
 
 
-def main(out: str) -> None:
+def main() -> None:
     import numpy as np
     import tensorflow as tf
     import tf_keras
@@ -43,8 +48,17 @@ def main(out: str) -> None:
     converter.representative_dataset = samples
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    Path(out).write_bytes(converter.convert())
+    model = converter.convert()
+    recipe = Path(__file__)
+    recipe.with_suffix(".tflite").write_bytes(model)
+    card = {
+        "generator": recipe.name,
+        "recipe_sha256": hashlib.sha256(recipe.read_bytes()).hexdigest(),
+        "model_sha256": hashlib.sha256(model).hexdigest(),
+        "tensorflow": tf.__version__,
+    }
+    recipe.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

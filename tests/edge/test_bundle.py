@@ -1,0 +1,177 @@
+"""The claims of edge.bundle."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge.bundle import MODEL, Bundle, Executor, Manifest, write_bundle
+from edge.errors import BundleAlteredError, KernelsRefusedError, ModelRefusedError, NotABundleError
+
+FILES = ["model.tflite", "calibration.json", "float.npz"]
+
+
+def test_a_bundle_opens_as_it_was_written(bundle: Bundle, manifest: Manifest, contents: dict[str, bytes]) -> None:
+    again = Bundle.open(bundle.path)
+    assert again.contents == contents
+    assert msgspec.structs.replace(again.manifest, files={}) == manifest
+    assert again.sha256 == bundle.sha256
+    assert sorted(again.manifest.files) == sorted(FILES)
+    assert again.engine().outputs == 4
+
+
+@given(st.sampled_from(FILES), st.data())
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_changed_byte_of_any_file_is_refused(bundle: Bundle, name: str, data: st.DataObject) -> None:
+    path = bundle.path / name
+    whole = path.read_bytes()
+    position = data.draw(st.integers(0, len(whole) - 1))
+    path.write_bytes(
+        whole[:position] + bytes([whole[position] ^ (1 << data.draw(st.integers(0, 7)))]) + whole[position + 1 :]
+    )
+    try:
+        with pytest.raises(BundleAlteredError, match=f"{name} was altered") as caught:
+            Bundle.open(bundle.path)
+        assert caught.value.exit_code == 4
+    finally:
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_a_cut_and_an_added_file_are_refused(bundle: Bundle, name: str) -> None:
+    path = bundle.path / name
+    path.rename(bundle.path.parent / "aside")
+    with pytest.raises(BundleAlteredError, match=f"{name} is missing"):
+        Bundle.open(bundle.path)
+    path.write_bytes((bundle.path.parent / "aside").read_bytes()[:-1])
+    with pytest.raises(BundleAlteredError, match=f"{name} was altered"):
+        Bundle.open(bundle.path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(BundleAlteredError, match=f"{name} cannot be read"):
+        Bundle.open(bundle.path)
+    path.rmdir()
+    shutil.copy(bundle.path.parent / "aside", path)
+    (bundle.path / "plugin.so").write_bytes(b"")
+    with pytest.raises(BundleAlteredError, match=r"plugin\.so is not in the manifest"):
+        Bundle.open(bundle.path)
+
+
+def test_reports_about_the_bundle_may_come_later(bundle: Bundle) -> None:
+    (bundle.path / "verify.json").write_text("{}")
+    (bundle.path / "report.html").write_text("<html>")
+    assert Bundle.open(bundle.path).sha256 == bundle.sha256
+
+
+def test_a_manifest_cannot_leave_a_required_file_unhashed(bundle: Bundle) -> None:
+    path = bundle.path / "manifest.json"
+    fields = json.loads(path.read_text())
+    del fields["files"][MODEL]
+    path.write_text(json.dumps(fields))
+    with pytest.raises(BundleAlteredError, match=r"model\.tflite is"):
+        Bundle.open(bundle.path)
+    (bundle.path / MODEL).unlink()
+    with pytest.raises(BundleAlteredError, match=r"model\.tflite is missing"):
+        Bundle.open(bundle.path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": "inkgate-bundle/2"}, "format"),
+        ({"pixel_bits": 4}, "pixel_bits"),
+        ({"users": []}, "users"),
+        ({"users": ["Ada", "Ada", "Ben"]}, "distinct"),
+        ({"users": ["Ada", "Ben", "\x1b[31m"]}, "printable"),
+        ({"files": {"../model.tflite": "0"}}, "plain names"),
+        ({"files": {"manifest.json": "0"}}, "plain names"),
+        ({"surprise": 1}, "surprise"),
+        ({"executor": {"runtime": "x"}}, "version"),
+    ],
+)
+def test_a_manifest_that_is_not_in_order_is_refused(bundle: Bundle, change: dict[str, object], message: str) -> None:
+    path = bundle.path / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(NotABundleError, match=message) as caught:
+        Bundle.open(bundle.path)
+    assert caught.value.exit_code == 2
+
+
+def test_thresholds_that_contradict_themselves_make_no_bundle(bundle: Bundle) -> None:
+    path = bundle.path / "manifest.json"
+    fields = json.loads(path.read_text())
+    fields["thresholds"]["accept"][3] = -1e9
+    path.write_text(json.dumps(fields))
+    with pytest.raises(NotABundleError, match="threshold"):
+        Bundle.open(bundle.path)
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"\xff\xfe", b"null"])
+def test_a_manifest_that_cannot_be_read_is_refused(bundle: Bundle, raw: bytes) -> None:
+    (bundle.path / "manifest.json").write_bytes(raw)
+    with pytest.raises(NotABundleError, match=r"manifest\.json"):
+        Bundle.open(bundle.path)
+
+
+def test_what_is_no_bundle_is_refused_with_the_command_that_makes_one(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for path in (tmp_path / "none", tmp_path, tmp_path / "file"):
+        with pytest.raises(NotABundleError, match="inkgate quantize"):
+            Bundle.open(path)
+
+
+def test_writing_replaces_a_bundle_but_never_something_else(
+    bundle: Bundle, manifest: Manifest, contents: dict[str, bytes], tmp_path: Path
+) -> None:
+    (bundle.path / "verify.json").write_text("about the old one")
+    second = write_bundle(bundle.path, manifest, contents | {"float.npz": b"other"})
+    assert second.sha256 != bundle.sha256
+    assert not (bundle.path / "verify.json").exists()
+    thesis = tmp_path / "thesis"
+    thesis.mkdir()
+    (thesis / "chapter1").write_text("years of work")
+    for target in (thesis, thesis / "chapter1"):
+        with pytest.raises(NotABundleError, match="is in the way"):
+            write_bundle(target, manifest, contents)
+    with pytest.raises(NotABundleError, match=r"needs float\.npz"):
+        write_bundle(tmp_path / "new", manifest, {n: contents[n] for n in FILES[:2]})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "thesis"]
+
+
+def test_a_failed_write_leaves_the_old_bundle_and_no_rubbish(
+    bundle: Bundle, manifest: Manifest, contents: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(NotABundleError, match="No space left"):
+            write_bundle(bundle.path, manifest, contents)
+    assert Bundle.open(bundle.path).sha256 == bundle.sha256
+    assert [path.name for path in bundle.path.parent.iterdir()] == ["bundle"]
+
+
+def test_only_the_kernels_of_the_thresholds_are_taken_unless_others_are_chosen(
+    tmp_path: Path, manifest: Manifest, contents: dict[str, bytes]
+) -> None:
+    foreign = msgspec.structs.replace(manifest, executor=Executor("tflite-runtime", "2.14.0", "tflite-runtime-xnnpack"))
+    bundle = write_bundle(tmp_path / "b", foreign, contents)
+    with pytest.raises(KernelsRefusedError, match="thresholds were made on tflite-runtime-xnnpack"):
+        bundle.engine()
+    assert bundle.engine("default").outputs == 4
+    reference = msgspec.structs.replace(manifest, executor=Executor("ai-edge-litert", "2.3.0", "litert-reference"))
+    assert write_bundle(tmp_path / "c", reference, contents).engine().kernels == "litert-reference"
+
+
+def test_a_network_for_another_number_of_users_is_refused(
+    tmp_path: Path, manifest: Manifest, contents: dict[str, bytes]
+) -> None:
+    more = msgspec.structs.replace(manifest, users=("Ada", "Ben", "Cleo", "Dan"))
+    with pytest.raises(ModelRefusedError, match="4 logits for 4 users"):
+        write_bundle(tmp_path / "b", more, contents).engine()

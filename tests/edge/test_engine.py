@@ -1,0 +1,222 @@
+"""The claims of edge.engine, against a bare interpreter."""
+
+import importlib
+import sys
+import types
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from edge.engine import Engine, find_runtime
+from edge.errors import EngineError, KernelsRefusedError, ModelRefusedError, RuntimeMissingError
+from edge.features import to_int8
+
+litert = pytest.importorskip("ai_edge_litert.interpreter")
+
+
+def bare_logits(model: bytes, word: np.ndarray, resolver: Any) -> np.ndarray:
+    """int8 logits [T, K+1] by the interpreter alone."""
+    interpreter = litert.Interpreter(model_content=model, experimental_op_resolver_type=resolver, num_threads=1)
+    interpreter.allocate_tensors()
+    source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    rows = []
+    for fragment in word:
+        interpreter.set_tensor(source["index"], fragment.reshape(source["shape"]))
+        interpreter.invoke()
+        rows.append(interpreter.get_tensor(sink["index"]).ravel())
+    return np.array(rows)
+
+
+@pytest.mark.parametrize(
+    ("kernels", "resolver", "name"),
+    [
+        ("default", "AUTO", {"litert-xnnpack", "litert-optimised"}),
+        ("reference", "BUILTIN_REF", {"litert-reference"}),
+        ("optimised", "BUILTIN_WITHOUT_DEFAULT_DELEGATES", {"litert-optimised"}),
+    ],
+)
+def test_a_step_is_one_step_of_the_interpreter_with_the_kernels_named(
+    model: bytes, words: list[np.ndarray], kernels: Any, resolver: str, name: set[str]
+) -> None:
+    engine = Engine.load(model, kernels)
+    assert engine.kernels in name
+    assert engine.runtime.startswith("ai-edge-litert ")
+    engine.reset()
+    codes = np.array([engine.step_int8(fragment) for fragment in to_int8(words[0])])
+    np.testing.assert_array_equal(
+        codes, bare_logits(model, to_int8(words[0]), getattr(litert.OpResolverType, resolver))
+    )
+
+
+def test_logits_are_dequantised_in_float64(engine: Engine, words: list[np.ndarray]) -> None:
+    fragment = to_int8(words[0][0])
+    engine.reset()
+    codes = engine.step_int8(fragment)
+    engine.reset()
+    real = engine.step(fragment)
+    assert real.dtype == np.float64
+    np.testing.assert_array_equal(real, (codes.astype(np.float64) - engine.output_zero_point) * engine.output_scale)
+
+
+def test_the_state_is_carried_within_a_word_and_cleared_between_words(engine: Engine, words: list[np.ndarray]) -> None:
+    word = to_int8(words[1])
+    together = engine.run_words(np.stack([word, word]))
+    np.testing.assert_array_equal(together[0], together[1])
+    engine.reset()
+    first = engine.step(word[0])
+    engine.reset()
+    alone = engine.step(word[1])
+    np.testing.assert_array_equal(first, together[0, 0])
+    assert (alone != together[0, 1]).any()
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [np.zeros((33, 33, 1), np.uint8), np.zeros((33, 33, 1), np.float32), np.zeros((32, 33, 1), np.int8), np.zeros(0)],
+)
+def test_a_fragment_of_another_kind_is_an_engine_error(engine: Engine, fragment: np.ndarray) -> None:
+    with pytest.raises(EngineError, match="failed on a fragment"):
+        engine.step(fragment)
+
+
+def test_a_model_that_is_damaged_is_refused(model: bytes) -> None:
+    for damaged in (b"", b"TFL3", b"x" * 500, model[: len(model) // 2], model[:-1], b"\x00" * 4 + model[4:]):
+        with pytest.raises(ModelRefusedError):
+            Engine.load(damaged)
+
+
+def test_a_model_that_cannot_be_read_is_refused(tmp_path: Any) -> None:
+    with pytest.raises(ModelRefusedError, match=r"none\.tflite: the model cannot be read"):
+        Engine.load(tmp_path / "none.tflite")
+
+
+class FakeInterpreter:
+    """An interpreter whose borders and graph are as a test wants them."""
+
+    changes: ClassVar[dict[str, Any]] = {}
+    operations = ("CONV_2D", "UNIDIRECTIONAL_SEQUENCE_LSTM")
+    fails = False
+
+    def __init__(self, **_: Any) -> None:
+        if self.fails:
+            raise ValueError("no such operation")
+
+    def allocate_tensors(self) -> None: ...
+    def set_tensor(self, *_: Any) -> None: ...
+    def invoke(self) -> None: ...
+    def get_tensor(self, _: int) -> np.ndarray:
+        return np.zeros((1, 1, 4), np.int8)
+
+    def reset_all_variables(self) -> None:
+        raise RuntimeError("broken")
+
+    def _get_ops_details(self) -> list[dict[str, Any]]:
+        return [{"op_name": name} for name in self.operations]
+
+    def get_input_details(self) -> list[dict[str, Any]]:
+        source = {"index": 0, "dtype": np.int8, "shape": np.array([1, 1, 33, 33, 1]), "quantization": (1 / 255, -128)}
+        return [source | self.changes.get("input", {})] * self.changes.get("inputs", 1)
+
+    def get_output_details(self) -> list[dict[str, Any]]:
+        sink = {"index": 9, "dtype": np.int8, "shape": np.array([1, 1, 4]), "quantization": (0.5, 3)}
+        return [sink | self.changes.get("output", {})]
+
+
+@pytest.fixture
+def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Put a fake interpreter in place of a runtime, and none in place of the other."""
+
+    def install(module: str = "ai_edge_litert", **attributes: Any) -> None:
+        fake = types.ModuleType(f"{module}.interpreter")
+        fake.Interpreter = type("Interpreter", (FakeInterpreter,), attributes)  # type: ignore[attr-defined]  # a module
+        fake.OpResolverType = types.SimpleNamespace(  # type: ignore[attr-defined]  # a module
+            AUTO=0, BUILTIN_REF=1, BUILTIN_WITHOUT_DEFAULT_DELEGATES=2
+        )
+        for name in ("ai_edge_litert", "tflite_runtime"):
+            found = fake if name == module else None
+            monkeypatch.setitem(sys.modules, f"{name}.interpreter", found)  # type: ignore[arg-type]  # None: no import
+            monkeypatch.setitem(sys.modules, name, types.ModuleType(name) if found else None)  # type: ignore[arg-type]
+
+    return install
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"inputs": 2},
+        {"input": {"dtype": np.float32}},
+        {"input": {"shape": np.array([1, 33, 33, 1])}},
+        {"input": {"shape": np.array([1, 8, 33, 33, 1])}},
+        {"input": {"quantization": (1 / 255, 0)}},
+        {"input": {"quantization": (1 / 127, -128)}},
+        {"output": {"dtype": np.float32}},
+        {"output": {"shape": np.array([1, 1, 1])}},
+        {"output": {"shape": np.array([1, 8, 4])}},
+        {"output": {"quantization": (0.0, 0)}},
+    ],
+)
+def test_a_model_with_other_borders_is_refused(pretend: Callable[..., None], changes: dict[str, Any]) -> None:
+    pretend(changes=changes)
+    with pytest.raises(ModelRefusedError, match=r"the model|the input's"):
+        Engine.load(b"0000TFL3")
+
+
+def test_a_model_without_state_or_with_an_unknown_operation_is_refused(pretend: Callable[..., None]) -> None:
+    pretend(operations=("CONV_2D", "WHILE"))
+    with pytest.raises(ModelRefusedError, match="keeps no state"):
+        Engine.load(b"0000TFL3")
+    pretend(fails=True)
+    with pytest.raises(ModelRefusedError, match="no such operation"):
+        Engine.load(b"0000TFL3")
+
+
+def test_both_shapes_of_output_are_taken(pretend: Callable[..., None]) -> None:
+    pretend(changes={"output": {"shape": np.array([1, 4])}})
+    assert Engine.load(b"0000TFL3").outputs == 4
+
+
+def test_kernels_are_named_after_the_prepared_graph_not_after_what_was_asked(pretend: Callable[..., None]) -> None:
+    pretend()
+    assert Engine.load(b"0000TFL3").kernels == "litert-optimised"
+    pretend(operations=("CONV_2D", "UNIDIRECTIONAL_SEQUENCE_LSTM", "DELEGATE"))
+    assert Engine.load(b"0000TFL3").kernels == "litert-xnnpack"
+
+
+def test_tflite_runtime_is_taken_where_there_is_no_litert_but_never_its_reference_kernels(
+    pretend: Callable[..., None],
+) -> None:
+    pretend("tflite_runtime")
+    engine = Engine.load(b"0000TFL3")
+    assert engine.runtime.startswith("tflite-runtime ")
+    assert engine.kernels == "tflite-runtime-optimised"
+    with pytest.raises(KernelsRefusedError, match="wrong results"):
+        Engine.load(b"0000TFL3", "reference")
+
+
+def test_without_any_runtime_the_message_says_what_to_install(pretend: Callable[..., None]) -> None:
+    pretend("neither")
+    with pytest.raises(RuntimeMissingError, match="pip install ai-edge-litert"):
+        find_runtime()
+
+
+def test_a_runtime_too_old_for_a_kernel_set_is_named(
+    pretend: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend()
+    module = importlib.import_module("ai_edge_litert.interpreter")
+    monkeypatch.setattr(module, "OpResolverType", types.SimpleNamespace(AUTO=0))
+    with pytest.raises(KernelsRefusedError, match="optimised"):
+        Engine.load(b"0000TFL3", "optimised")
+
+
+def test_an_unknown_kernel_set_is_refused(model: bytes) -> None:
+    with pytest.raises(KernelsRefusedError, match="default, reference, optimised"):
+        Engine.load(model, "fastest")  # type: ignore[arg-type]  # what the test is about
+
+
+def test_an_interpreter_that_cannot_be_reset_is_an_engine_error(pretend: Callable[..., None]) -> None:
+    pretend()
+    with pytest.raises(EngineError, match="cannot be reset"):
+        Engine.load(b"0000TFL3").reset()
