@@ -138,10 +138,10 @@ def bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> Bounds:
-    """The mean over draws of `figure`, with percentile bounds from resampling whole writers, not words.
+    """The mean over draws of `figure`, with percentile bounds from resampling writers, not words.
 
-    Words of one writer are not independent, so in every round the writers are drawn with replacement and all the
-    words of a writer come along as often as he was drawn, in every draw of users alike: one writer is one unit of chance.
+    Words of one writer are not independent, so in every round the writers are drawn with replacement, and with a
+    writer come all of that writer's words, in every draw of users alike: one writer is one unit of chance.
     """
     ids = np.unique(np.concatenate([np.ravel(w) for d in draws for w in (d.genuine_writers, d.impostor_writers)]))
     tables = [

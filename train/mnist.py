@@ -38,6 +38,7 @@ class SourceFile:
 
     path: str
     urls: tuple[str, ...]
+    size: int
     sha256: str
 
 
@@ -47,11 +48,13 @@ IMAGES = SourceFile(
         "https://ossci-datasets.s3.amazonaws.com/mnist/train-images-idx3-ubyte.gz",
         "https://storage.googleapis.com/cvdf-datasets/mnist/train-images-idx3-ubyte.gz",
     ),
+    47_040_016,
     "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
 )
 LABELS = SourceFile(
     "qmnist/qmnist-train-labels-idx2-int.gz",
     ("https://raw.githubusercontent.com/facebookresearch/qmnist/main/qmnist-train-labels-idx2-int.gz",),
+    1_920_012,
     "bb1b6e1ec7b04fd5696f1ed50b5f58f8ef195118edd5c93c81783df9740b8ac5",
 )
 FILES = (IMAGES, LABELS)
@@ -85,21 +88,28 @@ def load_qmnist(data_dir: Path | str | None = None) -> FragmentSet:
 
 
 def verified(folder: Path, source: SourceFile) -> bytes:
-    """The decompressed bytes of a source file, after comparing their SHA-256 with the published one."""
+    """The decompressed bytes of a source file in the data folder; MissingDataError, CorruptDataError."""
     path = folder / source.path
-    try:
-        raw = gzip.decompress(path.read_bytes())
-    except FileNotFoundError:
+    if not path.is_file():
         raise MissingDataError(
             f"{source.path} is not in {folder}; run `inkgate data fetch` "
             f"or point {DATA_VARIABLE} at a folder that has it"
-        ) from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise CorruptDataError(f"{path} cannot be read ({error}); delete it and run `inkgate data fetch`") from error
-    if hashlib.sha256(raw).hexdigest() != source.sha256:
-        raise CorruptDataError(
-            f"{path} is not the published file: its SHA-256 differs; delete it and run `inkgate data fetch`"
         )
+    try:
+        return decompressed(path, source)
+    except CorruptDataError as error:
+        raise CorruptDataError(f"{error}; delete it and run `inkgate data fetch`") from error
+
+
+def decompressed(path: Path, source: SourceFile) -> bytes:
+    """The bytes in the gzip file, if they are the published ones by size and SHA-256; else CorruptDataError."""
+    try:
+        with gzip.open(path) as stream:
+            raw = stream.read(source.size + 1)  # no further, whatever the file would swell to
+    except (OSError, EOFError, zlib.error) as error:
+        raise CorruptDataError(f"{path} cannot be read ({error})") from error
+    if len(raw) != source.size or hashlib.sha256(raw).hexdigest() != source.sha256:
+        raise CorruptDataError(f"{path} is not the published file: its SHA-256 or its size differs")
     return raw
 
 

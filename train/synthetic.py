@@ -5,9 +5,9 @@ each along a circular arc from one target to the next, each with a lognormal spe
     (S1) F_j(t) = Phi((ln(t - t_j) - ln m_j) / s)            share of movement j done at time t; Phi: the normal CDF
     (S2) D_j = c_j (A_j / 2) / sin(A_j / 2)                  length of the arc with chord c_j that turns by A_j
     (S3) p(t) = p_0 + sum_j D_j / A_j R(b_j - A_j / 2) [sin(A_j F_j), 1 - cos(A_j F_j)]    b_j: bearing of the chord
-A writer is a Style: what is alike in every symbol, and a version of every symbol that is the writer's own. A sample adds
-a smaller variation to all of it. The same seed gives the same strokes for a given NumPy major version; on a processor
-whose exp and log round differently a grey level may move by one.
+A writer is a Style: what is alike in every symbol, and a version of every symbol that is the writer's own. A sample
+adds a smaller variation to all of it. The same seed gives the same strokes for a given NumPy major version; where exp
+and log round differently a grey level may move by one.
 """
 
 from collections.abc import Mapping
@@ -73,11 +73,11 @@ def invent_writer(seed: int) -> Style:
     """The writer with this number: always the same style for the same seed."""
     rng = np.random.default_rng([seed, 0x57])
     return Style(
-        size_mm=float(np.exp(rng.normal(np.log(5), 0.17))),
-        pen_width_mm=float(np.exp(rng.normal(np.log(0.55), 0.17))),
-        slant=rng.normal(0.15, 0.2),
+        size_mm=float(np.exp(rng.normal(np.log(5), 0.12))),
+        pen_width_mm=float(np.exp(rng.normal(np.log(0.66), 0.14))),
+        slant=rng.normal(0.15, 0.17),
         rotation=rng.normal(0, 0.06),
-        aspect=float(np.exp(rng.normal(0, 0.18))),
+        aspect=float(np.exp(rng.normal(0.14, 0.17))),
         middle=0.5 + rng.normal(0, 0.05),
         lean=rng.normal(0, 0.05),
         curvature=float(np.exp(rng.normal(0, 0.16))),
@@ -90,8 +90,8 @@ def invent_writer(seed: int) -> Style:
         tremor_hz=rng.uniform(6, 12),
         entry=(max(0.0, rng.normal(-0.03, 0.08)), rng.uniform(-0.6, 1.4)),
         exit=(max(0.0, rng.normal(-0.03, 0.08)), rng.uniform(-0.6, 1.6)),
-        variation=float(np.exp(rng.normal(0, 0.2))),
-        second_choice=rng.uniform(0.0, 0.15),
+        variation=float(np.exp(rng.normal(0.55, 0.2))),
+        second_choice=rng.uniform(0.0, 0.3),
         shapes={symbol: _own_shapes(symbol, rng) for symbol in SYMBOLS},
     )
 
@@ -132,14 +132,21 @@ def rasterise(strokes: Strokes, pen_width_mm: float) -> NDArray[np.uint8]:
     down = np.exp((grid - _placed(-y * scale, pressure, width)) ** 2 * (-0.5 / sigma**2))
     step = max(length_mm * scale, width) / _POINTS
     ridge = (down * pressure) @ across.T * (step / (np.sqrt(2 * np.pi) * sigma))
-    return np.clip(np.rint(255 * (0.5 + _EDGE_GAIN * (ridge - 0.5))), 0, 255).astype(np.uint8)
+    grey = np.rint(255 * (0.5 + _EDGE_GAIN * (ridge - 0.5)))
+    return np.asarray(np.clip(grey, 0, 255), np.uint8)
+
+
+def write_fragment(style: Style, symbol: str, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """One sample of a symbol as a grey fragment; the pen is pressed a little more or less."""
+    width_mm = style.pen_width_mm * np.exp(rng.normal(0, 0.06))
+    return rasterise(write_symbol(style, symbol, rng), width_mm)
 
 
 def synthetic_set(writers: int, per_writer: int, seed: int = 0, symbols: str = DIGITS) -> FragmentSet:
     """`per_writer` grey fragments of each of `writers` invented writers, the symbols in shuffled rounds.
 
-    Writer ids count from 0; symbol is alphabet.code_of; order counts a writer's fragments. Writer i of a seed writes the
-    same, however many are asked for.
+    Writer ids count from 0; symbol is alphabet.code_of; order counts a writer's fragments. Writer i of a seed
+    writes the same, however many are asked for.
     """
     if writers < 1 or per_writer < 1:
         raise TooFewWritersError(f"{writers} writers of {per_writer} fragments: ask for at least 1 of each")
@@ -153,7 +160,7 @@ def synthetic_set(writers: int, per_writer: int, seed: int = 0, symbols: str = D
         rounds = -(-per_writer // len(symbols))
         text = [symbols[i] for _ in range(rounds) for i in rng.permutation(len(symbols))]
         for place, symbol in enumerate(text[:per_writer], start=writer * per_writer):
-            pixels[place] = rasterise(write_symbol(style, symbol, rng), style.pen_width_mm)
+            pixels[place] = write_fragment(style, symbol, rng)
             codes[place] = code_of(symbol)
     who = np.repeat(np.arange(writers, dtype=np.int32), per_writer)
     return FragmentSet(pixels, who, codes, np.tile(np.arange(per_writer, dtype=np.int32), writers))
@@ -230,7 +237,7 @@ def _deformed(style: Style, x: Floats, y: Floats, rng: np.random.Generator) -> t
         x * style.aspect * np.exp(0.08 * aspect) + (style.lean + 0.02 * lean) * bow + (style.slant + 0.06 * slant) * y
     )
     angle = style.rotation + 0.03 * rotation
-    size_mm = style.size_mm * np.exp(0.08 * size)
+    size_mm = style.size_mm * np.exp(0.05 * size)
     cos, sin = size_mm * np.cos(angle), size_mm * np.sin(angle)
     return wide * cos - tall * sin, wide * sin + tall * cos
 
@@ -253,8 +260,8 @@ def _pressure(style: Style, x: Floats, y: Floats, stroke: NDArray[np.int32]) -> 
 
 def _pieces(x: Floats, y: Floats, stroke: NDArray[np.int32]) -> Floats:
     """Distance from each sample to the one before it, 0 where the pen was lifted in between."""
-    piece = np.hypot(np.diff(x, prepend=x[0]), np.diff(y, prepend=y[0]))
-    piece[1:][np.diff(stroke) != 0] = 0
+    piece = np.zeros_like(x)
+    piece[1:] = np.hypot(x[1:] - x[:-1], y[1:] - y[:-1]) * (stroke[1:] == stroke[:-1])
     return piece
 
 
@@ -269,7 +276,7 @@ def _evenly(strokes: Strokes) -> tuple[Floats, Floats, Floats, float]:
 def _placed(position: Floats, weight: Floats, width: float) -> Floats:
     """One coordinate of the path in pixels, its mass in the middle of the fragment unless ink would leave the paper."""
     shift = (SIDE - 1) / 2 - position @ weight / weight.sum()
-    return position + np.clip(shift, width / 2 - position.min(), SIDE - 1 - width / 2 - position.max())
+    return np.asarray(position + np.clip(shift, width / 2 - position.min(), SIDE - 1 - width / 2 - position.max()))
 
 
 def _normal_cdf(z: Floats) -> Floats:
@@ -277,4 +284,4 @@ def _normal_cdf(z: Floats) -> Floats:
     k = 1 / (1 + 0.2316419 * np.abs(z))
     series = k * (0.319381530 + k * (-0.356563782 + k * (1.781477937 + k * (-1.821255978 + k * 1.330274429))))
     tail = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi) * series
-    return np.where(z >= 0, 1 - tail, tail)
+    return np.asarray(np.where(z >= 0, 1 - tail, tail))

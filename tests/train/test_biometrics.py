@@ -56,7 +56,7 @@ def test_eer_is_where_the_piecewise_linear_curves_cross(genuine, impostor):
 
 @given(scores, scores)
 def test_eer_is_symmetric_when_sides_and_signs_are_swapped(genuine, impostor):
-    # Accepting at score >= t and rejecting at score > t differ only at ties, which the straight line between points joins.
+    # Accepting at score >= t and rejecting at score > t differ only at ties, which the line between points joins.
     assert biometrics.eer(genuine, impostor) == pytest.approx(biometrics.eer(-impostor, -genuine), abs=1e-12)
 
 
@@ -169,7 +169,7 @@ def test_bootstrap_bounds_cover_the_true_rate_about_as_often_as_they_say():
         hits = rng.random((40, 20)) < rates[:, None]
         bounds = biometrics.bootstrap_share([(hits.ravel(), np.repeat(np.arange(40), 20))], rounds=150)
         covered += bounds.low <= 0.3 <= bounds.high
-    # Binomial(120, 0.93): below 0.84 or so once in ten thousand; percentile bounds of 40 writers run a little short of 95 %.
+    # Binomial(120, 0.93): below 0.84 once in ten thousand; percentile bounds of 40 writers fall a little short.
     assert covered / 120 > 0.84
 
 
