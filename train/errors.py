@@ -41,3 +41,11 @@ class ScoresError(TrainError):
 
 class UnknownSymbolError(TrainError):
     """A symbol that invented writers cannot write."""
+
+
+class BackboneError(TrainError):
+    """No backbone fits what is asked, or the one there is is damaged."""
+
+
+class RunError(TrainError):
+    """A directory is no run, or a file of it is missing or damaged."""

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import tf_keras
 
 if TYPE_CHECKING:
     from train.adapt import ArchitecturePlan
-
-Weights = dict[str, list[np.ndarray[Any, np.dtype[np.float32]]]]
-
-BACKBONE_LAYERS = ("conv1", "conv2", "fc", "lstm")
 
 
 def build(plan: ArchitecturePlan, outputs: int | None = None) -> tf_keras.Model:

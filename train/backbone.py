@@ -1,0 +1,187 @@
+"""Background writers -> the backbone: convolutions, hidden layer and LSTM that tell writers apart, without their names.
+
+It is trained to name the background writer after every fragment of a word (softmax over all of them); then the row of
+outputs that knows them is thrown away. What stays is where every enrolment starts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from edge.fragments import FragmentSet
+from train.adapt import ArchitecturePlan
+from train.augment import Augmentation, augment
+from train.errors import BackboneError
+from train.loop import Progress, Schedule, WordSampler, run_steps, silent
+from train.model import build
+
+Arrays = dict[str, NDArray[np.float32]]
+
+SHIPPED = Path(__file__).with_name("backbones")
+_WORDS = ((64, 8), (42, 12), (32, 16), (25, 20))
+"""Words a step and fragments a word: about 512 fragments a step, words of 8 to 20 (and of every length below)."""
+
+
+@dataclass(frozen=True)
+class PretrainSettings:
+    """How the backbone is trained; with the data and the plan this determines it."""
+
+    steps: int = 36_000
+    rate: float = 3e-3
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """Weights by "layer/variable" and a description: plan, pixel_bits, data, command, date, figures."""
+
+    arrays: Mapping[str, NDArray[np.float32]]
+    about: Mapping[str, Any]
+
+    @property
+    def pixel_bits(self) -> int:
+        """Bits a pixel of the fragments that it was trained on."""
+        return int(self.about["pixel_bits"])
+
+    def save(self, folder: Path) -> None:
+        """Write <folder>/backbone-<bits>bit.npz and .json."""
+        folder.mkdir(parents=True, exist_ok=True)
+        name = _name(self.pixel_bits)
+        np.savez_compressed(folder / f"{name}.npz", **dict(self.arrays))
+        (folder / f"{name}.json").write_text(json.dumps(dict(self.about), indent=2) + "\n")
+
+    @staticmethod
+    def load(pixel_bits: int, folder: Path = SHIPPED) -> Backbone:
+        """The backbone for fragments of 1 or 8 bits a pixel; BackboneError if the folder has none or it is damaged."""
+        path = folder / f"{_name(pixel_bits)}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = {key: stored[key].astype(np.float32) for key in stored.files}
+            about = json.loads(path.with_suffix(".json").read_text())
+        except FileNotFoundError as error:
+            raise BackboneError(
+                f"no backbone for {pixel_bits} bits a pixel in {folder}; `inkgate train --from-scratch` makes one"
+            ) from error
+        except Exception as error:  # zipfile, zlib and json each raise their own for a damaged file
+            raise BackboneError(f"{path}: damaged ({error}); reinstall inkgate or train --from-scratch") from error
+        return Backbone(arrays, about)
+
+
+def pretrain(
+    background: FragmentSet,
+    plan: ArchitecturePlan,
+    pixel_bits: int,
+    settings: PretrainSettings,
+    *,
+    checkpoints: Path | None = None,
+    progress: Progress = silent,
+) -> tuple[Arrays, list[tuple[int, float]]]:
+    """Train a network of the plan to tell the background writers apart; return the backbone's weights and the losses."""
+    tf.keras.utils.set_random_seed(settings.seed)
+    writers = tuple(int(w) for w in background.writers)
+    sampler = WordSampler(background, writers)
+    model = build(plan, outputs=len(writers))
+    schedule = Schedule(settings.steps, settings.rate)
+    optimizer = schedule.optimizer()
+    pixels = tf.constant(background.pixels)
+
+    @tf.function(reduce_retracing=True)
+    def learn(index: Any, label: Any, seed: Any) -> Any:
+        words, symbols = tf.shape(index)[0], tf.shape(index)[1]
+        moved = augment(tf.gather(pixels, tf.reshape(index, [-1])), seed, Augmentation(), pixel_bits)
+        fragments = tf.reshape(moved, [words, symbols, plan.side, plan.side, 1])
+        with tf.GradientTape() as tape:
+            logits = model(fragments, training=True)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.repeat(label[:, None], symbols, 1), logits)
+            loss = tf.reduce_mean(losses)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return loss
+
+    def step(number: int) -> Any:
+        rng = np.random.default_rng([settings.seed, number])
+        words, symbols = _WORDS[rng.integers(len(_WORDS))]
+        label = rng.integers(len(writers), size=words)
+        index = sampler.draw(label, symbols, rng)
+        return learn(
+            tf.constant(index, tf.int32), tf.constant(label, tf.int32), tf.constant([settings.seed, number], tf.int32)
+        )
+
+    history = run_steps(
+        model,
+        optimizer,
+        step,
+        what="pre-training the backbone",
+        steps=settings.steps,
+        settings={
+            "data": background.sha256,
+            "plan": plan.to_dict(),
+            "bits": pixel_bits,
+            "seed": settings.seed,
+            "rate": settings.rate,
+            "steps": settings.steps,
+        },
+        checkpoints=checkpoints,
+        progress=progress,
+    )
+    return extract(model), history
+
+
+def extract(model: Any) -> Arrays:
+    """The weights of a network's backbone layers, keyed "layer/number"."""
+    return {
+        f"{name}/{number}": np.asarray(weight, np.float32)
+        for name in _layers(model)
+        for number, weight in enumerate(model.get_layer(name).get_weights())
+    }
+
+
+def transfer(backbone: Mapping[str, NDArray[np.float32]], model: Any) -> None:
+    """Start `model` from the backbone. Layers whose width follows K take as many of its units as both have; units that
+    the backbone lacks keep their random start. BackboneError when a kernel has another shape."""
+    hidden = model.get_layer("fc").layer.units
+    for name in _layers(model):
+        own = model.get_layer(name).get_weights()
+        given = [backbone.get(f"{name}/{number}") for number in range(len(own))]
+        if any(weight is None for weight in given):
+            raise BackboneError(f"the backbone has no layer {name}; make one for this plan with --from-scratch")
+        merged = [_merge(name, mine, theirs, hidden) for mine, theirs in zip(own, given, strict=True)]
+        model.get_layer(name).set_weights(merged)
+
+
+def _merge(name: str, mine: NDArray[np.float32], theirs: Any, hidden: int) -> NDArray[np.float32]:
+    """`mine` with the values of `theirs` where both have units; the four gates of an LSTM lie side by side."""
+    if name.startswith("conv") or mine.shape == theirs.shape:
+        if mine.shape != theirs.shape:
+            raise BackboneError(
+                f"the backbone's {name} is {theirs.shape}, the plan's {mine.shape}; make one with --from-scratch"
+            )
+        return np.asarray(theirs)
+    if name == "fc":
+        if mine.shape[:-1] != theirs.shape[:-1]:
+            raise BackboneError(f"the backbone's {name} is {theirs.shape}, the plan's {mine.shape}: --from-scratch")
+        mine, theirs = mine[..., None, :], theirs[..., None, :]
+    else:
+        mine = mine.reshape(*mine.shape[:-1], 4, -1)
+        theirs = theirs.reshape(*theirs.shape[:-1], 4, -1)
+    merged = mine.copy()
+    common = tuple(slice(min(a, b)) for a, b in zip(mine.shape, theirs.shape, strict=True))
+    merged[common] = theirs[common]
+    return merged.reshape(*merged.shape[:-2], -1)
+
+
+def _layers(model: Any) -> list[str]:
+    """Names of the layers that have weights, but for the outputs, which know whom they were trained on."""
+    return [layer.name for layer in model.layers if layer.weights and layer.name != "logits"]
+
+
+def _name(pixel_bits: int) -> str:
+    return f"backbone-{pixel_bits}bit"
