@@ -1,4 +1,4 @@
-"""A trained tf_keras model and calibration words -> the stateful one-fragment int8 TFLite model, or a reason for none."""
+"""A tf_keras model and calibration words -> the stateful one-fragment int8 TFLite model, or a reason why not."""
 
 import os
 import sys
@@ -42,7 +42,7 @@ class Conversion:
 
     model: bytes
     calibration: dict[str, Any]
-    weights: dict[str, npt.NDArray[np.generic]]
+    weights: dict[str, npt.NDArray[Any]]
 
 
 def load_keras(path: Path) -> Any:
@@ -120,9 +120,9 @@ def check_graph(graph: Graph) -> None:
             scale = graph.tensors[op.inputs[LSTM_STATES["cell_state"]]].q.scale
             if not 2.0**MIN_CELL_EXPONENT <= scale <= 2.0**MAX_CELL_EXPONENT:
                 raise CellRangeError(
-                    f"the cell state needs a scale of {scale:g} (values up to {scale * 2**15:g}); the integer kernel "
-                    f"takes 2^{MIN_CELL_EXPONENT} to 2^{MAX_CELL_EXPONENT} (up to {2.0 ** (MAX_CELL_EXPONENT + 15):g}): "
-                    "train with more regularisation"
+                    f"the cell state needs a scale of {scale:g} (values up to {scale * 2**15:g}); the kernel "
+                    f"takes 2^{MIN_CELL_EXPONENT} to 2^{MAX_CELL_EXPONENT}, values up to "
+                    f"{2.0 ** (MAX_CELL_EXPONENT + 15):g}: train with more regularisation"
                 )
 
 
@@ -134,14 +134,14 @@ def check_clipping(clipping: Mapping[str, Clipping], max_clipped: float) -> None
         raise ClippingError(f"more than {max_clipped:.2%} of the calibration values do not fit: {worst}")
 
 
-def float_weights(model: Any) -> dict[str, npt.NDArray[np.generic]]:
+def float_weights(model: Any) -> dict[str, npt.NDArray[Any]]:
     """The trained weights, named as FloatModel takes them. RunError if a layer is missing."""
     names = [layer.name for layer in model.layers]
     convolutions = sorted(name for name in names if name.startswith("conv"))
     missing = {"conv1", "fc", "lstm", "logits"} - set(names)
     if missing:
         raise RunError(f"the model has no layer named {', '.join(sorted(missing))}; it has {', '.join(names)}")
-    weights: dict[str, npt.NDArray[np.generic]] = {}
+    weights: dict[str, npt.NDArray[Any]] = {}
     for name in (*convolutions, "fc", "logits"):
         layer = getattr(model.get_layer(name), "layer", model.get_layer(name))
         weights[f"{name}.kernel"], weights[f"{name}.bias"] = layer.get_weights()

@@ -57,3 +57,9 @@ class ClippingError(ConversionRefusedError):
 
 class CellRangeError(ConversionRefusedError):
     """The cell state's power-of-two scale lies outside what the integer LSTM kernel can take."""
+
+
+class GraphsDifferError(QuantizeError):
+    """Two models were compared that do not compute the same operations on the same shapes."""
+
+    exit_code: ClassVar[int] = 1

@@ -1,23 +1,24 @@
 """Words -> int8 logits, by whichever interpreter and kernel set the name says; reference kernels show every tensor."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from edge.engine import Engine, Kernels
 from quantize.errors import DependencyError, KernelSetError, ModelFileError
 from quantize.graph import Array, load_graph
-from quantize.reference import Reference as Reference
 from quantize.trace import LSTM_TEMPORARIES, Point, Trace, points
 from quantize.words import Words
 
 
 class Executor(Protocol):
-    """What computes the model. name says which interpreter and kernels really run."""
+    """What computes the model. name says which kernels really run, version whose they are."""
 
     name: str
+    version: str
 
     def logits(self, words: Words) -> npt.NDArray[np.int8]:
         """Words -> int8 [N, outputs], the state cleared at the start of every word."""
@@ -30,69 +31,71 @@ class TracingExecutor(Executor, Protocol):
         """Words -> Point.key -> values [N, ...] after each fragment."""
 
 
-RESOLVERS = {
-    "litert-reference": "BUILTIN_REF",
-    "litert-optimised": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
-    "litert-xnnpack": "AUTO",
+Result = TypeVar("Result")
+
+ENGINE_KERNELS: Mapping[str, Kernels] = {
+    "litert-reference": "reference",
+    "litert-optimised": "optimised",
+    "litert-xnnpack": "default",
 }
-"""Kernel set -> LiteRT's OpResolverType that selects it."""
+"""Kernel set -> what to ask the edge's engine for."""
+
+RESOLVERS = {"litert-reference": "BUILTIN_REF", "litert-optimised": "BUILTIN_WITHOUT_DEFAULT_DELEGATES"}
+"""Kernel set whose tensors can be read -> LiteRT's OpResolverType that selects it."""
 
 
-class LiteRt:
-    """LiteRT's interpreter with a named kernel set on one thread, one fragment at a time.
+class EngineExecutor:
+    """The edge's own engine, so that what is measured is what decides. name and version say what really runs."""
 
-    KernelSetError for an unknown name, or if the interpreter does not run what was asked for (XNNPACK absent).
-    """
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.name, self.version = engine.kernels, engine.runtime
 
-    def __init__(self, model: bytes, kernels: str, *, preserve: bool = False) -> None:
-        self._interpreter = interpreter(model, kernels, preserve=preserve)
-        self.name, self.version = kernels, f"ai-edge-litert {version('ai-edge-litert')}"
-        self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]["index"]
-        if ("DELEGATE" in self.operations()) != (kernels == "litert-xnnpack"):
-            raise KernelSetError(f"LiteRT was asked for {kernels} and runs {', '.join(self.operations())}")
-
-    def operations(self) -> list[str]:
-        """Names of what the interpreter will really run, in order; DELEGATE stands for everything given to XNNPACK."""
-        return [op["op_name"] for op in self._interpreter._get_ops_details()]
+    @staticmethod
+    def load(model: bytes, kernels: str) -> "EngineExecutor":
+        """By kernel set. KernelSetError for an unknown name or if this machine runs other kernels (XNNPACK absent)."""
+        if kernels not in ENGINE_KERNELS:
+            raise KernelSetError(f"no interpreter has kernels named {kernels!r}; known: {', '.join(ENGINE_KERNELS)}")
+        executor = EngineExecutor(Engine.load(model, ENGINE_KERNELS[kernels]))
+        if executor.name != kernels:
+            raise KernelSetError(f"{kernels} was asked for and this machine runs {executor.name}")
+        return executor
 
     def logits(self, words: Words) -> npt.NDArray[np.int8]:
         """Words -> int8 [N, outputs]."""
-        rows = self._run(words, lambda: self._interpreter.get_tensor(self._output).ravel())
-        return np.stack(rows)
-
-    def _run(self, words: Words, read: Callable[[], Any]) -> list[Any]:
-        """`read()` after every fragment."""
-        interpreter, index = self._interpreter, self._input["index"]
-        fragments = words.fragments.reshape(len(words.fragments), *self._input["shape"])
-        first = set(words.starts.tolist())
-        rows = []
-        for position, fragment in enumerate(fragments):
-            if position in first:
-                interpreter.reset_all_variables()
-            interpreter.set_tensor(index, fragment)
-            interpreter.invoke()
-            rows.append(read())
-        return rows
+        return np.stack(run(words, self._engine.reset, self._engine.step_int8))
 
 
-class TracingLiteRt(LiteRt):
+class TracingLiteRt:
     """LiteRT's reference kernels with every tensor kept: intermediate, constant, state and LSTM temporary.
 
-    Keeping the tensors is itself a switch that could change results; `logits` of a plain LiteRt is the check.
+    Keeping the tensors is itself a switch that could change results; an EngineExecutor's `logits` are the check.
     """
 
+    name = "litert-reference"
+
     def __init__(self, model: bytes) -> None:
-        super().__init__(model, "litert-reference", preserve=True)
         self.graph = load_graph(model)
         self.points = points(self.graph)
-        self._where = {point.key: self._index(point) for point in self.points}
+        self.version = f"ai-edge-litert {version('ai-edge-litert')}"
+        self._interpreter = interpreter(model, self.name, preserve=True)
+        self._where = [self._index(point) for point in self.points]
+
+    def logits(self, words: Words) -> npt.NDArray[np.int8]:
+        """Words -> int8 [N, outputs]."""
+        last = self.points[-1].key
+        return self.trace(words)[last].reshape(len(words.fragments), -1)
 
     def trace(self, words: Words) -> Trace:
         """Everything: Point.key -> values [N, ...]."""
-        get = self._interpreter.get_tensor
-        where = list(self._where.values())
-        rows = self._run(words, lambda: [get(index) for index in where])
+        interpreter, shape, source = self._interpreter, self.graph.input.shape, self.graph.input.index
+
+        def step(fragment: npt.NDArray[np.int8]) -> list[Array]:
+            interpreter.set_tensor(source, fragment.reshape(shape))
+            interpreter.invoke()
+            return [interpreter.get_tensor(tensor) for tensor in self._where]
+
+        rows = run(words, interpreter.reset_all_variables, step)
         return {
             point.key: np.stack([row[column] for row in rows]).reshape(len(rows), *point.shape)
             for column, point in enumerate(self.points)
@@ -103,6 +106,13 @@ class TracingLiteRt(LiteRt):
         values: Array = self._interpreter.get_tensor(tensor)
         return values
 
+    def scales(self) -> dict[int, tuple[Array, Array]]:
+        """Tensor -> (scales, zero points) as the interpreter reads them, for the graph's own tensors."""
+        details = {
+            detail["index"]: detail["quantization_parameters"] for detail in self._interpreter.get_tensor_details()
+        }
+        return {i: (q["scales"], q["zero_points"]) for i, q in details.items() if i < len(self.graph.tensors)}
+
     def _index(self, point: Point) -> int:
         """The LSTM's temporaries follow the graph's own tensors, in the order in which its kernel asks for them."""
         if point.tensor is not None:
@@ -110,10 +120,23 @@ class TracingLiteRt(LiteRt):
         return len(self.graph.tensors) + LSTM_TEMPORARIES.index(point.role)
 
 
+def run(words: Words, reset: Callable[[], object], step: Callable[[npt.NDArray[np.int8]], Result]) -> list[Result]:
+    """`step` of every fragment in order, with `reset` before each word."""
+    first = set(words.starts.tolist())
+    results = []
+    for position, fragment in enumerate(words.fragments):
+        if position in first:
+            reset()
+        results.append(step(fragment))
+    return results
+
+
 def interpreter(model: bytes, kernels: str, *, preserve: bool = False) -> Any:
-    """LiteRT's own interpreter object, one thread, tensors allocated; `preserve` keeps intermediate tensors readable."""
+    """LiteRT's own interpreter, one thread, tensors allocated; `preserve` keeps intermediate tensors readable."""
     if kernels not in RESOLVERS:
-        raise KernelSetError(f"LiteRT has no kernels named {kernels!r}; it has {', '.join(RESOLVERS)}")
+        raise KernelSetError(
+            f"no readable kernels are named {kernels!r}; tensors can be read of {', '.join(RESOLVERS)}"
+        )
     try:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
     except ImportError as error:

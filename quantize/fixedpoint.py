@@ -23,11 +23,11 @@ INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 
 
 def quantize_multiplier(real: npt.ArrayLike) -> tuple[Int, Int]:
-    """Real factors >= 0 (float64) -> (multiplier, shift): real ~ multiplier / 2^31 * 2^shift, 2^30 <= multiplier < 2^31.
+    """Real factors >= 0 -> (multiplier, shift) with real ~ multiplier / 2^31 * 2^shift and 2^30 <= multiplier < 2^31.
 
     1. frexp gives real = q 2^shift with 1/2 <= q < 1.  2. multiplier = q 2^31 rounded; q 2^31 has at most 53 bits of
-    which 22 lie behind the point, so adding 1/2 and flooring is exact.  3. A multiplier that rounds to 2^31 becomes 2^30
-    with one more shift.  4. Below 2^-32 every product rounds to zero: (0, 0).
+    which 22 lie behind the point, so adding 1/2 and flooring is exact.  3. A multiplier that rounds to 2^31 becomes
+    2^30 with one more shift.  4. Below 2^-32 every product rounds to zero: (0, 0).
     Source: QuantizeMultiplier, kernels/internal/quantization_util.cc.
     """
     fraction, exponent = np.frexp(np.asarray(real, dtype=np.float64))
@@ -50,7 +50,8 @@ def saturating_rounding_doubling_high_mul(a: Int, b: Int) -> Int:
     product = a * b
     product += 2**30
     product >>= 31
-    return np.minimum(product, INT32_MAX)
+    limited: Int = np.minimum(product, INT32_MAX)
+    return limited
 
 
 def rounding_divide_by_pot(x: Int, exponent: npt.ArrayLike) -> Int:
@@ -173,7 +174,8 @@ def _negative_magnitude(x: Int) -> Int:
 
 def _mul_q15(a: Int, b: Int) -> Int:
     """int16 x int16 -> int16: a b / 2^15, halves towards +infinity, saturated (the 16-bit VQRDMULH)."""
-    return np.minimum((a * b + 2**14) >> 15, INT16_MAX)
+    limited: Int = np.minimum((a * b + 2**14) >> 15, INT16_MAX)
+    return limited
 
 
 def _q15(raw_q31: int) -> int:
@@ -181,7 +183,15 @@ def _q15(raw_q31: int) -> int:
     return int(rounding_divide_by_pot(np.asarray(raw_q31, dtype=np.int64), 16))
 
 
-_EXP_OF_POWERS = ((-2, 1672461947), (-1, 1302514674), (0, 790015084), (1, 290630308), (2, 39332535), (3, 720401), (4, 242))
+_EXP_OF_POWERS = (
+    (-2, 1672461947),
+    (-1, 1302514674),
+    (0, 790015084),
+    (1, 290630308),
+    (2, 39332535),
+    (3, 720401),
+    (4, 242),
+)
 """(e, exp(-2^e) with 31 fractional bits)."""
 
 

@@ -1,8 +1,8 @@
 """Words -> float32 logits of the network as it was trained, in NumPy; the twin that int8 is measured against."""
 
+import io
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,6 @@ class FloatModel:
     ModelFileError if one is missing or the shapes do not fit together.
     """
 
-    name = "float32"
-
     def __init__(self, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
         self._arrays = {name: np.asarray(array) for name, array in arrays.items()}
         needed = {f"{layer}.{part}" for layer in ("conv1", "fc", "logits", "lstm") for part in ("kernel", "bias")}
@@ -35,13 +33,13 @@ class FloatModel:
         self.cells = self._arrays["lstm.recurrent"].shape[0]
 
     @staticmethod
-    def load(path: Path) -> "FloatModel":
-        """From float.npz. ModelFileError, naming the file, if it cannot be read."""
+    def load(content: bytes) -> "FloatModel":
+        """From the bytes of a float.npz. ModelFileError if they cannot be read."""
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
                 return FloatModel({name: archive[name] for name in archive.files})
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ModelFileError(f"{path}: the float weights cannot be read ({error})") from error
+            raise ModelFileError(f"the float weights cannot be read ({error})") from error
 
     def logits(self, words: Words) -> Floats:
         """Words -> float32 [N, outputs], the state cleared at the start of every word."""

@@ -73,7 +73,7 @@ class Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Op:
-    """One operation: kind as the schema names it (CONV_2D, TANH, ...), tensor indices, options by the schema's names."""
+    """One operation: kind as the schema names it (CONV_2D, ...), tensor indices, options by the schema's names."""
 
     position: int
     kind: str
@@ -124,7 +124,7 @@ class Graph:
 
 def load_graph(model: bytes | Path) -> Graph:
     """Read a model (its bytes or its file). ModelFileError if it is missing or damaged."""
-    data = model if isinstance(model, bytes) else _read(model)
+    data = model if isinstance(model, bytes) else read_model(model)
     if data[4:8] != b"TFL3":
         raise ModelFileError("not a TFLite model: the identifier TFL3 is missing")
     schema = _schema()
@@ -134,6 +134,14 @@ def load_graph(model: bytes | Path) -> Graph:
     except (struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
         # The flatbuffer reader checks nothing: damage shows as whatever the wrong offset happens to hit.
         raise ModelFileError(f"a damaged TFLite model ({type(error).__name__}: {error})") from error
+
+
+def read_model(path: Path) -> bytes:
+    """A model file's bytes. ModelFileError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _graph(parsed: Any, schema: Any, sha256: str) -> Graph:
@@ -187,13 +195,6 @@ def _dtypes(schema: Any) -> dict[int, np.dtype[Any]]:
     """The schema's number types that NumPy has under the same name (FLOAT32 -> float32, INT8 -> int8, ...)."""
     known = {"FLOAT16", "FLOAT32", "FLOAT64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "BOOL"}
     return {v: np.dtype(n.lower()) for v, n in _names(schema.TensorType).items() if n in known}
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _schema() -> Any:

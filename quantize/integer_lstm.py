@@ -1,7 +1,7 @@
 """One int8 vector per fragment -> hidden and cell states, by the integer LSTM with an int16 cell state (8x8_16).
 
-i, f, o = logistic(W x + U h + b), g = tanh(W x + U h + b), c <- f c + i g, h <- o tanh(c). Gates before their activation
-are Q3.12 and after it Q0.15, the cell state is an int16 with a power-of-two scale, the hidden state an int8.
+i, f, o = logistic(W x + U h + b), g = tanh(W x + U h + b), c <- f c + i g, h <- o tanh(c). Gates before their
+activation are Q3.12 and after it Q0.15, the cell state is an int16 with a power-of-two scale, the hidden state an int8.
 Source: LstmStepInteger8x8_16, kernels/lstm_eval.cc; scales: PopulateQuantizedLstmParams8x8_16,
 kernels/unidirectional_sequence_lstm.cc.
 """
@@ -181,7 +181,7 @@ def _cell_clip(op: Op, cell: Tensor, output: Tensor) -> int:
 
 
 def _check(graph: Graph, op: Op) -> None:
-    """UnsupportedGraphError, naming the variant, unless this is the plain four-gate integer LSTM with a variable state."""
+    """UnsupportedGraphError, naming the variant, unless this is the plain four-gate integer LSTM with state."""
     present = {i for i, tensor in enumerate(op.inputs) if tensor != OPTIONAL}
     for what, slots in ABSENT.items():
         if present & set(range(slots.start, slots.stop)):
@@ -190,7 +190,7 @@ def _check(graph: Graph, op: Op) -> None:
     if not needed <= present or len(op.intermediates) <= HIDDEN_INTERMEDIATE:
         raise UnsupportedGraphError("the LSTM lacks a gate, a bias, a state or the hidden scale")
     hidden, cell = (graph.tensors[op.inputs[slot]] for slot in LSTM_STATES.values())
-    if (hidden.dtype, cell.dtype) != (np.int8, np.int16) or not (hidden.variable and cell.variable):
+    if hidden.dtype != np.int8 or cell.dtype != np.int16 or not (hidden.variable and cell.variable):
         raise UnsupportedGraphError(f"states are {hidden.dtype} and {cell.dtype}, not variable int8 and int16")
     if graph.tensors[op.inputs[0]].shape[1:-1] not in ((), (1,)):
         raise UnsupportedGraphError("the model takes several fragments at once, one is expected")

@@ -23,8 +23,8 @@ class KernelSet:
 
     convolution, quantize: requantisation of these operations. fully_connected: the same, from a real factor.
     tanh_table: (input scale, zero point, output scale, zero point) -> 256 entries. In the LSTM: gate requantises a
-    gate's two accumulators, product divides an int16 product by a power of two, hidden requantises the new hidden state,
-    logistic (Q3.12) and tanh (Qm.15-m, m) are the int16 activations.
+    gate's two accumulators, product divides an int16 product by a power of two, hidden requantises the new hidden
+    state, logistic (Q3.12) and tanh (Qm.15-m, m) are the int16 activations.
     """
 
     name: str

@@ -1,7 +1,6 @@
 """Integers times integer weights -> exact accumulators, by a floating-point matrix product that cannot round."""
 
 import numpy as np
-import numpy.typing as npt
 
 from quantize.fixedpoint import Int, wrap_int32
 from quantize.graph import Array
@@ -24,7 +23,7 @@ class Matrix:
         self._transposed = np.ascontiguousarray(wide.T.astype(self.dtype))
         self._constant: Int = bias - zero_point * wide.sum(axis=1)
 
-    def accumulate(self, x: npt.NDArray[np.floating]) -> Int:
+    def accumulate(self, x: Array) -> Int:
         """x [rows, depth] of int8 values held as `dtype` -> int32 values [rows, outputs], wrapped at 32 bits."""
         product = (x @ self._transposed).astype(np.int64)
         product += self._constant

@@ -1,4 +1,4 @@
-"""Words -> every tensor, state and temporary of the int8 graph, computed in NumPy by a named kernel set's arithmetic."""
+"""Words -> every tensor, state and temporary of the int8 graph, in NumPy and a named kernel set's arithmetic."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -30,7 +30,7 @@ class Reference:
 
     def __init__(self, graph: Graph, kernels: KernelSet = LITERT_REFERENCE) -> None:
         self.graph = graph
-        self.name = f"reference ({kernels.name})"
+        self.name, self.version = kernels.name, f"inkgate's NumPy reference, NumPy {np.__version__}"
         self._steps = [(op, _prepare(graph, op, kernels)) for op in graph.ops]
 
     @staticmethod

@@ -23,8 +23,10 @@ class Words:
 
     def __post_init__(self) -> None:
         if self.fragments.dtype != np.int8 or self.fragments.shape[1:] != (SIDE, SIDE, 1):
-            raise WordsError(f"fragments are int8 [N, {SIDE}, {SIDE}, 1], these are {self.fragments.dtype} "
-                             f"{list(self.fragments.shape)}")
+            raise WordsError(
+                f"fragments are int8 [N, {SIDE}, {SIDE}, 1], these are {self.fragments.dtype} "
+                f"{list(self.fragments.shape)}"
+            )
         if len(self.lengths) == 0 or int(self.lengths.min()) < 1 or int(self.lengths.sum()) != len(self.fragments):
             raise WordsError(f"{len(self.lengths)} word lengths do not divide {len(self.fragments)} fragments")
 
@@ -51,12 +53,11 @@ class Words:
         return word, fragment - int(self.starts[word])
 
     def chunks(self, fragments: int) -> Iterator[tuple[int, "Words"]]:
-        """(number of the first word, whole words) again and again, each chunk of at most about `fragments` fragments."""
+        """(number of its first word, some whole words) until none is left; a chunk ends once it has `fragments`."""
+        ends = np.append(self.starts[1:], len(self.fragments))
         first = 0
-        for word in range(len(self)):
-            size = int(self.lengths[first : word + 1].sum())
-            last = word + 1 == len(self)
-            if size >= fragments or last:
-                begin = int(self.starts[first])
-                yield first, Words(self.fragments[begin : begin + size], self.lengths[first : word + 1])
-                first = word + 1
+        while first < len(self):
+            begin = int(self.starts[first])
+            after = min(int(np.searchsorted(ends, begin + fragments)) + 1, len(self))
+            yield first, Words(self.fragments[begin : int(ends[after - 1])], self.lengths[first:after])
+            first = after

@@ -1,0 +1,171 @@
+"""A run directory -> its bundle: model converted, thresholds fitted on development strangers, everything hashed."""
+
+import io
+import json
+from collections.abc import Callable
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.bundle import CALIBRATION as CALIBRATION_FILE
+from edge.bundle import FLOAT, FORMAT, Bundle, ErrorRates, Manifest, Provenance, write_bundle
+from edge.bundle import MODEL as MODEL_FILE
+from edge.bundle import Executor as ExecutorRecord
+from edge.decision import MAX_SYMBOLS, Thresholds, fit_thresholds, word_scores
+from edge.engine import Engine
+from edge.features import to_int8
+from edge.fragments import FragmentSet, sample_words
+from quantize.convert import MAX_CLIPPED_SHARE, convert, load_keras
+from quantize.errors import RunError
+from quantize.run import CALIBRATION, DEVELOPMENT, MODEL, TEST, Run, relative
+from quantize.words import Words
+
+CALIBRATION_WORDS = 300
+THRESHOLD_WORDS = 2000
+RATE_WORDS = 1000
+VERSIONS = ("tensorflow", "tf_keras", "ai-edge-litert", "numpy")
+
+Scores = npt.NDArray[np.float64]
+Say = Callable[[str], None]
+
+
+def package(
+    run_path: Path,
+    out: Path,
+    *,
+    far_accept: float = 0.01,
+    far_reject: float = 0.10,
+    max_clipped: float = MAX_CLIPPED_SHARE,
+    command: str = "",
+    say: Say = lambda _step: None,
+) -> Bundle:
+    """Convert the run's model, fit thresholds with the edge's own engine, write the bundle. `say` gets each step.
+
+    RunError for a run that lacks what is needed, ConversionRefusedError for a model that does not convert well.
+    """
+    run = Run.open(run_path)
+    rng = np.random.default_rng(run.config.seed)
+    say("loading the trained model")
+    model = load_keras(run.path / MODEL)
+    say(f"converting to int8, calibrated on {CALIBRATION_WORDS} whole words")
+    conversion = convert(model, calibration_words(_needed(run, CALIBRATION), rng), max_clipped)
+    engine = Engine.load(conversion.model)
+    if engine.outputs != len(run.config.users) + 1:
+        raise RunError(f"{run.path}: {engine.outputs} outputs for {len(run.config.users)} users and the stranger")
+    say("fitting thresholds on development strangers")
+    thresholds = fit_development(engine, _needed(run, DEVELOPMENT), far_accept, far_reject, rng)
+    say("measuring error rates on the test set")
+    rates = error_rates(engine, run, thresholds, rng)
+    weights: dict[str, Any] = conversion.weights
+    stored = io.BytesIO()
+    np.savez_compressed(stored, **weights)
+    manifest = Manifest(
+        format=FORMAT,
+        plan=run.plan,
+        users=run.config.users,
+        pixel_bits=_pixel_bits(run),
+        thresholds=thresholds,
+        executor=ExecutorRecord(engine.runtime_name, engine.version, engine.kernels),
+        error_rates=rates,
+        provenance=_provenance(run, out, command),
+    )
+    contents = {
+        MODEL_FILE: conversion.model,
+        CALIBRATION_FILE: json.dumps(conversion.calibration, indent=2).encode() + b"\n",
+        FLOAT: stored.getvalue(),
+    }
+    return write_bundle(out, manifest, contents)
+
+
+def calibration_words(fragments: FragmentSet, rng: np.random.Generator) -> Words:
+    """Words of every length 1..20 by all writers of the set in turn."""
+    writers = np.resize(rng.permutation(fragments.writers), CALIBRATION_WORDS)
+    lengths = np.arange(CALIBRATION_WORDS) % MAX_SYMBOLS + 1
+    pairs = zip(writers, rng.permutation(lengths), strict=True)
+    indices = [sample_words(fragments, writer, int(length), 1, rng)[0][0] for writer, length in pairs]
+    return Words.of([fragments.pixels[index] for index in indices])
+
+
+def fit_development(
+    engine: Engine, fragments: FragmentSet, far_accept: float, far_reject: float, rng: np.random.Generator
+) -> Thresholds:
+    """Thresholds from about THRESHOLD_WORDS words of 20 symbols by people whom neither training nor tests know."""
+    evidence, _ = _evidence(engine, fragments, fragments.writers, THRESHOLD_WORDS, rng)
+    return fit_thresholds(evidence.max(axis=-1), far_accept, far_reject)
+
+
+def error_rates(engine: Engine, run: Run, thresholds: Thresholds, rng: np.random.Generator) -> ErrorRates:
+    """FAR on strangers' words and FRR on users' words of the test set, by number of symbols from min_symbols on.
+
+    A user's word counts as falsely rejected if it is not accepted as that very user. A FAR is never given below three
+    errors in the number of words tried (rule of three, 95 %). Empty where the run has no such words.
+    """
+    test = run.fragments(TEST)
+    if test is None:
+        return ErrorRates()
+    lengths = range(thresholds.min_symbols, MAX_SYMBOLS + 1)
+    accept = np.asarray(thresholds.accept)
+    far: dict[int, float] = {}
+    frr: dict[int, float] = {}
+    strangers = np.setdiff1d(test.writers, run.config.user_writers)
+    if len(strangers):
+        evidence, _ = _evidence(engine, test, strangers, RATE_WORDS, rng)
+        accepted = (evidence.max(axis=-1) >= accept).mean(axis=0)
+        far = {t: float(max(accepted[t - 1], 3.0 / len(evidence))) for t in lengths}
+    users = np.intersect1d(test.writers, run.config.user_writers)
+    if len(users):
+        evidence, writer = _evidence(engine, test, users, RATE_WORDS, rng)
+        label = np.asarray([run.config.user_writers.index(int(w)) for w in writer])
+        own = evidence[np.arange(len(evidence)), :, label]
+        right = (own >= accept) & (own >= evidence.max(axis=-1))
+        frr = {t: float(1.0 - right[:, t - 1].mean()) for t in lengths}
+    return ErrorRates(far=far, frr=frr)
+
+
+def _evidence(
+    engine: Engine, fragments: FragmentSet, writers: npt.NDArray[np.int32], words: int, rng: np.random.Generator
+) -> tuple[Scores, npt.NDArray[np.int32]]:
+    """Evidence [W, 20, K] and writer [W] of about `words` words, the same number by every writer."""
+    index, writer = sample_words(fragments, writers, MAX_SYMBOLS, max(1, -(-words // len(writers))), rng)
+    return word_scores(engine.run_words(to_int8(fragments.pixels[index]))), writer
+
+
+def _needed(run: Run, name: str) -> FragmentSet:
+    fragments = run.fragments(name)
+    if fragments is None:
+        raise RunError(f"{run.path / name}: no such file; train the run again with `inkgate train --out {run.path}`")
+    return fragments
+
+
+def _pixel_bits(run: Run) -> Literal[1, 8]:
+    bits = run.config.pixel_bits
+    if bits == 1:
+        return 1
+    if bits == 8:
+        return 8
+    raise RunError(f"{run.path}: pixel_bits is {bits}, not 1 or 8")
+
+
+def _provenance(run: Run, out: Path, command: str) -> Provenance:
+    return Provenance(
+        run=relative(run.path, out),
+        run_sha256=run.hashes(),
+        data_sha256=run.config.data_sha256,
+        dataset=run.config.dataset,
+        seed=run.config.seed,
+        draw=run.config.draw,
+        versions={name: _version(name) for name in VERSIONS},
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        command=command,
+    )
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,81 @@
+"""A run directory -> what quantising needs of it: users, plan, provenance and sets of fragments."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge.fragments import FragmentSet
+from quantize.errors import RunError
+
+CONFIG, PLAN, MODEL = "config.json", "plan.json", "model.keras"
+CALIBRATION, DEVELOPMENT, TEST = "calibration.npz", "development.npz", "test.npz"
+
+
+class RunConfig(msgspec.Struct, frozen=True):
+    """What is read of config.json. user_writers: writer ids of users 0..K-1, in the order of the logits."""
+
+    users: tuple[str, ...]
+    user_writers: tuple[int, ...]
+    pixel_bits: int
+    seed: int
+    draw: int = 0
+    dataset: str = "unknown"
+    data_sha256: str = ""
+    versions: dict[str, str] = {}
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory whose config and plan were read."""
+
+    path: Path
+    config: RunConfig
+    plan: dict[str, Any]
+
+    @staticmethod
+    def open(path: Path) -> "Run":
+        """RunError, naming the file, if config.json or plan.json is missing, damaged or contradicts itself."""
+        config = _read_json(path / CONFIG, RunConfig)
+        if not config.users or len(config.users) != len(config.user_writers):
+            raise RunError(
+                f"{path / CONFIG}: {len(config.users)} users and {len(config.user_writers)} writer ids do not match"
+            )
+        return Run(path, config, _read_json(path / PLAN, dict[str, Any]))
+
+    def fragments(self, name: str) -> FragmentSet | None:
+        """One of the run's sets of fragments, None if the run has no such file."""
+        path = self.path / name
+        return FragmentSet.load(path) if path.is_file() else None
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of the files that a bundle is made from."""
+        names = (CONFIG, PLAN, MODEL, CALIBRATION, DEVELOPMENT, TEST)
+        present = [name for name in names if (self.path / name).is_file()]
+        return {name: hashlib.sha256((self.path / name).read_bytes()).hexdigest() for name in present}
+
+    def draws(self) -> list[Path]:
+        """Run directories of other draws of users, in order."""
+        folder = self.path / "draws"
+        found = [entry for entry in folder.iterdir() if (entry / CONFIG).is_file()] if folder.is_dir() else []
+        return sorted(found, key=lambda entry: (len(entry.name), entry.name))
+
+
+def relative(target: Path, start: Path) -> str:
+    """How to get from `start` to `target`, so that both can be moved together."""
+    return Path(os.path.relpath(target.resolve(), start.resolve())).as_posix()
+
+
+def _read_json(path: Path, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise RunError(
+            f"{path}: cannot be read: {error.strerror}; `inkgate train --out {path.parent}` makes a run"
+        ) from error
+    except msgspec.DecodeError as error:
+        raise RunError(f"{path}: {error}") from error
