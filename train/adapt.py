@@ -46,6 +46,11 @@ class Layer:
     values_in: int
     values_out: int
 
+    @property
+    def bytes(self) -> int:
+        """Bytes of constants: 1 for a weight (int8), 4 for a bias (int32)."""
+        return self.weights + _BIAS_BYTES * self.biases
+
 
 @dataclass(frozen=True)
 class ArchitecturePlan:
@@ -96,7 +101,7 @@ class ArchitecturePlan:
     @property
     def weight_bytes(self) -> int:
         """Bytes of the int8 constants: 1 for a weight, 4 for a bias (int32); scales and file format not counted."""
-        return sum(layer.weights + _BIAS_BYTES * layer.biases for layer in self.layers)
+        return sum(layer.bytes for layer in self.layers)
 
     @property
     def activation_bytes(self) -> int:

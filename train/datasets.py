@@ -1,6 +1,6 @@
 """A dataset's name -> FragmentSet, and its writers -> background, development and evaluation, users and strangers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edge.fragments import FragmentSet
 from train import mnist
+from train.alphabet import DIGITS
 from train.errors import TooFewWritersError, UnknownDatasetError
 
 SOURCES = ("qmnist", "synthetic")
@@ -51,10 +52,14 @@ def load(
     writers: int = SYNTHETIC_WRITERS,
     per_writer: int = SYNTHETIC_PER_WRITER,
     seed: int = 0,
+    symbols: str = DIGITS,
+    progress: Callable[[int, int], None] | None = None,
 ) -> FragmentSet:
     """The fragments of `qmnist`, of `synthetic` writers, or of an .npz file, at 1 or 8 bits a pixel.
 
-    `data_dir` is for qmnist only (see `mnist.data_folder`); `writers`, `per_writer`, `seed` for synthetic only.
+    `data_dir` is for qmnist only (see `mnist.data_folder`); the other options are for synthetic only:
+    numbers of writers and of fragments by each, the seed that invents them, the symbols they write, and a function that
+    is called with the writers done and in all.
     Raises UnknownDatasetError, MissingDataError, CorruptDataError, or FragmentSet.load's own errors for an .npz.
     """
     if name == "qmnist":
@@ -62,7 +67,7 @@ def load(
     if name == "synthetic":
         from train.synthetic import synthetic_set
 
-        return synthetic_set(writers, per_writer, seed).to_bits(pixel_bits)
+        return synthetic_set(writers, per_writer, seed, symbols, progress).to_bits(pixel_bits)
     if name.endswith(".npz"):
         return FragmentSet.load(Path(name)).to_bits(pixel_bits)
     raise UnknownDatasetError(f"no dataset is called {name!r}; take {', '.join(SOURCES)} or a path that ends in .npz")

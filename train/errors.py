@@ -49,3 +49,7 @@ class BackboneError(TrainError):
 
 class RunError(TrainError):
     """A directory is no run, or a file of it is missing or damaged."""
+
+
+class UnwritableError(TrainError):
+    """A file that a command was asked for cannot be written."""

@@ -83,7 +83,7 @@ def _geometry(plan: ArchitecturePlan) -> Stage:
     for n, (before, side) in enumerate(zip((plan.side, *plan.sides), plan.sides, strict=False), start=1):
         formula = f"floor(({before} - {plan.kernel} + 2 x {plan.padding}) / {plan.stride}) + 1"
         numbers.append(Number(f"a{n}", formula, side, 6))
-    numbers.append(Number("y_i", "exp(q_i) / sum_k exp(q_k)", "softmax, after the network", 2))
+    numbers.append(Number("y_i", "exp(q_i) / sum_k exp(q_k), after the network", "softmax", 2))
     return Stage(6, "Kernels, strides, padding, sides", tuple(numbers), 3, "every step exact: no pixel row is dropped")
 
 
@@ -91,8 +91,9 @@ def _hidden(plan: ArchitecturePlan) -> Stage:
     last = plan.maps[-1]
     least = 2 * last + plan.outputs
     numbers = [Number("L_f,min", f"2 L_h{len(plan.maps)} + L_out = 2 x {last} + {plan.outputs}", least, 3)]
-    numbers.append(Number("L_f", f"{plan.hidden / least:g} L_f,min; the LSTM is as wide", plan.hidden))
+    times = "" if plan.hidden == least else f"{plan.hidden / least:g} x "
+    numbers.append(Number("L_f", f"{times}L_f,min; the LSTM is as wide", plan.hidden))
     if last == 24:
         numbers.insert(1, Number("L_f,min", f"49 + K = 49 + {plan.users}", least, 5))
-    choice = "fully connected, tanh -> one LSTM layer of the same width (our choice) -> outputs at every step"
+    choice = "how the LSTM is attached is our choice"
     return Stage(7, "Hidden layers", tuple(numbers), None, choice)

@@ -10,7 +10,7 @@ adds a smaller variation to all of it. The same seed gives the same strokes for 
 and log round differently a grey level may move by one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,11 +142,17 @@ def write_fragment(style: Style, symbol: str, rng: np.random.Generator) -> NDArr
     return rasterise(write_symbol(style, symbol, rng), width_mm)
 
 
-def synthetic_set(writers: int, per_writer: int, seed: int = 0, symbols: str = DIGITS) -> FragmentSet:
+def synthetic_set(
+    writers: int,
+    per_writer: int,
+    seed: int = 0,
+    symbols: str = DIGITS,
+    progress: Callable[[int, int], None] | None = None,
+) -> FragmentSet:
     """`per_writer` grey fragments of each of `writers` invented writers, the symbols in shuffled rounds.
 
     Writer ids count from 0; symbol is alphabet.code_of; order counts a writer's fragments. Writer i of a seed
-    writes the same, however many are asked for.
+    writes the same, however many are asked for. `progress` is called with the writers done and in all.
     """
     if writers < 1 or per_writer < 1:
         raise TooFewWritersError(f"{writers} writers of {per_writer} fragments: ask for at least 1 of each")
@@ -162,6 +168,8 @@ def synthetic_set(writers: int, per_writer: int, seed: int = 0, symbols: str = D
         for place, symbol in enumerate(text[:per_writer], start=writer * per_writer):
             pixels[place] = write_fragment(style, symbol, rng)
             codes[place] = code_of(symbol)
+        if progress:
+            progress(writer + 1, writers)
     who = np.repeat(np.arange(writers, dtype=np.int32), per_writer)
     return FragmentSet(pixels, who, codes, np.tile(np.arange(per_writer, dtype=np.int32), writers))
 

@@ -1,0 +1,381 @@
+"""Command lines `inkgate adapt` and `inkgate data` -> the adapted network; fragments fetched, described, exported."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+
+from train.adapt import ArchitecturePlan
+from train.budget import Budget, candidates, resources, solve
+from train.errors import TooFewWritersError, UnwritableError
+from train.stages import PRINCIPLES, Stage, explain
+
+if TYPE_CHECKING:
+    from edge.fragments import FragmentSet
+    from train.mnist import SourceFile
+
+_SHOWN = 12
+_WIDTH = 100
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
+folder_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of public data. Default: INKGATE_DATA, else inkgate's folder in the user's cache.",
+)
+
+
+_BYTES = {"": 1, "b": 1, "kb": 1000, "k": 1024, "kib": 1024, "mb": 10**6, "m": 2**20, "mib": 2**20}
+_COUNT = {"": 1, "k": 1000, "m": 10**6}
+
+
+@click.command()
+@click.option("--users", required=True, type=click.IntRange(1, 10_000), help="K, how many users are to be told apart.")
+@click.option(
+    "--max-flash",
+    type=lambda text: _quantity(text, _BYTES),
+    metavar="BYTES",
+    help="Bytes of weights at most, such as 96k (k and KiB are 1024, kB is 1000).",
+)
+@click.option(
+    "--max-ram",
+    type=lambda text: _quantity(text, _BYTES),
+    metavar="BYTES",
+    help="Bytes of activations and state at most, such as 8KiB.",
+)
+@click.option(
+    "--max-macs",
+    type=lambda text: _quantity(text, _COUNT),
+    metavar="COUNT",
+    help="Multiply-accumulates a fragment at most, such as 250k (k is 1000 here).",
+)
+@json_option
+def adapt(users: int, max_flash: int | None, max_ram: int | None, max_macs: int | None, as_json: bool) -> None:
+    """Derive the network from the task: seven stages, each number with its formula, equation and principle.
+
+    With a budget it solves equation 4's constraint: which structures satisfy R <= R_max, and which one to build.
+    """
+    budget = Budget(max_flash, max_ram, max_macs)
+    fitting = solve(users, budget)
+    plan = fitting[0]
+    if as_json:
+        click.echo(json.dumps(_plan_json(plan, budget, fitting)))
+        return
+    console = Console(stderr=True)
+    console.width = min(console.width, _WIDTH)
+    for stage in explain(plan):
+        console.print(_stage_panel(stage))
+    console.print(_resource_table(plan))
+    if budget.limits:
+        console.print(_candidate_table(users, budget, fitting))
+
+
+@click.group()
+def data() -> None:
+    """Fetch, describe and export sets of fragments.
+
+    \b
+    NAME is qmnist (digits of 539 people), synthetic (invented writers), or a path to an .npz file.
+    """
+
+
+@data.command()
+@folder_option
+@json_option
+def fetch(data_dir: Path | None, as_json: bool) -> None:
+    """Download MNIST's images and QMNIST's writer ids; what is there is kept, what broke off is resumed."""
+    from train.fetch import fetch as fetch_files
+    from train.mnist import data_folder
+
+    folder = data_folder(data_dir)
+    with _transfer_bars() as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(source: "SourceFile", done: int, total: int | None) -> None:
+            if source.path not in tasks:
+                tasks[source.path] = bars.add_task(source.path)
+            bars.update(tasks[source.path], completed=done, total=total)
+
+        files = fetch_files(folder, progress=show)
+    if as_json:
+        click.echo(json.dumps({"folder": str(folder), "files": [{**asdict(f), "path": str(f.path)} for f in files]}))
+        return
+    console = Console(stderr=True)
+    for file in files:
+        console.print(f"{file.path}  [green]{file.status}[/], SHA-256 right", highlight=False)
+    console.print("Next: `inkgate data info qmnist`")
+
+
+def _dataset_options(command: Any) -> Any:
+    """The options that say which fragments: shared by info and export."""
+    for option in (
+        click.option(
+            "--symbols", default="digits", show_default=True, help="synthetic: digits, letters, all, or a text."
+        ),
+        click.option(
+            "--seed", type=click.IntRange(0), default=0, show_default=True, help="synthetic: who is invented."
+        ),
+        click.option("--per-writer", type=click.IntRange(1), help="synthetic: fragments by each writer."),
+        click.option("--writers", type=click.IntRange(1), help="synthetic: how many writers."),
+        folder_option,
+    ):
+        command = option(command)
+    return command
+
+
+@data.command()
+@click.argument("name", required=False, metavar="[NAME]")
+@click.option(
+    "--png", type=click.Path(path_type=Path, dir_okay=False), help="Write a picture of samples, a row a writer."
+)
+@click.option(
+    "--pixel-bits", type=click.Choice(["1", "8"]), default="1", show_default=True, help="As the wire carries it."
+)
+@_dataset_options
+@json_option
+def info(
+    name: str | None,
+    png: Path | None,
+    pixel_bits: str,
+    data_dir: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Show what a set holds: counts, writers, symbols, hash, how its writers are split. Without NAME: the sources."""
+    console = Console(stderr=True)
+    if name is None:
+        sources = _sources(data_dir)
+        if as_json:
+            click.echo(json.dumps(sources))
+            return
+        console.print(_two_columns("Sources", sources))
+        return
+    fragments = _load(name, int(pixel_bits), data_dir, options)
+    summary = {"name": name, **_summary(fragments)}
+    if png:
+        _write_sheet(fragments, png)
+        summary["png"] = str(png)
+    if as_json:
+        click.echo(json.dumps(summary))
+    else:
+        console.print(_two_columns(name, {key: _in_words(value) for key, value in summary.items() if key != "name"}))
+
+
+@data.command()
+@click.argument("name")
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The .npz file to write.")
+@click.option("--pixel-bits", type=click.Choice(["1", "8"]), default="8", show_default=True, help="8 keeps the grey.")
+@_dataset_options
+@json_option
+def export(name: str, out: Path, pixel_bits: str, data_dir: Path | None, as_json: bool, **options: Any) -> None:
+    """Write a set of fragments as .npz (arrays pixels, writer, symbol, order) for any other tool or command."""
+    if out.suffix != ".npz":
+        raise click.UsageError(f"{out}: the file is an .npz; end its name so")
+    fragments = _load(name, int(pixel_bits), data_dir, options)
+    fragments.save(out)
+    summary = {"out": str(out), **_summary(fragments)}
+    if as_json:
+        click.echo(json.dumps(summary))
+    else:
+        Console(stderr=True).print(f"{out}: {len(fragments):,} fragments of {len(fragments.writers)} writers")
+
+
+def _quantity(text: str, units: dict[str, int]) -> int:
+    """A whole number of at least 1 with an optional suffix: 96k, 128KiB, 0.5M, 250000."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", text.strip())
+    if match is None or match[2].lower() not in units:
+        raise click.BadParameter(f"{text!r} is not a number, alone or followed by {', '.join(filter(None, units))}")
+    number = int(float(match[1]) * units[match[2].lower()])
+    if number < 1:
+        raise click.BadParameter(f"{text!r} is less than 1")
+    return number
+
+
+def _plan_json(plan: ArchitecturePlan, budget: Budget, fitting: tuple[ArchitecturePlan, ...]) -> dict[str, Any]:
+    """The plan, how it came about and what it costs; with a budget also every structure that satisfies it."""
+    result = {
+        **plan.to_dict(),
+        "layers": [asdict(layer) for layer in plan.layers],
+        "principles": PRINCIPLES,
+        "stages": [asdict(stage) for stage in explain(plan)],
+    }
+    if budget.limits:
+        result["budget"] = budget.limits
+        result["considered"] = len(candidates(plan.users))
+        result["candidates"] = [candidate.to_dict() for candidate in fitting]
+    return result
+
+
+def _stage_panel(stage: Stage) -> Panel:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", min_width=13)
+    grid.add_column(min_width=44)
+    grid.add_column(justify="right", style="bold cyan", min_width=7)
+    grid.add_column(style="dim")
+    for number in stage.numbers:
+        value = f"{number.value:,}" if isinstance(number.value, int) else number.value
+        grid.add_row(number.symbol, number.formula, value, f"eq. {number.equation}" if number.equation else "")
+    if stage.choice:
+        grid.add_row("", f"[italic]{stage.choice}[/]")
+    principle = f"principle {stage.principle}: {PRINCIPLES[stage.principle]}" if stage.principle else None
+    title = f"[bold]{stage.stage}. {stage.title}[/]"
+    return Panel(grid, title=title, title_align="left", subtitle=principle, subtitle_align="right")
+
+
+def _resource_table(plan: ArchitecturePlan) -> Table:
+    table = Table(title="Resources R (weights int8, biases int32, activations int8, cell state int16)")
+    for column in ("layer", "weights", "biases", "bytes", "MACs", "values in", "values out"):
+        table.add_column(column, justify="left" if column == "layer" else "right")
+    for layer in plan.layers:
+        figures = (layer.weights, layer.biases, layer.bytes, layer.macs, layer.values_in, layer.values_out)
+        table.add_row(layer.name, *(f"{figure:,}" for figure in figures))
+    table.add_section()
+    table.add_row("[bold]all[/]", "", "", f"{plan.weight_bytes:,}", f"{plan.macs:,}", "", "")
+    table.caption = (
+        f"{plan.parameters:,} parameters; at most {plan.activation_bytes:,} bytes of activations and state live"
+    )
+    return table
+
+
+def _candidate_table(users: int, budget: Budget, fitting: tuple[ArchitecturePlan, ...]) -> Table:
+    limits = ", ".join(f"{name} {limit:,}" for name, limit in budget.limits.items())
+    considered = len(candidates(users))
+    table = Table(title=f"Equation 4: {len(fitting)} of {considered} structures satisfy R <= R_max ({limits})")
+    for column in ("", "maps", "hidden", "parameters", "flash bytes", "RAM bytes", "MACs"):
+        table.add_column(column, justify="right")
+    for place, plan in enumerate(fitting[:_SHOWN]):
+        maps = " and ".join(map(str, plan.maps))
+        figures = (plan.hidden, plan.parameters, *resources(plan).values())
+        table.add_row(
+            "build" if place == 0 else "", maps, *(f"{n:,}" for n in figures), style="bold" if place == 0 else ""
+        )
+    rest = f" ({len(fitting) - _SHOWN} more with --json)" if len(fitting) > _SHOWN else ""
+    table.caption = f"first what keeps most of the principles, then most parameters{rest}"
+    if not budget.allows(nominal := candidates(users)[0]):
+        needs = ", ".join(f"{name} {need:,}" for name, need in resources(nominal).items())
+        table.caption = f"the seven stages without a budget need {needs}\n{table.caption}"
+    return table
+
+
+def _load(name: str, pixel_bits: int, data_dir: Path | None, options: dict[str, Any]) -> "FragmentSet":
+    """The set that the options describe, with a bar while writers are invented."""
+    from train.datasets import load
+
+    given = {key: options[key] for key in ("writers", "per_writer") if options[key] is not None}
+    if name != "synthetic":
+        if given or options["seed"] or options["symbols"] != "digits":
+            raise click.UsageError("--writers, --per-writer, --seed and --symbols are for synthetic writers only")
+        with Console(stderr=True).status(f"reading {name}"):
+            return load(name, pixel_bits=pixel_bits, data_dir=data_dir)
+    with _counting_bar("inventing writers") as count:
+        symbols = _symbols(options["symbols"])
+        return load(name, pixel_bits=pixel_bits, seed=options["seed"], symbols=symbols, progress=count, **given)
+
+
+def _symbols(choice: str) -> str:
+    from train.alphabet import DIGITS, LETTERS, SYMBOLS
+
+    return {"digits": DIGITS, "letters": LETTERS, "all": SYMBOLS}.get(choice, choice)
+
+
+def _summary(fragments: "FragmentSet") -> dict[str, Any]:
+    """What `data info` says of a set, as JSON values."""
+    import numpy as np
+
+    counts = np.unique(fragments.writer, return_counts=True)[1]
+    codes, numbers = np.unique(fragments.symbol, return_counts=True)
+    return {
+        "fragments": len(fragments),
+        "writers": len(fragments.writers),
+        "per_writer": {"least": int(counts.min()), "median": float(np.median(counts)), "most": int(counts.max())},
+        "symbols": {_symbol_name(int(code)): int(n) for code, n in zip(codes, numbers, strict=True)},
+        "pixel_bits": fragments.pixel_bits,
+        "ink_share": round(float((fragments.pixels >= 128).mean()), 4),
+        "sha256": fragments.sha256,
+        "split": _split_sizes(fragments),
+    }
+
+
+def _symbol_name(code: int) -> str:
+    from train.alphabet import SYMBOLS
+
+    if code == -1:
+        return "unknown"
+    return SYMBOLS[code] if 0 <= code < len(SYMBOLS) else str(code)
+
+
+def _split_sizes(fragments: "FragmentSet") -> dict[str, int] | str:
+    """Numbers of writers by part, or why the set cannot be split."""
+    from train.datasets import split_writers
+
+    try:
+        return {part: len(writers) for part, writers in asdict(split_writers(fragments)).items()}
+    except TooFewWritersError as error:
+        return str(error)
+
+
+def _sources(data_dir: Path | None) -> dict[str, str]:
+    from train.mnist import FILES, data_folder
+
+    folder = data_folder(data_dir)
+    missing = [source.path for source in FILES if not (folder / source.path).is_file()]
+    state = f"in {folder}" if not missing else f"not in {folder}; `inkgate data fetch` downloads it"
+    return {
+        "qmnist": f"60,000 digits of 539 people, {state}",
+        "synthetic": "any number of invented writers of digits and letters, always there",
+        "FILE.npz": "what `inkgate capture` or `inkgate data export` wrote",
+    }
+
+
+def _write_sheet(fragments: "FragmentSet", path: Path) -> None:
+    from train.sheet import save_sheet
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_sheet(fragments, path)
+    except (OSError, ValueError) as error:
+        raise UnwritableError(f"{path} cannot be written: {error}") from error
+
+
+def _two_columns(title: str, rows: dict[str, str]) -> Table:
+    table = Table(title=title, show_header=False, title_style="bold")
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for key, value in rows.items():
+        table.add_row(key.replace("_", " "), value)
+    return table
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_in_words(item)}" for key, item in value.items())
+    return f"{value:,g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _transfer_bars() -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=Console(stderr=True))
+
+
+@contextmanager
+def _counting_bar(title: str) -> Iterator[Any]:
+    """A bar on stderr; yields a function of (done, all)."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
