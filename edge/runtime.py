@@ -166,7 +166,7 @@ class Gate:
         if isinstance(event, WordStarted):
             yield from self._open(key)
         elif key in self._closed:
-            return
+            yield from self._fail("the rest of another word came in between")
         elif self._word is None or self._word.key != key:
             yield from self._open(key)
             yield from self._fail("the start of the word was not received")
@@ -224,10 +224,10 @@ class Gate:
         assert word is not None
         try:
             decision = judge(word)
+            if decision.verdict is Verdict.UNAVAILABLE:
+                decision = replace(decision, final=True)
         except Exception as error:
             decision = unavailable(str(error) or type(error).__name__, len(word.logits))
-        if decision.verdict is Verdict.UNAVAILABLE:
-            decision = replace(decision, final=True)
         outcome = self._journalled(self._outcome(word, decision))
         if outcome.decision.final:
             self._close(word)

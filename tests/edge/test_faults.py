@@ -1,0 +1,211 @@
+"""One fault at every call the loop makes and at every event it takes: no word with a fault is ever accepted."""
+
+import copy
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import edge.runtime
+from edge.decision import Decision, Verdict
+from edge.engine import Engine
+from edge.errors import EngineError, JournalError
+from edge.journal import Entry, Journal
+from edge.runtime import Gate, Outcome, Rule
+from firmware_bridge.events import BoardFault, Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
+
+WRONG_LOGITS: dict[str, Any] = {
+    "nan": np.array([9.0, np.nan, 0.0, 0.0]),
+    "infinity": np.array([np.inf, 0.0, 0.0, 0.0]),
+    "all nan": np.full(4, np.nan),
+    "one too few": np.array([9.0, 0.0, 0.0]),
+    "one too many": np.array([9.0, 0.0, 0.0, 0.0, 0.0]),
+    "a matrix": np.zeros((1, 4)),
+    "nothing": None,
+    "text": "ACCEPT",
+    "true": True,
+}
+
+
+@pytest.fixture(scope="session")
+def accepted(words: list[np.ndarray], oracle: Callable[[np.ndarray], Decision]) -> list[np.ndarray]:
+    """Three words, each of which is accepted when nothing goes wrong."""
+    good = [word for word in words if oracle(word).verdict is Verdict.ACCEPT][:3]
+    assert len(good) == 3
+    return good
+
+
+class Spoiler:
+    """Counts calls through it, and makes the n-th one fail: by an exception, or by what it returns."""
+
+    def __init__(self, at: int, make: Callable[[], Any]) -> None:
+        self.at, self.make, self.calls, self.word = at, make, 0, 0
+        self.hit: int | None = None
+
+    def wrap(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def spoiled(*arguments: Any, **options: Any) -> Any:
+            self.calls += 1
+            if self.calls - 1 == self.at:
+                self.hit = self.word
+                return self.make()
+            return call(*arguments, **options)
+
+        return spoiled
+
+    def watch(self, events: list[Event]) -> Iterator[Event]:
+        for event in events:
+            self.word = getattr(event, "word", self.word)
+            yield event
+
+
+def raising(error: Exception) -> Callable[[], Any]:
+    def fail() -> Any:
+        raise error
+
+    return fail
+
+
+def check(spoiler: Spoiler, emitted: list[Outcome], right: list[Decision]) -> None:
+    """The word hit is UNAVAILABLE, once, and nothing is said of it after; every other word is decided rightly."""
+    for number, expected in enumerate(right, 1):
+        about = [o.decision for o in emitted if o.word == number]
+        assert [d.final for d in about] == [False] * (len(about) - 1) + [True]
+        if number == spoiler.hit:
+            assert about[-1].verdict is Verdict.UNAVAILABLE
+        else:
+            assert about[-1] == expected
+
+
+CALLS = {
+    "reset": [raising(EngineError("broken")), raising(MemoryError())],
+    "step": [
+        raising(EngineError("broken")),
+        raising(ZeroDivisionError()),
+        *[lambda v=v: v for v in WRONG_LOGITS.values()],
+    ],
+    "to_int8": [raising(ValueError("wrong")), lambda: None],
+    "decide": [raising(ArithmeticError("wrong")), lambda: None, lambda: True],
+    "record": [raising(JournalError("disk full")), raising(OSError("gone"))],
+    "decided": [raising(JournalError("locked"))],
+}
+
+
+@pytest.mark.parametrize(("site", "fault"), [(s, f) for s, faults in CALLS.items() for f in range(len(faults))])
+def test_a_fault_at_any_call_makes_its_word_unavailable_and_no_other(
+    engine: Engine,
+    rule: Rule,
+    board: Any,
+    accepted: list[np.ndarray],
+    oracle: Callable[[np.ndarray], Decision],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    site: str,
+    fault: int,
+) -> None:
+    right = [oracle(word) for word in accepted]
+    events = board.writes(accepted)
+    for at in itertools.count():
+        spoiler = Spoiler(at, CALLS[site][fault])
+        network, journal = copy.copy(engine), Journal(tmp_path / f"{at}.db")
+        journal._database.execute(
+            "PRAGMA synchronous = OFF"
+        )  # Durability has tests of its own; here it costs a minute.
+        with monkeypatch.context() as patch:
+            target = {"reset": network, "step": network, "record": journal, "decided": journal}.get(site, edge.runtime)
+            patch.setattr(target, site, spoiler.wrap(getattr(target, site)))
+            emitted = [o for o in Gate(network, rule, journal).run(spoiler.watch(events)) if isinstance(o, Outcome)]
+        rows = [entry for _, entry, _ in journal.rows()]
+        assert journal.verify().fault is None
+        journal.close()
+        check(spoiler, emitted, right)
+        assert all(said(o) in {said_in(e) for e in rows} for o in emitted if o.decision.verdict is Verdict.ACCEPT)
+        if spoiler.hit is None:
+            break
+    assert at > 2
+
+
+def said(outcome: Outcome) -> tuple[int, int, str, bool]:
+    return outcome.word, outcome.decision.symbols, outcome.decision.verdict.name, outcome.decision.final
+
+
+def said_in(entry: Entry) -> tuple[int, int, str, bool]:
+    return entry.word, entry.symbols, entry.decision, entry.final
+
+
+def test_a_journal_that_fails_for_good_never_lets_anyone_in(
+    engine: Engine, rule: Rule, board: Any, accepted: list[np.ndarray]
+) -> None:
+    class Broken:
+        def record(self, _: Entry) -> bool:
+            raise JournalError("disk full")
+
+        def decided(self, *_: Any) -> bool:
+            return False
+
+    emitted = [o for o in Gate(engine, rule, Broken()).run(board.writes(accepted)) if isinstance(o, Outcome)]
+    assert [(o.word, o.decision.verdict) for o in emitted] == [(n, Verdict.UNAVAILABLE) for n in (1, 2, 3)]
+    assert all("disk full" in o.decision.reason for o in emitted)
+
+
+GREY = np.full((33, 33), 128, np.uint8)
+
+MUTATIONS: dict[str, Callable[[list[Event], int], list[Event]]] = {
+    "lost": lambda e, i: e[:i] + e[i + 1 :],
+    "twice": lambda e, i: [*e[: i + 1], *e[i:]],
+    "swapped": lambda e, i: e[:i] + e[i : i + 2][::-1] + e[i + 2 :],
+    "first sent again": lambda e, i: [*e[:i], e[1], *e[i:]],
+    "link lost": lambda e, i: [*e[:i], LinkLost("unplugged"), *e[i:]],
+    "link lost and back": lambda e, i: [*e[:i], LinkLost("unplugged"), e[0], *e[i:]],
+    "connected anew": lambda e, i: [*e[:i], e[0], *e[i:]],
+    "board fault": lambda e, i: [*e[:i], BoardFault("sensor_failed", "", 7, None), *e[i:]],
+    "foreign fragment": lambda e, i: [*e[:i], Fragment(7, 99, 0, GREY), *e[i:]],
+    "foreign end": lambda e, i: [*e[:i], WordEnded(7, 99, 4), *e[i:]],
+    "foreign session": lambda e, i: [*e[:i], WordStarted(8, 1), *e[i:]],
+    "extra fragment": lambda e, i: [*e[:i], Fragment(7, getattr(e[i], "word", 1), 0, GREY), *e[i:]],
+    "tail lost": lambda e, i: e[:i],
+}
+
+
+def intact(board: Any, events: list[Event], number: int, word: np.ndarray) -> bool:
+    """Whether the board, once connected, says the word whole, in one piece, and at its first attempt."""
+    expected = [said_of(event) for event in board.word(number, word)]
+    heard = itertools.dropwhile(lambda event: not isinstance(event, Connected), events)
+    found = [said_of(event) for event in heard]
+    start = next((i for i, key in enumerate(found) if key[1] == number), 0)
+    return found[start : start + len(expected)] == expected
+
+
+def said_of(event: Event) -> tuple[type, int | None, int | None]:
+    """Which word of session 7, and which fragment of it, the event is about."""
+    number = getattr(event, "word", None) if getattr(event, "session", None) == 7 else None
+    return type(event), number, getattr(event, "index", None)
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_only_a_word_that_came_whole_and_in_order_is_decided(
+    engine: Engine,
+    rule: Rule,
+    board: Any,
+    accepted: list[np.ndarray],
+    oracle: Callable[[np.ndarray], Decision],
+    name: str,
+) -> None:
+    right = [oracle(word) for word in accepted]
+    whole = board.writes(accepted)
+    broken = 0
+    for position in range(len(whole)):
+        events = MUTATIONS[name](whole, position)
+        finals = [o for o in Gate(engine, rule).run(events) if isinstance(o, Outcome) and o.decision.final]
+        keys = [(o.board, o.session, o.word) for o in finals]
+        assert len(set(keys)) == len(keys)
+        for number, (word, expected) in enumerate(zip(accepted, right, strict=True), 1):
+            found = [o.decision for o in finals if (o.board, o.session, o.word) == ("desk-pen", 7, number)]
+            if intact(board, events, number, word):
+                assert found == [expected]
+            else:
+                broken += 1
+                assert [d.verdict for d in found] in ([], [Verdict.UNAVAILABLE])
+    assert broken > 3
