@@ -143,6 +143,18 @@ def bootstrap(
     Words of one writer are not independent, so in every round the writers are drawn with replacement, and with a
     writer come all of that writer's words, in every draw of users alike: one writer is one unit of chance.
     """
+    return bootstrap_figures([figure], draws, rounds=rounds, level=level, seed=seed)[0]
+
+
+def bootstrap_figures(
+    figures: Sequence[Callable[[Curve], float]],
+    draws: Sequence[Trials],
+    *,
+    rounds: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> list[Bounds]:
+    """As `bootstrap`, for several figures of the same curves at the price of one."""
     ids = np.unique(np.concatenate([np.ravel(w) for d in draws for w in (d.genuine_writers, d.impostor_writers)]))
     tables = [
         (
@@ -153,12 +165,12 @@ def bootstrap(
         for d in draws
     ]
 
-    def value(weights: Ints) -> float:
+    def values(weights: Ints) -> Floats:
         curves = [table.curve(weights[mine], weights[theirs]) for table, mine, theirs in tables]
-        return float(np.mean([figure(points) for points in curves]))
+        return np.array([np.mean([figure(points) for points in curves]) for figure in figures])
 
     sides = [side for _, mine, theirs in tables for side in (mine, theirs)]
-    return _percentiles(value, sides, len(ids), rounds, level, seed)
+    return _percentiles(values, sides, len(ids), rounds, level, seed)
 
 
 def bootstrap_share(
@@ -176,10 +188,10 @@ def bootstrap_share(
         for place, (hit, _) in zip(places, draws, strict=True)
     ]
 
-    def value(weights: Ints) -> float:
-        return float(np.mean([weights @ h / (weights @ w) for h, w in zip(hits, words, strict=True)]))
+    def values(weights: Ints) -> Floats:
+        return np.array([np.mean([weights @ h / (weights @ w) for h, w in zip(hits, words, strict=True)])])
 
-    return _percentiles(value, places, len(ids), rounds, level, seed)
+    return _percentiles(values, places, len(ids), rounds, level, seed)[0]
 
 
 def far_floor(trials: int) -> float:
@@ -215,23 +227,24 @@ class _Sorted:
 
 
 def _percentiles(
-    value: Callable[[Ints], float],
+    values: Callable[[Ints], Floats],
     sides: Sequence[NDArray[np.intp]],
     writers: int,
     rounds: int,
     level: float,
     seed: int,
-) -> Bounds:
-    """The figure for weights of one, and its percentiles over random weights that leave no side without a trial."""
+) -> list[Bounds]:
+    """Figures for weights of one, and their percentiles over random weights that leave no side without a trial."""
     rng = np.random.default_rng(seed)
     present = [np.unique(side) for side in sides]
-    values: list[float] = []
-    while len(values) < rounds:
+    sampled: list[Floats] = []
+    while len(sampled) < rounds:
         weights = np.bincount(rng.integers(writers, size=writers), minlength=writers)
         if all(weights[side].any() for side in present):
-            values.append(value(weights))
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Bounds(value(np.ones(writers, np.int64)), float(low), float(high))
+            sampled.append(values(weights))
+    low, high = np.quantile(sampled, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    plain = values(np.ones(writers, np.int64))
+    return [Bounds(float(v), float(a), float(b)) for v, a, b in zip(plain, low, high, strict=True)]
 
 
 def _rounded_up(percent: float) -> float:
