@@ -1,0 +1,277 @@
+"""A bundle -> time, error and memory over up to 100,000 fragments, beside the table others published."""
+
+import os
+import platform
+import resource
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from edge.bundle import MANIFEST, MODEL, Bundle
+from edge.decision import word_scores
+from edge.engine import Engine
+from edge.errors import NEGATIVE, NotABundleError
+from edge.features import SIDE, Pixels, to_int8
+from edge.fragments import sample_words
+from quantize.errors import RunError
+from quantize.reference import Reference
+from quantize.run import TEST, Run
+from quantize.words import Words
+
+DEMO_BUNDLE = Path("runs/demo/bundle")
+SIZES = "1000,10000,25000,50000,100000"
+WORD = 8
+"""Fragments a word; the state is cleared after so many."""
+
+ROUNDS = 10
+"""The two loops take turns so often, so that what else the machine does slows both."""
+
+RATIO_LIMIT, RATIO_FROM = 1.25, 100_000
+"""The engine may take so many times the bare interpreter's time, from so many fragments on."""
+
+BATCH_WORDS = 500
+
+PUBLISHED = (
+    ("Neurotest 1.2", 10_000, 0.24),
+    ("Neurotest 1.2", 100_000, 7.46),
+    ("Neurotest 1.1", 100_000, 12.53),
+    ("mnist_brain", 100_000, 37.41),
+)
+"""Program, images, seconds: published, measured on other machines with other networks."""
+
+Logits = npt.NDArray[np.float64]
+
+
+class Material(msgspec.Struct, frozen=True):
+    """Fragments to run: pixels uint8 [M, 33, 33]; words int64 [W, WORD] of positions in them; label int64 [W], the
+    user who wrote the word, or None where nobody did; source: what they are, in words."""
+
+    pixels: Pixels
+    words: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64] | None
+    source: str
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One line of the table. engine, bare: one fragment at a time; batched: NumPy reference, words side by side.
+
+    error: share of fragments after which the user with the most evidence so far is not the writer; None if nobody
+    wrote them. peak_mib: the process's largest memory up to then.
+    """
+
+    fragments: int
+    engine_s: float
+    bare_s: float
+    ratio: float
+    batched_s: float
+    error: float | None
+    batched_error: float | None
+    peak_mib: float
+
+
+def _sizes(ctx: click.Context, param: click.Parameter, value: str) -> list[int]:
+    try:
+        sizes = sorted({int(part) for part in value.split(",")})
+    except ValueError:
+        sizes = []
+    if not sizes or sizes[0] < 1:
+        raise click.BadParameter("numbers of at least 1, separated by commas")
+    return sizes
+
+
+@click.command()
+@click.argument("bundle_path", metavar="[BUNDLE]", required=False, type=click.Path(path_type=Path))
+@click.option("--fragments", "sizes", default=SIZES, show_default=True, callback=_sizes, help="How many, by row.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
+@click.pass_context
+def bench(ctx: click.Context, bundle_path: Path | None, sizes: list[int], as_json: bool) -> None:
+    """Time and error over many fragments: one at a time in the interpreter, and batched over words.
+
+    Without BUNDLE it takes the one that the demo made. Exit code 1 if the engine takes more than 1.25 times the bare
+    interpreter's time over 100,000 fragments.
+    """
+    bundle = Bundle.open(bundle_path or _demo())
+    engine = bundle.engine("default")
+    material = find_material(bundle, sizes[-1])
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("benchmark", total=sum(sizes) * 2)
+        rows = [measure(bundle, engine, material, size, lambda n: progress.advance(task, n)) for size in sizes]
+    if as_json:
+        click.echo(msgspec.json.encode(_report(bundle, engine, material, rows)))
+    else:
+        _show(console, engine, material, rows)
+    if any(row.ratio > RATIO_LIMIT for row in rows if row.fragments >= RATIO_FROM):
+        console.print(f"the engine takes more than {RATIO_LIMIT} times the bare interpreter's time", style="bold red")
+        ctx.exit(NEGATIVE)
+
+
+def find_material(bundle: Bundle, fragments: int) -> Material:
+    """Words of the users' own test fragments from the run that made the bundle; random pixels where it is not there."""
+    count, rng = -(-fragments // WORD), np.random.default_rng(0)
+    try:
+        run = Run.open(bundle.path / bundle.manifest.provenance.run)
+        test = run.fragments(TEST)
+    except RunError:
+        test = None
+    users = np.intersect1d(test.writers, run.config.user_writers) if test is not None else np.empty(0)
+    if test is None or not len(users):
+        noise = np.where(rng.random((4096, SIDE, SIDE)) < 0.2, np.uint8(255), np.uint8(0))
+        return Material(noise, rng.integers(0, len(noise), (count, WORD)), None, "random pixels: time only, no error")
+    words, writer = sample_words(test, users, WORD, -(-count // len(users)), rng)
+    order = rng.permutation(len(words))[:count]
+    labels = np.asarray([run.config.user_writers.index(int(w)) for w in writer[order]])
+    name = f"{run.config.dataset}, test fragments of {len(users)} users, words of {WORD}, drawn with repetition"
+    return Material(test.to_bits(bundle.manifest.pixel_bits).pixels, words[order], labels, name)
+
+
+def measure(
+    bundle: Bundle, engine: Engine, material: Material, fragments: int, advance: Callable[[int], None] = lambda n: None
+) -> Row:
+    """One row of the table, over the first `fragments` of the material."""
+    words = material.words[: -(-fragments // WORD)]
+    inputs = to_int8(material.pixels)
+    logits = np.empty((len(words), WORD, engine.outputs))
+    bare = _bare(bundle, engine)
+    _engine_loop(engine, inputs, words[:1], logits)  # The first runs pay for memory; neither loop shall.
+    _bare_loop(bare, inputs, words[:1])
+    engine_s = bare_s = 0.0
+    for piece in np.array_split(np.arange(len(words)), min(ROUNDS, len(words))):
+        engine_s += _engine_loop(engine, inputs, words[piece], logits[piece[0] :])
+        bare_s += _bare_loop(bare, inputs, words[piece])
+        advance(fragments * len(piece) // len(words))
+    batched_s, batched = _batched(bundle, engine, material, words, advance)
+    return Row(
+        fragments=fragments,
+        engine_s=engine_s,
+        bare_s=bare_s,
+        ratio=engine_s / bare_s,
+        batched_s=batched_s,
+        error=error_of(logits, material.labels),
+        batched_error=error_of(batched, material.labels),
+        peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,  # Linux counts in KiB.
+    )
+
+
+def error_of(logits: Logits, labels: npt.NDArray[np.int64] | None) -> float | None:
+    """Logits [W, T, K+1] and who wrote each word -> share of the W T prefixes whose best user is another one."""
+    if labels is None:
+        return None
+    best = word_scores(logits).argmax(axis=-1)
+    return float((best != labels[: len(best), np.newaxis]).mean())
+
+
+def _engine_loop(engine: Engine, inputs: npt.NDArray[np.int8], words: npt.NDArray[np.int64], logits: Logits) -> float:
+    """Seconds for the words as the edge runs them; their logits are kept."""
+    began = time.perf_counter()
+    for w, word in enumerate(words):
+        engine.reset()
+        for t, fragment in enumerate(word):
+            logits[w, t] = engine.step(inputs[fragment])
+    return time.perf_counter() - began
+
+
+def _bare_loop(interpreter: Any, inputs: npt.NDArray[np.int8], words: npt.NDArray[np.int64]) -> float:
+    """Seconds for the same words with nothing around the interpreter that could be left out; nothing is kept."""
+    source = interpreter.get_input_details()[0]["index"]
+    sink = interpreter.get_output_details()[0]["index"]
+    began = time.perf_counter()
+    for word in words:
+        interpreter.reset_all_variables()
+        for fragment in word:
+            interpreter.set_tensor(source, inputs[fragment][np.newaxis, np.newaxis])
+            interpreter.invoke()
+            interpreter.get_tensor(sink)
+    return time.perf_counter() - began
+
+
+def _bare(bundle: Bundle, engine: Engine) -> Any:
+    """An interpreter of its own, prepared as the engine's is."""
+    own = Engine.load(bundle.contents[MODEL], "default")
+    assert own.kernels == engine.kernels
+    return own.interpreter
+
+
+def _batched(
+    bundle: Bundle,
+    engine: Engine,
+    material: Material,
+    words: npt.NDArray[np.int64],
+    advance: Callable[[int], None],
+) -> tuple[float, Logits]:
+    """Seconds and logits [W, WORD, K+1] of the NumPy reference, some hundred words side by side."""
+    reference = Reference.load(bundle.contents[MODEL])
+    logits, seconds = np.empty((len(words), WORD, engine.outputs)), 0.0
+    for begin, part in _batches(words):
+        batch = Words.of(list(material.pixels[part]))
+        began = time.perf_counter()
+        codes = reference.logits(batch)
+        seconds += time.perf_counter() - began
+        real = (codes.astype(np.float64) - engine.output_zero_point) * engine.output_scale
+        logits[begin : begin + len(part)] = real.reshape(len(part), WORD, -1)
+        advance(part.size)
+    return seconds, logits
+
+
+def _batches(words: npt.NDArray[np.int64]) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    for begin in range(0, len(words), BATCH_WORDS):
+        yield begin, words[begin : begin + BATCH_WORDS]
+
+
+def _demo() -> Path:
+    if not (DEMO_BUNDLE / MANIFEST).is_file():
+        raise NotABundleError(f"{DEMO_BUNDLE}: there is no bundle yet; `make demo` makes one, or name yours")
+    return DEMO_BUNDLE
+
+
+def _machine() -> str:
+    """The processor's name and the number of cores this process may use."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model"))]
+    return f"{names[-1] if names else platform.machine()}, {len(os.sched_getaffinity(0))} cores, one thread used"
+
+
+def _report(bundle: Bundle, engine: Engine, material: Material, rows: list[Row]) -> dict[str, Any]:
+    note = "published, other machines, other networks"
+    return {
+        "bundle": bundle.sha256,
+        "machine": _machine(),
+        "runtime": engine.runtime,
+        "kernels": engine.kernels,
+        "material": material.source,
+        "rows": rows,
+        "published": [{"program": p, "images": n, "seconds": s, "note": note} for p, n, s in PUBLISHED],
+    }
+
+
+def _show(console: Console, engine: Engine, material: Material, rows: list[Row]) -> None:
+    table = Table(
+        title=f"inkgate on {_machine()}\n{engine.runtime}, {engine.kernels}; {material.source}",
+        caption="engine, bare loop: one fragment at a time; batched: the NumPy reference, words side by side",
+    )
+    for heading in ("fragments", "engine", "bare loop", "ratio", "error", "batched", "error", "peak"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        error, batched = ("-" if e is None else f"{e:.2%}" for e in (row.error, row.batched_error))
+        seconds = [f"{s:.2f} s" for s in (row.engine_s, row.bare_s)]
+        cells = [f"{row.fragments:,}", *seconds, f"{row.ratio:.2f}", error, f"{row.batched_s:.2f} s", batched]
+        table.add_row(*cells, f"{row.peak_mib:.0f} MiB")
+    console.print(table)
+    others = Table(title="published by others: other machines, other networks, so not a comparison of speed")
+    for heading in ("program", "images", "time"):
+        others.add_column(heading, justify="right")
+    for program, images, seconds_ in PUBLISHED:
+        others.add_row(program, f"{images:,}", f"{seconds_:.2f} s")
+    console.print(others)
