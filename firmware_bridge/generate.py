@@ -73,10 +73,11 @@ def emit_python(protocol: Protocol) -> str:
 BACKENDS: dict[Path, Callable[[Protocol], str]] = {FOLDER / "wire.py": emit_python}
 
 
-def stale(source: Path = SOURCE) -> list[Path]:
-    """The generated files that are not what `source` makes."""
-    protocol = _load(source)
-    return [path for path, emit in BACKENDS.items() if not path.exists() or path.read_text() != emit(protocol)]
+def stale(source: bytes) -> dict[Path, str]:
+    """The generated files that are not what protocol.toml's bytes make, with the text that they should have."""
+    protocol = parse(source)
+    fresh = {path: emit(protocol) for path, emit in BACKENDS.items()}
+    return {path: text for path, text in fresh.items() if not path.exists() or path.read_text() != text}
 
 
 @click.command()
@@ -84,7 +85,7 @@ def stale(source: Path = SOURCE) -> list[Path]:
 def main(check: bool) -> None:
     """Generate the wire's code from protocol.toml."""
     try:
-        changed = stale()
+        changed = stale(SOURCE.read_bytes())
     except ProtocolDefinitionError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
@@ -92,14 +93,9 @@ def main(check: bool) -> None:
         names = ", ".join(path.name for path in changed)
         click.echo(f"stale: {names}: run `python -m firmware_bridge.generate`", err=True)
         sys.exit(1)
-    protocol = _load(SOURCE)
-    for path in changed:
-        path.write_text(BACKENDS[path](protocol))
+    for path, text in changed.items():
+        path.write_text(text)
         click.echo(f"wrote {path.name}", err=True)
-
-
-def _load(source: Path) -> Protocol:
-    return parse(source.read_bytes())
 
 
 def _python_enum(choices: Choices) -> Iterator[str]:

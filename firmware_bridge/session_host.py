@@ -62,19 +62,13 @@ class HostSession:
     def receive(self, data: bytes, now_s: float) -> None:
         """Take bytes from the line. Never raises on bytes; a board that breaks the rules ends in `failure`."""
         for content in self._receiver.feed(data):
-            if self.failure is not None:
-                return
-            try:
-                header, payload = split_frame(content)
-                if header.message == wire.Info.ID:
-                    self._answered(header.connection, payload, now_s)
-                elif self.info is not None and header.connection == self._token:
-                    self._heard_s = now_s
-                    self._take(header, payload)
-            except LinkError as error:
-                self.failure = error
-            except WireError as error:
-                self.failure = ProtocolViolationError(str(error))
+            if self.failure is None and len(content) >= wire.Header.SIZE:
+                try:
+                    self._dispatch(*split_frame(content), now_s)
+                except LinkError as error:
+                    self.failure = error
+                except WireError as error:
+                    self.failure = ProtocolViolationError(str(error))
 
     def next_event(self) -> Event | None:
         """The next event, if any. Asking says that the event before is taken care of: now it may be acknowledged."""
@@ -112,10 +106,19 @@ class HostSession:
         """When to call `next_frame` if nothing is received before."""
         return 0.0 if self._acknowledge_now else min(self._due_s, self._limit_s())
 
+    def _dispatch(self, header: wire.Header, payload: bytes, now_s: float) -> None:
+        """Only frames of this connection count; what another one left on the line is nobody's fault."""
+        if header.message == wire.Info.ID:
+            self._answered(header.connection, payload, now_s)
+        elif self.info is not None and header.connection == self._token:
+            self._heard_s = now_s
+            self._take(header, payload)
+
     def _answered(self, connection: int, payload: bytes, now_s: float) -> None:
         """INFO. The protocol hash is read before anything whose place may differ between versions."""
         if self.info is not None:
-            self._answered_again(connection, wire.Info.decode(payload))
+            if connection in (self._number, self._token):
+                self._answered_again(connection, wire.Info.decode(payload))
             return
         if connection != self._number:
             return
@@ -140,9 +143,8 @@ class HostSession:
     def _answered_again(self, connection: int, info: wire.Info) -> None:
         """INFO in the middle: a repetition, unless it shows that the board does not know this connection any more."""
         assert self.info is not None
-        same = info.session == self.info.session and self._number ^ info.number == self._token
-        if connection == self._token or (connection == self._number and not same):
-            known = info.session == self.info.session
+        known = info.session == self.info.session
+        if connection == self._token or not known or self._number ^ info.number != self._token:
             raise BoardRestartedError(f"board {info.board} {'dropped the connection' if known else 'was restarted'}")
 
     def _take(self, header: wire.Header, payload: bytes) -> None:

@@ -66,7 +66,9 @@ class SerialTransport:
         self.close()
 
     def _lost(self, error: Exception) -> PortLostError:
-        return PortLostError(f"{self.port}: the port is gone: {error}")
+        # pyserial's own words for a hang-up speak of something else.
+        reason = "hung up" if "returned no data" in str(error) or "disconnected" in str(error) else str(error)
+        return PortLostError(f"{self.port}: the port is gone: {reason}")
 
 
 def _not_opened(port: str, error: Exception) -> BridgeError:

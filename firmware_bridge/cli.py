@@ -1,0 +1,34 @@
+"""`inkgate ports`: the machine's serial ports, for people and for programs."""
+
+import json
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from firmware_bridge.ports import list_ports
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One object per line on stdout.")
+def ports(as_json: bool) -> None:
+    """List serial ports and the boards recognised on them.
+
+    `--port auto` of other commands means the one port whose board is recognised. Ptys of virtual boards and
+    socket://host:port are not listed; name them.
+    """
+    found = list_ports()
+    if as_json:
+        for port in found:
+            click.echo(json.dumps(asdict(port)))
+        return
+    console = Console(stderr=True)
+    if not found:
+        console.print("No serial port on this machine. `inkgate simulate pen` makes a virtual board.", markup=False)
+        return
+    table = Table("port", "board", "USB", "serial number", "description")
+    for port in found:
+        usb = "" if port.vid is None or port.pid is None else f"{port.vid:04x}:{port.pid:04x}"
+        table.add_row(port.path, port.board or "", usb, port.serial_number or "", port.description)
+    console.print(table, markup=False)

@@ -1,0 +1,358 @@
+"""A host over real pyserial against a virtual board on a pty: noise, power cuts, unplugging, TCP, errors by name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from firmware_bridge import virtual_board, wire
+from firmware_bridge.errors import (
+    BridgeError,
+    NoAnswerError,
+    PixelDepthError,
+    PixelsError,
+    PortBusyError,
+    PortLostError,
+    PortMissingError,
+    ProtocolMismatchError,
+)
+from firmware_bridge.events import Connected, Event, Fragment, LinkLost, Statistics, WordEnded, WordStarted
+from firmware_bridge.link import Link, open_link
+from firmware_bridge.session_board import BoardSession
+from firmware_bridge.virtual_board import VirtualBoard, Word
+
+IDLE_S = 1.0
+"""A fast board on a pty answers within milliseconds; repetitions pause for a few tenths at the loss used here."""
+
+
+def make_words(count: int, length: int, bits: int = 1) -> list[Word]:
+    rng = np.random.default_rng(9)
+    if bits == 8:
+        return [rng.integers(0, 256, (length, 33, 33), dtype=np.uint8) for _ in range(count)]
+    return [(rng.random((length, 33, 33)) < 0.3).astype(np.uint8) * np.uint8(255) for _ in range(count)]
+
+
+def collect(link: Link) -> tuple[list[tuple[int, int]], list[Word], list[Event]]:
+    """Names and pixels of the words that ended, and all other events, until the link ends."""
+    names: list[tuple[int, int]] = []
+    words: list[Word] = []
+    others: list[Event] = []
+    fragments: list[Word] = []
+    for event in link.events():
+        if isinstance(event, WordStarted):
+            fragments = []
+        elif isinstance(event, Fragment):
+            fragments.append(event.pixels)
+        elif isinstance(event, WordEnded):
+            names.append((event.session, event.word))
+            words.append(np.array(fragments))
+        elif not isinstance(event, Statistics):
+            others.append(event)
+    return names, words, others
+
+
+def same(got: list[Word], expected: list[Word]) -> bool:
+    return len(got) == len(expected) and all(map(np.array_equal, got, expected))
+
+
+@pytest.mark.parametrize(("bits", "loss", "corrupt"), [(1, 0.0, 0.05), (1, 0.05, 0.05), (8, 0.0, 0.05)])
+def test_with_five_percent_corrupted_frames_every_word_arrives_once_and_right(
+    bits: int, loss: float, corrupt: float
+) -> None:
+    words = make_words(40, 6, bits)
+    board = VirtualBoard(words, pixel_bits=bits, baud_rate=None, loss=loss, corrupt=corrupt, seed=3)
+    with board, open_link(board.start(), idle_timeout_s=IDLE_S, pixel_bits=bits) as link:
+        names, got, others = collect(link)
+        assert same(got, words)
+        assert len(set(names)) == len(words)
+        assert [type(event) for event in others] == [Connected]
+        assert board.wait(1.0)
+        assert [(sent.session, sent.word) for sent in board.acknowledged] == names
+
+
+def test_the_board_keeps_the_pace_of_115200_baud() -> None:
+    board = VirtualBoard(make_words(3, 12))
+    with board, open_link(board.start(), idle_timeout_s=IDLE_S) as link:
+        began_s = time.monotonic()
+        ended = [time.monotonic() for event in link.events() if isinstance(event, WordEnded)]
+    line_s = 36 * 152 * 10 / 115_200
+    assert line_s <= ended[-1] - began_s
+    # Scheduling on a busy machine only ever makes it slower; half the pace would be a fault of the board's loop.
+    assert ended[-1] - began_s < 2 * line_s + 0.5
+
+
+def test_a_power_cut_in_mid_word_is_link_lost_then_the_next_word_comes_in_a_new_session(tmp_path: Path) -> None:
+    words = make_words(3, 20)
+    board = VirtualBoard(words, link=tmp_path / "pen")
+    log: list[Event] = []
+    with board, open_link(board.start(), idle_timeout_s=1.5) as link:
+        for event in link.events():
+            log.append(event)
+            if isinstance(event, Fragment) and event.word == 2 and not board.lost:
+                board.kill()
+                assert not (tmp_path / "pen").exists()
+                threading.Timer(0.3, board.start).start()
+        assert board.wait(1.0)
+    ended = [event for event in log if isinstance(event, WordEnded)]
+    first, second = [event.info.session for event in log if isinstance(event, Connected)]
+    assert first != second
+    assert [(event.session, event.word) for event in ended] == [(first, 1), (second, 1)]
+    lost = next(place for place, event in enumerate(log) if isinstance(event, LinkLost))
+    after = [event for event in log[lost:] if isinstance(event, Fragment)]
+    assert same([np.array([event.pixels for event in after])], [words[2]])
+    assert [sent.place for sent in board.lost] == [1]
+
+
+def test_a_cable_pulled_in_mid_word_brings_the_same_word_again_whole(tmp_path: Path) -> None:
+    words = make_words(2, 20)
+    board = VirtualBoard(words, link=tmp_path / "pen")
+    pulled = False
+    with board, open_link(board.start(), idle_timeout_s=1.5) as link:
+        started: list[tuple[int, int]] = []
+        got: list[list[Word]] = []
+        for event in link.events():
+            if isinstance(event, WordStarted):
+                started.append((event.session, event.word))
+                got.append([])
+            elif isinstance(event, Fragment):
+                got[-1].append(event.pixels)
+                if event.index == 3 and not pulled:
+                    pulled = True
+                    board.unplug()
+                    threading.Timer(0.2, board.start).start()
+    session = started[0][0]
+    assert started == [(session, 1), (session, 1), (session, 2)]
+    assert same([np.array(word) for word in got[1:]], words)
+
+
+def test_one_hundred_unpluggings_leak_no_descriptor_and_no_thread_and_lose_no_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firmware_bridge.link.RETRY_S", 0.002)
+    words = make_words(400, 3)
+    board = VirtualBoard(words, baud_rate=None, link=tmp_path / "pen")
+    rng = np.random.default_rng(1)
+    names: list[tuple[int, int]] = []
+    pulled = 0
+    board.start()
+    with open_link(str(tmp_path / "pen"), idle_timeout_s=IDLE_S) as link:
+        events = link.events()
+        next(events)
+        before = open_descriptors()
+        threads = threading.active_count()
+        wait_for = int(rng.integers(1, 12))
+        for event in events:
+            if isinstance(event, WordEnded):
+                names.append((event.session, event.word))
+            wait_for -= 1
+            if wait_for <= 0 and pulled < 100:
+                wait_for = int(rng.integers(1, 12))
+                pulled += 1
+                board.unplug()
+                board.start()
+        assert pulled == 100
+        assert open_descriptors() <= before
+        assert threading.active_count() == threads
+    board.kill()
+    assert len(names) == len(set(names)) == len(words)
+    assert names == sorted(names)
+
+
+def open_descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - os.listdir closes its own descriptor before it returns
+
+
+def test_the_next_host_gets_what_the_last_one_did_not_take_care_of() -> None:
+    words = make_words(3, 4)
+    board = VirtualBoard(words, baud_rate=None)
+    with board:
+        with open_link(board.start()) as link:
+            for event in link.events():
+                if isinstance(event, WordEnded):
+                    break  # the host dies with the first word's end in its hands
+        with open_link(board.start(), idle_timeout_s=IDLE_S) as link:
+            names, got, _ = collect(link)
+        assert [word for _, word in names] == [1, 2, 3]
+        assert same(got, words)
+
+
+def test_a_host_that_remembers_its_journal_gets_no_word_twice() -> None:
+    board = VirtualBoard(make_words(3, 4), baud_rate=None)
+    with board:
+        with open_link(board.start()) as link:
+            ended = next(event for event in link.events() if isinstance(event, WordEnded))
+        delivered = {"virtual-pen": (ended.session, ended.word)}
+        with open_link(board.start(), idle_timeout_s=IDLE_S, delivered=delivered) as link:
+            names, _, _ = collect(link)
+        assert [word for _, word in names] == [2, 3]
+        assert board.wait(1.0)
+
+
+def test_a_slow_consumer_loses_neither_words_nor_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("firmware_bridge.session_host", "firmware_bridge.session_board"):
+        monkeypatch.setattr(f"{module}.SILENCE_S", 0.3)
+        monkeypatch.setattr(f"{module}.HEARTBEAT_S", 0.05)
+    board = VirtualBoard(make_words(3, 4), baud_rate=None)
+    with board, open_link(board.start(), idle_timeout_s=IDLE_S) as link:
+        kinds = []
+        for event in link.events():
+            kinds.append(type(event))
+            if isinstance(event, WordEnded):
+                time.sleep(0.5)  # longer than either end waits for a sign of life
+        assert kinds.count(WordEnded) == 3
+        assert LinkLost not in kinds
+
+
+def test_tcp_works_as_a_serial_port_does() -> None:
+    words = make_words(5, 4)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server, words), daemon=True)
+        thread.start()
+        with open_link(f"socket://127.0.0.1:{server.getsockname()[1]}", reconnect_patience_s=0.0) as link:
+            got = []
+            fragments: list[Word] = []
+            with contextlib.suppress(PortMissingError, PortLostError):
+                for event in link.events():
+                    if isinstance(event, Fragment):
+                        fragments.append(event.pixels)
+                    elif isinstance(event, WordEnded):
+                        got.append(np.array(fragments))
+                        fragments = []
+        thread.join(5.0)
+        assert same(got, words)
+
+
+def serve(server: socket.socket, words: list[Word]) -> None:
+    """A board behind a TCP port, as an emulator has it; hangs up when all is acknowledged."""
+    connection, _ = server.accept()
+    server.close()
+    info = wire.Info(wire.PROTOCOL_HASH, 5, 0, wire.Kind.CAMERA, 1, "emulated", "qemu", "1")
+    session = BoardSession(info, time.monotonic(), capacity_words=len(words))
+    for word in words:
+        session.start_word()
+        for pixels in word:
+            session.add_fragment(pixels)
+        session.end_word()
+    with connection:
+        connection.settimeout(0.02)
+        while session.unacknowledged():
+            with contextlib.suppress(TimeoutError):
+                session.receive(connection.recv(4096), time.monotonic())
+            while frame := session.next_frame(time.monotonic()):
+                connection.sendall(frame)
+
+
+def first_error(port: str, **options: float | int) -> BridgeError:
+    with open_link(port, **options) as link, pytest.raises(BridgeError) as caught:  # type: ignore[arg-type] # by name
+        list(link.events())
+    return caught.value
+
+
+@pytest.fixture
+def silent_pty() -> Iterator[str]:
+    """A pty with nobody behind it."""
+    master, slave = os.openpty()
+    yield os.ttyname(slave)
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_port_that_does_not_exist_is_named_with_the_command_that_helps() -> None:
+    for port in ("/dev/ttyNONE", "socket://127.0.0.1:1", "nonsense://x", "socket://nowhere"):
+        error = first_error(port)
+        assert isinstance(error, PortMissingError)
+        assert port in str(error)
+        assert "inkgate ports" in str(error)
+        assert error.exit_code == 2
+
+
+def test_a_port_in_use_is_named(silent_pty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_link(silent_pty, idle_timeout_s=0.2) as holder:
+        assert list(holder.events()) == []
+        events = holder.events()
+        thread = threading.Thread(target=lambda: list(events))
+        thread.start()
+        time.sleep(0.05)
+        error = first_error(silent_pty)
+        thread.join()
+    assert isinstance(error, PortBusyError)
+    assert error.exit_code == 3
+
+
+def test_a_line_without_a_board_is_named_after_the_hello_timeout(
+    silent_pty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firmware_bridge.session_host.HELLO_TIMEOUT_S", 0.3)
+    error = first_error(silent_pty)
+    assert isinstance(error, NoAnswerError)
+    assert silent_pty in str(error)
+
+
+def test_a_board_of_another_protocol_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = VirtualBoard(make_words(1, 1))
+    board._info = replace(board._info, protocol_hash=b"otherone")
+    with board:
+        error = first_error(board.start(), connect_patience_s=60.0)
+    assert isinstance(error, ProtocolMismatchError)
+    assert "inkgate firmware flash" in str(error)
+
+
+def test_a_board_of_another_pixel_depth_is_refused_at_once() -> None:
+    with VirtualBoard(make_words(1, 1), pixel_bits=8) as board:
+        error = first_error(board.start(), pixel_bits=1, connect_patience_s=60.0)
+    assert isinstance(error, PixelDepthError)
+
+
+def test_patience_waits_for_a_board_that_comes_later(tmp_path: Path) -> None:
+    board = VirtualBoard(make_words(1, 2), baud_rate=None, link=tmp_path / "pen")
+    timer = threading.Timer(0.3, board.start)
+    timer.start()
+    with open_link(str(tmp_path / "pen"), connect_patience_s=None, idle_timeout_s=1.0) as link:
+        names, _, _ = collect(link)
+    board.kill()
+    assert len(names) == 1
+
+
+def interrupted(link: Link, by_signal: bool) -> None:
+    with link:
+        for event in link.events():
+            if isinstance(event, WordEnded) and by_signal:
+                threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+            elif isinstance(event, WordEnded):
+                raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("by_signal", [True, False])
+def test_an_interrupt_in_the_consumer_or_while_waiting_gives_the_port_back(by_signal: bool) -> None:
+    board = VirtualBoard(make_words(1, 2), baud_rate=None)
+    with board:
+        port = board.start()
+        before = open_descriptors()
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(open_link(port), by_signal)
+        assert open_descriptors() == before
+
+
+def test_a_virtual_board_refuses_what_is_no_word_and_no_link(tmp_path: Path) -> None:
+    with pytest.raises(PixelsError, match="float64"):
+        VirtualBoard([np.zeros((2, 33, 33))])  # type: ignore[list-item] # what is refused
+    with pytest.raises(PixelsError, match=r"\[2, 28, 28\]"):
+        VirtualBoard([np.zeros((2, 28, 28), np.uint8)])
+    (tmp_path / "file").write_text("mine")
+    before = open_descriptors()
+    board = VirtualBoard([], link=tmp_path / "file")
+    with pytest.raises(PortBusyError, match="not a link"):
+        board.start()
+    assert (tmp_path / "file").read_text() == "mine"
+    assert open_descriptors() == before
+    assert virtual_board.BAUD_RATE == 115_200

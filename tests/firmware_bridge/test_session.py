@@ -1,0 +1,339 @@
+"""Both ends of the line against each other in simulated time, with noise, silence and restarts."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from firmware_bridge import wire
+from firmware_bridge.errors import (
+    BoardRestartedError,
+    BoardSilentError,
+    HostSilentError,
+    NoAnswerError,
+    OutboxFullError,
+    PixelDepthError,
+    ProtocolMismatchError,
+    ProtocolViolationError,
+    WritingError,
+)
+from firmware_bridge.events import BoardFault, Connected, Fragment, WordEnded, WordStarted
+from firmware_bridge.framing import FrameReceiver, encode_frame
+from firmware_bridge.noise import NoisyLine
+from firmware_bridge.pixels import Pixels
+from firmware_bridge.session import HELLO_TIMEOUT_S, SILENCE_S, frame_of, split_frame
+from firmware_bridge.session_board import BoardSession, BoardState
+from firmware_bridge.session_host import HostSession
+
+INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, wire.Kind.PEN, 1, "pen-1", "virtual", "1.2.3")
+BYTE_S = 10 / 115_200
+STEP_S = 0.001
+LATENCY_S = 0.016
+"""The timer of a USB-serial adapter, the slowest part of a real line."""
+
+
+def pixels(seed: int) -> Pixels:
+    return (np.random.default_rng(seed).random((33, 33)) < 0.3).astype(np.uint8) * np.uint8(255)
+
+
+class Simulation:
+    """A board and a host on a noisy 115200-baud line with an adapter's latency, in steps of 1 ms."""
+
+    def __init__(self, words: int, length: int, loss: float = 0.0, corrupt: float = 0.0, bits: int = 1) -> None:
+        self.now_s = 0.0
+        self.board = BoardSession(replace(INFO, pixel_bits=bits), 0.0, capacity_words=3)
+        self.host = HostSession(4711, 0.0)
+        self.words = [[pixels(1000 * word + index) for index in range(length)] for word in range(words)]
+        self.got: list[list[Pixels]] = []
+        self.open: list[Pixels] = []
+        self._written = 0
+        rng = random.Random(5)
+        self._up, self._down = NoisyLine(loss, corrupt, rng), NoisyLine(loss, corrupt, rng)
+        self._to_host: list[tuple[float, bytes]] = []
+        self._to_board: list[tuple[float, bytes]] = []
+        self._board_free_s = self._host_free_s = 0.0
+
+    def run(self, limit_s: float) -> float:
+        """Until the board has nothing left; the time that took. Fails beyond `limit_s`."""
+        while self._written < len(self.words) or self.board.unacknowledged():
+            assert self.now_s < limit_s, f"not done: {len(self.got)} words, {self.host.failure}"
+            self.step()
+        return self.now_s
+
+    def step(self) -> None:
+        self._write()
+        if self.now_s >= self._board_free_s and (frame := self.board.next_frame(self.now_s)):
+            self._board_free_s = self.now_s + len(frame) * BYTE_S
+            self._to_host.append((self._board_free_s + LATENCY_S, self._up.carry(frame)))
+        if self.now_s >= self._host_free_s and (frame := self.host.next_frame(self.now_s)):
+            self._host_free_s = self.now_s + len(frame) * BYTE_S
+            self._to_board.append((self._host_free_s, self._down.carry(frame)))
+        while self._to_host and self._to_host[0][0] <= self.now_s:
+            self.host.receive(self._to_host.pop(0)[1], self.now_s)
+        while self._to_board and self._to_board[0][0] <= self.now_s:
+            self.board.receive(self._to_board.pop(0)[1], self.now_s)
+        while (event := self.host.next_event()) is not None:
+            self._take(event)
+        self.now_s += STEP_S
+
+    def _write(self) -> None:
+        while self._written < len(self.words) and len(self.board.unacknowledged()) < 3:
+            self.board.start_word()
+            for fragment in self.words[self._written]:
+                self.board.add_fragment(fragment)
+            self.board.end_word()
+            self._written += 1
+
+    def _take(self, event: object) -> None:
+        if isinstance(event, WordStarted):
+            self.open = []
+        elif isinstance(event, Fragment):
+            assert event.index == len(self.open)
+            self.open.append(event.pixels)
+        elif isinstance(event, WordEnded):
+            self.got.append(self.open)
+
+    def all_right(self) -> bool:
+        return len(self.got) == len(self.words) and all(
+            np.array_equal(got, word) for got, word in zip(self.got, self.words, strict=True)
+        )
+
+
+def drain(host: HostSession) -> list[object]:
+    events: list[object] = []
+    while (event := host.next_event()) is not None:
+        events.append(event)
+    return events
+
+
+def connected(words: int = 1, length: int = 2, info: wire.Info = INFO) -> tuple[HostSession, BoardSession]:
+    """A host that has had INFO, and its board with words to send; nothing else was exchanged."""
+    board, host = BoardSession(info, 0.0), HostSession(4711, 0.0)
+    for word in range(words):
+        board.start_word()
+        for index in range(length):
+            board.add_fragment(pixels(100 * word + index))
+        board.end_word()
+    board.receive(host.next_frame(0.0), 0.0)
+    host.receive(board.next_frame(0.0), 0.0)
+    assert isinstance(host.next_event(), Connected)
+    return host, board
+
+
+@pytest.mark.parametrize("bits", [1, 8])
+@pytest.mark.parametrize(("loss", "corrupt"), [(0.1, 0.0), (0.0, 0.1), (0.2, 0.1)])
+def test_every_word_arrives_once_in_order_and_right_over_a_bad_line(loss: float, corrupt: float, bits: int) -> None:
+    simulation = Simulation(words=12, length=6, loss=loss, corrupt=corrupt, bits=bits)
+    simulation.run(limit_s=200)
+    assert simulation.all_right()
+
+
+def test_goodput_at_ten_percent_loss_is_at_least_60_percent_of_lossless() -> None:
+    clean = Simulation(words=60, length=8).run(limit_s=60)
+    lossy = Simulation(words=60, length=8, loss=0.1)
+    time_s = lossy.run(limit_s=60)
+    assert lossy.all_right()
+    print(f"goodput at 10 % loss each way: {clean / time_s:.3f} of lossless")
+    assert clean / time_s >= 0.6
+
+
+def test_at_least_60_fragments_a_second_pass_at_115200_baud() -> None:
+    simulation = Simulation(words=40, length=10)
+    rate_hz = 400 / simulation.run(limit_s=60)
+    print(f"1-bit fragments a second at 115200 baud: {rate_hz:.1f}")
+    assert rate_hz >= 60
+
+
+def test_a_host_that_gets_no_answer_gives_up_within_five_seconds() -> None:
+    host = HostSession(1, 0.0)
+    hellos = sum(bool(host.next_frame(step * 0.01)) for step in range(500))
+    assert isinstance(host.failure, NoAnswerError)
+    assert "inkgate ports" in str(host.failure)
+    assert hellos == HELLO_TIMEOUT_S / 0.25
+
+
+def test_noise_instead_of_an_answer_asks_about_the_baud_rate() -> None:
+    host = HostSession(1, 0.0)
+    host.receive(b"\x99\x80\0\x13\x01\0", 0.1)
+    host.next_frame(HELLO_TIMEOUT_S)
+    assert "baud rate" in str(host.failure)
+
+
+def test_a_silent_board_is_named_within_five_seconds() -> None:
+    host, _ = connected()
+    host.next_frame(SILENCE_S - 0.01)
+    assert host.failure is None
+    host.next_frame(SILENCE_S)
+    assert isinstance(host.failure, BoardSilentError)
+    assert "pen-1" in str(host.failure)
+
+
+def test_a_board_without_host_stops_within_five_seconds_keeps_its_words_and_goes_on_when_it_is_back() -> None:
+    host, board = connected()
+    frames = []
+    for step in range(600):
+        while frame := board.next_frame(step * 0.01):
+            frames.append(frame)
+    assert board.state is BoardState.SILENT
+    assert isinstance(board.failure, HostSilentError)
+    assert board.next_frame(100.0) == b""
+    assert board.unacknowledged() == [1]
+    host.receive(b"".join(frames), 100.0)
+    events = drain(host)
+    assert isinstance(events[-1], wire.Statistics | WordEnded)
+    board.receive(host.next_frame(100.0), 100.0)
+    assert board.unacknowledged() == []
+    assert board.failure is None
+
+
+def test_a_frame_is_acknowledged_only_when_the_next_event_is_asked_for() -> None:
+    host, board = connected(words=1, length=1)
+    for _ in range(3):
+        host.receive(board.next_frame(0.0), 0.0)
+    assert isinstance(host.next_event(), WordStarted)
+    assert isinstance(host.next_event(), Fragment)
+    assert isinstance(host.next_event(), WordEnded)
+    assert acknowledged(host) == 2, "END must not be acknowledged while its event is being taken care of"
+    board.receive(host.next_frame(2.0), 2.0)
+    assert board.unacknowledged() == [1]
+    assert host.next_event() is None
+    assert acknowledged(host) == 3
+
+
+def acknowledged(host: HostSession) -> int:
+    """What the next ACKNOWLEDGE says is consumed."""
+    (content,) = FrameReceiver().feed(host.next_frame(1.0))
+    message = wire.decode(content[0], split_frame(content)[1])
+    assert isinstance(message, wire.Acknowledge)
+    return message.consumed
+
+
+def test_a_word_whose_end_was_not_acknowledged_comes_again_whole_to_the_next_host() -> None:
+    host, board = connected(words=1, length=3)
+    for _ in range(5):
+        host.receive(board.next_frame(0.0), 0.0)
+    for _ in range(4):
+        host.next_event()
+    board.receive(host.next_frame(0.0), 0.0)  # all but END are consumed
+    again = HostSession(4712, 1.0)
+    board.receive(again.next_frame(1.0), 1.0)
+    while frame := board.next_frame(1.0):
+        again.receive(frame, 1.0)
+    kinds = [type(event) for event in drain(again)]
+    assert kinds[:6] == [Connected, WordStarted, Fragment, Fragment, Fragment, WordEnded]
+
+
+def test_a_word_that_was_consumed_to_its_end_comes_no_more_in_this_session_but_in_another() -> None:
+    for session, expected in ((77, 0), (78, 1)):
+        _, board = connected(words=1)
+        again = HostSession(4712, 1.0, delivered={"pen-1": (session, 1)})
+        board.receive(again.next_frame(1.0), 1.0)
+        while frame := board.next_frame(1.0):
+            again.receive(frame, 1.0)
+        assert sum(isinstance(event, WordEnded) for event in drain(again)) == expected
+        board.receive(again.next_frame(1.0), 1.0)
+        assert board.unacknowledged() == []
+
+
+def test_another_protocol_is_refused_with_the_command_that_helps() -> None:
+    board, host = BoardSession(replace(INFO, protocol_hash=b"otherone"), 0.0), HostSession(1, 0.0)
+    board.receive(host.next_frame(0.0), 0.0)
+    host.receive(board.next_frame(0.0), 0.0)
+    assert isinstance(host.failure, ProtocolMismatchError)
+    assert b"otherone".hex() in str(host.failure)
+    assert "inkgate firmware flash" in str(host.failure)
+
+
+def test_an_info_of_another_protocol_is_named_even_if_nothing_after_the_hash_can_be_read() -> None:
+    host = HostSession(1, 0.0)
+    host.receive(encode_frame(wire.Header(wire.Info.ID, 1, 0).encode() + b"otherone" + b"\xff" * 50), 0.0)
+    assert isinstance(host.failure, ProtocolMismatchError)
+
+
+def test_a_board_answers_a_hello_of_another_protocol_but_sends_no_word() -> None:
+    board = BoardSession(INFO, 0.0)
+    board.start_word()
+    board.receive(frame_of(wire.Hello(b"otherone"), 1), 0.0)
+    assert board.next_frame(0.0)
+    assert board.next_frame(0.0) == b""
+    assert board.state is BoardState.WAITING
+
+
+def test_a_board_of_another_pixel_depth_is_refused() -> None:
+    board, host = BoardSession(replace(INFO, pixel_bits=8), 0.0), HostSession(1, 0.0, pixel_bits=1)
+    board.receive(host.next_frame(0.0), 0.0)
+    host.receive(board.next_frame(0.0), 0.0)
+    assert isinstance(host.failure, PixelDepthError)
+
+
+def test_a_board_that_was_restarted_is_found_out_by_the_next_sign_of_life() -> None:
+    host, _ = connected()
+    reborn = BoardSession(replace(INFO, session=78), 1.0)
+    reborn.receive(host.next_frame(1.0), 1.0)
+    host.receive(reborn.next_frame(1.0), 1.0)
+    assert isinstance(host.failure, BoardRestartedError)
+
+
+def test_an_intact_frame_against_the_rules_ends_the_connection_by_name() -> None:
+    for payload in (wire.End(3, 1).encode(), b"\xff"):
+        host, board = connected()
+        (content,) = FrameReceiver().feed(board.next_frame(0.0))  # START, for its token
+        header = wire.Header(wire.End.ID, split_frame(content)[0].connection, 0)
+        host.receive(encode_frame(header.encode() + payload), 0.0)
+        assert isinstance(host.failure, ProtocolViolationError)
+
+
+def test_a_fault_in_mid_word_is_delivered_and_the_next_word_is_whole() -> None:
+    host, board = connected(words=0)
+    board.start_word()
+    board.add_fragment(pixels(1))
+    board.fail(wire.Fault.WORD_ABORTED, "pen lifted off")
+    board.start_word()
+    board.end_word()
+    while frame := board.next_frame(0.0):
+        host.receive(frame, 0.0)
+    events = [event for event in drain(host) if not isinstance(event, wire.Statistics)]
+    assert events[0] == WordStarted(77, 1)
+    assert events[2:] == [BoardFault("word_aborted", "pen lifted off", 77, 1), WordStarted(77, 2), WordEnded(77, 2, 0)]
+
+
+def test_a_board_keeps_no_more_words_than_it_has_room_for_and_takes_only_writing() -> None:
+    board = BoardSession(INFO, 0.0, capacity_words=2)
+    for _ in range(2):
+        board.start_word()
+        with pytest.raises(WritingError):
+            board.start_word()
+        board.end_word()
+    with pytest.raises(OutboxFullError):
+        board.start_word()
+    with pytest.raises(OutboxFullError):
+        board.fail(wire.Fault.SENSOR_FAILED, "")
+    for act in (board.end_word, lambda: board.add_fragment(pixels(1))):
+        with pytest.raises(WritingError):
+            act()
+
+
+def test_any_bytes_leave_both_ends_alive() -> None:
+    rng = random.Random(3)
+    host, board = connected()
+    for _ in range(300):
+        garbage = rng.randbytes(rng.randrange(300))
+        framed = encode_frame(rng.randbytes(rng.randrange(60)))
+        for end in (host, board):
+            end.receive(garbage + b"\0" + framed, 0.0)
+    while frame := board.next_frame(0.0):
+        host.receive(frame, 0.0)
+    assert sum(isinstance(event, WordEnded) for event in drain(host)) == 1
+
+
+def test_nothing_is_due_before_the_time_that_an_end_names() -> None:
+    simulation = Simulation(words=3, length=4, loss=0.2)
+    while simulation.now_s < 3.0:
+        simulation.step()
+        for end in (simulation.host, simulation.board):
+            while end.next_frame(simulation.now_s):
+                pass
+            assert end.wake_s() > simulation.now_s

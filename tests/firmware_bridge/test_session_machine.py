@@ -1,0 +1,211 @@
+"""Host, board and a line that drops, duplicates, damages and reorders, with restarts of either, against a plain model.
+
+The model is what was written and what the consumer has journalled. Whatever happens: what is journalled is what was
+written, in order, each word once; a word leaves the board only for the journal; and once the line is good again every
+word that the board kept arrives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from firmware_bridge import wire
+from firmware_bridge.events import BoardFault, Fragment, WordEnded, WordStarted
+from firmware_bridge.pixels import Pixels
+from firmware_bridge.session_board import BoardSession
+from firmware_bridge.session_host import HostSession
+
+BOARD = "pen-1"
+INFO = wire.Info(wire.PROTOCOL_HASH, 0, 0, wire.Kind.PEN, 1, BOARD, "virtual", "1")
+CAPACITY_WORDS = 4
+DRAIN_S = 60.0
+FAULTS = [None, None, None, wire.Fault.WORD_ABORTED]
+FATES = ["arrives"] * 6 + ["lost", "damaged", "late", "twice"]
+
+Key = tuple[int, int]
+
+
+def numbered(number: int) -> Pixels:
+    """A fragment that no other equals: its number in its first row, so that a splice of two words is seen."""
+    flat = np.zeros(33 * 33, np.uint8)
+    flat[:32] = np.unpackbits(np.frombuffer(number.to_bytes(4, "big"), np.uint8)) * 255
+    return flat.reshape(33, 33)
+
+
+def number_of(pixels: Pixels) -> int:
+    return int.from_bytes(np.packbits(pixels.reshape(-1)[:32] >= 128).tobytes(), "big")
+
+
+class Line(RuleBasedStateMachine):
+    @initialize(bits=st.sampled_from([1, 8]))
+    def begin(self, bits: int) -> None:
+        self.now_s = 0.0
+        self.info = replace(INFO, pixel_bits=bits)
+        self.sessions = self.connections = self.fragments = 0
+        self.late_to_host: list[bytes] = []
+        self.late_to_board: list[bytes] = []
+        self.written: dict[Key, list[int]] = {}
+        self.open_word: Key | None = None
+        self.aborted: set[Key] = set()
+        self.journal: dict[Key, list[int]] = {}
+        self.last: dict[str, tuple[int, int]] = {}
+        self.start_board()
+        self.start_host(remembers=True)
+
+    def start_board(self) -> None:
+        self.sessions += 1
+        self.open_word = None
+        self.board = BoardSession(
+            replace(self.info, session=1000 * self.sessions), self.now_s, capacity_words=CAPACITY_WORDS
+        )
+
+    def start_host(self, remembers: bool) -> None:
+        self.connections += 1
+        self.remembers = remembers
+        self.reading: list[int] | None = None
+        self.host = HostSession(self.connections << 16, self.now_s, delivered=self.last if remembers else {})
+
+    @rule(counts=st.lists(st.integers(0, 3), min_size=1, max_size=4), fault=st.sampled_from(FAULTS), ends=st.booleans())
+    def the_pen_writes(self, counts: list[int], fault: wire.Fault | None, ends: bool) -> None:
+        """Some words, and perhaps the beginning of one that the next call goes on with."""
+        for place, count in enumerate(counts):
+            if self.open_word is None:
+                if len(self.board.unacknowledged()) == CAPACITY_WORDS:
+                    return
+                self.open_word = (1000 * self.sessions, self.board.start_word())
+                self.written[self.open_word] = []
+            for _ in range(count):
+                self.fragments += 1
+                self.board.add_fragment(numbered(self.fragments))
+                self.written[self.open_word].append(self.fragments)
+            if ends or place < len(counts) - 1:
+                self.end_word(fault)
+
+    def end_word(self, fault: wire.Fault | None) -> None:
+        assert self.open_word is not None
+        if fault is None:
+            self.board.end_word()
+        else:
+            self.board.fail(fault, "lifted")
+            self.aborted.add(self.open_word)
+        self.open_word = None
+
+    @rule(fates=st.lists(st.sampled_from(FATES), min_size=4, max_size=24), takes=st.integers(0, 12))
+    def the_line_is_busy(self, fates: list[str], takes: int) -> None:
+        """Frames go both ways, each to its fate; then the consumer takes some events."""
+        for fate in fates:
+            if frame := self.board.next_frame(self.now_s):
+                self.carry(frame, fate, self.host, self.late_to_host)
+            if frame := self.host.next_frame(self.now_s):
+                self.carry(frame, fate, self.board, self.late_to_board)
+            self.now_s += 0.02
+        self.the_consumer_takes(takes)
+
+    def carry(self, frame: bytes, fate: str, end: HostSession | BoardSession, late: list[bytes]) -> None:
+        """`late` frames wait for their time; what came twice may come a third time."""
+        if fate in ("arrives", "twice"):
+            end.receive(frame, self.now_s)
+        if fate == "damaged":
+            end.receive(frame[:7] + bytes((frame[7] ^ 0x41,)) + frame[8:], self.now_s)
+        if fate in ("late", "twice"):
+            late.append(frame)
+
+    @rule(up=st.booleans(), place=st.integers(0, 99), again=st.booleans())
+    def a_late_frame_comes(self, up: bool, place: int, again: bool) -> None:
+        late, end = (self.late_to_host, self.host) if up else (self.late_to_board, self.board)
+        if late:
+            frame = late[place % len(late)] if again else late.pop(place % len(late))
+            end.receive(frame, self.now_s)
+
+    @rule(count=st.integers(1, 12))
+    def the_consumer_takes(self, count: int) -> None:
+        for _ in range(count):
+            self.take()
+        if self.host.failure is not None:
+            while self.take():
+                pass
+            self.start_host(remembers=True)
+
+    def take(self) -> bool:
+        event = self.host.next_event()
+        if isinstance(event, WordStarted):
+            assert self.reading is None
+            self.reading = []
+        elif isinstance(event, Fragment):
+            assert self.reading is not None
+            assert event.index == len(self.reading)
+            self.reading.append(number_of(event.pixels))
+        elif isinstance(event, WordEnded):
+            self.journalise(event)
+        elif isinstance(event, BoardFault) and event.word is not None:
+            assert (event.session, event.word) in self.aborted
+            self.reading = None
+            self.remember((event.session, event.word))
+        return event is not None
+
+    def journalise(self, event: WordEnded) -> None:
+        key = (event.session, event.word)
+        assert self.reading == self.written[key], "the word is not what was written"
+        assert len(self.reading) == event.count
+        assert key not in self.aborted
+        if key in self.journal:
+            assert not self.remembers, "the word came twice"
+        else:
+            assert all(word < event.word for session, word in self.journal if session == event.session), "out of order"
+        self.journal[key] = self.reading
+        self.remember(key)
+        self.reading = None
+
+    def remember(self, key: Key) -> None:
+        """What a host that starts anew would read from its journal: the last word of the latest session."""
+        session, word = self.last.get(BOARD, (0, 0))
+        self.last = {BOARD: (key[0], max(key[1], word) if key[0] == session else key[1])}
+
+    @rule(seconds=st.sampled_from([0.01, 0.2, 1.0, 5.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    @precondition(lambda self: self.host.info is not None)
+    @rule(remembers=st.booleans())
+    def the_host_restarts(self, remembers: bool) -> None:
+        self.start_host(remembers)
+
+    @precondition(lambda self: self.journal)
+    @rule()
+    def the_board_restarts(self) -> None:
+        self.start_board()
+
+    @precondition(lambda self: hasattr(self, "board"))
+    @invariant()
+    def a_word_leaves_the_board_only_for_the_journal(self) -> None:
+        kept = self.board.unacknowledged()
+        for session, word in self.written:
+            if session == 1000 * self.sessions and word not in kept:
+                assert (session, word) in self.journal or (session, word) in self.aborted, "a word was lost"
+
+    @precondition(lambda self: hasattr(self, "board"))
+    @invariant()
+    def both_ends_stay_small(self) -> None:
+        assert len(self.host._held) <= wire.WINDOW_FRAMES
+        assert len(self.board._flights) <= wire.WINDOW_FRAMES
+
+    def teardown(self) -> None:
+        """The line is good again: everything that the board kept arrives."""
+        if not hasattr(self, "board"):
+            return
+        if self.open_word is not None:
+            self.end_word(None)
+        limit_s = self.now_s + DRAIN_S
+        while self.board.unacknowledged():
+            assert self.now_s < limit_s, f"stuck with {self.board.unacknowledged()}: {self.host.failure}"
+            self.the_line_is_busy(["arrives"] * 12, takes=20)
+        self.a_word_leaves_the_board_only_for_the_journal()
+
+
+TestLine = Line.TestCase
+TestLine.settings = settings(max_examples=300, stateful_step_count=50, deadline=None)

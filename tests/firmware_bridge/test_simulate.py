@@ -1,0 +1,91 @@
+"""`inkgate simulate`: a board made of a dataset, as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+from edge.fragments import FragmentSet
+from firmware_bridge.events import Connected, Fragment, LinkLost, WordEnded, WordStarted
+from firmware_bridge.link import open_link
+from firmware_bridge.wire import Kind
+from train.simulate import choose_writers, draw_words, parse_symbols, simulate
+
+PER_WRITER = 15
+
+
+@pytest.fixture
+def fragments() -> FragmentSet:
+    """Three writers; writer w's fragments are all of grey 40 * w, so that a word tells its writer."""
+    writer = np.repeat(np.array([3, 4, 5], np.int32), PER_WRITER)
+    pixels = np.ones((len(writer), 33, 33), np.uint8) * (40 * writer[:, None, None]).astype(np.uint8)
+    order = np.tile(np.arange(PER_WRITER, dtype=np.int32), 3)
+    return FragmentSet(pixels, writer, np.full_like(writer, -1), order, ("ada", "bob", "eve"))
+
+
+def test_words_are_their_writers_and_as_long_as_asked(fragments: FragmentSet) -> None:
+    rng = np.random.default_rng(0)
+    writing = [3, 5] * 50
+    words = draw_words(fragments, writing, (4, 7), rng)
+    assert {len(word) for word in words} == {4, 5, 6, 7}
+    assert all((word == 40 * writer).all() for word, writer in zip(words, writing, strict=True))
+
+
+def test_writers_go_by_name_or_id_or_come_by_seed(fragments: FragmentSet) -> None:
+    rng = np.random.default_rng(0)
+    assert choose_writers(fragments, ["eve", "3"], rng) == [5, 3]
+    assert choose_writers(fragments, [], rng) == [3, 4, 5]
+    with pytest.raises(click.BadParameter, match="'mallory' wrote nothing here; writers are 3, 4, 5, ada"):
+        choose_writers(fragments, ["ada", "mallory"], rng)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("8", (8, 8)), ("4-12", (4, 12)), ("0", None), ("9-4", None), ("x", None)]
+)
+def test_the_number_of_symbols_is_a_length_or_a_range(text: str, expected: tuple[int, int] | None) -> None:
+    parameter = simulate.params[0]
+    context = click.Context(simulate)
+    if expected is None:
+        with pytest.raises(click.BadParameter, match="4-12"):
+            parse_symbols(context, parameter, text)
+    else:
+        assert parse_symbols(context, parameter, text) == expected
+
+
+@pytest.mark.parametrize(("kind", "grey"), [("pen", False), ("camera", True)])
+def test_the_command_prints_its_port_streams_its_words_and_ends(
+    kind: str, grey: bool, fragments: FragmentSet, tmp_path: Path
+) -> None:
+    fragments.save(tmp_path / "set.npz")
+    command = [sys.executable, "-m", "inkgate", "simulate", kind, "--dataset", str(tmp_path / "set.npz"), "--json"]
+    command += ["--words", "6", "--symbols", "3", "--fast", "--corrupt", "0.05", "--writer", "bob", "--writer", "5"]
+    command += ["--link", str(tmp_path / "board"), *(["--grey"] if grey else [])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline()) == {"event": "port", "path": str(tmp_path / "board")}
+        seen: list[set[int]] = []
+        with open_link(str(tmp_path / "board"), idle_timeout_s=20.0) as link:
+            for event in link.events():
+                if isinstance(event, Connected):
+                    assert event.info.kind is Kind[kind.upper()]
+                    assert event.info.board == f"virtual-{kind}"
+                    assert event.info.pixel_bits == (8 if grey else 1)
+                if isinstance(event, WordStarted):
+                    seen.append(set())
+                if isinstance(event, Fragment):
+                    seen[-1] |= set(event.pixels.reshape(-1).tolist())
+                if isinstance(event, WordEnded):
+                    assert event.count == 3
+                if isinstance(event, LinkLost):
+                    break  # its last word was acknowledged, and the board is gone
+        *told, done = [json.loads(line) for line in process.stdout.read().splitlines()]
+    assert process.returncode == 0
+    assert [word["writer"] for word in told] == ["bob", "eve"] * 3
+    assert done["words"] == 6
+    assert seen == ([{160}, {200}] if grey else [{255}, {255}]) * 3

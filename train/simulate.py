@@ -1,0 +1,148 @@
+"""`inkgate simulate`: a writer's fragments from a dataset -> a virtual pen or camera board on a pseudo-terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.fragments import FragmentSet
+    from firmware_bridge.virtual_board import VirtualBoard, Word
+
+DEFAULT_WRITERS = 4
+POLL_S = 0.1
+
+
+def parse_symbols(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
+    """`8` or `4-12` -> (least, most) symbols of a word. click.BadParameter unless 1 <= least <= most."""
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", value)
+    least, most = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not 1 <= least <= most:
+        raise click.BadParameter(f"{value!r} is neither a length such as 8 nor a range such as 4-12", ctx, param)
+    return least, most
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["pen", "camera"]))
+@click.option("--dataset", default="synthetic", show_default=True, metavar="qmnist|synthetic|FILE.npz")
+@click.option(
+    "--writer", "writers", multiple=True, help="Name or id of who writes; may repeat. Default: several, by seed."
+)
+@click.option("--words", type=click.IntRange(1), default=10, show_default=True, help="Words in all, writers in turn.")
+@click.option("--symbols", default="8", show_default=True, metavar="L|MIN-MAX", callback=parse_symbols)
+@click.option("--fast", is_flag=True, help="Not at 115200 baud's pace but as fast as the host reads.")
+@click.option("--loss", type=click.FloatRange(0, 1), default=0.0, help="Share of frames lost, each way.")
+@click.option("--corrupt", type=click.FloatRange(0, 1), default=0.0, help="Share of frames damaged, each way.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of writers, words and noise.")
+@click.option("--grey", is_flag=True, help="8 bits a pixel instead of 1.")
+@click.option("--link", type=click.Path(path_type=Path), help="A path that leads to the board, whatever its pty is.")
+@click.option("--json", "as_json", is_flag=True, help="One object per line on stdout: port, every word, done.")
+def simulate(
+    kind: str,
+    dataset: str,
+    writers: tuple[str, ...],
+    words: int,
+    symbols: tuple[int, int],
+    fast: bool,
+    loss: float,
+    corrupt: float,
+    seed: int,
+    grey: bool,
+    link: Path | None,
+    as_json: bool,
+) -> None:
+    """A virtual pen or camera board on a pty.
+
+    The first line on stdout is the path to give to `inkgate run --port`. The board waits for a host, sends its words as
+    a real board does and ends when all are acknowledged.
+    """
+    from firmware_bridge.virtual_board import BAUD_RATE, VirtualBoard
+    from firmware_bridge.wire import Kind
+    from train.datasets import load
+
+    bits = 8 if grey else 1
+    fragments = load(dataset, pixel_bits=bits)
+    rng = np.random.default_rng(seed)
+    chosen = choose_writers(fragments, writers, rng)
+    writing = [chosen[place % len(chosen)] for place in range(words)]
+    board = VirtualBoard(
+        draw_words(fragments, writing, symbols, rng),
+        kind=Kind[kind.upper()],
+        pixel_bits=bits,
+        baud_rate=None if fast else BAUD_RATE,
+        loss=loss,
+        corrupt=corrupt,
+        seed=seed,
+        link=link,
+    )
+    with board:
+        click.echo(json.dumps({"event": "port", "path": board.path}) if as_json else board.path)
+        _follow(board, [fragments.name_of(writer) for writer in writing], as_json)
+
+
+def choose_writers(fragments: FragmentSet, wanted: Sequence[str], rng: np.random.Generator) -> list[int]:
+    """Writer ids by name or id; a few at random if none is wanted. click.BadParameter for one who is not in the set."""
+    present = [int(writer) for writer in fragments.writers]
+    if not wanted:
+        return sorted(int(writer) for writer in rng.choice(present, min(DEFAULT_WRITERS, len(present)), replace=False))
+    names = {str(writer): writer for writer in present} | {fragments.name_of(writer): writer for writer in present}
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        some = ", ".join(sorted(names)[:8])
+        raise click.BadParameter(f"{unknown[0]!r} wrote nothing here; writers are {some} ...", param_hint="--writer")
+    return [names[name] for name in wanted]
+
+
+def draw_words(
+    fragments: FragmentSet, writing: Sequence[int], symbols: tuple[int, int], rng: np.random.Generator
+) -> list[Word]:
+    """One word, uint8 [T, 33, 33], for each entry of `writing`, T uniform in the range `symbols`."""
+    from edge.fragments import sample_words
+
+    words = []
+    for writer in writing:
+        length = int(rng.integers(symbols[0], symbols[1], endpoint=True))
+        index, _ = sample_words(fragments, [writer], length, 1, rng)
+        words.append(fragments.pixels[index[0]])
+    return words
+
+
+def _follow(board: VirtualBoard, names: Sequence[str], as_json: bool) -> None:
+    """Report every acknowledged word until there are no more; the counters come even when interrupted."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    reported = 0
+    try:
+        with Progress(*columns, console=console, disable=as_json) as progress:
+            task = progress.add_task("waiting for a host", total=len(names))
+            while reported < len(names):
+                board.wait(POLL_S)
+                for sent in board.acknowledged[reported:]:
+                    reported += 1
+                    progress.update(task, completed=reported, description=f"word {reported} by {names[sent.place]}")
+                    if as_json:
+                        word = {"session": sent.session, "word": sent.word, "writer": names[sent.place]}
+                        click.echo(json.dumps({"event": "word", **word}))
+    finally:
+        counters = board.statistics()
+        if counters is not None and as_json:
+            click.echo(json.dumps({"event": "done", "words": reported, "statistics": asdict(counters)}))
+        elif counters is not None:
+            counted = ", ".join(f"{name} {value}" for name, value in asdict(counters).items())
+            console.print(
+                f"{reported} of {len(names)} words acknowledged; {counted}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
