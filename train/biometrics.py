@@ -9,6 +9,7 @@ A score says "genuine" the more, the higher it is; a word is accepted when score
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,10 +62,10 @@ class Curve:
 class Trials:
     """Scores of one draw of users, each with its word's writer: genuine [G], impostor [I]; ScoresError if unfit."""
 
-    genuine: ArrayLike
-    impostor: ArrayLike
-    genuine_writers: ArrayLike
-    impostor_writers: ArrayLike
+    genuine: Floats
+    impostor: Floats
+    genuine_writers: NDArray[Any]
+    impostor_writers: NDArray[Any]
 
     def __post_init__(self) -> None:
         if np.shape(self.genuine) != np.shape(self.genuine_writers) or np.shape(self.impostor) != np.shape(

@@ -93,10 +93,10 @@ def data() -> None:
 @json_option
 def fetch(data_dir: Path | None, as_json: bool) -> None:
     """Download MNIST's images and QMNIST's writer ids; what is there is kept, what broke off is resumed."""
+    from train import mnist
     from train.fetch import fetch as fetch_files
-    from train.mnist import data_folder
 
-    folder = data_folder(data_dir)
+    folder = mnist.data_folder(data_dir)
     with _transfer_bars() as bars:
         tasks: dict[str, Any] = {}
 
@@ -105,7 +105,7 @@ def fetch(data_dir: Path | None, as_json: bool) -> None:
                 tasks[source.path] = bars.add_task(source.path)
             bars.update(tasks[source.path], completed=done, total=total)
 
-        files = fetch_files(folder, progress=show)
+        files = fetch_files(folder, mnist.FILES, show)
     if as_json:
         click.echo(json.dumps({"folder": str(folder), "files": [{**asdict(f), "path": str(f.path)} for f in files]}))
         return

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from train.errors import CorruptDataError, DownloadError
-from train.mnist import FILES, SourceFile, decompressed
+from train.mnist import SourceFile, decompressed
 
 Progress = Callable[[SourceFile, int, "int | None"], None]
 """Called with the file, the bytes that have arrived, and the bytes expected (None where the server does not say)."""
@@ -32,7 +32,7 @@ class Fetched:
 
 
 def fetch(
-    folder: Path, files: tuple[SourceFile, ...] = FILES, progress: Progress | None = None, pause_s: float = 1.0
+    folder: Path, files: tuple[SourceFile, ...], progress: Progress | None = None, pause_s: float = 1.0
 ) -> list[Fetched]:
     """Bring every file into the folder; those that lie there intact are left alone. DownloadError names what failed."""
     return [fetch_file(folder, source, progress, pause_s) for source in files]

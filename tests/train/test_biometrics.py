@@ -1,14 +1,19 @@
 """Error rates -> the same figures as brute force, scikit-learn and the definition."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
 from train import biometrics
 from train.errors import ScoresError
+
+Scores = NDArray[np.float64]
 
 # A coarse grid of scores, so that ties within and across the sides are the rule.
 scores = arrays(np.float64, st.integers(1, 40), elements=st.integers(-8, 8).map(lambda n: n / 4))
@@ -18,7 +23,7 @@ rates = st.integers(0, 1000).map(lambda n: n / 1000)
 
 
 @given(scores, scores)
-def test_curve_equals_counting_at_every_threshold(genuine, impostor):
+def test_curve_equals_counting_at_every_threshold(genuine: Scores, impostor: Scores) -> None:
     points = biometrics.curve(genuine, impostor)
     for threshold, far, frr in zip(points.thresholds, points.far, points.frr, strict=True):
         assert far == sum(s >= threshold for s in impostor) / len(impostor)
@@ -26,7 +31,7 @@ def test_curve_equals_counting_at_every_threshold(genuine, impostor):
 
 
 @given(scores, scores)
-def test_curve_is_monotone_from_accept_all_to_accept_none(genuine, impostor):
+def test_curve_is_monotone_from_accept_all_to_accept_none(genuine: Scores, impostor: Scores) -> None:
     points = biometrics.curve(genuine, impostor)
     assert (np.diff(points.far) <= 0).all()
     assert (np.diff(points.frr) >= 0).all()
@@ -34,7 +39,7 @@ def test_curve_is_monotone_from_accept_all_to_accept_none(genuine, impostor):
 
 
 @given(scores, scores)
-def test_curve_equals_scikit_learn(genuine, impostor):
+def test_curve_equals_scikit_learn(genuine: Scores, impostor: Scores) -> None:
     labels = np.r_[np.ones(len(genuine)), np.zeros(len(impostor))]
     far, tpr, _ = roc_curve(labels, np.r_[genuine, impostor], drop_intermediate=False)
     points = biometrics.curve(genuine, impostor)
@@ -44,7 +49,7 @@ def test_curve_equals_scikit_learn(genuine, impostor):
 
 
 @given(scores, scores)
-def test_eer_is_where_the_piecewise_linear_curves_cross(genuine, impostor):
+def test_eer_is_where_the_piecewise_linear_curves_cross(genuine: Scores, impostor: Scores) -> None:
     points = biometrics.curve(genuine, impostor)
     place = np.arange(len(points.far))
     fine = np.linspace(0, len(place) - 1, 20 * len(place) * 41 + 1)
@@ -55,13 +60,15 @@ def test_eer_is_where_the_piecewise_linear_curves_cross(genuine, impostor):
 
 
 @given(scores, scores)
-def test_eer_is_symmetric_when_sides_and_signs_are_swapped(genuine, impostor):
+def test_eer_is_symmetric_when_sides_and_signs_are_swapped(genuine: Scores, impostor: Scores) -> None:
     # Accepting at score >= t and rejecting at score > t differ only at ties, which the line between points joins.
     assert biometrics.eer(genuine, impostor) == pytest.approx(biometrics.eer(-impostor, -genuine), abs=1e-12)
 
 
 @given(scores, scores, st.floats(0.1, 10), st.floats(-5, 5))
-def test_eer_does_not_change_when_scores_are_rescaled(genuine, impostor, factor, shift):
+def test_eer_does_not_change_when_scores_are_rescaled(
+    genuine: Scores, impostor: Scores, factor: float, shift: float
+) -> None:
     rescaled = biometrics.eer(np.round(genuine * factor + shift, 9), np.round(impostor * factor + shift, 9))
     assert rescaled == biometrics.eer(genuine, impostor)
 
@@ -76,12 +83,12 @@ def test_eer_does_not_change_when_scores_are_rescaled(genuine, impostor, factor,
     ],
     ids=["separated", "reversed", "all tied", "one of four each way"],
 )
-def test_eer_of_known_cases(genuine, impostor, expected):
+def test_eer_of_known_cases(genuine: list[float], impostor: list[float], expected: float) -> None:
     assert biometrics.eer(genuine, impostor) == pytest.approx(expected, abs=1e-12)
 
 
 @given(scores, scores, rates)
-def test_threshold_at_far_is_the_lowest_that_keeps_the_rate(genuine, impostor, rate):
+def test_threshold_at_far_is_the_lowest_that_keeps_the_rate(genuine: Scores, impostor: Scores, rate: float) -> None:
     threshold = biometrics.threshold_at_far(impostor, rate)
     assert (impostor >= threshold).mean() <= rate + 1e-9
     lower = np.nextafter(threshold, -np.inf)
@@ -91,14 +98,14 @@ def test_threshold_at_far_is_the_lowest_that_keeps_the_rate(genuine, impostor, r
 
 
 @given(scores, scores, rates)
-def test_frr_at_far_is_the_best_of_all_operating_points(genuine, impostor, rate):
+def test_frr_at_far_is_the_best_of_all_operating_points(genuine: Scores, impostor: Scores, rate: float) -> None:
     every = np.r_[np.unique(np.r_[genuine, impostor]), np.inf]
     best = min((genuine < t).mean() for t in every if (impostor >= t).mean() <= rate + 1e-9)
     assert biometrics.frr_at_far(genuine, impostor, rate) == best
 
 
 @given(scores, scores, st.integers(2, 30))
-def test_det_points_lie_on_the_curve_and_keep_its_ends(genuine, impostor, count):
+def test_det_points_lie_on_the_curve_and_keep_its_ends(genuine: Scores, impostor: Scores, count: int) -> None:
     far, frr = biometrics.det_points(genuine, impostor, count)
     points = biometrics.curve(genuine, impostor)
     assert len(far) <= count
@@ -106,20 +113,22 @@ def test_det_points_lie_on_the_curve_and_keep_its_ends(genuine, impostor, count)
     assert (far[0], frr[-1]) == (1, 1)
 
 
-def test_rank1_counts_a_tie_as_a_miss():
+def test_rank1_counts_a_tie_as_a_miss() -> None:
     evidence = [[0.9, 0.1], [0.5, 0.5], [0.2, 0.8], [0.3, 0.7]]
     assert biometrics.rank1(evidence, [0, 0, 1, 0]) == 0.5
 
 
 @given(st.integers(0, 2**31), st.integers(2, 6))
 @settings(max_examples=30)
-def test_rank1_equals_argmax_without_ties(seed, users):
+def test_rank1_equals_argmax_without_ties(seed: int, users: int) -> None:
     rng = np.random.default_rng(seed)
     evidence, own = rng.normal(size=(50, users)), rng.integers(users, size=50)
     assert biometrics.rank1(evidence, own) == np.mean(evidence.argmax(axis=1) == own)
 
 
-def make_trials(seed, users=8, strangers=30, words=10, spread=1.0):
+def make_trials(
+    seed: int, users: int = 8, strangers: int = 30, words: int = 10, spread: float = 1.0
+) -> biometrics.Trials:
     """Scores whose writers differ: `spread` is the standard deviation of a writer's mean."""
     rng = np.random.default_rng(seed)
     mine, theirs = np.repeat(np.arange(users), words), np.repeat(users + np.arange(strangers), words)
@@ -128,7 +137,7 @@ def make_trials(seed, users=8, strangers=30, words=10, spread=1.0):
     return biometrics.Trials(genuine, impostor, mine, theirs)
 
 
-def test_bootstrap_bounds_enclose_the_figure_and_repeat_by_seed():
+def test_bootstrap_bounds_enclose_the_figure_and_repeat_by_seed() -> None:
     draws = [make_trials(0), make_trials(1)]
     first = biometrics.bootstrap(lambda c: c.eer, draws, rounds=200, seed=3)
     assert first == biometrics.bootstrap(lambda c: c.eer, draws, rounds=200, seed=3)
@@ -136,12 +145,17 @@ def test_bootstrap_bounds_enclose_the_figure_and_repeat_by_seed():
     assert first.low <= first.value <= first.high
 
 
-def test_bootstrap_equals_repeating_the_words_of_the_writers_drawn():
+def test_bootstrap_equals_repeating_the_words_of_the_writers_drawn() -> None:
     trials = make_trials(5, users=4, strangers=6, words=3)
-    seen = []
-    biometrics.bootstrap(lambda c: seen.append(c.frr_at_far(0.1)) or 0.0, [trials], rounds=40, seed=9)
+    seen: list[float] = []
+
+    def record(points: biometrics.Curve) -> float:
+        seen.append(points.frr_at_far(0.1))
+        return 0.0
+
+    biometrics.bootstrap(record, [trials], rounds=40, seed=9)
     rng = np.random.default_rng(9)
-    expected = []
+    expected: list[float] = []
     while len(expected) < 40:
         drawn = rng.integers(10, size=10)
         genuine = [s for w in drawn for s in trials.genuine[trials.genuine_writers == w]]
@@ -151,7 +165,7 @@ def test_bootstrap_equals_repeating_the_words_of_the_writers_drawn():
     assert seen[:40] == pytest.approx(expected, abs=1e-12)
 
 
-def test_bootstrap_over_writers_is_wider_than_over_words_when_writers_differ():
+def test_bootstrap_over_writers_is_wider_than_over_words_when_writers_differ() -> None:
     trials = make_trials(2, users=10, words=40, spread=1.0)
     single = np.arange(len(trials.genuine)), 10_000 + np.arange(len(trials.impostor))
     by_word = biometrics.Trials(trials.genuine, trials.impostor, *single)
@@ -161,7 +175,7 @@ def test_bootstrap_over_writers_is_wider_than_over_words_when_writers_differ():
     assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
 
 
-def test_bootstrap_bounds_cover_the_true_rate_about_as_often_as_they_say():
+def test_bootstrap_bounds_cover_the_true_rate_about_as_often_as_they_say() -> None:
     rng = np.random.default_rng(4)
     covered = 0
     for _ in range(120):
@@ -173,19 +187,19 @@ def test_bootstrap_bounds_cover_the_true_rate_about_as_often_as_they_say():
     assert covered / 120 > 0.84
 
 
-def test_share_bounds_average_the_draws():
+def test_share_bounds_average_the_draws() -> None:
     draws = [([True, False], [1, 2]), ([True, True, True, False], [1, 1, 3, 3])]
     assert biometrics.bootstrap_share(draws, rounds=50).value == pytest.approx((0.5 + 0.75) / 2)
 
 
 @pytest.mark.parametrize("trials", [1, 3, 10, 999, 1200, 123_456])
-def test_no_far_below_three_over_n_is_ever_printed(trials):
+def test_no_far_below_three_over_n_is_ever_printed(trials: int) -> None:
     printed = biometrics.format_far(0.0, trials)
     assert printed.startswith("< ")
     assert float(printed[2:-2]) / 100 >= min(1.0, 3 / trials) * (1 - 1e-9)
 
 
-def test_far_above_the_floor_is_printed_as_measured():
+def test_far_above_the_floor_is_printed_as_measured() -> None:
     assert biometrics.format_far(0.0123, 1000) == "1.23 %"
     assert biometrics.format_far(0.0, 1200) == "< 0.25 %"
     assert biometrics.format_far(0.003, 1000) == "0.3 %"
@@ -203,9 +217,9 @@ def test_far_above_the_floor_is_printed_as_measured():
         lambda: biometrics.rank1([[1.0, np.nan]], [0]),
         lambda: biometrics.rank1([1.0], [0]),
         lambda: biometrics.far_floor(0),
-        lambda: biometrics.Trials([1.0], [0.0], [1, 2], [3]),
+        lambda: biometrics.Trials(np.ones(1), np.zeros(1), np.arange(2), np.arange(1)),
     ],
 )
-def test_unusable_scores_are_named(call):
+def test_unusable_scores_are_named(call: Callable[[], object]) -> None:
     with pytest.raises(ScoresError):
         call()
