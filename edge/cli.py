@@ -8,7 +8,6 @@ from typing import Any, get_args
 import click
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from edge.bundle import Bundle
 from edge.capture import CapturedWord, add_word, whole_words
@@ -137,13 +136,19 @@ def show(path: Path, last: int | None, as_json: bool) -> None:
         for number, entry, digest in rows:
             _emit({"number": number, **msgspec.structs.asdict(entry), "hash": digest})
         return
-    table = Table("row", "time", "board", "word", "symbols", "decision", "user", "score", "reason")
+    console = Console(stderr=True)
     for number, entry, _ in rows:
         verdict = entry.decision if entry.final else f"({entry.decision.lower()})"
-        score = "" if entry.score is None else f"{entry.score:.3f}"
-        cells = [entry.time, entry.board, f"{entry.session:x}/{entry.word}", entry.symbols, verdict, entry.user or ""]
-        table.add_row(str(number), *map(str, cells), score, entry.reason)
-    Console(stderr=True).print(table)
+        score = "" if entry.score is None else f"score {entry.score:.3f}"
+        cells = [
+            number,
+            entry.time,
+            entry.board,
+            f"{entry.session:x}/{entry.word}",
+            f"{entry.symbols} symbols",
+            verdict,
+        ]
+        console.print(*cells, entry.user or "", score, entry.reason, sep="  ", markup=False, soft_wrap=True)
 
 
 @journal.command()
@@ -199,7 +204,7 @@ def _introduce(console: Console, bundle: Bundle, engine: Engine) -> None:
         text = (
             f"thresholds were made on {made.runtime} {made.version}, kernels {made.kernels}: expect other error rates"
         )
-        console.print(text, style="yellow", highlight=False)
+        console.print(text, style="yellow", highlight=False, soft_wrap=True)
 
 
 def _record(outcome: Outcome) -> dict[str, Any]:

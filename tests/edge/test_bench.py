@@ -1,0 +1,71 @@
+"""The claims of quantize.bench."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import quantize.bench
+from edge.bundle import Bundle
+from edge.engine import Engine
+from quantize.bench import bench, error_of, find_material, measure
+
+
+def test_the_report_has_every_row_and_names_what_others_published_as_theirs(bundle: Bundle) -> None:
+    result = CliRunner().invoke(bench, [str(bundle.path), "--fragments", "200,40", "--json"])
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert [row["fragments"] for row in report["rows"]] == [40, 200]
+    assert all(row["engine_s"] > 0 and row["batched_s"] > 0 and row["peak_mib"] > 1 for row in report["rows"])
+    assert all(row["error"] is None for row in report["rows"])
+    assert "random pixels" in report["material"]
+    assert report["runtime"].startswith("ai-edge-litert")
+    assert [(p["images"], p["seconds"]) for p in report["published"]] == [
+        (10_000, 0.24),
+        (100_000, 7.46),
+        (100_000, 12.53),
+        (100_000, 37.41),
+    ]
+    assert all("other machines" in p["note"] for p in report["published"])
+
+
+def test_the_error_counts_the_prefixes_whose_best_user_is_another() -> None:
+    logits = np.zeros((2, 2, 3))
+    logits[0, :, 0] = 9.0
+    logits[1, 0, 1] = 1.0
+    logits[1, 1, 0] = 9.0
+    assert error_of(logits, np.array([0, 1])) == 0.25
+    assert error_of(logits, None) is None
+
+
+def test_an_engine_that_is_too_slow_over_100000_fragments_fails_the_benchmark(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = measure(bundle, bundle.engine(), find_material(bundle, 40), 40)
+    for ratio, code in ((1.24, 0), (1.26, 1)):
+        slow = quantize.bench.Row(100_000, ratio, 1.0, ratio, row.batched_s, None, None, row.peak_mib)
+        monkeypatch.setattr(quantize.bench, "measure", lambda *a, slow=slow, **k: slow)
+        assert CliRunner().invoke(bench, [str(bundle.path), "--fragments", "8"]).exit_code == code
+
+
+def test_without_a_bundle_the_message_says_which_command_makes_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "make demo" in str(CliRunner().invoke(bench, []).exception)
+
+
+@pytest.mark.parametrize("sizes", ["", "0", "-5", "many"])
+def test_sizes_that_are_none_are_a_usage_error(bundle: Bundle, sizes: str) -> None:
+    assert CliRunner().invoke(bench, [str(bundle.path), "--fragments", sizes]).exit_code == 2
+
+
+def test_the_engine_costs_little_more_than_the_bare_interpreter(bundle: Bundle, engine: Engine) -> None:
+    """The issue's limit is 1.25 for the real network over 100,000; this one is a tenth of it, so its calls weigh more.
+
+    2: the tiny model takes 13 us a step and the engine 2 us; a shared machine gets the rest of the allowance.
+    """
+    row = min((measure(bundle, engine, find_material(bundle, 2000), 2000) for _ in range(3)), key=lambda r: r.ratio)
+    assert row.ratio < 2

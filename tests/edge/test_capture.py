@@ -1,0 +1,60 @@
+"""The claims of edge.capture."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge.capture import CapturedWord, add_word, symbol_codes, whole_words
+from edge.errors import CaptureError
+from edge.runtime import Notice
+from firmware_bridge.events import BoardFault, Event, LinkLost
+
+
+def captured(events: list[Event]) -> list[CapturedWord]:
+    return [item for item in whole_words(events) if isinstance(item, CapturedWord)]
+
+
+def test_every_whole_word_comes_out_as_it_was_written(board: Any, words: list[np.ndarray]) -> None:
+    found = captured(board.writes(words))
+    assert [c.word for c in found] == list(range(1, len(words) + 1))
+    for c, word in zip(found, words, strict=True):
+        np.testing.assert_array_equal(c.pixels, word)
+
+
+@pytest.mark.parametrize("interruption", [LinkLost("unplugged"), BoardFault("sensor_failed", "", 7, 1), None])
+def test_a_word_that_is_not_whole_is_left_out_and_said_so(
+    board: Any, words: list[np.ndarray], interruption: Event | None
+) -> None:
+    events = board.writes(words[:2])
+    broken = events[:3] + ([interruption] if interruption else []) + events[4:]
+    assert [c.word for c in captured(broken)] == [2]
+    assert any(
+        isinstance(i, Notice) and ("lost" in i.text or "fault" in i.text or "incomplete" in i.text)
+        for i in whole_words(broken)
+    )
+
+
+def test_a_new_name_gets_the_next_id_and_an_old_one_goes_on_counting(words: list[np.ndarray]) -> None:
+    fragments = add_word(None, "Ada", words[0], None)
+    fragments = add_word(fragments, "Ben", words[1], None)
+    fragments = add_word(fragments, "Ada", words[2], "1zA?" + "x" * (len(words[2]) - 4))
+    a, b, c = (len(word) for word in words[:3])
+    assert fragments.writer.tolist() == [0] * a + [1] * b + [0] * c
+    assert fragments.order.tolist() == [*range(a), *range(b), *range(a, a + c)]
+    assert fragments.symbol.tolist()[a + b : a + b + 4] == [1, 61, 10, -1]
+    assert set(fragments.symbol.tolist()[: a + b]) == {-1}
+    assert [fragments.name_of(w) for w in (0, 1)] == ["Ada", "Ben"]
+    np.testing.assert_array_equal(fragments.pixels[a : a + b], words[1])
+
+
+def test_symbol_codes_are_those_of_nist_forms() -> None:
+    assert symbol_codes("09AZaz é") == [0, 9, 10, 35, 36, 61, -1, -1]
+
+
+def test_another_number_of_symbols_or_another_depth_is_refused(words: list[np.ndarray]) -> None:
+    fragments = add_word(None, "Ada", words[0], None)
+    with pytest.raises(CaptureError, match="write the word again"):
+        add_word(fragments, "Ada", words[1], "1")
+    with pytest.raises(CaptureError, match="1 bits a pixel and the board sends 8"):
+        add_word(fragments, "Ada", words[1] // 2, None)

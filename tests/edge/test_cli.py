@@ -1,0 +1,203 @@
+"""The claims of edge.cli, with a board that is a list of events and with the real command line."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import edge.cli
+from edge.bundle import Bundle
+from edge.decision import Decision
+from edge.errors import BundleAlteredError, CaptureError, JournalError, TooFewWordsError
+from edge.fragments import FragmentSet
+from edge.journal import Journal
+from firmware_bridge.errors import PortLostError
+from firmware_bridge.events import Event
+
+KEYS = ["time", "board", "session", "word", "symbols", "decision", "user", "score", "final", "reason", "latency_ms"]
+
+
+class FakeLink:
+    """A link to a board that is a list of events; notes which event was asked for last."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self.said, self.asked, self.options = events, 0, {}
+
+    def __call__(self, port: str, **options: Any) -> "FakeLink":
+        self.options = {"port": port, **options}
+        return self
+
+    def __enter__(self) -> "FakeLink":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def events(self) -> Iterator[Event]:
+        for event in self.said:
+            self.asked += 1
+            yield event
+        self.asked += 1
+
+
+@pytest.fixture
+def link(board: Any, words: list[np.ndarray], monkeypatch: pytest.MonkeyPatch) -> FakeLink:
+    fake = FakeLink(board.writes(words[:4]))
+    monkeypatch.setattr(edge.cli, "open_link", fake)
+    return fake
+
+
+def invoke(command: Any, *arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(a) for a in arguments])
+
+
+def records(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_run_says_one_object_for_each_decision(
+    bundle: Bundle, link: FakeLink, words: list[np.ndarray], oracle: Any
+) -> None:
+    result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--json")
+    assert result.exit_code == 0, result.output
+    found = records(result)
+    assert all(list(record) == KEYS for record in found)
+    assert [r["symbols"] for r in found if r["word"] == 1] == [*range(1, len(words[0]) + 1), len(words[0])]
+    right: list[Decision] = [oracle(word) for word in words[:4]]
+    finals = [(r["decision"], r["user"], r["score"]) for r in found if r["final"]]
+    assert finals == [(d.verdict.name, d.user, d.score) for d in right]
+    assert "runtime ai-edge-litert" in result.stderr
+    assert "kernels litert-" in result.stderr
+    assert all(f"word {n}" in result.stderr for n in range(1, 5))
+
+
+def test_run_ends_after_so_many_words_and_has_the_last_one_acknowledged(
+    bundle: Bundle, link: FakeLink, words: list[np.ndarray], tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.db"
+    result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--words", 2, "--journal", path, "--json")
+    assert result.exit_code == 0
+    assert [r["word"] for r in records(result) if r["final"]] == [1, 2]
+    # Asked beyond the end of word 2, and so acknowledging it, but not beyond the end of word 3.
+    assert link.asked == 1 + sum(len(word) + 2 for word in words[:3])
+    with Journal(path, read_only=True) as journal:
+        assert {e.word for _, e, _ in journal.rows()} == {1, 2}
+        assert journal.verify().fault is None
+
+
+def test_a_second_run_tells_the_link_what_the_journal_has(bundle: Bundle, link: FakeLink, tmp_path: Path) -> None:
+    arguments = ["--port", "p", "--bundle", bundle.path, "--journal", tmp_path / "journal.db", "--json"]
+    assert len([r for r in records(invoke(edge.cli.run, *arguments)) if r["final"]]) == 4
+    again = invoke(edge.cli.run, *arguments, "--idle-timeout", 3)
+    assert (again.stdout, again.exit_code) == ("", 0)
+    assert link.options["delivered"] == {"desk-pen": (7, 4)}
+    assert link.options["idle_timeout_s"] == 3.0
+
+
+def test_fewer_words_than_waited_for_is_a_device_error(bundle: Bundle, link: FakeLink) -> None:
+    result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--words", 9)
+    assert isinstance(result.exception, TooFewWordsError)
+    assert result.exception.exit_code == 3
+    assert "4 of 9 words" in str(result.exception)
+
+
+def test_an_altered_bundle_is_refused_before_the_port_is_touched(bundle: Bundle, link: FakeLink) -> None:
+    (bundle.path / "float.npz").write_bytes(b"other")
+    result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path)
+    assert isinstance(result.exception, BundleAlteredError)
+    assert link.options == {}
+
+
+def test_other_kernels_can_be_chosen_and_the_difference_is_said(bundle: Bundle, link: FakeLink) -> None:
+    result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--kernels", "reference", "--words", 1)
+    assert result.exit_code == 0
+    assert "kernels litert-reference" in result.stderr
+    assert "expect other error rates" in result.stderr
+
+
+def test_capture_keeps_every_whole_word_and_adds_to_the_file(
+    link: FakeLink, words: list[np.ndarray], tmp_path: Path
+) -> None:
+    out = tmp_path / "set.npz"
+    first = invoke(edge.cli.capture, "--port", "p", "--writer", "Ada", "--out", out, "--words", 2, "--json")
+    assert first.exit_code == 0, first.output
+    assert records(first)[0]["words"] == 2
+    second = invoke(edge.cli.capture, "--port", "p", "--writer", "Ben", "--out", out)
+    assert second.exit_code == 0
+    fragments = FragmentSet.load(out)
+    assert [fragments.name_of(int(w)) for w in fragments.writers] == ["Ada", "Ben"]
+    np.testing.assert_array_equal(fragments.pixels, np.concatenate([*words[:2], *words[:4]]))
+
+
+def test_capture_asks_again_for_a_word_of_the_wrong_length(
+    link: FakeLink, words: list[np.ndarray], tmp_path: Path
+) -> None:
+    out, text = tmp_path / "set.npz", "2468"[: len(words[0])] + "x" * (len(words[0]) - 4)
+    result = invoke(edge.cli.capture, "--port", "p", "--writer", "Ada", "--out", out, "--symbols", text)
+    fitting = [word for word in words[:4] if len(word) == len(words[0])]
+    assert len(FragmentSet.load(out)) == sum(map(len, fitting))
+    assert result.stderr.count("write the word") == 4 - len(fitting)
+    assert isinstance(invoke(edge.cli.capture, "--port", "p", "--writer", "\n", "--out", out).exception, CaptureError)
+
+
+@pytest.fixture
+def journal_path(bundle: Bundle, link: FakeLink, tmp_path: Path) -> Path:
+    path = tmp_path / "journal.db"
+    assert invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--journal", path).exit_code == 0
+    return path
+
+
+def test_journal_verify_tells_sound_from_changed(journal_path: Path) -> None:
+    sound = invoke(edge.cli.journal, "verify", journal_path, "--json")
+    assert sound.exit_code == 0
+    (report,) = records(sound)
+    assert (report["ok"], report["fault"]) == (True, None)
+    assert invoke(edge.cli.journal, "verify", journal_path, "--head", report["head"]).exit_code == 0
+    assert invoke(edge.cli.journal, "verify", journal_path, "--head", "0" * 64).exit_code == 1
+    with sqlite3.connect(journal_path) as database:
+        database.execute("UPDATE decisions SET user = 'Eve' WHERE number = 2")
+    database.close()
+    changed = invoke(edge.cli.journal, "verify", journal_path, "--json")
+    assert changed.exit_code == 1
+    assert records(changed)[0]["fault"] == "row 2 is not what was recorded there"
+    assert "row 2" in invoke(edge.cli.journal, "verify", journal_path).stderr
+
+
+def test_journal_show_gives_every_row(journal_path: Path, words: list[np.ndarray]) -> None:
+    rows = records(invoke(edge.cli.journal, "show", journal_path, "--json"))
+    assert [r["number"] for r in rows] == list(range(1, 1 + sum(len(word) + 1 for word in words[:4])))
+    assert len(records(invoke(edge.cli.journal, "show", journal_path, "--json", "--last", 2))) == 2
+    assert "desk-pen" in invoke(edge.cli.journal, "show", journal_path).stderr
+    assert isinstance(invoke(edge.cli.journal, "show", journal_path.parent / "none").exception, JournalError)
+
+
+def test_a_port_that_fails_for_good_is_an_error_after_the_open_word_is_closed(
+    bundle: Bundle, link: FakeLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def events() -> Iterator[Event]:
+        yield from link.said[:4]
+        raise PortLostError("/dev/x: gone")
+
+    monkeypatch.setattr(link, "events", events)
+    result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--json")
+    assert isinstance(result.exception, PortLostError)
+    assert records(result)[-1]["decision"] == "UNAVAILABLE"
+
+
+@pytest.mark.parametrize(("file", "code"), [("model.tflite", 4), ("manifest.json", 2)])
+def test_the_real_command_line_turns_refusals_into_exit_codes(bundle: Bundle, file: str, code: int) -> None:
+    (bundle.path / file).write_bytes(b"x")
+    command = [sys.executable, "-m", "inkgate", "run", "--port", "/dev/none", "--bundle", str(bundle.path), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert file in json.loads(done.stdout)["error"]
+    assert "Traceback" not in done.stderr

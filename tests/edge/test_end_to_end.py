@@ -1,0 +1,76 @@
+"""A virtual board on a pseudo-terminal, the real link, the loop, the journal: every word decided once and rightly."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.decision import Decision, Verdict
+from edge.engine import Engine
+from edge.journal import Journal
+from edge.runtime import Gate, Outcome, Rule
+from firmware_bridge.link import open_link
+from firmware_bridge.virtual_board import VirtualBoard
+
+IDLE_S = 3.0
+"""A line with 5 % of its frames spoilt is never silent for so long: a frame is repeated after 0.15 to 1.2 s."""
+
+
+def test_over_a_line_that_spoils_5_percent_of_its_frames_every_word_is_decided_once_and_rightly(
+    engine: Engine,
+    rule: Rule,
+    words: list[np.ndarray],
+    oracle: Callable[[np.ndarray], Decision],
+    tmp_path: Path,
+) -> None:
+    many = words * 2
+    with (
+        VirtualBoard(many, baud_rate=None, corrupt=0.05, seed=3) as board,
+        open_link(board.path or "", idle_timeout_s=IDLE_S) as link,
+        Journal(tmp_path / "journal.db") as journal,
+    ):
+        finals: list[Outcome] = []
+        for item in Gate(engine, rule, journal).run(link.events()):
+            if isinstance(item, Outcome) and item.decision.final:
+                finals.append(item)
+        assert board.wait(1.0)
+        counted = board.statistics()
+        assert counted is not None
+        assert counted.frames_repeated > 0
+        assert [o.word for o in finals] == list(range(1, len(many) + 1))
+        assert [o.decision for o in finals] == [oracle(word) for word in many]
+        assert journal.verify().fault is None
+        assert [e.word for _, e, _ in journal.rows() if e.final] == [o.word for o in finals]
+
+
+@pytest.mark.parametrize("accident", ["kill", "unplug"])
+def test_a_board_lost_in_mid_word_makes_it_unavailable_and_the_words_after_it_are_decided_rightly(
+    engine: Engine,
+    rule: Rule,
+    words: list[np.ndarray],
+    oracle: Callable[[np.ndarray], Decision],
+    tmp_path: Path,
+    accident: str,
+) -> None:
+    three = [np.concatenate([words[0]] * 4), words[1], words[2]]  # The first takes 0.4 s of line and is cut within.
+    outcomes: list[Outcome] = []
+    with (
+        VirtualBoard(three, link=tmp_path / "pen") as board,
+        open_link(str(tmp_path / "pen"), idle_timeout_s=IDLE_S) as link,
+    ):
+        for item in Gate(engine, rule).run(link.events()):
+            if not isinstance(item, Outcome):
+                continue
+            outcomes.append(item)
+            if len(outcomes) == 3:
+                getattr(board, accident)()
+                board.start()
+        assert board.pending == 0
+    finals = [o for o in outcomes if o.decision.final]
+    assert [o.decision.verdict for o in outcomes if not o.decision.final][:3] != []
+    assert finals[0].decision.verdict is Verdict.UNAVAILABLE
+    assert "link lost" in finals[0].decision.reason
+    assert [o.decision for o in finals[1:]] == [oracle(word) for word in three[1:]]
+    sessions = {o.session for o in finals}
+    assert len(sessions) == (2 if accident == "kill" else 1)
