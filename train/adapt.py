@@ -56,7 +56,7 @@ class Layer:
 class ArchitecturePlan:
     """A network that can be built: the structure in the fields, what follows from it in the properties.
 
-    Raises PlanError when the structure is no network: a number below 1 (padding 0, 1 or 2) or a side that vanishes.
+    Raises PlanError when the structure is no network: a number below 1, a padding (none is built), or a side that vanishes.
     """
 
     users: int
@@ -70,8 +70,8 @@ class ArchitecturePlan:
 
     def __post_init__(self) -> None:
         positive = (self.users, self.side, *self.maps, self.kernel, self.stride, self.hidden, self.lstm)
-        if not self.maps or not all(type(n) is int and n > 0 for n in positive) or self.padding not in (0, 1, 2):
-            raise PlanError(f"a plan's numbers are whole and at least 1 (padding 0, 1 or 2): {self}")
+        if not self.maps or not all(type(n) is int and n > 0 for n in positive) or self.padding != PADDING:
+            raise PlanError(f"a plan's numbers are whole and at least 1, its padding {PADDING}: {self}")
         if min(self.sides) < 1:
             raise PlanError(f"{len(self.maps)} layers of kernel {self.kernel} leave nothing of a side of {self.side}")
 

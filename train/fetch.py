@@ -11,7 +11,7 @@ from pathlib import Path
 from train.errors import CorruptDataError, DownloadError
 from train.mnist import SourceFile, decompressed
 
-Progress = Callable[[SourceFile, int, "int | None"], None]
+Progress = Callable[[SourceFile, int, int | None], None]
 """Called with the file, the bytes that have arrived, and the bytes expected (None where the server does not say)."""
 
 ATTEMPTS = 5

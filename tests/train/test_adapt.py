@@ -61,6 +61,7 @@ def test_a_plan_survives_json(count: int, maps: tuple[int, ...], widen: int) -> 
         {"hidden": "59"},
         {"stride": 0},
         {"padding": -1},
+        {"padding": 1},
         {"users": True},
         {"side": 5},
         {"extra": 1},

@@ -67,3 +67,11 @@ def test_the_choice_keeps_more_principles_before_more_parameters() -> None:
 def test_a_budget_of_nothing_is_refused() -> None:
     with pytest.raises(BudgetError, match="at least 1"):
         solve(10, Budget(flash=0))
+
+
+def test_the_network_that_is_built_has_the_parameters_of_its_plan() -> None:
+    pytest.importorskip("tf_keras", reason="needs TensorFlow, which is in the extra `train`")
+    from train.model import build
+
+    for plan in (adapt(10), *solve(3, Budget(macs=100_000))[:2], solve(3, Budget(flash=40_000))[-1]):
+        assert build(plan).count_params() == plan.parameters

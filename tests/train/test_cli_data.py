@@ -181,3 +181,14 @@ def test_fetch_leaves_intact_files_alone_and_says_where_they_are(
     assert [(f["path"], f["status"]) for f in answer["files"]] == [(str(tmp_path / "set/file.gz"), "present")]
     page = invoke(data, "fetch", "--data-dir", str(tmp_path)).stderr
     assert "present" in page
+
+
+def test_fetch_downloads_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = bytes(200_000)
+    home = tmp_path / "home.gz"
+    home.write_bytes(gzip.compress(raw, 0))
+    source = mnist.SourceFile("set/file.gz", (home.as_uri(),), len(raw), hashlib.sha256(raw).hexdigest())
+    monkeypatch.setattr(mnist, "FILES", (source,))
+    answer = as_json(data, "fetch", "--data-dir", str(tmp_path / "data"))
+    assert [(f["status"], f["transferred"]) for f in answer["files"]] == [("downloaded", home.stat().st_size)]
+    assert (tmp_path / "data/set/file.gz").read_bytes() == home.read_bytes()
