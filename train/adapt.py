@@ -56,7 +56,7 @@ class Layer:
 class ArchitecturePlan:
     """A network that can be built: the structure in the fields, what follows from it in the properties.
 
-    Raises PlanError when the structure is no network: a number below 1, a padding (none is built), or a side that vanishes.
+    Raises PlanError when the structure is no network: a number below 1, a padding, or a side that vanishes.
     """
 
     users: int
