@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import settings
 
 from edge.bundle import FORMAT, Bundle, ErrorRates, Executor, Manifest, Provenance, write_bundle
 from edge.decision import MAX_SYMBOLS, Decision, Thresholds, decide, word_scores
@@ -16,6 +17,10 @@ from edge.features import to_int8
 from edge.runtime import Rule
 from firmware_bridge.events import BoardInfo, Connected, Event, Fragment, WordEnded, WordStarted
 from firmware_bridge.wire import Kind
+
+# A machine that trains beside the tests is slow by fits and starts; how long an example takes proves nothing.
+settings.register_profile("inkgate-edge", deadline=None)
+settings.load_profile("inkgate-edge")
 
 Words = list[npt.NDArray[np.uint8]]
 USERS = ("Ada", "Ben", "Cleo")
