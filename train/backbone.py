@@ -1,7 +1,7 @@
 """Background writers -> the backbone: convolutions, hidden layer and LSTM that tell writers apart, without their names.
 
-It is trained to name the background writer after every fragment of a word (softmax over all of them); then the row of
-outputs that knows them is thrown away. What stays is where every enrolment starts.
+It is trained to name the background writer after every fragment of a word (softmax over all of them, each also as
+the writers that another slant, width or pen would make); then the row of outputs that knows them is thrown away.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge.fragments import FragmentSet
 from train.adapt import ArchitecturePlan
-from train.augment import Augmentation, augment
+from train.augment import HANDS, Augmentation, augment
 from train.errors import BackboneError
 from train.loop import Progress, Schedule, WordSampler, run_steps, silent
 from train.model import build
@@ -28,6 +28,8 @@ Arrays = dict[str, NDArray[np.float32]]
 SHIPPED = Path(__file__).with_name("backbones")
 _WORDS = ((64, 8), (42, 12), (32, 16), (25, 20))
 """Words a step and fragments a word: about 512 fragments a step, words of 8 to 20 (and of every length below)."""
+_OWN_HAND = 0.3
+"""Share of the words that are as their writer wrote them, beside those that the draw of a hand leaves so."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Backbone:
         """Write <folder>/backbone-<bits>bit.npz and .json."""
         folder.mkdir(parents=True, exist_ok=True)
         name = _name(self.pixel_bits)
-        np.savez_compressed(folder / f"{name}.npz", **dict(self.arrays))
+        arrays: dict[str, Any] = dict(self.arrays)
+        np.savez_compressed(folder / f"{name}.npz", **arrays)
         (folder / f"{name}.json").write_text(json.dumps(dict(self.about), indent=2) + "\n")
 
     @staticmethod
@@ -88,15 +91,15 @@ def pretrain(
     tf.keras.utils.set_random_seed(settings.seed)
     writers = tuple(int(w) for w in background.writers)
     sampler = WordSampler(background, writers)
-    model = build(plan, outputs=len(writers))
+    model = build(plan, outputs=len(writers) * len(HANDS))
     schedule = Schedule(settings.steps, settings.rate)
     optimizer = schedule.optimizer()
-    pixels = tf.constant(background.pixels)
+    pixels, hands = tf.constant(background.pixels), tf.constant(HANDS)
 
-    @tf.function(reduce_retracing=True)
-    def learn(index: Any, label: Any, seed: Any) -> Any:
+    def learn_words(index: Any, label: Any, seed: Any) -> Any:
         words, symbols = tf.shape(index)[0], tf.shape(index)[1]
-        moved = augment(tf.gather(pixels, tf.reshape(index, [-1])), seed, Augmentation(), pixel_bits)
+        hand = tf.repeat(tf.gather(hands, label % len(HANDS)), symbols, axis=0)
+        moved = augment(tf.gather(pixels, tf.reshape(index, [-1])), seed, Augmentation(), pixel_bits, hand)
         fragments = tf.reshape(moved, [words, symbols, plan.side, plan.side, 1])
         with tf.GradientTape() as tape:
             logits = model(fragments, training=True)
@@ -106,11 +109,15 @@ def pretrain(
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return loss
 
+    learn = tf.function(learn_words, reduce_retracing=True)
+
     def step(number: int) -> Any:
         rng = np.random.default_rng([settings.seed, number])
         words, symbols = _WORDS[rng.integers(len(_WORDS))]
-        label = rng.integers(len(writers), size=words)
-        index = sampler.draw(label, symbols, rng)
+        writer = rng.integers(len(writers), size=words)
+        hand = np.where(rng.random(words) < _OWN_HAND, 0, rng.integers(len(HANDS), size=words))
+        label = writer * len(HANDS) + hand
+        index = sampler.draw(writer, symbols, rng)
         return learn(
             tf.constant(index, tf.int32), tf.constant(label, tf.int32), tf.constant([settings.seed, number], tf.int32)
         )

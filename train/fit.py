@@ -76,8 +76,7 @@ def enrol(
     user_words = WordSampler(users, tuple(user_writers))
     stranger_words = WordSampler(strangers, tuple(int(w) for w in strangers.writers))
 
-    @tf.function
-    def learn(index: Any, label: Any) -> Any:
+    def learn_words(index: Any, label: Any) -> Any:
         with tf.GradientTape() as tape:
             logits = tail(tf.gather(features, index), training=True)
             wanted = tf.repeat(label[:, None], settings.symbols, 1)
@@ -86,12 +85,16 @@ def enrol(
         optimizer.apply_gradients(zip(gradients, tail.trainable_variables, strict=True))
         return loss
 
+    learn = tf.function(learn_words)
+
     def step(number: int) -> Any:
         rng = np.random.default_rng([settings.seed, number])
         foreign = rng.random(settings.words) < settings.strangers
         label = np.where(foreign, plan.users, rng.integers(plan.users, size=settings.words))
         index = np.empty((settings.words, settings.symbols), np.int64)
-        index[~foreign] = _versions(user_words.draw(label[~foreign], settings.symbols, rng), settings.user_versions, rng)
+        index[~foreign] = _versions(
+            user_words.draw(label[~foreign], settings.symbols, rng), settings.user_versions, rng
+        )
         who = rng.integers(len(stranger_words.counts), size=int(foreign.sum()))
         index[foreign] = len(mine) + _versions(
             stranger_words.draw(who, settings.symbols, rng), settings.stranger_versions, rng

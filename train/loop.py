@@ -1,4 +1,4 @@
-"""A training step and batches by number -> a trained model; killed at any moment, it goes on from its last checkpoint."""
+"""A step and its number -> a trained model; killed at any moment, training goes on from its last checkpoint."""
 
 from __future__ import annotations
 

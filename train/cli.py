@@ -1,0 +1,183 @@
+"""Command lines `inkgate train` and `inkgate evaluate` -> run directories; error rates, pictures, a model card."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from train.loop import Progress as Report
+
+# TensorFlow reads this when it is loaded: its greetings are of no use to a person at the command line.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+_json = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
+_SHOWN = ("1", "4", "8", "12", "16", "20")
+
+
+@click.command()
+@click.option("--dataset", required=True, metavar="qmnist|synthetic|FILE.npz", help="Whose writing.")
+@click.option("--users", required=True, type=click.IntRange(1, 1000), help="K, how many users to enrol.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The run directory.")
+@click.option("--draws", default=1, show_default=True, type=click.IntRange(1, 100), help="Draws of users.")
+@click.option("--strangers", metavar="qmnist|synthetic|FILE.npz", help="Take strangers from here, not from DATASET.")
+@click.option(
+    "--pixel-bits", default="1", type=click.Choice(["1", "8"]), help="What the wire carries.", show_default=True
+)
+@click.option("--seed", default=1, show_default=True, type=int)
+@click.option("--steps", type=click.IntRange(1), help="Steps of enrolment.")
+@click.option(
+    "--backbone", type=click.Path(path_type=Path, file_okay=False), help="Enrol from the backbone in this folder."
+)
+@click.option("--from-scratch", is_flag=True, help="Pre-train a backbone on DATASET's background writers first.")
+@click.option("--pretrain-steps", type=click.IntRange(1), help="Steps of --from-scratch.")
+@_json
+def train(
+    dataset: str,
+    users: int,
+    out: Path,
+    draws: int,
+    strangers: str | None,
+    pixel_bits: str,
+    seed: int,
+    steps: int | None,
+    backbone: Path | None,
+    from_scratch: bool,
+    pretrain_steps: int | None,
+    as_json: bool,
+) -> None:
+    """Enrol K users of a dataset from the shipped backbone into a run directory.
+
+    Killed, it goes on where it was when the same command is given again. With --from-scratch the backbone is trained
+    too, on the background writers, which takes about half an hour.
+    """
+    if from_scratch and backbone is not None:
+        raise click.UsageError("--backbone and --from-scratch exclude each other")
+    if pretrain_steps is not None and not from_scratch:
+        raise click.UsageError("--pretrain-steps belongs to --from-scratch")
+    from train.backbone import SHIPPED, Backbone, PretrainSettings
+    from train.enrol import Order, make_backbone, train_draws
+    from train.fit import EnrolSettings
+
+    began = time.monotonic()
+    settings = EnrolSettings(seed=seed, **({"steps": steps} if steps else {}))
+    order = Order(dataset, users, int(pixel_bits), seed, settings, _command(), strangers)
+    with _progress() as report:
+        if from_scratch:
+            pretraining = replace(PretrainSettings(), **({"steps": pretrain_steps} if pretrain_steps else {}))
+            start, _ = make_backbone(order, out, pretraining, report)
+        else:
+            start = Backbone.load(order.pixel_bits, backbone or SHIPPED)
+        runs = train_draws(order, start, out, draws, report)
+    elapsed = time.monotonic() - began
+    plan = runs[0].plan
+    if as_json:
+        figures = {"run": str(out), "users": list(runs[0].config.users), "draws": draws, "parameters": plan.parameters}
+        click.echo(json.dumps({**figures, "seconds": round(elapsed, 1)}))
+    else:
+        _say(f"{users} users enrolled in {elapsed:.0f} s: {', '.join(runs[0].config.users)}")
+        _say(f"next: inkgate quantize {out} --out {out / 'bundle'}")
+
+
+@click.command()
+@click.argument("path", metavar="RUN|BUNDLE", type=click.Path(path_type=Path))
+@click.option(
+    "--fragments", type=click.Path(path_type=Path), help="Words from this .npz instead of the run's test set."
+)
+@click.option("--rounds", default=200, show_default=True, type=click.IntRange(20), help="Rounds of the bootstrap.")
+@click.option("--report", type=click.Path(path_type=Path, file_okay=False), help="Where pictures and card go.")
+@_json
+def evaluate(path: Path, fragments: Path | None, rounds: int, report: Path | None, as_json: bool) -> None:
+    """Error rates of a run (float) or of a bundle (int8) by number of symbols, with 95 % bounds.
+
+    All draws of users that the run has are evaluated. Writes metrics.json, card.md, det.svg and eer.svg into the run,
+    or for a bundle into evaluation/ beside it.
+    """
+    from train.evaluate import det_curves, score
+    from train.evaluate import evaluate as measure
+    from train.report import DET_LENGTHS, write_report
+    from train.run import CONFIG, METRICS, Run, write_json
+
+    with _progress() as progress:
+        draws, about = score(path, fragments, progress)
+        metrics = {**about, **measure(draws, rounds, progress)}
+    run = Run.open(path) if (path / CONFIG).is_file() else None
+    folder = report or (path if run else path.parent / f"{path.name}-evaluation")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / METRICS, metrics)
+    written = write_report(folder, run, metrics, det_curves(draws, DET_LENGTHS))
+    if as_json:
+        click.echo(json.dumps({**metrics, "report": [str(file) for file in written]}))
+    else:
+        _show(metrics)
+        _say(f"card and pictures: {folder}")
+
+
+def _show(metrics: dict[str, Any]) -> None:
+    trials = metrics["trials"]
+    table = Table(
+        title=f"{metrics['arithmetic']}, {metrics['kernels']}: {metrics['users']} users, {metrics['draws']} draw(s), "
+        f"{trials['strangers']} strangers; per cent with 95 % bounds",
+        title_justify="left",
+    )
+    fars = [f"FRR at FAR {entry['far']:.2g}" for entry in metrics["frr_at_far"].values()]
+    for name in ("symbols", "EER strangers", "EER others", *fars, "rank-1", "EER unnamed", "gate FAR", "gate FRR"):
+        table.add_column(name, justify="right")
+    columns = [
+        metrics["eer"],
+        metrics["eer_other_users"],
+        *(entry["frr"] for entry in metrics["frr_at_far"].values()),
+        metrics["rank1"],
+        metrics["identification_eer"],
+        metrics["gate"]["far"],
+        metrics["gate"]["frr"],
+    ]
+    for symbols in _SHOWN:
+        table.add_row(symbols, *(_cell(column.get(symbols)) for column in columns))
+    Console(stderr=True).print(table)
+
+
+def _cell(bounds: dict[str, float] | None) -> str:
+    return f"{bounds['value']:.1f} [dim]{bounds['low']:.1f}-{bounds['high']:.1f}[/]" if bounds else "-"
+
+
+@contextmanager
+def _progress() -> Iterator[Report]:
+    """A bar with the time left for each piece of work, on stderr."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[loss]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, Any] = {}
+
+        def report(what: str, done: int, total: int, loss: float | None = None) -> None:
+            if what not in tasks or (done < bars.tasks[tasks[what]].completed):
+                tasks[what] = bars.add_task(what, total=total, loss="")
+            bars.update(tasks[what], completed=done, total=total, loss="" if loss is None else f"loss {loss:.3f}")
+
+        yield report
+
+
+def _command() -> str:
+    return shlex.join(["inkgate", *sys.argv[1:]])
+
+
+def _say(text: str) -> None:
+    Console(stderr=True).print(text, highlight=False, soft_wrap=True)

@@ -1,0 +1,262 @@
+"""A run or a bundle, and words of its users and of strangers -> error rates by number of symbols, with bounds.
+
+Two questions are asked of every word. Verification: the writer claims to be user k; genuine trials are users' words
+under their own names, impostor trials are strangers' words under every user's name and users' words under another's.
+Identification: nobody claims anything; a stranger errs by being accepted as anyone, a user by not being accepted or
+by being taken for another. The gate of `inkgate run` identifies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle import MANIFEST, Bundle
+from edge.decision import MAX_SYMBOLS, Thresholds, fit_thresholds, word_scores
+from edge.errors import FragmentSetError
+from edge.features import to_float, to_int8
+from edge.fragments import FragmentSet, sample_words
+from train.biometrics import Bounds, Curve, Trials, bootstrap_figures, bootstrap_share, curve, far_floor, rank1_hits
+from train.errors import RunError
+from train.loop import Progress, silent
+from train.run import DEVELOPMENT, TEST, Run
+
+Floats = NDArray[np.float64]
+Logits = Callable[[NDArray[np.uint8]], Floats]
+
+WORDS_PER_USER, WORDS_PER_STRANGER = 40, 10
+DEVELOPMENT_WORDS = 2000
+FARS = (0.01, 0.001)
+"""False accept rates at which the FRR is reported, or the lowest that the number of trials supports."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """One draw of users, scored: evidence [W, 20, K] of the users' words and of the strangers', and who wrote them.
+
+    labels: the user's number of each users' word; thresholds: fixed on development writers.
+    """
+
+    users: tuple[str, ...]
+    mine: Floats
+    labels: NDArray[np.int64]
+    mine_writers: NDArray[np.int64]
+    theirs: Floats
+    theirs_writers: NDArray[np.int64]
+    thresholds: Thresholds
+
+    @property
+    def pairs(self) -> int:
+        """Independent impostor trials: distinct (stranger, claimed user) pairs; words of one person are not."""
+        return len(np.unique(self.theirs_writers)) * len(self.users)
+
+
+def score(
+    path: Path, fragments: Path | None = None, progress: Progress = silent
+) -> tuple[list[Scored], dict[str, Any]]:
+    """Score every draw of a RUN (float) or of a BUNDLE (int8, by the edge's own engine); and say with what.
+
+    Words are drawn from the run's test.npz, or from a file in which users are found by name and all others are
+    strangers. RunError when a bundle's run is not where it was and no file is given.
+    """
+    if (path / MANIFEST).is_file():
+        bundles = [Bundle.open(entry) for entry in _bundles(path)]
+        engine = bundles[0].engine()
+        about = {"arithmetic": "int8", "runtime": engine.runtime, "kernels": engine.kernels}
+        return [_score_bundle(b, fragments, progress) for b in bundles], about
+    runs = Run.open(path).draws()
+    import tensorflow as tf
+
+    about = {"arithmetic": "float32", "runtime": f"tensorflow {tf.__version__}", "kernels": "tensorflow"}
+    return [_score_run(run, fragments, progress) for run in runs], about
+
+
+def evaluate(draws: Sequence[Scored], rounds: int = 200, progress: Progress = silent) -> dict[str, Any]:
+    """All figures in per cent by number of symbols "1".."20", means over the draws with 95 % bounds by bootstrap over
+    writers, and the number of trials behind them. No FAR is given below 3/n."""
+    floor = far_floor(sum(draw.pairs for draw in draws))
+    fars = [max(far, floor) for far in FARS]
+    tables: dict[str, dict[str, Any]] = {name: {} for name in ("eer", "eer_other_users", "rank1", "identification_eer")}
+    at_far: list[dict[str, Any]] = [{} for _ in fars]
+    gate: dict[str, dict[str, Any]] = {"far": {}, "frr": {}}
+    for symbols in range(1, MAX_SYMBOLS + 1):
+        key = str(symbols)
+        strangers = [_verification(draw, symbols) for draw in draws]
+        figures: list[Callable[[Curve], float]] = [lambda c: c.eer, *(_frr_at(far) for far in fars)]
+        eer, *frrs = bootstrap_figures(figures, strangers, rounds=rounds)
+        tables["eer"][key] = _percent(eer)
+        for table, bounds in zip(at_far, frrs, strict=True):
+            table[key] = _percent(bounds)
+        if len(draws[0].users) > 1:
+            others = [_other_users(draw, symbols) for draw in draws]
+            tables["eer_other_users"][key] = _percent(bootstrap_figures([lambda c: c.eer], others, rounds=rounds)[0])
+        anyone = [_identification(draw, symbols) for draw in draws]
+        tables["identification_eer"][key] = _percent(bootstrap_figures([lambda c: c.eer], anyone, rounds=rounds)[0])
+        hits = [(rank1_hits(draw.mine[:, symbols - 1], draw.labels), draw.mine_writers) for draw in draws]
+        tables["rank1"][key] = _percent(bootstrap_share(hits, rounds=rounds))
+        far, frr = _at_gate(draws, symbols, rounds)
+        gate["far"][key], gate["frr"][key] = _percent(far, _gate_floor(draws)), _percent(frr)
+        progress("computing error rates", symbols, MAX_SYMBOLS)
+    return {
+        "unit": "percent",
+        "draws": len(draws),
+        "users": len(draws[0].users),
+        "trials": _trials(draws),
+        **tables,
+        "frr_at_far": {
+            f"{100 * asked:g}": {"far": 100 * far, "frr": t} for asked, far, t in zip(FARS, fars, at_far, strict=True)
+        },
+        "gate": {"thresholds_far": 100 * draws[0].thresholds.far_accept, **gate},
+    }
+
+
+def det_curves(draws: Sequence[Scored], lengths: Sequence[int]) -> dict[int, Curve]:
+    """Verification against strangers, trials of all draws pooled, by number of symbols."""
+    curves = {}
+    for symbols in lengths:
+        trials = [_verification(draw, symbols) for draw in draws]
+        genuine = np.concatenate([np.asarray(t.genuine) for t in trials])
+        curves[symbols] = curve(genuine, np.concatenate([np.asarray(t.impostor) for t in trials]))
+    return curves
+
+
+def _score_bundle(bundle: Bundle, fragments: Path | None, progress: Progress) -> Scored:
+    engine = bundle.engine()
+    manifest = bundle.manifest
+    return _scored(
+        manifest.users,
+        _test_set(bundle.path / manifest.provenance.run, fragments).to_bits(manifest.pixel_bits),
+        manifest.thresholds,
+        lambda pixels: np.asarray(engine.run_words(to_int8(pixels))),
+        progress,
+    )
+
+
+def _score_run(run: Run, fragments: Path | None, progress: Progress) -> Scored:
+    import tf_keras
+
+    model = tf_keras.models.load_model(run.path / "model.keras", compile=False)
+
+    def logits(pixels: NDArray[np.uint8]) -> Floats:
+        return np.asarray(model.predict(to_float(pixels), batch_size=64, verbose=0), np.float64)
+
+    development = run.fragments(DEVELOPMENT)
+    words, _ = _words(development, [int(w) for w in development.writers], DEVELOPMENT_WORDS)
+    thresholds = fit_thresholds(word_scores(logits(words)).max(axis=-1))
+    test = _test_set(run.path, fragments).to_bits(run.config.pixel_bits)
+    return _scored(run.config.users, test, thresholds, logits, progress)
+
+
+def _scored(
+    users: tuple[str, ...], test: FragmentSet, thresholds: Thresholds, logits: Logits, progress: Progress
+) -> Scored:
+    """Draw the words, always the same for the same set, and score them."""
+    names = {test.name_of(int(w)): int(w) for w in test.writers}
+    present = [name for name in users if name in names]
+    known = [names[name] for name in present]
+    strangers = sorted(set(names.values()) - set(known))
+    if not present or not strangers:
+        raise FragmentSetError(
+            f"the set has words of {len(present)} of {len(users)} users and of {len(strangers)} strangers; "
+            "both are needed to measure error rates"
+        )
+    mine, mine_writers = _words(test, known, WORDS_PER_USER * len(known))
+    theirs, theirs_writers = _words(test, strangers, WORDS_PER_STRANGER * len(strangers))
+    label_of = {names[name]: users.index(name) for name in present}
+    progress("scoring words", 0, 2)
+    mine_evidence = word_scores(logits(mine))
+    progress("scoring words", 1, 2)
+    theirs_evidence = word_scores(logits(theirs))
+    progress("scoring words", 2, 2)
+    labels = np.array([label_of[int(w)] for w in mine_writers], np.int64)
+    return Scored(users, mine_evidence, labels, mine_writers, theirs_evidence, theirs_writers, thresholds)
+
+
+def _words(fragments: FragmentSet, writers: Sequence[int], count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """About `count` words of 20 symbols, the same number by each writer: pixels [W, 20, 33, 33] and writers [W]."""
+    rng = np.random.default_rng(0)
+    index, writer = sample_words(fragments, np.array(writers), MAX_SYMBOLS, max(1, round(count / len(writers))), rng)
+    return fragments.pixels[index], writer.astype(np.int64)
+
+
+def _verification(draw: Scored, symbols: int) -> Trials:
+    """Users' words under their own names against strangers' words under every user's name."""
+    mine, theirs = draw.mine[:, symbols - 1], draw.theirs[:, symbols - 1]
+    own = mine[np.arange(len(mine)), draw.labels]
+    return Trials(own, theirs.ravel(), draw.mine_writers, np.repeat(draw.theirs_writers, theirs.shape[1]))
+
+
+def _other_users(draw: Scored, symbols: int) -> Trials:
+    """Users' words under their own names against users' words under every other user's name."""
+    mine = draw.mine[:, symbols - 1]
+    others = np.arange(mine.shape[1])[None, :] != draw.labels[:, None]
+    own = mine[np.arange(len(mine)), draw.labels]
+    return Trials(own, mine[others], draw.mine_writers, np.repeat(draw.mine_writers, mine.shape[1] - 1))
+
+
+def _identification(draw: Scored, symbols: int) -> Trials:
+    """Nobody claims a name: a word's score is its best user's, and a user's word that another wins counts as refused."""
+    mine, theirs = draw.mine[:, symbols - 1], draw.theirs[:, symbols - 1]
+    own = mine[np.arange(len(mine)), draw.labels]
+    refused = min(float(mine.min()), float(theirs.min())) - 1.0
+    genuine = np.where(rank1_hits(mine, draw.labels), own, refused)
+    return Trials(genuine, theirs.max(axis=1), draw.mine_writers, draw.theirs_writers)
+
+
+def _at_gate(draws: Sequence[Scored], symbols: int, rounds: int) -> tuple[Bounds, Bounds]:
+    """FAR and FRR of identification at the thresholds that development writers fixed."""
+    wrong, refused = [], []
+    for draw in draws:
+        accept = draw.thresholds.accept[symbols - 1]
+        trials = _identification(draw, symbols)
+        wrong.append((np.asarray(trials.impostor) >= accept, trials.impostor_writers))
+        refused.append((np.asarray(trials.genuine) < accept, trials.genuine_writers))
+    return bootstrap_share(wrong, rounds=rounds), bootstrap_share(refused, rounds=rounds)
+
+
+def _gate_floor(draws: Sequence[Scored]) -> float:
+    return far_floor(sum(len(np.unique(draw.theirs_writers)) for draw in draws))
+
+
+def _trials(draws: Sequence[Scored]) -> dict[str, int]:
+    return {
+        "genuine_words": sum(len(draw.labels) for draw in draws),
+        "users": sum(len(np.unique(draw.mine_writers)) for draw in draws),
+        "stranger_words": sum(len(draw.theirs) for draw in draws),
+        "strangers": sum(len(np.unique(draw.theirs_writers)) for draw in draws),
+        "independent_impostor_pairs": sum(draw.pairs for draw in draws),
+        "development_words": draws[0].thresholds.trials,
+    }
+
+
+def _frr_at(far: float) -> Callable[[Curve], float]:
+    return lambda points: points.frr_at_far(far)
+
+
+def _percent(bounds: Bounds, floor: float = 0.0) -> dict[str, float]:
+    """Per cent for JSON, two decimals; a FAR's value and upper bound are never below `floor`."""
+    return {
+        "value": round(100 * max(bounds.value, floor), 3),
+        "low": round(100 * bounds.low, 3),
+        "high": round(100 * max(bounds.high, floor), 3),
+    }
+
+
+def _test_set(run: Path, fragments: Path | None) -> FragmentSet:
+    if fragments is not None:
+        return FragmentSet.load(fragments)
+    if not (run / TEST).is_file():
+        raise RunError(f"{run}: the run's {TEST} is not there; give words to evaluate on with --fragments FILE.npz")
+    return FragmentSet.load(run / TEST)
+
+
+def _bundles(path: Path) -> list[Path]:
+    """This bundle, and those of the other draws of its run, which `inkgate quantize` put beside them."""
+    run = path / Bundle.open(path).manifest.provenance.run
+    others = [entry.parent for entry in (run / "draws").glob(f"*/bundle/{MANIFEST}")]
+    return [path, *sorted(others, key=lambda entry: (len(entry.parent.name), entry.parent.name))]

@@ -1,0 +1,119 @@
+"""A trained network and all that reproduces it <-> the files of a run directory.
+
+RUN/  plan.json        the ArchitecturePlan
+      config.json      users, data and its hash, seed, draw, settings, backbone, versions, command
+      model.keras      the network: float32 [batch, T, 33, 33, 1] in [0, 1] -> logits [batch, T, K + 1]
+      enrol.npz        the users' fragments that it was enrolled from
+      calibration.npz  those and background fragments, for calibrating int8
+      development.npz  strangers who fix the thresholds and nothing else
+      test.npz         the users' other fragments, and strangers never seen before
+      history.json     losses by step;  metrics.json, card.md, *.svg: see `inkgate evaluate`
+      draws/N/         the same for another draw of users
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge.fragments import FragmentSet
+from train.adapt import ArchitecturePlan
+from train.errors import RunError
+
+PLAN, CONFIG, MODEL, HISTORY, METRICS, CARD = (
+    "plan.json",
+    "config.json",
+    "model.keras",
+    "history.json",
+    "metrics.json",
+    "card.md",
+)
+ENROL, CALIBRATION, DEVELOPMENT, TEST = "enrol.npz", "calibration.npz", "development.npz", "test.npz"
+
+_VERSIONED = ("inkgate", "tensorflow", "tf_keras", "numpy")
+
+
+class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """config.json. users: names in label order; user_writers: their ids in the sets of fragments."""
+
+    users: tuple[str, ...]
+    user_writers: tuple[int, ...]
+    pixel_bits: int
+    dataset: str
+    data_sha256: str
+    seed: int
+    draw: int
+    settings: dict[str, Any]
+    backbone: dict[str, Any]
+    versions: dict[str, str]
+    command: str
+    created: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory whose config and plan were read and fit each other."""
+
+    path: Path
+    config: RunConfig
+    plan: ArchitecturePlan
+
+    @staticmethod
+    def open(path: Path) -> Run:
+        """RunError, naming the file, if the directory is no complete run."""
+        try:
+            config = msgspec.json.decode((path / CONFIG).read_bytes(), type=RunConfig)
+            plan = ArchitecturePlan.from_dict(json.loads((path / PLAN).read_bytes()))
+        except OSError as error:
+            raise RunError(
+                f"{path}: no run ({Path(str(error.filename)).name}: {error.strerror}); "
+                f"`inkgate train --out {path}` makes one"
+            ) from error
+        except ValueError as error:
+            raise RunError(f"{path}: damaged run: {error}; train it again") from error
+        if len(config.users) != plan.users or len(config.user_writers) != plan.users:
+            raise RunError(f"{path}: {len(config.users)} users where the plan has {plan.users}; train it again")
+        return Run(path, config, plan)
+
+    def fragments(self, name: str) -> FragmentSet:
+        """One of the run's sets of fragments."""
+        return FragmentSet.load(self.path / name)
+
+    def draws(self) -> list[Run]:
+        """This run, and those of other draws of users beside it, in order."""
+        folder = self.path / "draws"
+        others = [entry for entry in folder.glob("*") if (entry / CONFIG).is_file()] if folder.is_dir() else []
+        return [self, *(Run.open(entry) for entry in sorted(others, key=lambda e: (len(e.name), e.name)))]
+
+
+def write_run(path: Path, config: RunConfig, plan: ArchitecturePlan, model: Any, sets: dict[str, FragmentSet]) -> Run:
+    """Write everything; config.json comes last, so that a directory with it is complete."""
+    path.mkdir(parents=True, exist_ok=True)
+    (path / CONFIG).unlink(missing_ok=True)
+    for name, fragments in sets.items():
+        fragments.save(path / name)
+    model.save(path / MODEL)
+    write_json(path / PLAN, plan.to_dict())
+    (path / CONFIG).write_bytes(msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n")
+    return Run.open(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Indented JSON with a newline at its end."""
+    path.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a run's numbers depend on."""
+    return {name: metadata.version(name) for name in _VERSIONED}
+
+
+def utc_now() -> str:
+    """The time of day, ISO 8601."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
