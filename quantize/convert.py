@@ -24,9 +24,9 @@ from quantize.errors import (
     RunError,
     UnfusedError,
 )
-from quantize.graph import Graph, Op, Quantization, load_graph
+from quantize.graph import Graph, Op, Tensor, load_graph
 from quantize.integer_lstm import MAX_CELL_EXPONENT, MIN_CELL_EXPONENT
-from quantize.trace import LSTM, LSTM_STATES, short_name
+from quantize.trace import LSTM, LSTM_STATES, points
 from quantize.words import Words
 
 MAX_CLIPPED_SHARE = 0.001
@@ -67,9 +67,18 @@ def convert(model: Any, words: Words, max_clipped: float = MAX_CLIPPED_SHARE) ->
     graph = load_graph(quantized)
     check_graph(graph)
     pairs = _pairs(load_graph(floating), graph)
+    names = _names(graph)
     clipping = measure_clipping(floating, words, {f: q.q for f, q in pairs.items()})
-    check_clipping({short_name(pairs[f].name): found for f, found in clipping.items()}, max_clipped)
-    return Conversion(quantized, _calibration(pairs, ranges, clipping, words, max_clipped), float_weights(model))
+    check_clipping({names[pairs[f].index]: found for f, found in clipping.items()}, max_clipped)
+    calibration = {
+        "format": "inkgate-calibration/1",
+        "method": "min-max over whole words, state carried inside a word and cleared between words",
+        "words": len(words),
+        "fragments": len(words.fragments),
+        "max_clipped_share": max_clipped,
+        "tensors": _statistics(pairs, ranges, clipping, names),
+    }
+    return Conversion(quantized, calibration, float_weights(model))
 
 
 def convert_to_float(model: Any) -> bytes:
@@ -83,7 +92,10 @@ def convert_to_float(model: Any) -> bytes:
     with _quiet():
         try:
             function = tensorflow.function(lambda fragment: model(fragment)).get_concrete_function(specification)
-            converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([function], model)
+            # A module that only holds the variables: given the model itself, Keras traces every layer once more.
+            variables = tensorflow.Module()
+            variables.all = model.variables
+            converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([function], variables)
             converter.target_spec.supported_ops = [tensorflow.lite.OpsSet.TFLITE_BUILTINS]
             converted = bytes(lite.add_intermediate_tensors(converter.convert()))
         except Exception as error:
@@ -98,16 +110,15 @@ def quantize_float(float_model: bytes, ranges: Mapping[int, Range]) -> bytes:
     tensorflow, lite = _tensorflow(), _converter()
     with _quiet():
         try:
-            return bytes(
-                lite.mlir_quantize(
-                    _edited(float_model, ranges),
-                    fully_quantize=True,
-                    input_data_type=tensorflow.int8,
-                    output_data_type=tensorflow.int8,
-                )
+            quantized = lite.mlir_quantize(
+                _edited(float_model, ranges),
+                fully_quantize=True,
+                input_data_type=tensorflow.int8,
+                output_data_type=tensorflow.int8,
             )
         except Exception as error:
             raise ConversionRefusedError(f"the TFLite quantiser failed: {_first_line(error)}") from error
+    return _edited(bytes(quantized), {})
 
 
 def check_graph(graph: Graph) -> None:
@@ -153,7 +164,11 @@ def float_weights(model: Any) -> dict[str, npt.NDArray[Any]]:
 
 
 def _edited(model: bytes, ranges: Mapping[int, Range]) -> bytes:
-    """The same model without a limit on the cell state, and with these ranges where the quantiser looks for them."""
+    """The same model without a limit on the cell state, and with these ranges where the quantiser looks for them.
+
+    Buffers that nothing refers to are emptied: the quantiser leaves what happened to be in memory in two of them, and
+    the same run would give another file each time.
+    """
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
@@ -167,6 +182,10 @@ def _edited(model: bytes, ranges: Mapping[int, Range]) -> bytes:
         parameters.min = np.asarray([found.low], dtype=np.float32)
         parameters.max = np.asarray([found.high], dtype=np.float32)
         subgraph.tensors[tensor].quantization = parameters
+    used = {tensor.buffer for tensor in subgraph.tensors} | {entry.buffer for entry in parsed.metadata or ()}
+    for index, buffer in enumerate(parsed.buffers):
+        if index not in used:
+            buffer.data = None
     builder = flatbuffers.Builder(len(model))
     builder.Finish(parsed.Pack(builder), b"TFL3")
     return bytes(builder.Output())
@@ -202,7 +221,7 @@ def _check_ends(graph: Graph) -> None:
         raise InputQuantizationError(f"the output is {output.dtype} {list(output.shape)}, not one row of int8 logits")
 
 
-def _pairs(floating: Graph, quantized: Graph) -> dict[int, Any]:
+def _pairs(floating: Graph, quantized: Graph) -> dict[int, Tensor]:
     """Float tensor index -> int8 tensor, for the input, all outputs and the states. FloatGraphError if ops differ."""
     if [op.kind for op in floating.ops] != [op.kind for op in quantized.ops]:
         raise FloatGraphError(
@@ -221,30 +240,28 @@ def _state_slots(op: Op) -> tuple[int, ...]:
     return tuple(LSTM_STATES.values()) if op.kind == LSTM else ()
 
 
-def _calibration(
-    pairs: Mapping[int, Any], ranges: Mapping[int, Range], clipping: Mapping[int, Clipping], words: Words, limit: float
-) -> dict[str, Any]:
-    def entry(tensor: int) -> dict[str, Any]:
-        q: Quantization = pairs[tensor].q
-        return {
-            "tensor": short_name(pairs[tensor].name),
-            "min": ranges[tensor].low,
-            "max": ranges[tensor].high,
-            "scale": q.scale,
-            "zero_point": q.zero_point,
-            "bits": pairs[tensor].dtype.itemsize * 8,
-            "values": clipping[tensor].values,
-            "clipped_share": clipping[tensor].share,
-        }
+def _names(graph: Graph) -> dict[int, str]:
+    """int8 tensor index -> the name under which it is reported; a state is named by its LSTM and its role."""
+    return {graph.input.index: "input", **{p.tensor: p.name for p in points(graph) if p.tensor is not None}}
 
-    return {
-        "format": "inkgate-calibration/1",
-        "method": "min-max over whole words, state carried inside a word and cleared between words",
-        "words": len(words),
-        "fragments": len(words.fragments),
-        "max_clipped_share": limit,
-        "tensors": [entry(tensor) for tensor in pairs],
-    }
+
+def _statistics(
+    pairs: Mapping[int, Tensor], ranges: Mapping[int, Range], clipping: Mapping[int, Clipping], names: Mapping[int, str]
+) -> list[dict[str, Any]]:
+    """Of every calibrated tensor: what was measured and what it became."""
+    return [
+        {
+            "tensor": names[tensor.index],
+            "min": ranges[index].low,
+            "max": ranges[index].high,
+            "scale": tensor.q.scale,
+            "zero_point": tensor.q.zero_point,
+            "bits": tensor.dtype.itemsize * 8,
+            "values": clipping[index].values,
+            "clipped_share": clipping[index].share,
+        }
+        for index, tensor in pairs.items()
+    ]
 
 
 @contextmanager

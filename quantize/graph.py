@@ -15,6 +15,9 @@ from quantize.errors import DependencyError, ModelFileError, UnsupportedGraphErr
 
 Array: TypeAlias = npt.NDArray[Any]
 
+UNKNOWN = np.dtype(np.void)
+"""Type of tensors that are not plain numbers (strings, resources, four-bit weights)."""
+
 OPTIONAL = -1
 """Index of an input that the operation goes without."""
 
@@ -154,13 +157,11 @@ def _graph(parsed: Any, schema: Any, sha256: str) -> Graph:
 
 
 def _tensor(index: int, tensor: Any, buffers: Any, dtypes: dict[int, np.dtype[Any]]) -> Tensor:
-    if tensor.type not in dtypes:
-        raise ModelFileError(f"tensor {index} has an unknown type ({tensor.type})")
-    dtype = dtypes[tensor.type]
+    dtype = dtypes.get(tensor.type, UNKNOWN)
     shape = () if tensor.shape is None else tuple(int(n) for n in tensor.shape)
     raw = buffers[tensor.buffer].data
     data = None
-    if raw is not None and len(raw) and not tensor.isVariable:
+    if raw is not None and len(raw) and not tensor.isVariable and dtype != UNKNOWN:
         data = np.frombuffer(np.asarray(raw, dtype=np.uint8).tobytes(), dtype=dtype).reshape(shape)
     name = (tensor.name or b"").decode("utf-8", "replace")
     return Tensor(index, name, shape, dtype, _quantization(tensor.quantization), data, bool(tensor.isVariable))

@@ -1,9 +1,25 @@
 """Integers times integer weights -> exact accumulators, by a floating-point matrix product that cannot round."""
 
+from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
+
 import numpy as np
 
 from quantize.fixedpoint import Int, wrap_int32
 from quantize.graph import Array
+
+
+def single_thread() -> AbstractContextManager[object]:
+    """Keeps BLAS on one thread inside: products as small as these run slower on two, three times so on a busy machine.
+
+    Without threadpoolctl, nothing changes but the speed.
+    """
+    try:
+        limits = import_module("threadpoolctl").threadpool_limits
+    except ImportError:
+        return nullcontext()
+    limited: AbstractContextManager[object] = limits(1, user_api="blas")
+    return limited
 
 
 class Matrix:

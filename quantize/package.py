@@ -49,15 +49,16 @@ def package(
     """
     run = Run.open(run_path)
     rng = np.random.default_rng(run.config.seed)
+    calibration, development = _needed(run, CALIBRATION), _needed(run, DEVELOPMENT)
     say("loading the trained model")
     model = load_keras(run.path / MODEL)
     say(f"converting to int8, calibrated on {CALIBRATION_WORDS} whole words")
-    conversion = convert(model, calibration_words(_needed(run, CALIBRATION), rng), max_clipped)
+    conversion = convert(model, calibration_words(calibration, rng), max_clipped)
     engine = Engine.load(conversion.model)
     if engine.outputs != len(run.config.users) + 1:
         raise RunError(f"{run.path}: {engine.outputs} outputs for {len(run.config.users)} users and the stranger")
     say("fitting thresholds on development strangers")
-    thresholds = fit_development(engine, _needed(run, DEVELOPMENT), far_accept, far_reject, rng)
+    thresholds = fit_development(engine, development, far_accept, far_reject, rng)
     say("measuring error rates on the test set")
     rates = error_rates(engine, run, thresholds, rng)
     weights: dict[str, Any] = conversion.weights

@@ -24,6 +24,7 @@ from quantize.errors import KernelSetError, RunError
 from quantize.executors import EngineExecutor, Executor, TracingLiteRt
 from quantize.floating import FloatModel
 from quantize.kernels import kernel_set
+from quantize.matmul import single_thread
 from quantize.reference import Reference
 from quantize.run import CONFIG, TEST, Run
 from quantize.samples import draw_samples
@@ -99,6 +100,18 @@ def verify(
     fragments: handwriting to use instead of the run's test set. reference_model: another model for the reference alone,
     to see that a difference is found. GraphsDifferError if that one has another structure.
     """
+    with single_thread():
+        return _verify(bundle, words, fragments, reference_model, kernels, progress)
+
+
+def _verify(
+    bundle: Bundle,
+    words: int,
+    fragments: FragmentSet | None,
+    reference_model: bytes | None,
+    kernels: str,
+    progress: Progress,
+) -> Report:
     notes: list[str] = []
     model = bundle.contents[MODEL]
     run, test = _test_set(bundle, notes)
@@ -171,7 +184,7 @@ def _drift(model: bytes, litert: TracingLiteRt, words: Words, notes: list[str]) 
         executor = _executor(model, kernels, notes)
         if executor is not None:
             difference = np.abs(executor.logits(words) - expected)
-            share = np.count_nonzero(difference) / difference.size
+            share = float(np.count_nonzero(difference) / difference.size)
             reports.append(DriftReport(executor.name, executor.version, difference.size, share, int(difference.max())))
     return reports
 

@@ -101,7 +101,10 @@ class Network:
     """A CNN-LSTM as `inkgate quantize` makes it, with invented integers. style says how the weights and scales are:
 
     random      outputs spread over the int8 range;  saturating  most outputs at its ends;
-    zero        nothing but zeros;  extreme  factors over ten orders of magnitude, biases of 2^30, zero points at the ends
+    zero        nothing but zeros;
+    extreme     factors over ten orders of magnitude, biases up to 2^30, zero points at the ends.
+
+    requantize, if given, is the scale of a QUANTIZE before the LSTM.
     """
 
     users: int
@@ -110,7 +113,7 @@ class Network:
     maps: tuple[int, ...] = (6, 24)
     cell_exponent: int = -12
     cell_clip: float = 0.0
-    requantize: bool = False
+    requantize: float | None = None
     b: ModelBuilder = field(default_factory=ModelBuilder)
 
     def build(self) -> bytes:
@@ -122,8 +125,8 @@ class Network:
         x = self.reshape(x, (1, side * side * depth))
         width = 49 + self.users
         x = self.tanh(self.dense(x, side * side * depth, width, (1, width)))
-        if self.requantize:
-            x = self.b.op("QUANTIZE", [x], self.b.tensor((1, width), scales=0.0061, zeros=-7), version=2)
+        if self.requantize is not None:
+            x = self.b.op("QUANTIZE", [x], self.b.tensor((1, width), scales=self.requantize, zeros=-7), version=2)
         x = self.lstm(self.reshape(x, (1, 1, width)), width)
         return self.b.finish(source, self.dense(x, width, self.users + 1, (1, 1, self.users + 1), keepNumDims=True))
 
@@ -272,7 +275,10 @@ def _network(users: int) -> Any:
     x = layers.TimeDistributed(layers.Flatten(), name="flatten")(x)
     x = layers.TimeDistributed(layers.Dense(width, activation="tanh"), name="fc")(x)
     x = layers.LSTM(width, return_sequences=True, name="lstm")(x)
-    return tf_keras.Model(source, layers.TimeDistributed(layers.Dense(users + 1), name="logits")(x))
+    model = tf_keras.Model(source, layers.TimeDistributed(layers.Dense(users + 1), name="logits")(x))
+    rng = np.random.default_rng(2)  # a bias of zeros would be left out of the graph
+    model.set_weights([w + rng.normal(0, 0.05, w.shape) * (w.ndim == 1) for w in model.get_weights()])
+    return model
 
 
 def _fit_outputs(model: Any, fragments: FragmentSet) -> None:

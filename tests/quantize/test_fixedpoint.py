@@ -95,7 +95,9 @@ def test_multiplying_by_a_real_rounds_the_double_product_once(x: int, factor: fl
         assert fp.multiply_by_real(array(x), np.asarray([factor]))[0] == half_away(product)
 
 
-@pytest.mark.parametrize(("product", "expected"), [(0.49999999999999994, 0), (0.5, 1), (-0.5, -1), (2.5, 3), (-2.5, -3)])
+@pytest.mark.parametrize(
+    ("product", "expected"), [(0.49999999999999994, 0), (0.5, 1), (-0.5, -1), (2.5, 3), (-2.5, -3)]
+)
 def test_multiplying_by_a_real_is_right_next_to_a_half(product: float, expected: int) -> None:
     assert fp.multiply_by_real(array(1), np.asarray([product]))[0] == expected
 

@@ -1,0 +1,276 @@
+"""From a run to a proved bundle by the command lines, and every way in which the proof must fail."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from edge.bundle import Bundle
+from edge.fragments import FragmentSet
+from quantize import cli
+from quantize.accuracy import EerReport
+from quantize.compare import compare, first_mismatch
+from quantize.errors import GraphsDifferError, RunError
+from quantize.executors import TracingLiteRt
+from quantize.graph import load_graph
+from quantize.matmul import single_thread
+from quantize.reference import Reference
+from quantize.verify import Report, verify
+from quantize.words import Words
+
+ROOT = Path(__file__).parents[2]
+
+
+def call(command: click.Command, *arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def bundle_path(run_path: Path) -> Path:
+    """runs/../bundle beside the run, and one for another draw of users."""
+    draw = run_path / "draws" / "1"
+    draw.mkdir(parents=True)
+    for name in ("config.json", "plan.json", "model.keras", "calibration.npz", "development.npz", "test.npz"):
+        shutil.copy(run_path / name, draw / name)
+    out = run_path / "bundle"
+    result = call(cli.quantize, run_path, "--out", out, "--json")
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert (summary["users"], summary["bundle"]) == (4, str(out))
+    assert [draw["bundle"] for draw in summary["draws"]] == [str(run_path / "draws" / "1" / "bundle")]
+    return out
+
+
+@pytest.fixture(scope="module")
+def report(bundle_path: Path) -> dict[str, Any]:
+    result = call(cli.verify, bundle_path, "--words", 200, "--json")
+    assert result.exit_code == 0, result.stderr
+    parsed: dict[str, Any] = json.loads(result.stdout)
+    return parsed
+
+
+def altered(model: bytes, tensor: int, path: Path) -> Path:
+    """The model with one byte in the middle of a stored tensor changed by one bit."""
+    data = load_graph(model).tensors[tensor].constant.tobytes()
+    place = model.index(data) + len(data) // 2
+    changed = bytearray(model)
+    changed[place] ^= 0x01
+    path.write_bytes(changed)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def fewer_trials(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """1000 words a side take seconds; only the full report needs them."""
+    if "report" not in request.fixturenames:
+        monkeypatch.setattr("quantize.accuracy.WORDS_PER_SIDE", 100)
+
+
+# --- quantize ------------------------------------------------------------------------------------------------------
+
+
+def test_a_bundle_says_whom_it_knows_and_where_it_came_from(bundle_path: Path, run_path: Path) -> None:
+    manifest = Bundle.open(bundle_path).manifest
+    assert manifest.users == ("user 0", "user 1", "user 2", "user 3")
+    assert manifest.plan == {"users": 4, "outputs": 5}
+    assert (manifest.pixel_bits, manifest.thresholds.far_accept) == (1, 0.01)
+    assert manifest.thresholds.trials >= 2000
+    assert (bundle_path / manifest.provenance.run).resolve() == run_path.resolve()
+    assert set(manifest.provenance.run_sha256) >= {"config.json", "model.keras", "test.npz"}
+    assert {"tensorflow", "ai-edge-litert"} <= set(manifest.provenance.versions)
+    assert set(manifest.files) == {"model.tflite", "calibration.json", "float.npz"}
+
+
+def test_error_rates_are_measured_and_never_below_three_in_n(bundle_path: Path) -> None:
+    rates = Bundle.open(bundle_path).manifest.error_rates
+    assert set(rates.far) == set(rates.frr) == set(range(4, 21))
+    assert min(rates.far.values()) >= 3 / 1000
+    assert rates.frr[8] < 0.2, "writers with places of their own are easy to tell apart"
+
+
+def test_every_draw_gets_a_bundle_and_the_same_run_the_same_model(bundle_path: Path, run_path: Path) -> None:
+    other = Bundle.open(run_path / "draws" / "1" / "bundle")
+    assert other.manifest.provenance.run == ".."
+    assert other.contents["model.tflite"] == Bundle.open(bundle_path).contents["model.tflite"]
+
+
+def test_the_bundle_runs_on_the_edge(bundle_path: Path) -> None:
+    bundle = Bundle.open(bundle_path)
+    engine = bundle.engine()
+    assert engine.kernels == bundle.manifest.executor.kernels
+    assert engine.outputs == 5
+
+
+@pytest.mark.parametrize("lacking", ["config.json", "plan.json", "model.keras", "calibration.npz", "development.npz"])
+def test_a_run_that_lacks_a_file_is_refused_by_name(lacking: str, run_path: Path, tmp_path: Path) -> None:
+    for file in run_path.glob("*.*"):
+        if file.name != lacking:
+            shutil.copy(file, tmp_path / file.name)
+    with pytest.raises(RunError, match=lacking):
+        call(cli.quantize, tmp_path, "--out", tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_config_whose_users_and_writers_disagree_is_refused(run_path: Path, tmp_path: Path) -> None:
+    config = json.loads((run_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "user_writers": [1]}))
+    with pytest.raises(RunError, match="4 users and 1 writer ids"):
+        call(cli.quantize, tmp_path, "--out", tmp_path / "bundle")
+
+
+# --- verify --------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_differs_in_any_tensor_over_200_words(report: dict[str, Any]) -> None:
+    assert (report["mismatches"], report["passed"], report["failures"]) == (0, True, [])
+    assert report["values"] == sum(tensor["values"] for tensor in report["tensors"]) > 10_000_000
+    assert all(t["mismatches"] == 0 and t["max_abs"] == 0 and t["first"] is None for t in report["tensors"])
+    assert (report["words"], report["fragments"]) == (200, 2100)
+    assert report["sources"]["handwriting"] >= 130
+
+
+def test_the_report_covers_weights_activations_states_and_temporaries(report: dict[str, Any]) -> None:
+    assert {tensor["kind"] for tensor in report["tensors"]} == {"weight", "activation", "state", "temporary"}
+    names = [tensor["name"] for tensor in report["tensors"]]
+    assert sum(name.endswith(("hidden_state", "cell_state")) for name in names) == 2
+
+
+def test_the_report_measures_other_kernels_and_float(report: dict[str, Any]) -> None:
+    assert {drift["kernels"] for drift in report["drift"]} <= {"litert-xnnpack", "litert-optimised"}
+    for drift in report["drift"]:
+        assert drift["values"] == 2100 * 5
+        assert (drift["differing_share"] > 0) == (drift["max_steps"] > 0)
+    assert report["int8_against_float"]["agreement"] > 0.9
+    assert report["eer"]["users_words"] == 1000
+    assert abs(report["eer_shift_points"]) <= 0.5
+    assert {"float32", "litert-reference"} <= set(report["eer"]["percent"])
+
+
+def test_the_report_is_kept_beside_the_bundle_and_the_bundle_still_opens(
+    bundle_path: Path, report: dict[str, Any]
+) -> None:
+    assert json.loads((bundle_path / "verify.json").read_text()) == report
+    assert Bundle.open(bundle_path).sha256 == report["bundle_sha256"]
+
+
+def test_a_report_for_people_shows_the_table(bundle_path: Path) -> None:
+    result = call(cli.verify, bundle_path, "--words", 5)
+    assert result.exit_code == 0
+    assert "CONV_2D" in result.stderr
+    assert " 0 differ" in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_changed_weight_of_the_reference_ends_in_exit_code_1_and_a_place(bundle_path: Path, tmp_path: Path) -> None:
+    model = Bundle.open(bundle_path).contents["model.tflite"]
+    weights = load_graph(model).ops[3].inputs[1]
+    before = (bundle_path / "verify.json").read_bytes() if (bundle_path / "verify.json").exists() else None
+    result = call(
+        cli.verify, bundle_path, "--words", 20, "--json", "--reference-model", altered(model, weights, tmp_path / "m")
+    )
+    assert result.exit_code == 1
+    parsed = json.loads(result.stdout)
+    assert parsed["mismatches"] > 1
+    assert "first: 3 CONV_2D" in result.stderr
+    assert ", word " in result.stderr
+    assert ", step " in result.stderr
+    assert "expected" in result.stderr
+    after = (bundle_path / "verify.json").read_bytes() if (bundle_path / "verify.json").exists() else None
+    assert before == after, "a comparison with a foreign model says nothing about the bundle"
+
+
+def test_a_changed_byte_in_any_stored_tensor_is_caught(
+    bundle_path: Path, tmp_path: Path, make_words: Callable[..., Words]
+) -> None:
+    model = Bundle.open(bundle_path).contents["model.tflite"]
+    litert, words = TracingLiteRt(model), make_words(1)
+    stored = list(load_graph(model).constants())
+    assert len(stored) == 23
+    for op, tensor in stored:
+        changed = altered(model, tensor.index, tmp_path / "changed.tflite").read_bytes()
+        if op.kind == "RESHAPE":
+            continue  # a shape is no weight; the reference does not read it
+        found = compare(litert, Reference.load(changed), words)
+        # Equal biases share their bytes in the file.
+        assert {t.mismatches for t in found if t.kind == "weight"} == {0, 1}, tensor.name
+        assert first_mismatch(found) is not None
+
+
+def test_a_reference_model_of_another_structure_is_refused(bundle_path: Path, make_model: Callable[..., bytes]) -> None:
+    with pytest.raises(GraphsDifferError):
+        verify(Bundle.open(bundle_path), words=1, reference_model=make_model(9))
+
+
+def test_another_set_of_fragments_can_be_given(bundle_path: Path, run_path: Path, tmp_path: Path) -> None:
+    FragmentSet.load(run_path / "development.npz").save(tmp_path / "other.npz")
+    result = call(cli.verify, bundle_path, "--words", 10, "--json", "--fragments", tmp_path / "other.npz")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["sources"]["handwriting"] > 0
+
+
+def test_without_the_run_the_proof_stands_and_says_what_is_missing(bundle_path: Path, tmp_path: Path) -> None:
+    shutil.copytree(bundle_path, tmp_path / "alone" / "bundle")
+    found = verify(Bundle.open(tmp_path / "alone" / "bundle"), words=10)
+    assert (found.passed, found.mismatches, found.eer, found.eer_shift_points) == (True, 0, None, None)
+    assert found.sources["scribbles"] > 0
+    assert any("is not there" in note for note in found.notes)
+    assert any("no handwriting" in note for note in found.notes)
+    assert any("no equal error rate" in note for note in found.notes)
+
+
+def test_a_run_trained_again_since_is_not_used(bundle_path: Path, run_path: Path, tmp_path: Path) -> None:
+    shutil.copytree(run_path, tmp_path / "run")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    (tmp_path / "run" / "config.json").write_text(json.dumps({**config, "seed": 99}))
+    found = verify(Bundle.open(tmp_path / "run" / "bundle"), words=2)
+    assert found.eer is None
+    assert any("is not the one" in note for note in found.notes)
+
+
+def test_a_shift_of_the_equal_error_rate_above_half_a_point_fails(
+    bundle_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = iter([3.0, 3.51, 3.0])
+    monkeypatch.setattr("quantize.verify.equal_error_rate", lambda *_: next(rates))
+    found: Report = verify(Bundle.open(bundle_path), words=1)
+    assert isinstance(found.eer, EerReport)
+    assert not found.passed
+    assert "int8 raises the equal error rate by 0.51 points" in found.failures[0]
+
+
+def test_verify_needs_no_tensorflow(bundle_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "for name in ('tensorflow', 'tf_keras', 'keras'): sys.modules[name] = None\n"
+        f"sys.argv = ['inkgate', 'verify', {str(bundle_path)!r}, '--words', '3', '--json']\n"
+        "import inkgate; inkgate.main()"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["mismatches"] == 0
+
+
+def test_the_reference_checks_5000_fragments_a_second_on_one_core(
+    bundle_path: Path, make_words: Callable[..., Words]
+) -> None:
+    reference = Reference.load(Bundle.open(bundle_path).contents["model.tflite"])
+    words = make_words(200)
+    reference.logits(words)
+    # CPU time of this process, so that neighbours on the machine do not count; the best of three.
+    spent = []
+    with single_thread():
+        for _ in range(3):
+            start = time.process_time()
+            reference.logits(words)
+            spent.append(time.process_time() - start)
+    assert len(words.fragments) / min(spent) >= 5000
