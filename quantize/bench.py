@@ -4,7 +4,7 @@ import os
 import platform
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from edge.errors import NEGATIVE, NotABundleError
 from edge.features import SIDE, Pixels, to_int8
 from edge.fragments import sample_words
 from quantize.errors import RunError
+from quantize.executors import ENGINE_KERNELS
 from quantize.reference import Reference
 from quantize.run import TEST, Run
 from quantize.words import Words
@@ -32,13 +33,11 @@ SIZES = "1000,10000,25000,50000,100000"
 WORD = 8
 """Fragments a word; the state is cleared after so many."""
 
-ROUNDS = 10
-"""The two loops take turns so often, so that what else the machine does slows both."""
+SLICE_WORDS = 125
+"""The loops take turns after so many words, so that what else the machine does slows all alike."""
 
 RATIO_LIMIT, RATIO_FROM = 1.25, 100_000
 """The engine may take so many times the bare interpreter's time, from so many fragments on."""
-
-BATCH_WORDS = 500
 
 PUBLISHED = (
     ("Neurotest 1.2", 10_000, 0.24),
@@ -104,8 +103,8 @@ def bench(ctx: click.Context, bundle_path: Path | None, sizes: list[int], as_jso
     material = find_material(bundle, sizes[-1])
     console = Console(stderr=True)
     with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("benchmark", total=sum(sizes) * 2)
-        rows = [measure(bundle, engine, material, size, lambda n: progress.advance(task, n)) for size in sizes]
+        task = progress.add_task("fragments", total=sizes[-1])
+        rows = measure(bundle, engine, material, sizes, lambda fragments: progress.advance(task, fragments))
     if as_json:
         click.echo(msgspec.json.encode(_report(bundle, engine, material, rows)))
     else:
@@ -135,31 +134,37 @@ def find_material(bundle: Bundle, fragments: int) -> Material:
 
 
 def measure(
-    bundle: Bundle, engine: Engine, material: Material, fragments: int, advance: Callable[[int], None] = lambda n: None
-) -> Row:
-    """One row of the table, over the first `fragments` of the material."""
-    words = material.words[: -(-fragments // WORD)]
-    inputs = to_int8(material.pixels)
-    logits = np.empty((len(words), WORD, engine.outputs))
-    bare = _bare(bundle, engine)
-    _engine_loop(engine, inputs, words[:1], logits)  # The first runs pay for memory; neither loop shall.
-    _bare_loop(bare, inputs, words[:1])
-    engine_s = bare_s = 0.0
-    for piece in np.array_split(np.arange(len(words)), min(ROUNDS, len(words))):
-        engine_s += _engine_loop(engine, inputs, words[piece], logits[piece[0] :])
-        bare_s += _bare_loop(bare, inputs, words[piece])
-        advance(fragments * len(piece) // len(words))
-    batched_s, batched = _batched(bundle, engine, material, words, advance)
-    return Row(
-        fragments=fragments,
-        engine_s=engine_s,
-        bare_s=bare_s,
-        ratio=engine_s / bare_s,
-        batched_s=batched_s,
-        error=error_of(logits, material.labels),
-        batched_error=error_of(batched, material.labels),
-        peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,  # Linux counts in KiB.
-    )
+    bundle: Bundle,
+    engine: Engine,
+    material: Material,
+    sizes: list[int],
+    advance: Callable[[int], None] = lambda fragments: None,
+) -> list[Row]:
+    """One row for each size, rounded up to whole words: the clocks are read on the way through the largest."""
+    bare, reference = _bare(bundle, engine), Reference.load(bundle.contents[MODEL])
+    inputs, ends = to_int8(material.pixels), sorted({-(-size // WORD) for size in sizes})
+    logits, batched = (np.empty((ends[-1], WORD, engine.outputs)) for _ in range(2))
+    _engine_loop(engine, inputs, material.words[:1], logits)  # The first runs pay for memory; no clock shall.
+    _bare_loop(bare, inputs, material.words[:1])
+    engine_s = bare_s = batched_s = 0.0
+    rows: list[Row] = []
+    begin = 0
+    while begin < ends[-1]:
+        end = min(begin + SLICE_WORDS, next(end for end in ends if end > begin))
+        words = material.words[begin:end]
+        batched_s += _batched_loop(engine, reference, inputs, words, batched[begin:])
+        if begin // SLICE_WORDS % 2:
+            bare_s += _bare_loop(bare, inputs, words)
+        engine_s += _engine_loop(engine, inputs, words, logits[begin:])
+        if not begin // SLICE_WORDS % 2:
+            bare_s += _bare_loop(bare, inputs, words)
+        advance(words.size)
+        begin = end
+        if end in ends:
+            errors = error_of(logits[:end], material.labels), error_of(batched[:end], material.labels)
+            times = engine_s, bare_s, engine_s / bare_s, batched_s
+            rows.append(Row(end * WORD, *times, *errors, _peak_mib()))
+    return rows
 
 
 def error_of(logits: Logits, labels: npt.NDArray[np.int64] | None) -> float | None:
@@ -196,35 +201,22 @@ def _bare_loop(interpreter: Any, inputs: npt.NDArray[np.int8], words: npt.NDArra
 
 def _bare(bundle: Bundle, engine: Engine) -> Any:
     """An interpreter of its own, prepared as the engine's is."""
-    own = Engine.load(bundle.contents[MODEL], "default")
-    assert own.kernels == engine.kernels
-    return own.interpreter
+    return Engine.load(bundle.contents[MODEL], ENGINE_KERNELS.get(engine.kernels, "default")).interpreter
 
 
-def _batched(
-    bundle: Bundle,
-    engine: Engine,
-    material: Material,
-    words: npt.NDArray[np.int64],
-    advance: Callable[[int], None],
-) -> tuple[float, Logits]:
-    """Seconds and logits [W, WORD, K+1] of the NumPy reference, some hundred words side by side."""
-    reference = Reference.load(bundle.contents[MODEL])
-    logits, seconds = np.empty((len(words), WORD, engine.outputs)), 0.0
-    for begin, part in _batches(words):
-        batch = Words.of(list(material.pixels[part]))
-        began = time.perf_counter()
-        codes = reference.logits(batch)
-        seconds += time.perf_counter() - began
-        real = (codes.astype(np.float64) - engine.output_zero_point) * engine.output_scale
-        logits[begin : begin + len(part)] = real.reshape(len(part), WORD, -1)
-        advance(part.size)
-    return seconds, logits
+def _batched_loop(
+    engine: Engine, reference: Reference, inputs: npt.NDArray[np.int8], words: npt.NDArray[np.int64], logits: Logits
+) -> float:
+    """Seconds for the words side by side in the NumPy reference; their logits are kept."""
+    began = time.perf_counter()
+    batch = Words(inputs[words.ravel()], np.full(len(words), WORD))
+    codes = reference.logits(batch).reshape(len(words), WORD, -1)
+    logits[: len(words)] = (codes.astype(np.float64) - engine.output_zero_point) * engine.output_scale
+    return time.perf_counter() - began
 
 
-def _batches(words: npt.NDArray[np.int64]) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
-    for begin in range(0, len(words), BATCH_WORDS):
-        yield begin, words[begin : begin + BATCH_WORDS]
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KiB.
 
 
 def _demo() -> Path:
