@@ -130,28 +130,24 @@ def _show(metrics: dict[str, Any]) -> None:
     trials = metrics["trials"]
     table = Table(
         title=f"{metrics['arithmetic']}, {metrics['kernels']}: {metrics['users']} users, {metrics['draws']} draw(s), "
-        f"{trials['strangers']} strangers; per cent with 95 % bounds",
+        f"{trials['strangers']} strangers; per cent, EER with 95 % bounds",
         title_justify="left",
     )
-    fars = [f"FRR at FAR {entry['far']:.2g}" for entry in metrics["frr_at_far"].values()]
-    for name in ("symbols", "EER strangers", "EER others", *fars, "rank-1", "EER unnamed", "gate FAR", "gate FRR"):
-        table.add_column(name, justify="right")
-    columns = [
-        metrics["eer"],
-        metrics["eer_other_users"],
-        *(entry["frr"] for entry in metrics["frr_at_far"].values()),
-        metrics["rank1"],
-        metrics["identification_eer"],
-        metrics["gate"]["far"],
-        metrics["gate"]["frr"],
-    ]
+    columns = {
+        "EER strangers": metrics["eer"],
+        "EER others": metrics["eer_other_users"],
+        **{f"FRR at {far} %": table for far, table in metrics["frr_at_far"].items()},
+        "rank-1": metrics["rank1"],
+        "gate FAR": metrics["gate"]["far"],
+        "gate FRR": metrics["gate"]["frr"],
+    }
+    for name in ("symbols", *columns):
+        table.add_column(name, justify="right", no_wrap=name == "EER strangers")
     for symbols in _SHOWN:
-        table.add_row(symbols, *(_cell(column.get(symbols)) for column in columns))
+        cells = [f"{column[symbols]['value']:.1f}" if column else "-" for column in columns.values()]
+        eer = metrics["eer"][symbols]
+        table.add_row(symbols, f"{cells[0]} [dim]{eer['low']:.1f}-{eer['high']:.1f}[/]", *cells[1:])
     Console(stderr=True).print(table)
-
-
-def _cell(bounds: dict[str, float] | None) -> str:
-    return f"{bounds['value']:.1f} [dim]{bounds['low']:.1f}-{bounds['high']:.1f}[/]" if bounds else "-"
 
 
 @contextmanager

@@ -39,7 +39,8 @@ FARS = (0.01, 0.001)
 class Scored:
     """One draw of users, scored: evidence [W, 20, K] of the users' words and of the strangers', and who wrote them.
 
-    labels: the user's number of each users' word; thresholds: fixed on development writers.
+    labels: the user's number of each users' word; fragments: how many each stranger wrote, the median; thresholds: fixed
+    on development writers.
     """
 
     users: tuple[str, ...]
@@ -48,12 +49,14 @@ class Scored:
     mine_writers: NDArray[np.int64]
     theirs: Floats
     theirs_writers: NDArray[np.int64]
+    fragments: int
     thresholds: Thresholds
 
-    @property
-    def pairs(self) -> int:
-        """Independent impostor trials: distinct (stranger, claimed user) pairs; words of one person are not."""
-        return len(np.unique(self.theirs_writers)) * len(self.users)
+    def words(self, symbols: int) -> int:
+        """Strangers' words of so many symbols that share no fragment: the independent impostor trials, at most."""
+        strangers = len(np.unique(self.theirs_writers))
+        drawn = len(self.theirs_writers) // strangers
+        return strangers * max(1, min(drawn, self.fragments // symbols))
 
 
 def score(
@@ -79,19 +82,19 @@ def score(
 def evaluate(draws: Sequence[Scored], rounds: int = 200, progress: Progress = silent) -> dict[str, Any]:
     """All figures in per cent by number of symbols "1".."20", means over the draws with 95 % bounds by bootstrap over
     writers, and the number of trials behind them. No FAR is given below 3/n."""
-    floor = far_floor(sum(draw.pairs for draw in draws))
-    fars = [max(far, floor) for far in FARS]
+    claims = len(draws[0].users)
     tables: dict[str, dict[str, Any]] = {name: {} for name in ("eer", "eer_other_users", "rank1", "identification_eer")}
-    at_far: list[dict[str, Any]] = [{} for _ in fars]
+    at_far: dict[str, dict[str, Any]] = {f"{100 * far:g}": {} for far in FARS}
     gate: dict[str, dict[str, Any]] = {"far": {}, "frr": {}}
     for symbols in range(1, MAX_SYMBOLS + 1):
-        key = str(symbols)
+        key, words = str(symbols), sum(draw.words(symbols) for draw in draws)
+        fars = [max(far, far_floor(words * claims)) for far in FARS]
         strangers = [_verification(draw, symbols) for draw in draws]
         figures: list[Callable[[Curve], float]] = [lambda c: c.eer, *(_frr_at(far) for far in fars)]
         eer, *frrs = bootstrap_figures(figures, strangers, rounds=rounds)
         tables["eer"][key] = _percent(eer)
-        for table, bounds in zip(at_far, frrs, strict=True):
-            table[key] = _percent(bounds)
+        for table, far, bounds in zip(at_far.values(), fars, frrs, strict=True):
+            table[key] = {"far": round(100 * far, 4), **_percent(bounds)}
         if len(draws[0].users) > 1:
             others = [_other_users(draw, symbols) for draw in draws]
             tables["eer_other_users"][key] = _percent(bootstrap_figures([lambda c: c.eer], others, rounds=rounds)[0])
@@ -99,8 +102,8 @@ def evaluate(draws: Sequence[Scored], rounds: int = 200, progress: Progress = si
         tables["identification_eer"][key] = _percent(bootstrap_figures([lambda c: c.eer], anyone, rounds=rounds)[0])
         hits = [(rank1_hits(draw.mine[:, symbols - 1], draw.labels), draw.mine_writers) for draw in draws]
         tables["rank1"][key] = _percent(bootstrap_share(hits, rounds=rounds))
-        far, frr = _at_gate(draws, symbols, rounds)
-        gate["far"][key], gate["frr"][key] = _percent(far, _gate_floor(draws)), _percent(frr)
+        gate_far, gate_frr = _at_gate(draws, symbols, rounds)
+        gate["far"][key], gate["frr"][key] = _percent(gate_far, far_floor(words)), _percent(gate_frr)
         progress("computing error rates", symbols, MAX_SYMBOLS)
     return {
         "unit": "percent",
@@ -108,9 +111,7 @@ def evaluate(draws: Sequence[Scored], rounds: int = 200, progress: Progress = si
         "users": len(draws[0].users),
         "trials": _trials(draws),
         **tables,
-        "frr_at_far": {
-            f"{100 * asked:g}": {"far": 100 * far, "frr": t} for asked, far, t in zip(FARS, fars, at_far, strict=True)
-        },
+        "frr_at_far": at_far,
         "gate": {"thresholds_far": 100 * draws[0].thresholds.far_accept, **gate},
     }
 
@@ -173,8 +174,9 @@ def _scored(
     progress("scoring words", 1, 2)
     theirs_evidence = word_scores(logits(theirs))
     progress("scoring words", 2, 2)
+    median = int(np.median([np.count_nonzero(test.writer == stranger) for stranger in strangers]))
     labels = np.array([label_of[int(w)] for w in mine_writers], np.int64)
-    return Scored(users, mine_evidence, labels, mine_writers, theirs_evidence, theirs_writers, thresholds)
+    return Scored(users, mine_evidence, labels, mine_writers, theirs_evidence, theirs_writers, median, thresholds)
 
 
 def _words(fragments: FragmentSet, writers: Sequence[int], count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -219,17 +221,13 @@ def _at_gate(draws: Sequence[Scored], symbols: int, rounds: int) -> tuple[Bounds
     return bootstrap_share(wrong, rounds=rounds), bootstrap_share(refused, rounds=rounds)
 
 
-def _gate_floor(draws: Sequence[Scored]) -> float:
-    return far_floor(sum(len(np.unique(draw.theirs_writers)) for draw in draws))
-
-
-def _trials(draws: Sequence[Scored]) -> dict[str, int]:
+def _trials(draws: Sequence[Scored]) -> dict[str, Any]:
     return {
         "genuine_words": sum(len(draw.labels) for draw in draws),
         "users": sum(len(np.unique(draw.mine_writers)) for draw in draws),
         "stranger_words": sum(len(draw.theirs) for draw in draws),
         "strangers": sum(len(np.unique(draw.theirs_writers)) for draw in draws),
-        "independent_impostor_pairs": sum(draw.pairs for draw in draws),
+        "independent_stranger_words": {str(t): sum(d.words(t) for d in draws) for t in range(1, MAX_SYMBOLS + 1)},
         "development_words": draws[0].thresholds.trials,
     }
 

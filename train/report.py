@@ -100,8 +100,8 @@ def model_card(run: Run | None, metrics: Mapping[str, Any], pictures: Sequence[P
         "## Error rates",
         f"Per cent, means over {metrics['draws']} draw(s) of users, with 95 % bounds by bootstrap over writers: "
         f"{trials['genuine_words']} genuine words by {trials['users']} users, {trials['stranger_words']} words by "
-        f"{trials['strangers']} strangers never seen in training, {trials['independent_impostor_pairs']} independent "
-        "(stranger, claimed user) pairs. No FAR below 3/n is quoted.",
+        f"{trials['strangers']} strangers never seen in training, of which "
+        f"{trials['independent_stranger_words']['8']} of 8 symbols share no fragment. No FAR below 3/n is quoted.",
         _table(metrics),
         "`gate` is what `inkgate run` does, at the thresholds that development writers fixed for a FAR of "
         f"{metrics['gate']['thresholds_far']:g} %: nobody claims a name, a stranger may pass as anyone.",
@@ -136,7 +136,7 @@ def _table(metrics: Mapping[str, Any]) -> str:
     columns = {
         "EER, strangers": metrics["eer"],
         "EER, other users": metrics["eer_other_users"],
-        **{f"FRR at FAR {entry['far']:.3g} %": entry["frr"] for entry in metrics["frr_at_far"].values()},
+        **{f"FRR at FAR {far} %": table for far, table in metrics["frr_at_far"].items()},
         "rank-1": metrics["rank1"],
         "EER, no name claimed": metrics["identification_eer"],
         "gate FAR": metrics["gate"]["far"],
