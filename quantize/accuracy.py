@@ -76,7 +76,7 @@ def equal_error_rate(trials: Trials, logits: Floats) -> float:
     evidence = word_scores(logits.reshape(words, symbols, -1))[:, -1]
     genuine = trials.label >= 0
     own = evidence[genuine, trials.label[genuine]]
-    return 100.0 * equal_error(own, evidence[~genuine].max(axis=1))
+    return round(100.0 * equal_error(own, evidence[~genuine].max(axis=1)), 6)
 
 
 def equal_error(genuine: Floats, impostor: Floats) -> float:

@@ -1,6 +1,8 @@
 """Command lines `inkgate quantize` and `inkgate verify` -> a bundle, and the proof of it."""
 
 import json
+import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -46,18 +48,20 @@ def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipp
     from quantize.run import Run
 
     console = Console(stderr=True)
+    # Converting silences file descriptor 2 for a while; a copy of it keeps the line that says so alive.
+    status_line = Console(file=os.fdopen(os.dup(2), "w"))
     jobs = [(run_path, out), *((draw, draw / "bundle") for draw in Run.open(run_path).draws())]
     made: list[dict[str, Any]] = []
     for number, (source, target) in enumerate(jobs, start=1):
         prefix = f"[{number}/{len(jobs)}] {source}: " if len(jobs) > 1 else ""
-        with console.status(f"{prefix}starting") as status:
+        with status_line.status(f"{prefix}starting") as status:
             bundle = package(
                 source,
                 target,
                 far_accept=far,
                 far_reject=far_reject,
                 max_clipped=max_clipped,
-                command=f"inkgate {' '.join(sys.argv[1:])}",
+                command=shlex.join(["inkgate", *sys.argv[1:]]),
                 say=_teller(status, prefix),
             )
         made.append(_summary(bundle))

@@ -49,8 +49,10 @@ def load_keras(path: Path) -> Any:
     """The trained model of a run. RunError if the file is missing or tf_keras cannot read it."""
     if not path.is_file():
         raise RunError(f"{path}: no trained model; `inkgate train --out {path.parent}` makes one")
+    keras = _tf_keras()
     try:
-        return _tf_keras().models.load_model(path, compile=False)
+        with _quiet():
+            return keras.models.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
         raise RunError(f"{path}: tf_keras cannot read this model ({error})") from error
 
@@ -266,7 +268,7 @@ def _statistics(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Sends what the converter's C++ writes to the terminal into a file that is thrown away."""
+    """Sends what TensorFlow's C++ writes to the terminal into a file that is thrown away."""
     sys.stdout.flush()
     sys.stderr.flush()
     kept = [os.dup(1), os.dup(2)]
@@ -291,7 +293,8 @@ def _first_line(error: Exception) -> str:
 def _tensorflow() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        import tensorflow
+        with _quiet():
+            import tensorflow
     except ImportError as error:
         raise DependencyError('converting needs TensorFlow: pip install "inkgate[train]"') from error
     return tensorflow
@@ -300,7 +303,8 @@ def _tensorflow() -> Any:
 def _tf_keras() -> Any:
     _tensorflow()
     try:
-        import tf_keras
+        with _quiet():
+            import tf_keras
     except ImportError as error:
         raise DependencyError('converting needs tf_keras (Keras 2): pip install "inkgate[train]"') from error
     return tf_keras

@@ -24,13 +24,6 @@ class Executor(Protocol):
         """Words -> int8 [N, outputs], the state cleared at the start of every word."""
 
 
-class TracingExecutor(Executor, Protocol):
-    """An executor that shows what it computed on the way."""
-
-    def trace(self, words: Words) -> Trace:
-        """Words -> Point.key -> values [N, ...] after each fragment."""
-
-
 Result = TypeVar("Result")
 
 ENGINE_KERNELS: Mapping[str, Kernels] = {
@@ -69,7 +62,7 @@ class EngineExecutor:
 class TracingLiteRt:
     """LiteRT's reference kernels with every tensor kept: intermediate, constant, state and LSTM temporary.
 
-    Keeping the tensors is itself a switch that could change results; an EngineExecutor's `logits` are the check.
+    Keeping the tensors is itself a switch that could change results; an EngineExecutor's logits are the check on that.
     """
 
     name = "litert-reference"
@@ -80,11 +73,6 @@ class TracingLiteRt:
         self.version = f"ai-edge-litert {version('ai-edge-litert')}"
         self._interpreter = interpreter(model, self.name, preserve=True)
         self._where = [self._index(point) for point in self.points]
-
-    def logits(self, words: Words) -> npt.NDArray[np.int8]:
-        """Words -> int8 [N, outputs]."""
-        last = self.points[-1].key
-        return self.trace(words)[last].reshape(len(words.fragments), -1)
 
     def trace(self, words: Words) -> Trace:
         """Everything: Point.key -> values [N, ...]."""

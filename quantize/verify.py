@@ -34,6 +34,7 @@ REPORT = "verify.json"
 SEED = 20160629
 """Every verification of a bundle uses the same words, so that two machines can compare their reports."""
 
+Int8 = npt.NDArray[np.int8]
 Logits = npt.NDArray[np.float64]
 
 Progress = Callable[[str, int, int], None]
@@ -129,7 +130,8 @@ def _verify(
         progress("tensor by tensor", done, total)
 
     tensors = compare(litert, reference, samples.words, advance)
-    tensors.append(_unwatched(model, litert, samples.words))
+    unwatched = EngineExecutor.load(model, litert.name).logits(samples.words)
+    tensors.append(_unwatched(unwatched, reference, samples.words))
     progress("other kernels, float", total, total)
     against_float, eer, shift = _against_float(bundle, run, test, samples.words, notes)
     report = Report(
@@ -145,7 +147,7 @@ def _verify(
         values=sum(tensor.values for tensor in tensors),
         mismatches=sum(tensor.mismatches for tensor in tensors),
         tensors=tensors,
-        drift=_drift(model, litert, samples.words, notes),
+        drift=_drift(model, unwatched, samples.words, notes),
         int8_against_float=against_float,
         eer=eer,
         eer_shift_points=shift,
@@ -169,23 +171,22 @@ def _failures(report: Report) -> list[str]:
     return failures
 
 
-def _unwatched(model: bytes, litert: TracingLiteRt, words: Words) -> TensorReport:
-    """LiteRT with all tensors kept against the edge's engine without: watching must not change the result."""
-    report = TensorReport("all", "logits with and without all tensors kept", "activation")
-    report.add(EngineExecutor.load(model, litert.name).logits(words), litert.logits(words), words.locate)
+def _unwatched(logits: Int8, reference: Reference, words: Words) -> TensorReport:
+    """The edge's engine, which keeps no tensors, against the reference: keeping them must change nothing."""
+    report = TensorReport("all", "logits of the edge's engine, no tensors kept", "activation")
+    report.add(logits, reference.logits(words), words.locate)
     return report
 
 
-def _drift(model: bytes, litert: TracingLiteRt, words: Words, notes: list[str]) -> list[DriftReport]:
+def _drift(model: bytes, expected: Int8, words: Words, notes: list[str]) -> list[DriftReport]:
     """Kernels other than the reference's, as the edge's engine runs them."""
-    expected = litert.logits(words).astype(np.int64)
     reports = []
     for kernels in ("litert-xnnpack", "litert-optimised"):
         executor = _executor(model, kernels, notes)
         if executor is not None:
-            difference = np.abs(executor.logits(words) - expected)
-            share = float(np.count_nonzero(difference) / difference.size)
-            reports.append(DriftReport(executor.name, executor.version, difference.size, share, int(difference.max())))
+            steps = np.abs(executor.logits(words).astype(np.int64) - expected)
+            share = float(np.count_nonzero(steps) / steps.size)
+            reports.append(DriftReport(executor.name, executor.version, steps.size, share, int(steps.max())))
     return reports
 
 
@@ -200,33 +201,24 @@ def _executor(model: bytes, kernels: str, notes: list[str]) -> EngineExecutor | 
 def _against_float(
     bundle: Bundle, run: Run | None, test: FragmentSet | None, words: Words, notes: list[str]
 ) -> tuple[FloatReport, EerReport | None, float | None]:
-    """Decisions and equal error rates of the deployed kernels, which the manifest names, against the float twin's."""
-    model, floating = bundle.contents[MODEL], FloatModel.load(bundle.contents[FLOAT])
-    reference = Reference.load(model)
-    deployed = _executor(model, bundle.manifest.executor.kernels, notes) or reference
-    trials = None
-    if run is not None and test is not None:
-        trials = draw_trials(test, run.config.user_writers, EER_SYMBOLS, SEED)
+    """Decisions and equal error rates of the deployed kernels, which the manifest names, against the float twin's.
+
+    On the test set's words of 8 symbols if there are any, else decisions alone on the given words.
+    """
+    manifest, reference = bundle.manifest, Reference.load(bundle.contents[MODEL])
+    deployed = _executor(bundle.contents[MODEL], manifest.executor.kernels, notes) or reference
+    trials = draw_trials(test, run.config.user_writers, EER_SYMBOLS, SEED) if run and test else None
+    measured = words if trials is None else trials.words
+    exact = FloatModel.load(bundle.contents[FLOAT]).logits(measured).astype(np.float64)
+    logits = {executor.name: real_logits(executor, reference, measured) for executor in (deployed, reference)}
+    report = compare_with_float(measured, exact, logits[deployed.name], manifest.thresholds, manifest.users)
     if trials is None:
         notes.append("no equal error rate: the run's test set with users' and strangers' words is not there")
-        return (
-            _decisions(
-                bundle, words, floating.logits(words).astype(np.float64), real_logits(deployed, reference, words)
-            ),
-            None,
-            None,
-        )
-    exact = floating.logits(trials.words).astype(np.float64)
-    logits = {executor.name: real_logits(executor, reference, trials.words) for executor in (deployed, reference)}
+        return report, None, None
     rates = {name: equal_error_rate(trials, values) for name, values in {"float32": exact, **logits}.items()}
     users = int(np.count_nonzero(trials.label >= 0))
     eer = EerReport(EER_SYMBOLS, users, len(trials.words) - users, rates)
-    shift = rates[deployed.name] - rates["float32"]
-    return _decisions(bundle, trials.words, exact, logits[deployed.name]), eer, shift
-
-
-def _decisions(bundle: Bundle, words: Words, exact: Logits, logits: Logits) -> FloatReport:
-    return compare_with_float(words, exact, logits, bundle.manifest.thresholds, bundle.manifest.users)
+    return report, eer, round(rates[deployed.name] - rates["float32"], 6)
 
 
 def real_logits(executor: Executor, reference: Reference, words: Words) -> Logits:

@@ -1,0 +1,108 @@
+"""The interpreters behind one call."""
+
+import dataclasses
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from quantize.errors import KernelSetError, ModelFileError, UnsupportedGraphError
+from quantize.executors import EngineExecutor, TracingLiteRt, interpreter, run
+from quantize.floating import FloatModel
+from quantize.graph import Graph, load_graph
+from quantize.matmul import single_thread
+from quantize.reference import Reference
+from quantize.words import Words
+
+MakeModel = Callable[..., bytes]
+
+
+def test_kernels_are_named_as_they_really_run(make_model: MakeModel) -> None:
+    for kernels in ("litert-reference", "litert-optimised"):
+        executor = EngineExecutor.load(make_model(3), kernels)
+        assert executor.name == kernels
+        assert executor.version.startswith("ai-edge-litert ")
+
+
+def test_kernels_that_do_not_run_here_are_refused(make_model: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quantize.executors.ENGINE_KERNELS", {"litert-xnnpack": "optimised"})
+    with pytest.raises(KernelSetError, match="litert-xnnpack was asked for and this machine runs litert-optimised"):
+        EngineExecutor.load(make_model(3), "litert-xnnpack")
+
+
+def test_unknown_kernels_are_refused_with_the_known_names(make_model: MakeModel) -> None:
+    with pytest.raises(KernelSetError, match="litert-reference, litert-optimised, litert-xnnpack"):
+        EngineExecutor.load(make_model(3), "cmsis-nn")
+    with pytest.raises(KernelSetError, match="litert-reference, litert-optimised"):
+        interpreter(make_model(3), "litert-xnnpack")
+
+
+def test_a_model_that_litert_cannot_load_is_an_error_of_ours(make_model: MakeModel) -> None:
+    with pytest.raises(ModelFileError, match="LiteRT cannot load the model"):
+        interpreter(b"not a model", "litert-reference")
+
+
+def test_the_state_is_reset_before_each_word_and_only_there(make_words: Callable[..., Words]) -> None:
+    words, calls = make_words(5), []
+    run(words, lambda: calls.append("reset"), lambda _: calls.append("step"))
+    expected = [["reset"] + ["step"] * int(length) for length in words.lengths]
+    assert calls == [call for word in expected for call in word]
+
+
+def test_a_trace_holds_every_point_for_every_fragment(make_model: MakeModel, make_words: Callable[..., Words]) -> None:
+    litert, words = TracingLiteRt(make_model(3)), make_words(3)
+    trace = litert.trace(words)
+    assert list(trace) == [point.key for point in litert.points]
+    for point in litert.points:
+        assert trace[point.key].shape == (len(words.fragments), *point.shape)
+
+
+def test_the_hidden_state_is_the_lstms_output(make_model: MakeModel, make_words: Callable[..., Words]) -> None:
+    trace = Reference.load(make_model(3)).trace(make_words(2))
+    assert (trace["9.hidden_state"] == trace["9.output"][:, 0]).all()
+
+
+def without(graph: Graph, slot: int, tensor: int) -> Graph:
+    """The graph with another tensor at one of the LSTM's inputs."""
+    inputs = list(graph.ops[9].inputs)
+    inputs[slot] = tensor
+    lstm = dataclasses.replace(graph.ops[9], inputs=tuple(inputs))
+    return dataclasses.replace(graph, ops=(*graph.ops[:9], lstm, *graph.ops[10:]))
+
+
+@pytest.mark.parametrize(
+    ("slot", "present", "reason"),
+    [
+        (9, True, "peephole weights"),
+        (16, True, "a projection"),
+        (20, True, "layer normalisation"),
+        (1, False, "lacks a gate"),
+        (12, False, "lacks a gate, a bias"),
+    ],
+)
+def test_a_variant_of_the_lstm_is_refused_by_name(slot: int, present: bool, reason: str, make_model: MakeModel) -> None:
+    graph = load_graph(make_model(3))
+    with pytest.raises(UnsupportedGraphError, match=f"op 9 UNIDIRECTIONAL_SEQUENCE_LSTM: .*{reason}"):
+        Reference(without(graph, slot, graph.ops[9].inputs[2] if present else -1))
+
+
+def test_an_lstm_without_variable_states_is_refused(make_model: MakeModel) -> None:
+    graph = load_graph(make_model(3))
+    with pytest.raises(UnsupportedGraphError, match="states are int32 and int16"):
+        Reference(without(graph, 18, graph.ops[9].inputs[12]))
+
+
+def test_float_weights_that_are_damaged_or_incomplete_are_refused() -> None:
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        FloatModel.load(b"PK\3\4 but no archive")
+    with pytest.raises(ModelFileError, match=r"lack .*lstm\.recurrent"):
+        FloatModel({"conv1.kernel": np.zeros(1)})
+
+
+def test_one_blas_thread_is_a_wish_and_no_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    with single_thread():
+        pass
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    with single_thread():
+        pass
