@@ -105,7 +105,7 @@ def capture(port: str, writer: str, out: Path, words: int | None, symbols: str |
                 try:
                     fragments = add_word(fragments, writer, item.pixels, symbols)
                 except CaptureError as error:
-                    console.print(f"[yellow]{error}")
+                    console.print(str(error), style="yellow", markup=False)
                     continue
                 fragments.save(out)
                 captured += 1

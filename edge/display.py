@@ -1,6 +1,8 @@
 """Outcomes of the loop -> one line a word for people, growing with the evidence while they write."""
 
 from rich.console import Console
+from rich.control import Control
+from rich.segment import ControlType
 from rich.text import Text
 
 from edge.decision import Verdict
@@ -25,10 +27,16 @@ class Display:
         if not decision.final:
             self._evidence.append(*_MARKS[decision.verdict])
             if self._console.is_terminal:
+                self._erase()
                 self._console.print(self._line(outcome), end="\r", overflow="ellipsis", no_wrap=True)
             return
+        self._erase()
         self._console.print(self._line(outcome), soft_wrap=True)
         self._evidence = Text()
+
+    def _erase(self) -> None:
+        """What the word's line said so far may have been longer. Nothing happens where there is no terminal."""
+        self._console.control(Control((ControlType.ERASE_IN_LINE, 2)))
 
     def _line(self, outcome: Outcome) -> Text:
         decision = outcome.decision

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import JournalError
@@ -58,6 +58,7 @@ entries = st.builds(
 )
 
 
+@settings(max_examples=30)  # Each row waits for the disk.
 @given(st.lists(entries, max_size=8, unique_by=lambda e: (e.board, e.session, e.word)))
 def test_what_was_recorded_is_read_back_and_its_chain_holds(recorded: list[Entry]) -> None:
     with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "journal.db") as journal:
