@@ -46,7 +46,7 @@ def augment(pixels: Any, seed: Any, amount: Augmentation, pixel_bits: int, hands
     turn = draw[:, 0] * math.radians(amount.rotation_deg)
     scale = 1.0 + draw[:, 1] * amount.zoom
     cos, sin = scale * tf.cos(turn), scale * tf.sin(turn)
-    # Output (x, y) about the middle takes its ink from (xx x + xy y, yx x + yy y): stretch and shear, then turn and zoom.
+    # Output (x, y) about the middle takes its ink from (xx x + xy y, yx x + yy y): stretch, shear, turn and zoom.
     xx, xy = cos / width, cos * slant - sin
     yx, yy = sin / width, sin * slant + cos
     middle = (side - 1.0) / 2.0

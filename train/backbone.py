@@ -87,7 +87,7 @@ def pretrain(
     checkpoints: Path | None = None,
     progress: Progress = silent,
 ) -> tuple[Arrays, list[tuple[int, float]]]:
-    """Train a network of the plan to tell the background writers apart; return the backbone's weights and the losses."""
+    """Train a network of the plan to tell the background writers apart; return the backbone's weights and losses."""
     tf.keras.utils.set_random_seed(settings.seed)
     writers = tuple(int(w) for w in background.writers)
     sampler = WordSampler(background, writers)

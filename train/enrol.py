@@ -1,4 +1,4 @@
-"""A dataset's name and a number of users -> run directories, one for each draw of users; the work of `inkgate train`."""
+"""A dataset's name and a number of users -> run directories, one for each draw of users: what `inkgate train` does."""
 
 from __future__ import annotations
 

@@ -53,3 +53,11 @@ class RunError(TrainError):
 
 class UnwritableError(TrainError):
     """A file that a command was asked for cannot be written."""
+
+
+class DemoError(TrainError):
+    """A step of the demo did not end well; it carries that step's exit code."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

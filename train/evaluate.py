@@ -39,8 +39,8 @@ FARS = (0.01, 0.001)
 class Scored:
     """One draw of users, scored: evidence [W, 20, K] of the users' words and of the strangers', and who wrote them.
 
-    labels: the user's number of each users' word; fragments: how many each stranger wrote, the median; thresholds: fixed
-    on development writers.
+    labels: the user's number of each users' word; fragments: how many each stranger wrote, the median;
+    thresholds: fixed on development writers.
     """
 
     users: tuple[str, ...]
@@ -202,7 +202,7 @@ def _other_users(draw: Scored, symbols: int) -> Trials:
 
 
 def _identification(draw: Scored, symbols: int) -> Trials:
-    """Nobody claims a name: a word's score is its best user's, and a user's word that another wins counts as refused."""
+    """Nobody claims a name: a word scores as its best user does; a user's word that another wins counts as refused."""
     mine, theirs = draw.mine[:, symbols - 1], draw.theirs[:, symbols - 1]
     own = mine[np.arange(len(mine)), draw.labels]
     refused = min(float(mine.min()), float(theirs.min())) - 1.0

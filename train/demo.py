@@ -1,0 +1,167 @@
+"""`inkgate demo`: a dataset -> the whole path on this machine, each step by the command that a person would type."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from train.errors import DemoError
+
+WRITING_SEED = 7
+VERIFY_WORDS = 200
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A word that the virtual board sent, as its label knows it: the true writer, enrolled or a stranger."""
+
+    word: int
+    writer: str
+    enrolled: bool
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a word: the final decision, and the running ones before it, as `inkgate run --json` gives them."""
+
+    sent: Sent
+    final: Mapping[str, Any]
+    running: Sequence[Mapping[str, Any]]
+
+    @property
+    def kind(self) -> str:
+        """right, wrong (taken for somebody else), refused, or unavailable."""
+        verdict, user = self.final["decision"], self.final["user"]
+        if verdict == "UNAVAILABLE":
+            return "unavailable"
+        if verdict == "ACCEPT":
+            return "right" if self.sent.enrolled and user == self.sent.writer else "wrong"
+        return "refused"
+
+
+@click.command()
+@click.option("--dataset", default="synthetic", show_default=True, metavar="qmnist|synthetic|FILE.npz")
+@click.option("--users", default=10, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--words", default=40, show_default=True, type=click.IntRange(2), help="Half by users, half by strangers."
+)
+@click.option("--symbols", default="16", show_default=True, metavar="L|MIN-MAX", help="Symbols of a word.")
+@click.option("--out", default=Path("runs/demo"), show_default=True, type=click.Path(path_type=Path, file_okay=False))
+@click.pass_context
+def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str, out: Path) -> None:
+    """The whole path: enrol, quantise, verify, measure, then a virtual pen board writes and the edge decides.
+
+    Every step is a command of inkgate, printed before it runs. Ends with a table of the decisions and with
+    OUT/report.html. Exit code 1 if a word was lost or any check came out negative.
+    """
+    from train.demo_report import write_page
+
+    began = time.monotonic()
+    run, bundle, journal = out / "run", out / "bundle", out / "journal.sqlite"
+    for stale in (journal, *out.glob("journal.sqlite-*")):
+        stale.unlink(missing_ok=True)
+    _inkgate("train", "--dataset", dataset, "--users", str(users), "--out", str(run))
+    _inkgate("quantize", str(run), "--out", str(bundle))
+    _inkgate("verify", str(bundle), "--words", str(VERIFY_WORDS))
+    _inkgate("evaluate", str(bundle), "--report", str(out / "evaluation"))
+    writers = _cast(run, words)
+    results = _stream(run / "test.npz", bundle, journal, writers, words, symbols, out / "board")
+    _inkgate("journal", "verify", str(journal))
+    page = write_page(out, run, bundle, results, symbols)
+    _summarise(results)
+    Console(stderr=True).print(f"[bold]{time.monotonic() - began:.0f} s[/]; pictures and figures: {page}")
+    if len(results) < words or any(result.kind == "unavailable" for result in results):
+        ctx.exit(1)
+
+
+def _cast(run: Path, words: int) -> dict[str, bool]:
+    """Who writes, in turn: a user, a stranger, the next user ...; name -> enrolled."""
+    from train.run import TEST, Run
+
+    opened = Run.open(run)
+    test = opened.fragments(TEST)
+    strangers = [test.name_of(int(w)) for w in test.writers if int(w) not in opened.config.user_writers]
+    cast: dict[str, bool] = {}
+    for place in range(words // 2):
+        cast[opened.config.users[place % len(opened.config.users)]] = True
+        cast[strangers[place % len(strangers)]] = False
+    return cast
+
+
+def _stream(
+    test: Path, bundle: Path, journal: Path, writers: Mapping[str, bool], words: int, symbols: str, link: Path
+) -> list[Result]:
+    """Let a virtual pen board write to `inkgate run` over a pty, and pair what was sent with what was decided."""
+    simulate = ["simulate", "pen", "--dataset", str(test), "--words", str(words), "--symbols", symbols]
+    simulate += ["--seed", str(WRITING_SEED), "--link", str(link), "--json"]
+    for name in writers:
+        simulate += ["--writer", name]
+    board = subprocess.Popen(_command(simulate), stdout=subprocess.PIPE, text=True)
+    try:
+        assert board.stdout is not None
+        board.stdout.readline()
+        run = ["run", "--port", str(link), "--bundle", str(bundle), "--journal", str(journal)]
+        decided = _inkgate(*run, "--words", str(words), "--json", capture=True)
+        sent, _ = board.communicate(timeout=60)
+    except subprocess.TimeoutExpired as error:
+        raise DemoError("the virtual board did not end: a word was not acknowledged") from error
+    finally:
+        board.kill()
+    labels = [json.loads(line) for line in sent.splitlines()]
+    decisions = [json.loads(line) for line in decided.splitlines()]
+    return [
+        Result(Sent(word["word"], word["writer"], writers[word["writer"]]), *_of_word(decisions, word))
+        for word in labels
+        if word["event"] == "word" and any(d["final"] for d in decisions if _same(d, word))
+    ]
+
+
+def _of_word(
+    decisions: Sequence[Mapping[str, Any]], word: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
+    mine = [decision for decision in decisions if _same(decision, word)]
+    return next(d for d in mine if d["final"]), [d for d in mine if not d["final"]]
+
+
+def _same(decision: Mapping[str, Any], word: Mapping[str, Any]) -> bool:
+    return bool(decision["session"] == word["session"] and decision["word"] == word["word"])
+
+
+def _summarise(results: Sequence[Result]) -> None:
+    table = Table(title="Who wrote, and what the edge decided", title_justify="left")
+    table.add_column("words by")
+    kinds = ("right", "wrong", "refused", "unavailable")
+    for heading in ("words", "accepted as themselves", "accepted as somebody", "rejected", "unavailable"):
+        table.add_column(heading, justify="right")
+    for label, enrolled in (("enrolled users", True), ("strangers", False)):
+        mine = [result for result in results if result.sent.enrolled is enrolled]
+        count = Counter(result.kind for result in mine)
+        table.add_row(label, str(len(mine)), *(str(count[kind]) for kind in kinds))
+    Console(stderr=True).print(table)
+
+
+def _inkgate(*arguments: str, capture: bool = False) -> str:
+    """Run a command of inkgate, printed first; return its stdout if captured. DemoError if it does not end well."""
+    Console(stderr=True).print(f"\n[bold cyan]$ inkgate {shlex.join(arguments)}[/]", highlight=False, soft_wrap=True)
+    done = subprocess.run(
+        _command(arguments), stdout=subprocess.PIPE if capture else None, text=True, check=False, timeout=1800
+    )
+    if done.returncode != 0:
+        raise DemoError(f"`inkgate {shlex.join(arguments)}` ended with exit code {done.returncode}", done.returncode)
+    return done.stdout or ""
+
+
+def _command(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "inkgate", *arguments]
