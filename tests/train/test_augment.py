@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from train.augment import HANDS, Augmentation, augment, quantise_pixels
+
+STILL = Augmentation(rotation_deg=0.0, zoom=0.0, shift_px=0.0)
+SEED = tf.constant([1, 2])
+
+
+def letter() -> np.ndarray:
+    """An L of ink, whose mass has an unmistakable side."""
+    pixels = np.zeros((1, 33, 33), np.uint8)
+    pixels[0, 6:27, 10:13] = 255
+    pixels[0, 24:27, 10:23] = 255
+    return pixels
+
+
+def test_without_amount_and_hand_a_fragment_stays_as_it_is() -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (5, 33, 33), dtype=np.uint8)
+    moved = augment(tf.constant(grey), SEED, STILL, 8).numpy()[..., 0]
+    np.testing.assert_array_equal(np.rint(moved * 255), grey)
+
+
+@pytest.mark.parametrize("bits", [1, 8])
+def test_the_network_sees_only_what_the_wire_carries(bits: int) -> None:
+    moved = augment(tf.constant(np.repeat(letter(), 20, axis=0)), SEED, Augmentation(), bits).numpy()
+    steps = 1 if bits == 1 else 255
+    np.testing.assert_allclose(moved * steps, np.rint(moved * steps), atol=1e-4)  # float32 of k / 255
+    assert set(np.unique(quantise_pixels(tf.constant([0.0, 127.9, 128.0, 255.0]), 1).numpy())) == {0.0, 1.0}
+
+
+def test_equal_seeds_give_equal_fragments_and_other_seeds_others() -> None:
+    pixels = tf.constant(np.repeat(letter(), 8, axis=0))
+    first, again = (augment(pixels, SEED, Augmentation(), 1).numpy() for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert (augment(pixels, tf.constant([1, 3]), Augmentation(), 1).numpy() != first).any()
+
+
+def test_augmentation_keeps_ink_and_place_within_its_amount() -> None:
+    pixels = np.repeat(letter(), 200, axis=0)
+    moved = augment(tf.constant(pixels), SEED, Augmentation(), 1).numpy()[..., 0]
+    ink = moved.sum(axis=(1, 2))
+    # A zoom of 8 % changes the area by at most 17 %; cutting at one half makes a stroke of 3 pixels 2 to 4 wide.
+    assert (np.abs(ink / (pixels[0] > 0).sum() - 1) < 1.17 * 4 / 3 - 1).all()
+
+
+def test_hands_slant_widen_and_ink_as_they_say() -> None:
+    pixels = tf.constant(letter())
+
+    def as_hand(slant: float, width: float, ink: float) -> np.ndarray:
+        return augment(pixels, SEED, STILL, 1, tf.constant([[slant, width, ink]])).numpy()[0, ..., 0]
+
+    own = as_hand(0.0, 1.0, 0.0)
+    columns = np.arange(33)
+
+    def centre(picture: np.ndarray, rows: slice) -> float:
+        return float((picture[rows] * columns).sum() / picture[rows].sum())
+
+    slanted = as_hand(0.22, 1.0, 0.0)
+    lean = centre(slanted, slice(6, 10)) - centre(slanted, slice(20, 24))
+    assert lean == pytest.approx(0.22 * 14, abs=0.8)  # 14 rows apart; a stroke's cut edges lie within a pixel
+    assert as_hand(0.0, 1.16, 0.0)[25].sum() > own[25].sum() > as_hand(0.0, 0.86, 0.0)[25].sum()
+    edge = np.clip(letter().astype(np.int64), 0, 255)
+    soft = ((edge + np.roll(edge, 1, axis=2) * 0.4) / 1.4).astype(np.uint8)
+
+    def with_ink(ink: float) -> float:
+        return float(augment(tf.constant(soft), SEED, STILL, 1, tf.constant([[0.0, 1.0, ink]])).numpy().sum())
+
+    assert with_ink(60.0) > with_ink(0.0) >= with_ink(-60.0)
+
+
+def test_the_first_hand_is_the_writers_own_and_no_two_are_equal() -> None:
+    assert HANDS[0] == (0.0, 1.0, 0.0)
+    assert len(set(HANDS)) == len(HANDS)
