@@ -163,12 +163,14 @@ def _show(console: Console, report: Any) -> None:
         title=f"{report.words} words, {report.fragments} fragments, {report.executor.version} on {report.machine}"
     )
     for heading in ("op", "tensor", "kind"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for heading in ("values", "mismatches", "largest"):
         table.add_column(heading, justify="right")
+    weights = [tensor for tensor in report.tensors if tensor.kind == "weight"]
+    _add_row(table, "all", f"{len(weights)} stored tensors", weights)
     for tensor in report.tensors:
-        cells = (f"{tensor.values:,}", f"{tensor.mismatches:,}", f"{tensor.max_abs:g}")
-        table.add_row(tensor.op, tensor.name, tensor.kind, *cells, style="bold red" if tensor.mismatches else None)
+        if tensor.kind != "weight":
+            _add_row(table, tensor.op.replace("UNIDIRECTIONAL_SEQUENCE_LSTM", "LSTM"), tensor.name, [tensor])
     console.print(table)
     console.print(f"{report.values:,} values compared, {report.mismatches:,} differ.")
     for drift in report.drift:
@@ -184,3 +186,10 @@ def _show(console: Console, report: Any) -> None:
         )
     for note in report.notes:
         console.print(f"Note: {note}.")
+
+
+def _add_row(table: Table, op: str, name: str, tensors: list[Any]) -> None:
+    """One row for the sum of some tensors of one kind, red if a value differs."""
+    values, mismatches = sum(t.values for t in tensors), sum(t.mismatches for t in tensors)
+    cells = (f"{values:,}", f"{mismatches:,}", f"{max(t.max_abs for t in tensors):g}")
+    table.add_row(op, name, tensors[0].kind, *cells, style="bold red" if mismatches else None)

@@ -9,7 +9,7 @@ from quantize.errors import GraphsDifferError
 from quantize.executors import TracingLiteRt
 from quantize.graph import Array, Graph
 from quantize.reference import CHUNK_FRAGMENTS, Reference
-from quantize.trace import Kind, points, short_name
+from quantize.trace import LSTM, LSTM_CONSTANTS, Kind, points, short_name
 from quantize.words import Words
 
 
@@ -95,7 +95,9 @@ def first_mismatch(tensors: list[TensorReport]) -> TensorReport | None:
 def _stored(litert: TracingLiteRt, graph: Graph) -> Iterator[TensorReport]:
     """Weights, biases and shapes as the interpreter reads them, and every scale and zero point."""
     for op, tensor in graph.constants():
-        report = TensorReport(f"{op.position} {op.kind}", short_name(tensor.name), "weight")
+        slot = op.inputs.index(tensor.index)
+        name = f"lstm.{LSTM_CONSTANTS[slot]}" if op.kind == LSTM else short_name(tensor.name)
+        report = TensorReport(f"{op.position} {op.kind}", name, "weight")
         expected = litert.constant(tensor.index)
         report.add(expected.reshape(tensor.shape), tensor.constant)
         yield report

@@ -19,6 +19,16 @@ LSTM_TEMPORARIES = ("cell_tanh", "cell_update", "cell_gate", "output_gate")
 """The LSTM's own int16 arrays in the kernel's order, as they are left after a step: tanh of the new cell state, input
 gate times cell gate (both in place of the gates they were made from), cell gate, output gate."""
 
+LSTM_ORDER = ("cell_gate", "cell_update", "cell_state", "output_gate", "cell_tanh", "hidden_state")
+"""All of these in the order of computation, so that the first that differs is where it began."""
+
+LSTM_CONSTANTS = {
+    first + i: f"{gate}_gate.{part}"
+    for first, part in ((1, "input_weights"), (5, "recurrent_weights"), (12, "bias"))
+    for i, gate in enumerate(("input", "forget", "cell", "output"))
+}
+"""Which of the LSTM's inputs -> what it is; the converter gives these tensors no names of their own."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -57,13 +67,14 @@ def short_name(name: str) -> str:
 
 def _points_of(graph: Graph, op: Op) -> Iterator[Point]:
     output = graph.tensors[op.outputs[0]]
-    name, shape = short_name(output.name), output.shape[1:]
-    yield Point(op.position, op.kind, OUTPUT, "activation", output.index, name, shape)
-    if op.kind != LSTM:
-        return
-    for role, slot in LSTM_STATES.items():
-        state = graph.tensors[op.inputs[slot]]
-        yield Point(op.position, op.kind, role, "state", state.index, f"{name}.{role}", state.shape[1:])
-    cells = graph.tensors[op.inputs[LSTM_STATES["cell_state"]]].shape[1:]
-    for role in LSTM_TEMPORARIES:
-        yield Point(op.position, op.kind, role, "temporary", None, f"{name}.{role}", cells)
+    name = "logits" if output.index in graph.outputs else short_name(output.name)
+    if op.kind == LSTM:
+        name = "lstm.output"
+        states = {role: graph.tensors[op.inputs[slot]] for role, slot in LSTM_STATES.items()}
+        shape = states["cell_state"].shape[1:]
+        for role in LSTM_ORDER:
+            if role in states:
+                yield Point(op.position, op.kind, role, "state", states[role].index, f"lstm.{role}", shape)
+            else:
+                yield Point(op.position, op.kind, role, "temporary", None, f"lstm.{role}", shape)
+    yield Point(op.position, op.kind, OUTPUT, "activation", output.index, name, output.shape[1:])
