@@ -9,7 +9,7 @@ from importlib import import_module
 import click
 
 COMMANDS = {
-    "adapt": ("train.cli_data:adapt", "Derive the network from the task: the seven stages, or the best that fits a budget."),
+    "adapt": ("train.cli_data:adapt", "Derive the network from the task in seven stages, or within a budget."),
     "bench": ("quantize.bench:bench", "Time and error over up to 100,000 fragments, beside the published table."),
     "capture": ("edge.cli:capture", "Record a writer's fragments from a board into a .npz file."),
     "completion": ("inkgate:completion", "Print the shell completion script for bash, zsh or fish."),

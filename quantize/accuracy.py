@@ -71,12 +71,12 @@ def draw_trials(fragments: FragmentSet, user_writers: tuple[int, ...], symbols: 
 
 
 def equal_error_rate(trials: Trials, logits: Floats) -> float:
-    """Per cent. Genuine: a user's word, scored for that user; impostor: a stranger's word, scored for its best user."""
+    """Per cent, of verification: a user's word scored for that user against a stranger's word scored for every user."""
     words, symbols = trials.shape
     evidence = word_scores(logits.reshape(words, symbols, -1))[:, -1]
     genuine = trials.label >= 0
     own = evidence[genuine, trials.label[genuine]]
-    return round(100.0 * equal_error(own, evidence[~genuine].max(axis=1)), 6)
+    return round(100.0 * equal_error(own, evidence[~genuine].ravel()), 6)
 
 
 def equal_error(genuine: Floats, impostor: Floats) -> float:

@@ -1,0 +1,84 @@
+import json
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+
+import inkgate
+
+
+def run(*arguments: str, code: str | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code] if code else [sys.executable, "-m", "inkgate", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("name", sorted(inkgate.COMMANDS))
+def test_every_command_of_the_table_exists_and_explains_itself(name: str) -> None:
+    command = inkgate.LazyGroup().get_command(click.Context(inkgate.cli), name)
+    assert isinstance(command, click.Command)
+    assert command.help
+    assert inkgate.COMMANDS[name][1].endswith(".")
+
+
+def test_help_loads_no_room() -> None:
+    code = (
+        "import sys, inkgate\n"
+        "sys.argv = ['inkgate', '--help']\n"
+        "try: inkgate.main()\n"
+        "except SystemExit: pass\n"
+        "rooms = {'train', 'quantize', 'edge', 'firmware_bridge', 'numpy', 'tensorflow'}\n"
+        "sys.exit(bool(rooms & set(sys.modules)))"
+    )
+    done = run(code=code)
+    assert done.returncode == 0, done.stderr
+    assert "simulate" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "says"),
+    [
+        (("run", "--port", "/dev/null", "--bundle", "nowhere"), 2, "inkgate quantize"),
+        (("evaluate", "nowhere"), 2, "inkgate train"),
+        (("verify", "nowhere"), 2, "bundle"),
+        (("quantize", "nowhere", "--out", "x"), 2, "inkgate train"),
+        (("train", "--dataset", "nothing", "--users", "3", "--out", "x"), 2, "qmnist"),
+        (("data", "export", "nothing.npz", "--out", "x.npz"), 2, "nothing.npz"),
+        (("adapt",), 2, "--users"),
+        (("nonsense",), 2, "nonsense"),
+    ],
+)
+def test_what_a_person_gets_wrong_is_one_sentence_and_exit_code_2(
+    tmp_path: object, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], exit_code: int, says: str
+) -> None:
+    monkeypatch.chdir(str(tmp_path))
+    done = run(*arguments)
+    assert done.returncode == exit_code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert says in done.stderr
+
+
+def test_with_json_an_error_is_an_object_on_stdout() -> None:
+    done = run("evaluate", "nowhere", "--json")
+    error = json.loads(done.stdout)
+    assert error["exit_code"] == done.returncode == 2
+    assert error["error"] in done.stderr.replace("error: ", "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_complete_the_commands(shell: str) -> None:
+    if shell == "bash":
+        script = run("completion", shell)
+        assert script.returncode == 0, script.stderr
+        assert "_INKGATE_COMPLETE" in script.stdout
+    word = "ver" if shell == "fish" else "1"
+    done = subprocess.run(
+        [sys.executable, "-m", "inkgate"],
+        env={**os.environ, "_INKGATE_COMPLETE": f"{shell}_complete", "COMP_WORDS": "inkgate ver", "COMP_CWORD": word},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "verify" in done.stdout
