@@ -25,11 +25,11 @@ VERIFY_WORDS = 200
 
 @dataclass(frozen=True)
 class Sent:
-    """A word that the virtual board sent, as its label knows it: the true writer, enrolled or a stranger."""
+    """A word that the virtual board sent: its true writer, enrolled or a stranger, and its fragments in test.npz."""
 
-    word: int
     writer: str
     enrolled: bool
+    fragments: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str,
     writers = _cast(run, words)
     results = _stream(run / "test.npz", bundle, journal, writers, words, symbols, out / "board")
     _inkgate("journal", "verify", str(journal))
-    page = write_page(out, run, bundle, results, symbols)
+    page = write_page(out, run, bundle, results)
     _summarise(results)
     Console(stderr=True).print(f"[bold]{time.monotonic() - began:.0f} s[/]; pictures and figures: {page}")
     if len(results) < words or any(result.kind == "unavailable" for result in results):
@@ -122,7 +122,7 @@ def _stream(
     labels = [json.loads(line) for line in sent.splitlines()]
     decisions = [json.loads(line) for line in decided.splitlines()]
     return [
-        Result(Sent(word["word"], word["writer"], writers[word["writer"]]), *_of_word(decisions, word))
+        Result(Sent(word["writer"], writers[word["writer"]], word["fragments"]), *_of_word(decisions, word))
         for word in labels
         if word["event"] == "word" and any(d["final"] for d in decisions if _same(d, word))
     ]

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge.bundle import Bundle
-from edge.fragments import FragmentSet
 from train.run import METRICS, TEST, Run
 
 if TYPE_CHECKING:
@@ -35,12 +34,13 @@ svg { width: 100%; height: auto } code { background: #f2f4f7; padding: .1rem .3r
 """
 
 
-def write_page(out: Path, run: Path, bundle: Path, results: Sequence[Result], symbols: str) -> Path:
+def write_page(out: Path, run: Path, bundle: Path, results: Sequence[Result]) -> Path:
     """Write out/report.html, which needs no other file, and return its path."""
     opened, trained = Bundle.open(bundle), Run.open(run)
     metrics = json.loads((out / "evaluation" / METRICS).read_text())
     verification = json.loads((bundle / "verify.json").read_text())
-    words = _pictures_of(trained.fragments(TEST), results, symbols)
+    test = trained.fragments(TEST)
+    words = [_as_url(test.pixels[np.asarray(result.sent.fragments)]) for result in results[:_SHOWN_WORDS]]
     plots = "".join((out / "evaluation" / name).read_text() for name in ("det.svg", "eer.svg"))
     parts = [
         "<h1>inkgate: from handwriting to a decision</h1>",
@@ -115,17 +115,6 @@ def _rates(metrics: dict[str, Any]) -> str:
         for symbols in _LENGTHS
     ]
     return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
-
-
-def _pictures_of(test: FragmentSet, results: Sequence[Result], symbols: str) -> list[str]:
-    """The first words as the board drew them (same set, writers, lengths and seed), as data URLs."""
-    from train.demo import WRITING_SEED
-    from train.simulate import choose_writers, draw_words, parse_symbols
-
-    rng = np.random.default_rng(WRITING_SEED)
-    writing = choose_writers(test, [result.sent.writer for result in results], rng)
-    length = parse_symbols(None, None, symbols)
-    return [_as_url(word) for word in draw_words(test, writing, length, rng)[:_SHOWN_WORDS]]
 
 
 def _as_url(word: NDArray[np.uint8]) -> str:

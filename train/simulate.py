@@ -14,8 +14,10 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from edge.fragments import FragmentSet
-    from firmware_bridge.virtual_board import VirtualBoard, Word
+    from firmware_bridge.virtual_board import VirtualBoard
 
 DEFAULT_WRITERS = 4
 POLL_S = 0.1
@@ -73,8 +75,9 @@ def simulate(
     rng = np.random.default_rng(seed)
     chosen = choose_writers(fragments, writers, rng)
     writing = [chosen[place % len(chosen)] for place in range(words)]
+    drawn = draw_words(fragments, writing, symbols, rng)
     board = VirtualBoard(
-        draw_words(fragments, writing, symbols, rng),
+        [fragments.pixels[index] for index in drawn],
         kind=Kind[kind.upper()],
         pixel_bits=bits,
         baud_rate=None if fast else BAUD_RATE,
@@ -85,7 +88,7 @@ def simulate(
     )
     with board:
         click.echo(json.dumps({"event": "port", "path": board.path}) if as_json else board.path)
-        _follow(board, [fragments.name_of(writer) for writer in writing], as_json)
+        _follow(board, [fragments.name_of(writer) for writer in writing], drawn, as_json)
 
 
 def choose_writers(fragments: FragmentSet, wanted: Sequence[str], rng: np.random.Generator) -> list[int]:
@@ -103,19 +106,19 @@ def choose_writers(fragments: FragmentSet, wanted: Sequence[str], rng: np.random
 
 def draw_words(
     fragments: FragmentSet, writing: Sequence[int], symbols: tuple[int, int], rng: np.random.Generator
-) -> list[Word]:
-    """One word, uint8 [T, 33, 33], for each entry of `writing`, T uniform in the range `symbols`."""
+) -> list[NDArray[np.int64]]:
+    """A word for each entry of `writing`: indices [T] of its fragments in the set, T uniform in `symbols`."""
     from edge.fragments import sample_words
 
     words = []
     for writer in writing:
         length = int(rng.integers(symbols[0], symbols[1], endpoint=True))
         index, _ = sample_words(fragments, [writer], length, 1, rng)
-        words.append(fragments.pixels[index[0]])
+        words.append(index[0])
     return words
 
 
-def _follow(board: VirtualBoard, names: Sequence[str], as_json: bool) -> None:
+def _follow(board: VirtualBoard, names: Sequence[str], drawn: Sequence[NDArray[np.int64]], as_json: bool) -> None:
     """Report every acknowledged word until there are no more; the counters come even when interrupted."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -132,8 +135,9 @@ def _follow(board: VirtualBoard, names: Sequence[str], as_json: bool) -> None:
                     reported += 1
                     progress.update(task, completed=reported, description=f"word {reported} by {names[sent.place]}")
                     if as_json:
-                        word = {"session": sent.session, "word": sent.word, "writer": names[sent.place]}
-                        click.echo(json.dumps({"event": "word", **word}))
+                        key = {"event": "word", "session": sent.session, "word": sent.word}
+                        written = {"writer": names[sent.place], "fragments": drawn[sent.place].tolist()}
+                        click.echo(json.dumps({**key, **written}))
     finally:
         counters = board.statistics()
         if counters is not None and as_json:
