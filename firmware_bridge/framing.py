@@ -17,7 +17,7 @@ MAX_BODY_BYTES = wire.MAX_WIRE_BYTES - 1
 
 @dataclass
 class FrameCounters:
-    """What a receiver has seen since it was made."""
+    """What receivers have seen."""
 
     frames: int = 0
     crc_errors: int = 0
@@ -35,10 +35,13 @@ def encode_frame(content: bytes) -> bytes:
 
 
 class FrameReceiver:
-    """Bytes in any portions -> contents of the intact frames. Keeps at most 255 bytes; never raises on bytes."""
+    """Bytes in any portions -> contents of the intact frames. Keeps at most 255 bytes; never raises on bytes.
 
-    def __init__(self) -> None:
-        self.counters = FrameCounters()
+    Counts in `counters` if one is given, so that a new receiver can go on counting.
+    """
+
+    def __init__(self, counters: FrameCounters | None = None) -> None:
+        self.counters = counters or FrameCounters()
         self._body = bytearray()
         self._skipping = False
 
@@ -98,6 +101,7 @@ def _cobs_decode(body: bytes) -> bytes | None:
             return None
         decoded += body[at + 1 : end]
         at = end
-        if code < 255 and at < len(body):
+        # Code 255 stands for no zero after it, but in at most 255 bytes it can only be the last block.
+        if at < len(body):
             decoded.append(0)
     return bytes(decoded)

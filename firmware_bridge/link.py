@@ -7,6 +7,7 @@ from types import TracebackType
 
 from firmware_bridge.errors import BridgeError, LinkError, PixelDepthError, ProtocolMismatchError
 from firmware_bridge.events import BoardFault, Connected, Event, LinkLost, Statistics, WordEnded
+from firmware_bridge.framing import FrameCounters
 from firmware_bridge.ports import AUTO, find_board
 from firmware_bridge.session_host import Delivered, HostSession
 from firmware_bridge.transport import SerialTransport
@@ -60,6 +61,8 @@ class Link:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.port = port
+        self.counters = FrameCounters()
+        """Frames received, intact and damaged, over all connections."""
         self._pixel_bits = pixel_bits
         self._baud_rate = baud_rate
         self._idle_timeout_s = idle_timeout_s
@@ -119,7 +122,11 @@ class Link:
         transport = SerialTransport(find_board() if self.port == AUTO else self.port, self._baud_rate)
         self._transport = transport
         session = HostSession(
-            secrets.randbits(32), self._clock(), pixel_bits=self._pixel_bits, delivered=self._delivered
+            secrets.randbits(32),
+            self._clock(),
+            pixel_bits=self._pixel_bits,
+            delivered=self._delivered,
+            counters=self.counters,
         )
         while True:
             # Read before looking at the clock: after a slow consumer the signs of life wait in the port's buffer.

@@ -195,8 +195,7 @@ class BoardSession:
             place = sequence - message.consumed
             if not flight.received and (place < 0 or message.received >> place & 1):
                 flight.received = True
-                if flight.tries == 1:
-                    self._delivered_stamp = max(self._delivered_stamp, flight.stamp)
+                self._delivered_stamp = max(self._delivered_stamp, flight.stamp)
         self._base = message.consumed
         for sequence in [known for known in self._flights if known < self._base]:
             del self._flights[sequence]

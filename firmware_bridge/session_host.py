@@ -16,7 +16,7 @@ from firmware_bridge.errors import (
     WireError,
 )
 from firmware_bridge.events import BoardInfo, Connected, Event
-from firmware_bridge.framing import FrameReceiver
+from firmware_bridge.framing import FrameCounters, FrameReceiver
 from firmware_bridge.session import HEARTBEAT_S, HELLO_REPEAT_S, HELLO_TIMEOUT_S, SILENCE_S, frame_of, split_frame
 from firmware_bridge.words import WordReader, WritingMessage
 
@@ -32,7 +32,13 @@ class HostSession:
     """
 
     def __init__(
-        self, connection: int, now_s: float, *, pixel_bits: int | None = None, delivered: Delivered | None = None
+        self,
+        connection: int,
+        now_s: float,
+        *,
+        pixel_bits: int | None = None,
+        delivered: Delivered | None = None,
+        counters: FrameCounters | None = None,
     ) -> None:
         self.failure: LinkError | None = None
         """Why the session ended; None while it goes on."""
@@ -42,7 +48,7 @@ class HostSession:
         self._token = 0
         self._pixel_bits = pixel_bits
         self._delivered = delivered or {}
-        self._receiver = FrameReceiver()
+        self._receiver = FrameReceiver(counters)
         self._began_s = self._heard_s = now_s
         self._due_s = now_s
         self._acknowledge_now = False
@@ -52,12 +58,6 @@ class HostSession:
         self._consumed = 0
         self._lent: int | None = None
         self._words = WordReader(0, 1)
-
-    @property
-    def counters(self) -> wire.Statistics:
-        """What this end received, in the board's terms; only the four counters of frames are set."""
-        seen = self._receiver.counters
-        return wire.Statistics(0, 0, 0, 0, seen.frames, seen.crc_errors, seen.cobs_errors, seen.oversize)
 
     def receive(self, data: bytes, now_s: float) -> None:
         """Take bytes from the line. Never raises on bytes; a board that breaks the rules ends in `failure`."""

@@ -158,6 +158,12 @@ class VirtualBoard:
         """Words neither acknowledged nor lost."""
         return len(self._words) - len(self.acknowledged) - len(self.lost)
 
+    @property
+    def spoiled(self) -> tuple[int, int]:
+        """Frames lost or damaged so far: from board to host, from host to board."""
+        up, down = self._noise_out, self._noise_in
+        return up.lost + up.corrupted, down.lost + down.corrupted
+
     def statistics(self) -> wire.Statistics | None:
         """The board's own counters; None while it has no power."""
         return None if self._session is None else self._session.statistics(time.monotonic())

@@ -66,12 +66,15 @@ def simulate(
     The first line on stdout is the path to give to `inkgate run --port`. The board waits for a host, sends its words as
     a real board does and ends when all are acknowledged.
     """
+    from rich.console import Console
+
     from firmware_bridge.virtual_board import BAUD_RATE, VirtualBoard
     from firmware_bridge.wire import Kind
     from train.datasets import load
 
     bits = 8 if grey else 1
-    fragments = load(dataset, pixel_bits=bits)
+    with Console(stderr=True).status(f"taking fragments from {dataset}"):
+        fragments = load(dataset, pixel_bits=bits)
     rng = np.random.default_rng(seed)
     chosen = choose_writers(fragments, writers, rng)
     writing = [chosen[place % len(chosen)] for place in range(words)]

@@ -134,8 +134,9 @@ def test_each_kind_of_damage_has_its_counter() -> None:
     receiver = FrameReceiver()
     receiver.feed(b"\x05\x01\0")  # a block that runs past the end
     receiver.feed(b"\x02\x01\0")  # too short for a CRC
+    receiver.feed(b"\x09" + encode_frame(b"ink")[1:])  # one past the end, though all the bytes are there
     receiver.feed(encode_frame(b"ink").replace(b"ink", b"oak"))
     receiver.feed(b"\x01" * 300 + b"\0")
     receiver.feed(b"\0\0\0")  # empty frames are silence, not damage
     counted = receiver.counters
-    assert (counted.frames, counted.cobs_errors, counted.crc_errors, counted.oversize) == (0, 2, 1, 1)
+    assert (counted.frames, counted.cobs_errors, counted.crc_errors, counted.oversize) == (0, 3, 1, 1)

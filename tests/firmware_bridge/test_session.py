@@ -329,6 +329,146 @@ def test_any_bytes_leave_both_ends_alive() -> None:
     assert sum(isinstance(event, WordEnded) for event in drain(host)) == 1
 
 
+def test_frames_from_outside_the_window_are_not_kept() -> None:
+    host, board = connected(words=3)
+    frames = [board.next_frame(0.0) for _ in range(wire.WINDOW_FRAMES)]
+    for _ in range(2):
+        host.receive(b"".join(frames), 0.0)  # old ones, the second time
+        assert len(drain(host)) in (wire.WINDOW_FRAMES, 0)
+        assert host._held == {}
+    (content,) = FrameReceiver().feed(frames[0])
+    header, payload = split_frame(content)
+    for ahead in (2 * wire.WINDOW_FRAMES - 1, 2 * wire.WINDOW_FRAMES, 0xFFFF_FFFF):
+        host.receive(encode_frame(replace(header, sequence=ahead).encode() + payload), 0.0)
+    assert list(host._held) == [2 * wire.WINDOW_FRAMES - 1]
+
+
+def test_an_acknowledgement_of_what_was_never_sent_or_is_long_past_changes_nothing() -> None:
+    _, board = connected(words=1)
+    (content,) = FrameReceiver().feed(board.next_frame(0.0))
+    token = split_frame(content)[0].connection
+    for consumed in (2, 4, 0xFFFF_FFFF):
+        board.receive(frame_of(wire.Acknowledge(consumed, 0xFF), token), 0.0)
+        assert board.unacknowledged() == [1]
+    while board.next_frame(0.0):
+        pass
+    for consumed in (3, 1):
+        board.receive(frame_of(wire.Acknowledge(consumed, 0), token), 0.0)
+    assert board.under_way == 1
+    assert board._base == 3
+
+
+def deliver_all(board: BoardSession, host: HostSession, now_s: float = 0.0) -> list[bytes]:
+    """Everything that is due reaches the host and is taken, the answers reach the board; the frames that went up."""
+    frames = []
+    while frame := board.next_frame(now_s):
+        frames.append(frame)
+        host.receive(frame, now_s)
+    drain(host)
+    while frame := host.next_frame(now_s):
+        board.receive(frame, now_s)
+    return frames
+
+
+def write_word(board: BoardSession, *fragments: Pixels) -> None:
+    board.start_word()
+    for fragment in fragments:
+        board.add_fragment(fragment)
+    board.end_word()
+
+
+def test_frames_of_an_earlier_connection_are_not_taken_for_frames_of_this_one() -> None:
+    host, board = connected(words=1)
+    old = deliver_all(board, host)
+    assert board.unacknowledged() == []
+    again = HostSession(4712, 1.0)
+    board.receive(again.next_frame(1.0), 1.0)
+    again.receive(board.next_frame(1.0), 1.0)
+    again.receive(b"".join(old), 1.0)
+    assert [type(event) for event in drain(again)] == [Connected]
+
+
+def test_a_replayed_connection_makes_a_board_forget_nothing() -> None:
+    board, first = BoardSession(INFO, 0.0), HostSession(4711, 0.0)
+    write_word(board, pixels(1))
+    hello = first.next_frame(0.0)
+    board.receive(hello, 0.0)
+    first.receive(board.next_frame(0.0), 0.0)
+    while frame := board.next_frame(0.0):
+        first.receive(frame, 0.0)
+    drain(first)
+    consumed_all = first.next_frame(0.0)
+    board.receive(consumed_all, 0.0)
+    assert board.unacknowledged() == []
+    board.receive(HostSession(4712, 1.0).next_frame(1.0), 1.0)
+    write_word(board, pixels(2))
+    board.receive(hello, 1.0)
+    while board.next_frame(1.0):
+        pass
+    board.receive(consumed_all, 1.0)
+    assert board.unacknowledged() == [2]
+
+
+def test_an_acknowledgement_of_another_connection_is_answered_but_not_believed() -> None:
+    host, board = connected(words=1)
+    token = host._token
+    while board.next_frame(0.0):
+        pass
+    board.receive(frame_of(wire.Acknowledge(4, 0), token ^ 1), 0.0)
+    assert board.unacknowledged() == [1]
+    (content,) = FrameReceiver().feed(board.next_frame(0.0))
+    assert split_frame(content)[0] == wire.Header(wire.Info.ID, token ^ 1, 0)
+    board.receive(frame_of(wire.Acknowledge(4, 0), token), 0.0)
+    assert board.unacknowledged() == []
+
+
+def test_a_hello_that_was_answered_already_disturbs_nothing() -> None:
+    board, host = BoardSession(INFO, 0.0), HostSession(4711, 0.0)
+    write_word(board, pixels(1))
+    hellos = [host.next_frame(0.0), host.next_frame(0.3)]
+    board.receive(hellos[0], 0.3)
+    for _ in range(3):
+        host.receive(board.next_frame(0.3), 0.3)
+    board.receive(hellos[1], 0.3)
+    deliver_all(board, host, 0.3)
+    assert host.failure is None
+    assert board.unacknowledged() == []
+
+
+def test_a_lost_frame_is_repeated_as_soon_as_a_later_one_was_acknowledged() -> None:
+    host, board = connected(words=1)
+    lost = board.next_frame(0.0)
+    host.receive(board.next_frame(0.0), 0.0)
+    board.receive(host.next_frame(0.0), 0.0)
+    assert board.next_frame(0.001) == lost
+    assert board.next_frame(0.001) != lost, "once is enough until more is known"
+
+
+def test_a_lost_acknowledgement_of_the_last_frame_is_asked_for_again() -> None:
+    host, board = connected(words=1)
+    while frame := board.next_frame(0.0):
+        host.receive(frame, 0.0)
+    board.receive(host.next_frame(0.0), 0.0)  # received, not consumed
+    drain(host)
+    assert host.next_frame(0.0), "consumed; and lost"
+    assert board.next_frame(0.1) == b""
+    deliver_all(board, host, 0.2)
+    assert board.unacknowledged() == []
+
+
+def test_a_board_whose_frames_have_all_arrived_but_are_not_consumed_sleeps_between_its_questions() -> None:
+    host, board = connected(words=1)
+    while frame := board.next_frame(0.0):
+        host.receive(frame, 0.0)
+    board.receive(host.next_frame(0.0), 0.0)
+    for step in range(1, 440):
+        now_s = step * 0.01
+        while board.next_frame(now_s):
+            pass
+        assert board.wake_s() > now_s
+    assert 1 <= board.statistics(4.4).frames_repeated <= 9
+
+
 def test_nothing_is_due_before_the_time_that_an_end_names() -> None:
     simulation = Simulation(words=3, length=4, loss=0.2)
     while simulation.now_s < 3.0:

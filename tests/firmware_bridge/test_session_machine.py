@@ -24,6 +24,7 @@ BOARD = "pen-1"
 INFO = wire.Info(wire.PROTOCOL_HASH, 0, 0, wire.Kind.PEN, 1, BOARD, "virtual", "1")
 CAPACITY_WORDS = 4
 DRAIN_S = 60.0
+HISTORY_FRAMES = 100
 FAULTS = [None, None, None, wire.Fault.WORD_ABORTED]
 FATES = ["arrives"] * 6 + ["lost", "damaged", "late", "twice"]
 
@@ -47,6 +48,8 @@ class Line(RuleBasedStateMachine):
         self.now_s = 0.0
         self.info = replace(INFO, pixel_bits=bits)
         self.sessions = self.connections = self.fragments = 0
+        self.sent_to_host: list[bytes] = []
+        self.sent_to_board: list[bytes] = []
         self.late_to_host: list[bytes] = []
         self.late_to_board: list[bytes] = []
         self.written: dict[Key, list[int]] = {}
@@ -100,8 +103,10 @@ class Line(RuleBasedStateMachine):
         """Frames go both ways, each to its fate; then the consumer takes some events."""
         for fate in fates:
             if frame := self.board.next_frame(self.now_s):
+                self.sent_to_host = [*self.sent_to_host, frame][-HISTORY_FRAMES:]
                 self.carry(frame, fate, self.host, self.late_to_host)
             if frame := self.host.next_frame(self.now_s):
+                self.sent_to_board = [*self.sent_to_board, frame][-HISTORY_FRAMES:]
                 self.carry(frame, fate, self.board, self.late_to_board)
             self.now_s += 0.02
         self.the_consumer_takes(takes)
@@ -121,6 +126,18 @@ class Line(RuleBasedStateMachine):
         if late:
             frame = late[place % len(late)] if again else late.pop(place % len(late))
             end.receive(frame, self.now_s)
+
+    @rule(takes=st.integers(0, 12))
+    def the_past_is_replayed(self, takes: int) -> None:
+        """Everything that either end ever sent comes again while both go on."""
+        for place in range(max(len(self.sent_to_board), len(self.sent_to_host))):
+            for sent, end in ((self.sent_to_board, self.board), (self.sent_to_host, self.host)):
+                if place < len(sent):
+                    end.receive(sent[place], self.now_s)
+            self.board.next_frame(self.now_s)
+            self.host.next_frame(self.now_s)
+            self.now_s += 0.02
+        self.the_consumer_takes(takes)
 
     @rule(count=st.integers(1, 12))
     def the_consumer_takes(self, count: int) -> None:

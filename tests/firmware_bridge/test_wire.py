@@ -163,6 +163,15 @@ def test_bits_run_row_by_row_most_significant_first() -> None:
     assert not any(packed[5:])
 
 
+def test_a_refusal_names_the_field() -> None:
+    for payload, said in (
+        (b"\x01\0\0", r"end.word: 4 bytes expected, 3 are left"),
+        (bytes(6), r"end.word: 0 is outside"),
+    ):
+        with pytest.raises(WireError, match=said):
+            wire.decode(wire.End.ID, payload)
+
+
 def test_padding_that_is_not_zero_is_refused() -> None:
     with pytest.raises(WireError, match="7 zero bits"):
         unpack_bits(bytes(136) + b"\x01")

@@ -39,6 +39,12 @@ def test_a_fault_ends_the_open_word() -> None:
     assert reader.read(wire.Start(6)) == WordStarted(9, 6)
 
 
+def test_a_fault_in_mid_fragment_leaves_nothing_for_the_next_word() -> None:
+    reader = WordReader(session=9, pixel_bits=8)
+    messages: list[WritingMessage] = [START, GREY[0], ERROR, wire.Start(6), *GREY]
+    assert isinstance([reader.read(message) for message in messages][-1], Fragment)
+
+
 def test_a_word_that_was_delivered_before_passes_in_silence() -> None:
     reader = WordReader(session=9, pixel_bits=1, last_word=5)
     assert [reader.read(message) for message in (START, BITS, END)] == [None] * 3
