@@ -1,7 +1,7 @@
 """Command lines of the edge -> the loop, the capture of fragments, and the journal."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,8 +17,6 @@ from edge.errors import NEGATIVE, CaptureError, TooFewWordsError
 from edge.fragments import FragmentSet
 from edge.journal import Journal
 from edge.runtime import WORD_TIMEOUT_S, Gate, Notice, Outcome, Rule
-from firmware_bridge.errors import BridgeError
-from firmware_bridge.events import Event, Fragment, WordStarted
 from firmware_bridge.link import open_link
 
 _CONNECT_S = 5.0
@@ -76,10 +74,8 @@ def run(
                 delivered=journal.delivered() if journal else None,
             )
         )
-        events = link.events()
-        with closing(Gate(engine, rule, journal, word_timeout_s=word_timeout).run(events)) as outcomes:
+        with closing(Gate(engine, rule, journal, word_timeout_s=word_timeout).run(link.events())) as outcomes:
             decided = _follow(outcomes, Display(console), words, as_json)
-            _settle(events)
     if words is not None and decided < words:
         raise TooFewWordsError(f"{port}: {decided} of {words} words were decided before --idle-timeout ended the run")
 
@@ -99,8 +95,7 @@ def capture(port: str, writer: str, out: Path, words: int | None, symbols: str |
     fragments = FragmentSet.load(out) if out.exists() else None
     captured = 0
     with open_link(port, connect_patience_s=_CONNECT_S) as link:
-        events = link.events()
-        for item in whole_words(events):
+        for item in whole_words(link.events()):
             if isinstance(item, CapturedWord):
                 try:
                     fragments = add_word(fragments, writer, item.pixels, symbols)
@@ -113,7 +108,6 @@ def capture(port: str, writer: str, out: Path, words: int | None, symbols: str |
             else:
                 console.print(item.text, style="dim", markup=False)
             if captured == words:
-                _settle(events)
                 break
     if as_json and fragments is not None:
         _emit({"file": str(out), "words": captured, "fragments": len(fragments), "writers": len(fragments.writers)})
@@ -168,14 +162,6 @@ def verify(ctx: click.Context, path: Path, head: str | None, as_json: bool) -> N
         Console(stderr=True).print(f"{path}: {result.fault}", style="bold red", markup=False, soft_wrap=True)
     if result.fault is not None:
         ctx.exit(NEGATIVE)
-
-
-def _settle(events: Iterator[Event]) -> None:
-    """Have the last event acknowledged, by asking for the next; a word that begins meanwhile will come again."""
-    with suppress(BridgeError):
-        for event in events:
-            if not isinstance(event, WordStarted | Fragment):
-                return
 
 
 def _follow(outcomes: Iterator[Outcome | Notice], display: Display, words: int | None, as_json: bool) -> int:

@@ -72,9 +72,7 @@ class HostSession:
 
     def next_event(self) -> Event | None:
         """The next event, if any. Asking says that the event before is taken care of: now it may be acknowledged."""
-        if self._lent is not None:
-            self._consume(self._lent)
-            self._lent = None
+        self.settle()
         while self._ready:
             sequence, event = self._ready.popleft()
             if event is not None:
@@ -83,6 +81,12 @@ class HostSession:
             if sequence is not None:
                 self._consume(sequence)
         return None
+
+    def settle(self) -> None:
+        """The event given last is taken care of: it may be acknowledged, though nobody asks for another."""
+        if self._lent is not None:
+            self._consume(self._lent)
+            self._lent = None
 
     def next_frame(self, now_s: float) -> bytes:
         """The next frame that is due on the line, b"" if none; finds out that time has run out."""

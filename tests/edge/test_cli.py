@@ -26,10 +26,11 @@ KEYS = ["time", "board", "session", "word", "symbols", "decision", "user", "scor
 
 
 class FakeLink:
-    """A link to a board that is a list of events; notes which event was asked for last."""
+    """A link to a board that is a list of events; notes which event was asked for last, and how it was left."""
 
     def __init__(self, events: list[Event]) -> None:
         self.said, self.asked, self.options = events, 0, {}
+        self.left_with: type[BaseException] | None = EOFError
 
     def __call__(self, port: str, **options: Any) -> "FakeLink":
         self.options = {"port": port, **options}
@@ -40,7 +41,8 @@ class FakeLink:
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.left_with = kind
 
     def events(self) -> Iterator[Event]:
         for event in self.said:
@@ -80,15 +82,15 @@ def test_run_says_one_object_for_each_decision(
     assert all(f"word {n}" in result.stderr for n in range(1, 5))
 
 
-def test_run_ends_after_so_many_words_and_has_the_last_one_acknowledged(
+def test_run_ends_after_so_many_words_and_leaves_the_link_in_order(
     bundle: Bundle, link: FakeLink, words: list[np.ndarray], tmp_path: Path
 ) -> None:
     path = tmp_path / "journal.db"
     result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--words", 2, "--journal", path, "--json")
     assert result.exit_code == 0
     assert [r["word"] for r in records(result) if r["final"]] == [1, 2]
-    # Asked beyond the end of word 2, and so acknowledging it, but not beyond the end of word 3.
-    assert link.asked == 1 + sum(len(word) + 2 for word in words[:3])
+    assert link.asked == 1 + sum(len(word) + 2 for word in words[:2])
+    assert link.left_with is None  # which is how a link learns that the last word is decided
     with Journal(path, read_only=True) as journal:
         assert {e.word for _, e, _ in journal.rows()} == {1, 2}
         assert journal.verify().fault is None

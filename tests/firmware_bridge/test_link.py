@@ -179,14 +179,47 @@ def test_the_next_host_gets_what_the_last_one_did_not_take_care_of() -> None:
     words = make_words(3, 4)
     board = VirtualBoard(words, baud_rate=None)
     with board:
-        with open_link(board.start()) as link:
-            for event in link.events():
-                if isinstance(event, WordEnded):
-                    break  # the host dies with the first word's end in its hands
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(open_link(board.start()), by_signal=False)
         with open_link(board.start(), idle_timeout_s=IDLE_S) as link:
             names, got, _ = collect(link)
         assert [word for _, word in names] == [1, 2, 3]
         assert same(got, words)
+
+
+@pytest.mark.parametrize("corrupt", [0.0, 0.1])
+def test_a_host_that_leaves_after_a_word_has_it_acknowledged(corrupt: float) -> None:
+    words = make_words(3, 4)
+    board = VirtualBoard(words, baud_rate=None, corrupt=corrupt, seed=4)
+    with board:
+        with open_link(board.start()) as link:
+            left = next(event for event in link.events() if isinstance(event, WordEnded))
+        assert [(sent.session, sent.word) for sent in board.acknowledged] == [(left.session, left.word)]
+        with open_link(board.start(), idle_timeout_s=2 * IDLE_S) as link:
+            names, got, _ = collect(link)
+        assert [word for _, word in names] == [2, 3]
+        assert same(got, words[1:])
+
+
+def test_a_host_that_leaves_in_mid_word_gets_the_word_again() -> None:
+    board = VirtualBoard(make_words(1, 6), baud_rate=None)
+    with board:
+        with open_link(board.start()) as link:
+            assert any(isinstance(event, Fragment) and event.index == 3 for event in link.events())
+        assert board.acknowledged == []
+        with open_link(board.start(), idle_timeout_s=IDLE_S) as link:
+            _, got, _ = collect(link)
+        assert [len(word) for word in got] == [6]
+        assert board.wait(1.0)
+
+
+def test_leaving_a_line_that_failed_meanwhile_is_no_error() -> None:
+    board = VirtualBoard(make_words(1, 2), baud_rate=None)
+    before = open_descriptors()
+    with board, open_link(board.start()) as link:
+        assert any(isinstance(event, WordEnded) for event in link.events())
+        board.unplug()
+    assert open_descriptors() == before
 
 
 def test_a_host_that_remembers_its_journal_gets_no_word_twice() -> None:
@@ -194,6 +227,7 @@ def test_a_host_that_remembers_its_journal_gets_no_word_twice() -> None:
     with board:
         with open_link(board.start()) as link:
             ended = next(event for event in link.events() if isinstance(event, WordEnded))
+            link.close()  # without a word to the board
         delivered = {"virtual-pen": (ended.session, ended.word)}
         with open_link(board.start(), idle_timeout_s=IDLE_S, delivered=delivered) as link:
             names, _, _ = collect(link)
