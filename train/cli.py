@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from train.errors import UnwritableError
+
 if TYPE_CHECKING:
     from train.loop import Progress as Report
 
@@ -104,21 +106,23 @@ def evaluate(path: Path, fragments: Path | None, rounds: int, report: Path | Non
     """Error rates of a run (float) or of a bundle (int8) by number of symbols, with 95 % bounds.
 
     All draws of users that the run has are evaluated. Writes metrics.json, card.md, det.svg and eer.svg into the run,
-    or for a bundle into evaluation/ beside it.
+    or for a bundle into BUNDLE-evaluation beside it.
     """
-    from train.evaluate import det_curves, score
+    from train.evaluate import det_curves, origin, score
     from train.evaluate import evaluate as measure
     from train.report import DET_LENGTHS, write_report
-    from train.run import CONFIG, METRICS, Run, write_json
+    from train.run import CONFIG, METRICS, write_json
 
     with _progress() as progress:
         draws, about = score(path, fragments, progress)
         metrics = {**about, **measure(draws, rounds, progress)}
-    run = Run.open(path) if (path / CONFIG).is_file() else None
-    folder = report or (path if run else path.parent / f"{path.name}-evaluation")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / METRICS, metrics)
-    written = write_report(folder, run, metrics, det_curves(draws, DET_LENGTHS))
+    folder = report or (path if (path / CONFIG).is_file() else path.parent / f"{path.name}-evaluation")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / METRICS, metrics)
+        written = write_report(folder, origin(path), metrics, det_curves(draws, DET_LENGTHS))
+    except OSError as error:
+        raise UnwritableError(f"{folder}: cannot be written: {error.strerror}; choose another --report") from error
     if as_json:
         click.echo(json.dumps({**metrics, "report": [str(file) for file in written]}))
     else:

@@ -76,8 +76,8 @@ def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str,
     _inkgate("quantize", str(run), "--out", str(bundle))
     _inkgate("verify", str(bundle), "--words", str(VERIFY_WORDS))
     _inkgate("evaluate", str(bundle), "--report", str(out / "evaluation"))
-    writers = _cast(run, words)
-    results = _stream(run / "test.npz", bundle, journal, writers, words, symbols, out / "board")
+    writers = cast(run, words)
+    results = _stream(run / "test.npz", bundle, journal, writers, symbols, out / "board")
     _inkgate("journal", "verify", str(journal))
     page = write_page(out, run, bundle, results)
     _summarise(results)
@@ -86,57 +86,57 @@ def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str,
         ctx.exit(1)
 
 
-def _cast(run: Path, words: int) -> dict[str, bool]:
-    """Who writes, in turn: a user, a stranger, the next user ...; name -> enrolled."""
+def cast(run: Path, words: int) -> list[tuple[str, bool]]:
+    """Who writes each word: a user, a stranger, the next user ...; (name, enrolled)."""
     from train.run import TEST, Run
 
     opened = Run.open(run)
     test = opened.fragments(TEST)
     strangers = [test.name_of(int(w)) for w in test.writers if int(w) not in opened.config.user_writers]
-    cast: dict[str, bool] = {}
-    for place in range(words // 2):
-        cast[opened.config.users[place % len(opened.config.users)]] = True
-        cast[strangers[place % len(strangers)]] = False
-    return cast
+    turns = ((opened.config.users, True), (strangers, False))
+    return [
+        (names[place // 2 % len(names)], enrolled) for place in range(words) for names, enrolled in (turns[place % 2],)
+    ]
 
 
 def _stream(
-    test: Path, bundle: Path, journal: Path, writers: Mapping[str, bool], words: int, symbols: str, link: Path
+    test: Path, bundle: Path, journal: Path, writers: Sequence[tuple[str, bool]], symbols: str, link: Path
 ) -> list[Result]:
     """Let a virtual pen board write to `inkgate run` over a pty, and pair what was sent with what was decided."""
-    simulate = ["simulate", "pen", "--dataset", str(test), "--words", str(words), "--symbols", symbols]
+    words = str(len(writers))
+    simulate = ["simulate", "pen", "--dataset", str(test), "--words", words, "--symbols", symbols]
     simulate += ["--seed", str(WRITING_SEED), "--link", str(link), "--json"]
-    for name in writers:
+    for name, _ in writers:
         simulate += ["--writer", name]
     board = subprocess.Popen(_command(simulate), stdout=subprocess.PIPE, text=True)
     try:
         assert board.stdout is not None
         board.stdout.readline()
         run = ["run", "--port", str(link), "--bundle", str(bundle), "--journal", str(journal)]
-        decided = _inkgate(*run, "--words", str(words), "--json", capture=True)
+        decided = _inkgate(*run, "--words", words, "--json", capture=True)
         sent, _ = board.communicate(timeout=60)
     except subprocess.TimeoutExpired as error:
         raise DemoError("the virtual board did not end: a word was not acknowledged") from error
     finally:
         board.kill()
-    labels = [json.loads(line) for line in sent.splitlines()]
-    decisions = [json.loads(line) for line in decided.splitlines()]
-    return [
-        Result(Sent(word["writer"], writers[word["writer"]], word["fragments"]), *_of_word(decisions, word))
-        for word in labels
-        if word["event"] == "word" and any(d["final"] for d in decisions if _same(d, word))
-    ]
+    told = [json.loads(line) for line in sent.splitlines()]
+    return pair(told, [json.loads(line) for line in decided.splitlines()], dict(writers))
 
 
-def _of_word(
-    decisions: Sequence[Mapping[str, Any]], word: Mapping[str, Any]
-) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
-    mine = [decision for decision in decisions if _same(decision, word)]
-    return next(d for d in mine if d["final"]), [d for d in mine if not d["final"]]
-
-
-def _same(decision: Mapping[str, Any], word: Mapping[str, Any]) -> bool:
-    return bool(decision["session"] == word["session"] and decision["word"] == word["word"])
+def pair(
+    told: Sequence[Mapping[str, Any]], decisions: Sequence[Mapping[str, Any]], enrolled: Mapping[str, bool]
+) -> list[Result]:
+    """What `inkgate simulate --json` sent and what `inkgate run --json` decided, by session and word; a word without a
+    final decision is left out."""
+    results = []
+    for word in told:
+        if word["event"] != "word":
+            continue
+        mine = [d for d in decisions if (d["session"], d["word"]) == (word["session"], word["word"])]
+        sent = Sent(word["writer"], enrolled[word["writer"]], word["fragments"])
+        running = [d for d in mine if not d["final"]]
+        results += [Result(sent, final, running) for final in mine if final["final"]][:1]
+    return results
 
 
 def _summarise(results: Sequence[Result]) -> None:

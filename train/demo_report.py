@@ -41,7 +41,7 @@ def write_page(out: Path, run: Path, bundle: Path, results: Sequence[Result]) ->
     verification = json.loads((bundle / "verify.json").read_text())
     test = trained.fragments(TEST)
     words = [_as_url(test.pixels[np.asarray(result.sent.fragments)]) for result in results[:_SHOWN_WORDS]]
-    plots = "".join((out / "evaluation" / name).read_text() for name in ("det.svg", "eer.svg"))
+    plots = "".join(_inline((out / "evaluation" / name).read_text()) for name in ("det.svg", "eer.svg"))
     parts = [
         "<h1>inkgate: from handwriting to a decision</h1>",
         f"<p>{len(opened.manifest.users)} users of <code>{html.escape(trained.config.dataset)}</code> enrolled; int8 "
@@ -96,7 +96,12 @@ def _evidence(results: Sequence[Result], bundle: Bundle) -> str:
     axes.legend(frameon=False)
     picture = io.StringIO()
     figure.savefig(picture, format="svg", metadata={"Date": None})
-    return picture.getvalue()[picture.getvalue().index("<svg") :]
+    return _inline(picture.getvalue())
+
+
+def _inline(svg: str) -> str:
+    """The picture without the XML declaration and document type, which have no place inside a page."""
+    return svg[svg.index("<svg") :]
 
 
 def _rates(metrics: dict[str, Any]) -> str:

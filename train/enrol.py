@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from edge.fragments import FragmentSet, join
 from train import datasets
 from train.adapt import ArchitecturePlan, adapt
 from train.backbone import Backbone, PretrainSettings, pretrain
-from train.errors import TooFewWritersError
+from train.errors import BackboneError, RunError, TooFewWritersError, UnwritableError
 from train.fit import EnrolSettings, enrol
 from train.loop import Progress, silent
 from train.run import (
@@ -19,13 +22,12 @@ from train.run import (
     CONFIG,
     DEVELOPMENT,
     ENROL,
-    HISTORY,
+    MODEL,
     TEST,
     Run,
     RunConfig,
     utc_now,
     versions,
-    write_json,
     write_run,
 )
 
@@ -46,52 +48,82 @@ class Order:
     strangers: str | None = None
 
 
-def load(order: Order) -> tuple[FragmentSet, datasets.WriterSplit]:
-    """The dataset at 8 bits a pixel and its split.
+@dataclass(frozen=True, eq=False)
+class Handwriting:
+    """All fragments at 8 bits a pixel, the split of their writers, and who may be enrolled where strangers come from
+    another source (nobody in particular where they do not)."""
+
+    fragments: FragmentSet
+    split: datasets.WriterSplit
+    own: tuple[int, ...] = ()
+
+
+def load(order: Order) -> Handwriting:
+    """What an order trains on.
 
     Where the order names a source of strangers, every writer of the dataset may be enrolled, and background,
-    development and unseen strangers are writers of that source, with ids that do not clash.
+    development and unseen strangers are writers of that source, with ids that do not clash. TooFewWritersError when
+    that source is the dataset itself, whose users would be strangers to themselves.
     """
     fragments = datasets.load(order.dataset, pixel_bits=8)
     if order.strangers is None:
-        return fragments, datasets.split_writers(fragments)
+        return Handwriting(fragments, datasets.split_writers(fragments))
     others = datasets.load(order.strangers, pixel_bits=8)
+    if others.sha256 == fragments.sha256:
+        raise TooFewWritersError(
+            f"--strangers {order.strangers} is the dataset itself: users would be strangers too; "
+            "name another source or leave --strangers out"
+        )
     offset = int(fragments.writers.max()) + 1 - int(others.writers.min())
     others = replace(others, writer=others.writer + np.int32(offset), writer_names=())
     split = datasets.split_writers(others)
-    own = tuple(int(w) for w in fragments.writers)
-    return join([fragments, others]), replace(split, evaluation=(*own, *split.evaluation))
+    return Handwriting(join([fragments, others]), split, tuple(int(w) for w in fragments.writers))
 
 
 def train_draws(order: Order, backbone: Backbone, out: Path, draws: int, progress: Progress = silent) -> list[Run]:
-    """Enrol `draws` draws of users: draw 0 in `out`, draw N in out/draws/N. A draw that is complete is not repeated."""
-    fragments, split = load(order)
-    runs = []
-    for number in range(draws):
-        folder = out if number == 0 else out / "draws" / str(number)
-        draw = _draw(order, fragments, split, number)
-        runs.append(_train_draw(order, backbone, folder, fragments, split, draw, number, progress))
+    """Enrol `draws` draws of users: draw 0 in `out`, draw N in out/draws/N. A draw that is complete is not repeated.
+
+    Draws that an earlier order left in `out` and that this one would not make so are runs no more: their config.json
+    goes, so that nobody takes them for draws of this order. UnwritableError when nothing can be written to `out`.
+    """
+    _make_folder(out)
+    writing = load(order)
+    runs = [_train_draw(order, backbone, out, writing, number, progress) for number in range(draws)]
+    for other in (out / "draws").glob(f"[1-9]*/{CONFIG}"):
+        number = int(other.parent.name) if other.parent.name.isdecimal() else 0
+        if number >= draws and not _finished(other.parent, _config(order, backbone, writing, number)):
+            other.unlink()
     return runs
 
 
 def make_backbone(
     order: Order, out: Path, settings: PretrainSettings, progress: Progress = silent
 ) -> tuple[Backbone, ArchitecturePlan]:
-    """Pre-train on the background writers of the dataset and save in out/backbone, going on where a killed run was."""
-    fragments, split = load(order)
-    background = fragments.of_writers(split.background)
+    """Pre-train on the background writers of the dataset and save in out/backbone, going on where a killed run was.
+
+    The backbone that is there already, made from the same data with the same settings, is taken as it is.
+    """
+    _make_folder(out)
+    writing = load(order)
+    background = writing.fragments.of_writers(writing.split.background)
     plan = adapt(order.users)
+    recipe = {
+        "plan": plan.to_dict(),
+        "pixel_bits": order.pixel_bits,
+        "dataset": order.dataset,
+        "data_sha256": writing.fragments.sha256,
+        "background_writers": len(background.writers),
+        "background_fragments": len(background),
+        **asdict(settings),
+    }
+    there = _backbone_of(recipe, out / "backbone")
+    if there:
+        return there, plan
     arrays, history = pretrain(
         background, plan, order.pixel_bits, settings, checkpoints=out / "backbone" / "checkpoints", progress=progress
     )
     about = {
-        "plan": plan.to_dict(),
-        "pixel_bits": order.pixel_bits,
-        "dataset": order.dataset,
-        "data_sha256": fragments.sha256,
-        "background_writers": len(background.writers),
-        "background_fragments": len(background),
-        **asdict(settings),
+        **recipe,
         "final_loss": round(history[-1][1], 4),
         "command": order.command,
         "created": utc_now(),
@@ -103,35 +135,17 @@ def make_backbone(
 
 
 def _train_draw(
-    order: Order,
-    backbone: Backbone,
-    folder: Path,
-    fragments: FragmentSet,
-    split: datasets.WriterSplit,
-    draw: datasets.Draw,
-    number: int,
-    progress: Progress,
+    order: Order, backbone: Backbone, out: Path, writing: Handwriting, number: int, progress: Progress
 ) -> Run:
-    config = RunConfig(
-        users=tuple(fragments.name_of(w) for w in draw.users),
-        user_writers=draw.users,
-        pixel_bits=order.pixel_bits,
-        dataset=order.dataset,
-        data_sha256=fragments.sha256,
-        seed=order.seed,
-        draw=number,
-        settings=asdict(order.enrol),
-        backbone=dict(backbone.about),
-        versions=versions(),
-        command=order.command,
-        created=utc_now(),
-    )
+    folder = out if number == 0 else out / "draws" / str(number)
+    config = _config(order, backbone, writing, number)
     finished = _finished(folder, config)
     if finished:
         return finished
-    plan = adapt(order.users)
+    plan, fragments = adapt(order.users), writing.fragments
+    draw = _draw(order, writing, number)
     mine, test = datasets.enrolment_split(fragments, draw.users)
-    background = fragments.of_writers(split.background)
+    background = fragments.of_writers(writing.split.background)
     model, history = enrol(
         backbone, plan, mine, draw.users, background, order.enrol, checkpoints=folder / "checkpoints", progress=progress
     )
@@ -140,35 +154,74 @@ def _train_draw(
     sets = {
         ENROL: mine,
         CALIBRATION: join([mine, background.of_writers(some)]),
-        DEVELOPMENT: fragments.of_writers(split.development),
+        DEVELOPMENT: fragments.of_writers(writing.split.development),
         TEST: join([test, fragments.of_writers(draw.strangers)]),
     }
-    run = write_run(folder, config, plan, model, {n: s.to_bits(order.pixel_bits) for n, s in sets.items()})
-    write_json(folder / HISTORY, history)
-    return run
+    return write_run(folder, config, plan, model, {n: s.to_bits(order.pixel_bits) for n, s in sets.items()}, history)
 
 
-def _draw(order: Order, fragments: FragmentSet, split: datasets.WriterSplit, number: int) -> datasets.Draw:
+def _config(order: Order, backbone: Backbone, writing: Handwriting, number: int) -> RunConfig:
+    draw = _draw(order, writing, number)
+    return RunConfig(
+        users=tuple(writing.fragments.name_of(w) for w in draw.users),
+        user_writers=draw.users,
+        pixel_bits=order.pixel_bits,
+        dataset=order.dataset,
+        data_sha256=writing.fragments.sha256,
+        seed=order.seed,
+        draw=number,
+        settings=asdict(order.enrol),
+        backbone=dict(backbone.about),
+        versions=versions(),
+        command=order.command,
+        created=utc_now(),
+    )
+
+
+def _draw(order: Order, writing: Handwriting, number: int) -> datasets.Draw:
     """Draw users among the evaluation writers; where strangers come from elsewhere, among the dataset's own only."""
     if order.strangers is None:
-        return datasets.draw_users(split, order.users, number)
-    own = datasets.load(order.dataset, pixel_bits=8).writers
+        return datasets.draw_users(writing.split, order.users, number)
+    own = writing.own
     if order.users > len(own):
         raise TooFewWritersError(f"{order.dataset} has {len(own)} writers, too few for {order.users} users")
     chosen = np.sort(np.random.default_rng([order.seed, number]).permutation(own)[: order.users])
-    strangers = np.setdiff1d(split.evaluation, own)
-    return datasets.Draw(tuple(int(w) for w in chosen), tuple(int(w) for w in strangers))
+    return datasets.Draw(tuple(int(w) for w in chosen), writing.split.evaluation)
 
 
 def _finished(folder: Path, config: RunConfig) -> Run | None:
-    """The run that is there already, if it was made with the same data, settings and backbone."""
-    if not (folder / CONFIG).is_file():
+    """The run that is there already, if it is whole and was made with the same data, settings and backbone."""
+    if not all((folder / name).is_file() for name in (CONFIG, MODEL, ENROL, CALIBRATION, DEVELOPMENT, TEST)):
         return None
-    run = Run.open(folder)
+    try:
+        run = Run.open(folder)
+    except RunError:  # damaged: to train it again is what its message advises
+        return None
+    wanted = msgspec.json.decode(msgspec.json.encode(config), type=RunConfig)
     changing = ("created", "command", "versions")
     same = all(
-        getattr(run.config, name) == getattr(config, name)
+        getattr(run.config, name) == getattr(wanted, name)
         for name in RunConfig.__struct_fields__
         if name not in changing
     )
     return run if same else None
+
+
+def _backbone_of(recipe: dict[str, Any], folder: Path) -> Backbone | None:
+    """The backbone in the folder, if it was made by this recipe."""
+    try:
+        there = Backbone.load(recipe["pixel_bits"], folder)
+    except BackboneError:  # none, or one whose writing was interrupted
+        return None
+    wanted = json.loads(json.dumps(recipe))
+    return there if all(there.about.get(key) == value for key, value in wanted.items()) else None
+
+
+def _make_folder(out: Path) -> None:
+    """Find out that nothing can be written before the work is done, not after it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / ".writable").touch()
+        (out / ".writable").unlink()
+    except OSError as error:
+        raise UnwritableError(f"{out}: cannot be written: {error.strerror}; choose another --out") from error

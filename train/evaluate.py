@@ -24,7 +24,7 @@ from edge.fragments import FragmentSet, sample_words
 from train.biometrics import Bounds, Curve, Trials, bootstrap_figures, bootstrap_share, curve, far_floor, rank1_hits
 from train.errors import RunError
 from train.loop import Progress, silent
-from train.run import DEVELOPMENT, TEST, Run
+from train.run import CONFIG, DEVELOPMENT, TEST, Run
 
 Floats = NDArray[np.float64]
 Logits = Callable[[NDArray[np.uint8]], Floats]
@@ -77,6 +77,13 @@ def score(
 
     about = {"arithmetic": "float32", "runtime": f"tensorflow {tf.__version__}", "kernels": "tensorflow"}
     return [_score_run(run, fragments, progress) for run in runs], about
+
+
+def origin(path: Path) -> Run | None:
+    """The run that is evaluated, or that the bundle was made from; None when that is not where it was."""
+    bundle = (path / MANIFEST).is_file()
+    run = path / Bundle.open(path).manifest.provenance.run if bundle else path
+    return Run.open(run) if (run / CONFIG).is_file() else None
 
 
 def evaluate(draws: Sequence[Scored], rounds: int = 200, progress: Progress = silent) -> dict[str, Any]:
@@ -139,9 +146,7 @@ def _score_bundle(bundle: Bundle, fragments: Path | None, progress: Progress) ->
 
 
 def _score_run(run: Run, fragments: Path | None, progress: Progress) -> Scored:
-    import tf_keras
-
-    model = tf_keras.models.load_model(run.path / "model.keras", compile=False)
+    model = run.model()
 
     def logits(pixels: NDArray[np.uint8]) -> Floats:
         return np.asarray(model.predict(to_float(pixels), batch_size=64, verbose=0), np.float64)
@@ -256,5 +261,6 @@ def _test_set(run: Path, fragments: Path | None) -> FragmentSet:
 def _bundles(path: Path) -> list[Path]:
     """This bundle, and those of the other draws of its run, which `inkgate quantize` put beside them."""
     run = path / Bundle.open(path).manifest.provenance.run
-    others = [entry.parent for entry in (run / "draws").glob(f"*/bundle/{MANIFEST}")]
+    found = (entry.parent for entry in (run / "draws").glob(f"*/bundle/{MANIFEST}"))
+    others = [entry for entry in found if (entry.parent / CONFIG).is_file()]
     return [path, *sorted(others, key=lambda entry: (len(entry.parent.name), entry.parent.name))]

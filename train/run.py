@@ -14,6 +14,7 @@ RUN/  plan.json        the ArchitecturePlan
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib import metadata
@@ -22,9 +23,10 @@ from typing import Any
 
 import msgspec
 
+from edge.errors import FragmentSetError
 from edge.fragments import FragmentSet
 from train.adapt import ArchitecturePlan
-from train.errors import RunError
+from train.errors import PlanError, RunError
 
 PLAN, CONFIG, MODEL, HISTORY, METRICS, CARD = (
     "plan.json",
@@ -69,21 +71,39 @@ class Run:
         """RunError, naming the file, if the directory is no complete run."""
         try:
             config = msgspec.json.decode((path / CONFIG).read_bytes(), type=RunConfig)
-            plan = ArchitecturePlan.from_dict(json.loads((path / PLAN).read_bytes()))
+            plan = ArchitecturePlan.from_dict(msgspec.json.decode((path / PLAN).read_bytes(), type=dict[str, Any]))
         except OSError as error:
             raise RunError(
                 f"{path}: no run ({Path(str(error.filename)).name}: {error.strerror}); "
                 f"`inkgate train --out {path}` makes one"
             ) from error
-        except ValueError as error:
+        except (ValueError, PlanError) as error:
             raise RunError(f"{path}: damaged run: {error}; train it again") from error
         if len(config.users) != plan.users or len(config.user_writers) != plan.users:
             raise RunError(f"{path}: {len(config.users)} users where the plan has {plan.users}; train it again")
         return Run(path, config, plan)
 
     def fragments(self, name: str) -> FragmentSet:
-        """One of the run's sets of fragments."""
-        return FragmentSet.load(self.path / name)
+        """One of the run's sets of fragments. RunError if it is missing or damaged."""
+        try:
+            return FragmentSet.load(self.path / name)
+        except FragmentSetError as error:
+            raise RunError(f"the run is not whole: {error}; `inkgate train --out {self.path}` makes it anew") from error
+
+    def model(self) -> Any:
+        """The trained network. RunError if it is missing, damaged or no network of the run's plan."""
+        import tf_keras
+
+        path = self.path / MODEL
+        try:
+            model = tf_keras.models.load_model(path, compile=False)
+        except Exception as error:  # zipfile, h5py, json and Keras each raise their own
+            raise RunError(
+                f"{path}: missing or damaged ({type(error).__name__}); `inkgate train --out {self.path}` makes it anew"
+            ) from error
+        if model.output_shape[-1] != self.plan.outputs:
+            raise RunError(f"{path}: {model.output_shape[-1]} outputs where the plan has {self.plan.outputs}")
+        return model
 
     def draws(self) -> list[Run]:
         """This run, and those of other draws of users beside it, in order."""
@@ -92,7 +112,14 @@ class Run:
         return [self, *(Run.open(entry) for entry in sorted(others, key=lambda e: (len(e.name), e.name)))]
 
 
-def write_run(path: Path, config: RunConfig, plan: ArchitecturePlan, model: Any, sets: dict[str, FragmentSet]) -> Run:
+def write_run(
+    path: Path,
+    config: RunConfig,
+    plan: ArchitecturePlan,
+    model: Any,
+    sets: dict[str, FragmentSet],
+    history: Sequence[tuple[int, float]],
+) -> Run:
     """Write everything; config.json comes last, so that a directory with it is complete."""
     path.mkdir(parents=True, exist_ok=True)
     (path / CONFIG).unlink(missing_ok=True)
@@ -100,6 +127,7 @@ def write_run(path: Path, config: RunConfig, plan: ArchitecturePlan, model: Any,
         fragments.save(path / name)
     model.save(path / MODEL)
     write_json(path / PLAN, plan.to_dict())
+    write_json(path / HISTORY, list(history))
     (path / CONFIG).write_bytes(msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n")
     return Run.open(path)
 
