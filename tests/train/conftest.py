@@ -1,0 +1,80 @@
+"""A small set of invented hands, an untrained backbone, and one run enrolled from them, made once per session."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tf_keras
+
+from edge.fragments import FragmentSet
+from train.adapt import adapt
+from train.backbone import Backbone, extract
+from train.enrol import Order, train_draws
+from train.fit import EnrolSettings
+from train.model import build
+from train.run import Run
+from train.synthetic import synthetic_set
+
+USERS = 3
+FEW_STEPS = EnrolSettings(steps=12, words=8, user_versions=2, stranger_versions=1)
+
+
+@pytest.fixture(scope="session")
+def hands() -> FragmentSet:
+    """40 invented writers of 42 grey fragments each: 30 background, 3 development, 7 evaluation writers."""
+    return synthetic_set(40, 42, seed=5)
+
+
+@pytest.fixture(scope="session")
+def hands_file(hands: FragmentSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "hands.npz"
+    hands.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_backbone() -> Callable[..., Backbone]:
+    """make_backbone(seed=1, pixel_bits=1) -> a backbone for 3 users that has learned nothing."""
+
+    def make(seed: int = 1, pixel_bits: int = 1) -> Backbone:
+        tf_keras.utils.set_random_seed(seed)
+        about = {"pixel_bits": pixel_bits, "dataset": "nothing", "background_writers": 0, "steps": 0, "seed": seed}
+        return Backbone(extract(build(adapt(USERS))), about)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def backbone_folder(make_backbone: Callable[..., Backbone], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("backbone")
+    make_backbone().save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def order(hands_file: Path) -> Order:
+    return Order(str(hands_file), USERS, enrol=FEW_STEPS, command="inkgate train ...")
+
+
+@pytest.fixture(scope="session")
+def run(order: Order, make_backbone: Callable[..., Backbone], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of 3 users, enrolled in a few steps. Not to be written to."""
+    return train_draws(order, make_backbone(), tmp_path_factory.mktemp("session") / "run", 1)[0]
+
+
+@pytest.fixture
+def weights() -> Callable[[Run], list[np.ndarray]]:
+    return lambda run: run.model().get_weights()
+
+
+@pytest.fixture
+def own_run(run: Run, tmp_path: Path) -> Run:
+    """A copy of the run, to be damaged."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    for file in run.path.iterdir():
+        if file.is_file():
+            (folder / file.name).write_bytes(file.read_bytes())
+    return replace(run, path=folder)
