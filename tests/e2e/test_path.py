@@ -1,0 +1,188 @@
+"""The whole path on invented hands: trained, quantised, proved, written by a board on a pty, decided at the edge."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edge.bundle import Bundle
+from edge.decision import decide
+from edge.engine import Engine
+from edge.features import to_int8
+from edge.fragments import FragmentSet
+from inkgate import cli
+from quantize.graph import load_graph
+from train.adapt import adapt
+from train.backbone import SHIPPED, Backbone, extract
+from train.model import build
+from train.synthetic import synthetic_set
+
+USERS, WORDS = 3, 12
+PATIENCE_S = "60"
+"""Two busy cores may take long to start a process; what is tested is what it does."""
+
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What training and quantising left: the run, its bundle opened, and the bundle's own engine."""
+
+    run: Path
+    bundle: Bundle
+    engine: Engine
+    test: FragmentSet
+
+    def decides(self, fragments: list[int]) -> tuple[str, str | None, float | None]:
+        """The final decision about fragments of the test set, scored directly: no board, no link, no loop."""
+        manifest = self.bundle.manifest
+        logits = self.engine.run_words(to_int8(self.test.pixels[fragments])[None])[0]
+        decision = decide(logits, manifest.thresholds, manifest.users, final=True)
+        return decision.verdict.name, decision.user, decision.score
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("path")
+    synthetic_set(40, 42, seed=5).save(folder / "hands.npz")
+    backbone = SHIPPED if (SHIPPED / "backbone-1bit.npz").is_file() else folder
+    if backbone == folder:
+        Backbone(extract(build(adapt(USERS))), {"pixel_bits": 1, "dataset": "nothing"}).save(folder)
+    run, bundle = folder / "run", folder / "bundle"
+    train = inkgate(
+        "train", "--dataset", folder / "hands.npz", "--users", USERS, "--steps", 80, "--backbone", backbone,
+        "--out", run, "--json",
+    )  # fmt: skip
+    assert train.exit_code == 0
+    assert inkgate("quantize", run, "--out", bundle).exit_code == 0
+    opened = Bundle.open(bundle)
+    assert list(opened.manifest.users) == json.loads(train.stdout)["users"]
+    return Made(run, opened, opened.engine(), FragmentSet.load(run / "test.npz"))
+
+
+def inkgate(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "inkgate", *(str(argument) for argument in arguments)]
+
+
+@contextmanager
+def process(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A command of inkgate that is ended, however the test ends."""
+    with subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+def lines(started: subprocess.Popen[str]) -> Iterator[Line]:
+    assert started.stdout is not None
+    for line in started.stdout:
+        yield json.loads(line)
+
+
+def pen(made: Made, link: Path, *options: object) -> list[object]:
+    dataset = ["--dataset", made.run / "test.npz", "--link", link, "--json"]
+    return ["simulate", "pen", *dataset, *options]
+
+
+def edge(made: Made, link: Path, words: int) -> list[object]:
+    return [
+        "run",
+        "--port",
+        link,
+        "--bundle",
+        made.bundle.path,
+        "--words",
+        words,
+        "--idle-timeout",
+        PATIENCE_S,
+        "--json",
+    ]
+
+
+def finals(decided: list[Line]) -> list[Line]:
+    return [line for line in decided if line["final"]]
+
+
+def told(line: Line) -> tuple[str, str | None, float | None]:
+    return line["decision"], line["user"], line["score"]
+
+
+def test_the_integer_model_equals_its_reference_in_every_value(made: Made) -> None:
+    result = inkgate("verify", made.bundle.path, "--words", 200, "--json")
+    report = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert report["mismatches"] == 0
+    assert report["words"] == 200
+    assert report["values"] == sum(tensor["values"] for tensor in report["tensors"]) > 10**6
+    assert abs(report["eer_shift_points"]) <= 0.5
+
+
+def test_one_changed_byte_of_a_weight_is_found(made: Made, tmp_path: Path) -> None:
+    content = bytearray(made.bundle.contents["model.tflite"])
+    kernel = next(op for op in load_graph(bytes(content)).ops if op.kind == "CONV_2D").inputs[1]
+    content[content.index(load_graph(bytes(content)).tensors[kernel].constant.tobytes()) + 17] ^= 0x10
+    (tmp_path / "other.tflite").write_bytes(content)
+    result = inkgate("verify", made.bundle.path, "--words", 8, "--reference-model", tmp_path / "other.tflite", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["mismatches"] > 0
+    assert "first:" in result.stderr
+
+
+def test_over_a_line_with_5_percent_damaged_frames_every_word_is_decided_once_and_rightly(
+    made: Made, tmp_path: Path
+) -> None:
+    link = tmp_path / "pen"
+    options = ["--words", WORDS, "--symbols", "4-8", "--seed", 3, "--corrupt", 0.05, "--fast"]
+    with process(*pen(made, link, *options)) as board:
+        said = lines(board)
+        assert next(said)["path"] == str(link)
+        with process(*edge(made, link, WORDS)) as gate:
+            decided = list(lines(gate))
+            assert gate.wait(30) == 0
+        *sent, done = list(said)
+        assert board.wait(30) == 0
+    assert done["statistics"]["frames_repeated"] > 0
+    final = finals(decided)
+    keys = [(line["session"], line["word"]) for line in final]
+    assert len(set(keys)) == len(keys) == WORDS
+    assert keys == [(word["session"], word["word"]) for word in sent]
+    for word, line in zip(sent, final, strict=True):
+        assert told(line) == made.decides(word["fragments"])
+        mine = [d["symbols"] for d in decided if d["word"] == word["word"] and not d["final"]]
+        assert mine == list(range(1, len(word["fragments"]) + 1))
+    assert len({line["score"] for line in final}) > 1
+
+
+def test_a_board_killed_in_mid_word_makes_it_unavailable_and_what_it_writes_when_it_is_back_is_decided_rightly(
+    made: Made, tmp_path: Path
+) -> None:
+    link = tmp_path / "pen"
+    with process(*pen(made, link, "--words", 1, "--symbols", 20)) as board:
+        next(lines(board))
+        with process(*edge(made, link, 3)) as gate:
+            decisions = lines(gate)
+            cut = [next(decisions), next(decisions)]
+            board.kill()
+            board.wait()
+            with process(*pen(made, link, "--words", 2, "--symbols", 6, "--seed", 1)) as again:
+                decided = [*cut, *decisions]
+                assert gate.wait(30) == 0
+                sent = [line for line in lines(again) if line["event"] == "word"]
+    lost, *others = finals(decided)
+    assert told(lost) == ("UNAVAILABLE", None, None)
+    assert 2 <= lost["symbols"] < 20
+    assert [told(line) for line in others] == [made.decides(word["fragments"]) for word in sent]
+    assert len(others) == 2
+    assert {line["session"] for line in others} == {word["session"] for word in sent} != {lost["session"]}

@@ -1,0 +1,261 @@
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge.fragments import FragmentSet
+from train import datasets, enrol, fit
+from train.backbone import Backbone, PretrainSettings
+from train.cli import train
+from train.enrol import Order, load, train_draws
+from train.enrol import make_backbone as pretrain_backbone
+from train.errors import TooFewWritersError, UnwritableError
+from train.run import CALIBRATION, CONFIG, DEVELOPMENT, ENROL, MODEL, TEST, Run
+
+MakeBackbone = Callable[..., Backbone]
+
+
+def fragments_of(part: FragmentSet, writer: int) -> set[bytes]:
+    return {pixels.tobytes() for pixels in part.pixels[part.writer == writer]}
+
+
+def test_users_enrol_with_the_first_65_percent_of_their_form_and_are_tested_on_the_rest(
+    run: Run, hands: FragmentSet
+) -> None:
+    mine, test = run.fragments(ENROL), run.fragments(TEST)
+    assert set(mine.writers.tolist()) == set(run.config.user_writers)
+    for user in run.config.user_writers:
+        written = int((hands.writer == user).sum())
+        cut = int(0.65 * written)
+        assert sorted(mine.order[mine.writer == user]) == list(range(cut))
+        assert sorted(test.order[test.writer == user]) == list(range(cut, written))
+
+
+def test_strangers_and_development_writers_are_nobody_that_was_trained_on(run: Run, hands: FragmentSet) -> None:
+    users, split = set(run.config.user_writers), datasets.split_writers(hands)
+    strangers = set(run.fragments(TEST).writers.tolist()) - users
+    development = set(run.fragments(DEVELOPMENT).writers.tolist())
+    background = set(run.fragments(CALIBRATION).writers.tolist()) - users
+    assert strangers
+    assert development
+    assert background <= set(split.background)
+    groups = (users, strangers, development, set(split.background))
+    assert sum(map(len, groups)) == len(set().union(*groups))
+
+
+def test_a_run_holds_fragments_as_the_wire_carries_them(run: Run) -> None:
+    for name in (ENROL, CALIBRATION, DEVELOPMENT, TEST):
+        assert run.fragments(name).pixel_bits == 1
+
+
+def test_the_names_of_users_stand_in_label_order(run: Run, hands: FragmentSet) -> None:
+    assert run.config.users == tuple(hands.name_of(writer) for writer in run.config.user_writers)
+    assert run.config.data_sha256 == hands.sha256
+
+
+def test_the_same_order_gives_the_same_network_from_enrolment_and_background_alone(
+    order: Order,
+    make_backbone: MakeBackbone,
+    hands: FragmentSet,
+    run: Run,
+    tmp_path: Path,
+    weights: Callable[[Run], list[np.ndarray]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: dict[str, Any] = {}
+    original = enrol.enrol
+
+    def watched(backbone: Any, plan: Any, users: Any, writers: Any, strangers: Any, *rest: Any, **more: Any) -> Any:
+        seen.update(users=users, writers=writers, strangers=strangers)
+        return original(backbone, plan, users, writers, strangers, *rest, **more)
+
+    monkeypatch.setattr(enrol, "enrol", watched)
+    again = train_draws(order, make_backbone(), tmp_path / "run", 1)[0]
+    for one, other in zip(weights(run), weights(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for name in (ENROL, CALIBRATION, DEVELOPMENT, TEST):
+        assert again.fragments(name).sha256 == run.fragments(name).sha256
+    assert seen["users"].to_bits(1).sha256 == run.fragments(ENROL).sha256
+    assert tuple(seen["writers"]) == run.config.user_writers
+    assert tuple(seen["strangers"].writers) == datasets.split_writers(hands).background
+
+
+class Enrolment:
+    """Stands in for enrol.enrol: counts how often somebody is enrolled, and gives a network that is there already."""
+
+    def __init__(self, model: Any) -> None:
+        self.calls, self._model = 0, model
+
+    def __call__(self, *arguments: Any, **more: Any) -> Any:
+        self.calls += 1
+        return self._model, [(1, 1.0)]
+
+
+@pytest.fixture
+def enrolment(run: Run, monkeypatch: pytest.MonkeyPatch) -> Enrolment:
+    stand_in = Enrolment(run.model())
+    monkeypatch.setattr(enrol, "enrol", stand_in)
+    return stand_in
+
+
+def test_a_finished_draw_is_not_repeated_and_a_missing_one_is_made(
+    order: Order, make_backbone: MakeBackbone, own_run: Run, enrolment: Enrolment
+) -> None:
+    later = replace(order, command="inkgate train, typed otherwise")
+    assert train_draws(later, make_backbone(), own_run.path, 1)[0].config == own_run.config
+    assert enrolment.calls == 0
+    runs = train_draws(order, make_backbone(), own_run.path, 2)
+    assert enrolment.calls == 1
+    assert runs[1].path == own_run.path / "draws" / "1"
+    assert not set(runs[0].config.user_writers) & set(runs[1].config.user_writers)
+
+
+@pytest.mark.parametrize("change", ["steps", "backbone", "damaged config", "no network"])
+def test_a_draw_made_otherwise_or_damaged_is_made_again(
+    order: Order, make_backbone: MakeBackbone, own_run: Run, enrolment: Enrolment, change: str
+) -> None:
+    backbone = make_backbone(seed=2 if change == "backbone" else 1)
+    match change:
+        case "steps":
+            order = replace(order, enrol=replace(order.enrol, steps=order.enrol.steps + 1))
+        case "damaged config":
+            (own_run.path / CONFIG).write_text("{")
+        case "no network":
+            (own_run.path / MODEL).unlink()
+    made = train_draws(order, backbone, own_run.path, 1)[0]
+    assert enrolment.calls == 1
+    assert made.config.settings == asdict(order.enrol)
+    assert made.model().get_weights()
+
+
+def test_draws_of_an_earlier_order_are_not_taken_for_draws_of_this_one(
+    order: Order, make_backbone: MakeBackbone, own_run: Run, enrolment: Enrolment
+) -> None:
+    train_draws(order, make_backbone(), own_run.path, 2)
+    assert len(Run.open(own_run.path).draws()) == 2
+    train_draws(order, make_backbone(), own_run.path, 1)
+    assert len(Run.open(own_run.path).draws()) == 2
+    assert enrolment.calls == 1
+    train_draws(replace(order, enrol=replace(order.enrol, seed=9)), make_backbone(), own_run.path, 1)
+    assert len(Run.open(own_run.path).draws()) == 1
+
+
+def test_users_of_a_file_are_all_enrolled_where_strangers_come_from_elsewhere(
+    order: Order,
+    make_backbone: MakeBackbone,
+    hands: FragmentSet,
+    hands_file: Path,
+    tmp_path: Path,
+    enrolment: Enrolment,
+) -> None:
+    own = FragmentSet(
+        hands.pixels[:90],
+        np.repeat(np.array([4, 0, 7], np.int32), 30),  # ids that the strangers have too
+        hands.symbol[:90],
+        np.tile(np.arange(30, dtype=np.int32), 3),
+        ("Ada", "Ben", "Cleo"),
+    )
+    own.save(tmp_path / "own.npz")
+    mixed = replace(order, dataset=str(tmp_path / "own.npz"), strangers=str(hands_file))
+    run = train_draws(mixed, make_backbone(), tmp_path / "run", 1)[0]
+    assert run.config.users == ("Ada", "Ben", "Cleo")
+    assert run.config.user_writers == (0, 4, 7)
+    for user in run.config.user_writers:
+        assert fragments_of(run.fragments(ENROL), user) <= fragments_of(own.to_bits(1), user)
+    groups = [set(run.fragments(name).writers.tolist()) - {0, 4, 7} for name in (TEST, DEVELOPMENT, CALIBRATION)]
+    split = datasets.split_writers(hands)
+    assert [len(group) for group in groups] == [len(split.evaluation), len(split.development), len(split.background)]
+    assert len(set().union(*groups)) == len(hands.writers)
+    with pytest.raises(TooFewWritersError, match="3 writers, too few for 4"):
+        train_draws(replace(mixed, users=4), make_backbone(), tmp_path / "more", 1)
+
+
+def test_strangers_from_the_dataset_itself_are_refused(order: Order) -> None:
+    with pytest.raises(TooFewWritersError, match="strangers too"):
+        load(replace(order, strangers=order.dataset))
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(
+    order: Order, make_backbone: MakeBackbone, tmp_path: Path, enrolment: Enrolment
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UnwritableError, match="--out"):
+        train_draws(order, make_backbone(), tmp_path / "file" / "run", 1)
+    assert enrolment.calls == 0
+
+
+def test_a_finished_backbone_is_not_trained_again_and_one_of_other_settings_is(
+    order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = PretrainSettings(steps=1)
+    first, plan = pretrain_backbone(order, tmp_path, settings)
+    assert first.about["background_writers"] == 30
+    assert first.about["plan"] == plan.to_dict()
+
+    def never(*arguments: Any, **more: Any) -> Any:
+        raise AssertionError("it trains again")
+
+    monkeypatch.setattr(enrol, "pretrain", never)
+    second, _ = pretrain_backbone(replace(order, command="typed otherwise"), tmp_path, settings)
+    assert dict(second.about) == dict(first.about)
+    for key, weight in first.arrays.items():
+        np.testing.assert_array_equal(second.arrays[key], weight)
+    with pytest.raises(AssertionError, match="again"):
+        pretrain_backbone(order, tmp_path, PretrainSettings(steps=1, seed=2))
+
+
+IMPATIENT = (
+    "import sys, inkgate, train.loop; train.loop.run_steps.__kwdefaults__['save_every'] = 2; "
+    "sys.argv = ['inkgate', *sys.argv[1:]]; inkgate.main()"
+)
+"""`inkgate` that saves a checkpoint every 2 steps instead of every 1,000."""
+
+
+def test_a_killed_train_goes_on_and_ends_with_the_same_network(
+    hands_file: Path,
+    backbone_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    weights: Callable[[Run], list[np.ndarray]],
+) -> None:
+    order = ["--dataset", str(hands_file), "--users", "3", "--backbone", str(backbone_folder), "--steps", "60"]
+    killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
+    process = subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT, "train", *order, "--out", str(killed)], stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 120  # busy cores
+        while not (killed / "checkpoints" / "checkpoint").is_file():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not (killed / CONFIG).exists()
+
+    steps: list[int] = []
+    original = fit.run_steps
+
+    def counted(model: Any, optimizer: Any, step: Callable[[int], Any], **more: Any) -> Any:
+        def stepped(number: int) -> Any:
+            steps.append(number)
+            return step(number)
+
+        return original(model, optimizer, stepped, **more)
+
+    monkeypatch.setattr(fit, "run_steps", counted)
+    train.main([*order, "--out", str(killed)], standalone_mode=False)
+    assert 2 <= steps[0] < 60
+    assert steps[-1] == 59
+    train.main([*order, "--out", str(undisturbed)], standalone_mode=False)
+    for mine, theirs in zip(weights(Run.open(killed)), weights(Run.open(undisturbed)), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert not (killed / "checkpoints").exists()
