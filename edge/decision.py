@@ -17,6 +17,10 @@ MAX_SYMBOLS = 20
 """Thresholds are made for words of 1 to 20 symbols; a longer word is judged as one of 20."""
 
 
+LATER_KNOWS_MORE = 6
+"""The power of a symbol's position in the word that weights its output in the evidence."""
+
+
 @unique
 class Verdict(Enum):
     """What is known of a word. Any two codes differ in at least 16 of 32 bits, and a value that is none of them (zero,
@@ -92,14 +96,14 @@ def word_scores(logits: npt.ArrayLike) -> Floats:
     """Logits [..., T, K+1] (users 0..K-1, the stranger last) -> evidence float64 [..., T, K] after 1..T symbols.
 
     Equation 2, the softmax y_i = exp(q_i) / sum_k exp(q_k), is applied here and nowhere else. The evidence for user k
-    after t symbols is the mean over s <= t of log y_k(s); an average over the steps holds its error rate on words
-    longer than those trained on, where the last output alone loses it. The best user's evidence is the word's score.
+    after t symbols is the mean over s <= t of log y_k(s), weighted with s^6: later outputs rest on more of the word, and
+    on long words several of them err less often than the last one alone. The best user's evidence is the word's score.
     """
     values = np.asarray(logits, dtype=np.float64)
     shifted = values - values.max(axis=-1, keepdims=True)
     log_probability = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    symbols = np.arange(1, values.shape[-2] + 1, dtype=np.float64)
-    evidence: Floats = np.cumsum(log_probability[..., :-1], axis=-2) / symbols[:, np.newaxis]
+    weights = np.arange(1, values.shape[-2] + 1, dtype=np.float64)[:, np.newaxis] ** LATER_KNOWS_MORE
+    evidence: Floats = np.cumsum(weights * log_probability[..., :-1], axis=-2) / np.cumsum(weights, axis=0)
     return evidence
 
 

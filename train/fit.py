@@ -35,15 +35,18 @@ class EnrolSettings:
 
     versions: augmented versions of each fragment of a user and of a stranger, the first one as it was written.
     strangers: share of the words that strangers write.
+    blanked: share of the hidden layer's outputs that are blanked at random in training, so that no user is known by a
+    few of them only. The network itself has no dropout (stage 3); without this, EER at 8 symbols is a fifth higher.
     """
 
     steps: int = 2500
-    rate: float = 2e-3
+    rate: float = 3e-3
     words: int = 64
     symbols: int = 20
     strangers: float = 0.5
     user_versions: int = 24
     stranger_versions: int = 3
+    blanked: float = 0.3
     seed: int = 1
 
 
@@ -76,9 +79,10 @@ def enrol(
     user_words = WordSampler(users, tuple(user_writers))
     stranger_words = WordSampler(strangers, tuple(int(w) for w in strangers.writers))
 
-    def learn_words(index: Any, label: Any) -> Any:
+    def learn_words(index: Any, label: Any, seed: Any) -> Any:
+        inputs = tf.nn.experimental.stateless_dropout(tf.gather(features, index), settings.blanked, seed)
         with tf.GradientTape() as tape:
-            logits = tail(tf.gather(features, index), training=True)
+            logits = tail(inputs, training=True)
             wanted = tf.repeat(label[:, None], settings.symbols, 1)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(wanted, logits))
         gradients = tape.gradient(loss, tail.trainable_variables)
@@ -99,7 +103,8 @@ def enrol(
         index[foreign] = len(mine) + _versions(
             stranger_words.draw(who, settings.symbols, rng), settings.stranger_versions, rng
         )
-        return learn(tf.constant(index, tf.int32), tf.constant(label, tf.int32))
+        seed = tf.constant([settings.seed, number], tf.int32)
+        return learn(tf.constant(index, tf.int32), tf.constant(label, tf.int32), seed)
 
     history = run_steps(
         tail,

@@ -30,12 +30,15 @@ logits_of = hnp.arrays(
 
 
 @given(logits_of)
-def test_evidence_is_the_running_mean_of_the_log_softmax(logits: np.ndarray) -> None:
+def test_evidence_is_the_running_mean_of_the_log_softmax_weighted_with_the_sixth_power(logits: np.ndarray) -> None:
     """Against the formula written out symbol by symbol in plain Python."""
     evidence = word_scores(logits)
     for t, k in itertools.product(range(len(logits)), range(2)):
-        total = sum(q[k] - math.log(sum(math.exp(v - max(q)) for v in q)) - max(q) for q in logits[: t + 1].tolist())
-        assert evidence[t, k] == pytest.approx(total / (t + 1), abs=1e-9)  # 30 sums of numbers up to 100 in float64
+        outputs = logits[: t + 1].tolist()
+        logs = [q[k] - math.log(sum(math.exp(v - max(q)) for v in q)) - max(q) for q in outputs]
+        weights = [float(s**6) for s in range(1, t + 2)]
+        mean = sum(w * x for w, x in zip(weights, logs, strict=True)) / sum(weights)
+        assert evidence[t, k] == pytest.approx(mean, abs=1e-9)  # 30 sums of numbers up to 100 in float64
 
 
 @given(logits_of)
