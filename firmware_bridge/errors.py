@@ -31,8 +31,6 @@ class PixelsError(BridgeError):
 class PortMissingError(BridgeError):
     """No port of that name exists, or `auto` found no board, or more than one."""
 
-    exit_code: ClassVar[int] = USAGE
-
 
 class PortBusyError(BridgeError):
     """Another process holds the port, or this user may not open it."""

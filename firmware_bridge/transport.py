@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 import select
 import termios
 from types import TracebackType
@@ -77,6 +78,20 @@ def _not_opened(port: str, error: Exception) -> BridgeError:
         return PortBusyError(f"{port}: permission denied: join the port's group with `sudo usermod -aG dialout $USER`")
     if number in (errno.EBUSY, errno.EAGAIN) or "lock" in str(error):
         return PortBusyError(f"{port}: another program uses it: `fuser {port}` shows which")
+    if number is None and port.startswith("socket://"):
+        tried = isinstance(error.__context__, OSError)
+        reason = f"nobody answers ({_reason(error)})" if tried else "not of the form socket://HOST:PORT"
+        return PortMissingError(f"{port}: {reason}: `inkgate ports` lists serial ports")
     if number in _GONE or number is None:
-        return PortMissingError(f"{port}: no such port ({error}): `inkgate ports` lists the ports")
-    return PortLostError(f"{port}: cannot be opened: {error}")
+        return PortMissingError(f"{port}: no such port: {_reason(error)}: `inkgate ports` lists the ports")
+    return PortLostError(f"{port}: cannot be opened: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    """The system's own words for it; pyserial wraps them in its own, more than once."""
+    cause = error.__context__
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno)
+    if isinstance(cause, OSError | termios.error) and cause.args and isinstance(cause.args[-1], str):
+        return cause.args[-1]
+    return str(error)

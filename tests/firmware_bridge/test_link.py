@@ -237,15 +237,15 @@ def test_a_host_that_remembers_its_journal_gets_no_word_twice() -> None:
 
 def test_a_slow_consumer_loses_neither_words_nor_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("firmware_bridge.session_host", "firmware_bridge.session_board"):
-        monkeypatch.setattr(f"{module}.SILENCE_S", 0.3)
-        monkeypatch.setattr(f"{module}.HEARTBEAT_S", 0.05)
+        monkeypatch.setattr(f"{module}.SILENCE_S", 0.6)
+        monkeypatch.setattr(f"{module}.HEARTBEAT_S", 0.1)
     board = VirtualBoard(make_words(3, 4), baud_rate=None)
     with board, open_link(board.start(), idle_timeout_s=IDLE_S) as link:
         kinds = []
         for event in link.events():
             kinds.append(type(event))
             if isinstance(event, WordEnded):
-                time.sleep(0.5)  # longer than either end waits for a sign of life
+                time.sleep(1.0)  # longer than either end waits for a sign of life
         assert kinds.count(WordEnded) == 3
         assert LinkLost not in kinds
 
@@ -310,7 +310,18 @@ def test_a_port_that_does_not_exist_is_named_with_the_command_that_helps() -> No
         assert isinstance(error, PortMissingError)
         assert port in str(error)
         assert "inkgate ports" in str(error)
-        assert error.exit_code == 2
+        assert error.exit_code == 3
+
+
+def test_why_a_port_cannot_be_opened_is_said_once_and_in_plain_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for port, reason in [
+        ("/dev/ttyNONE", "no such port: No such file or directory: "),
+        (str(tmp_path / "file"), "no such port: Inappropriate ioctl for device: "),
+        ("socket://127.0.0.1:1", "nobody answers (Connection refused): "),
+        ("socket://nowhere", "not of the form socket://HOST:PORT: "),
+    ]:
+        assert str(first_error(port)).startswith(f"{port}: {reason}")
 
 
 def test_a_port_in_use_is_named(silent_pty: str, monkeypatch: pytest.MonkeyPatch) -> None:
