@@ -60,6 +60,12 @@ class JournalError(EdgeError):
     exit_code: ClassVar[int] = DEVICE
 
 
+class NotAJournalError(JournalError):
+    """There is no journal at the path, or the file there is something else."""
+
+    exit_code: ClassVar[int] = USAGE
+
+
 class JournalAlteredError(EdgeError):
     """A row of the journal was edited, deleted, inserted or moved."""
 

@@ -220,14 +220,22 @@ def _read_npz(source: Path) -> dict[str, npt.NDArray[Any]]:
     try:
         with source.open("rb") as stream:
             if stream.read(2) != b"PK":
-                raise FragmentSetError(f"{source}: not an .npz file")
+                raise FragmentSetError(
+                    f"{source}: not an .npz file; `inkgate data export` and `inkgate capture` make one"
+                )
             stream.seek(0)
             with np.load(stream, allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
+    except FragmentSetError:
+        raise
     except FileNotFoundError as error:
-        raise FragmentSetError(f"{source}: no such file; `inkgate data` and `inkgate capture` make one") from error
+        raise FragmentSetError(
+            f"{source}: no such file; `inkgate data export` and `inkgate capture` make one"
+        ) from error
+    except OSError as error:
+        raise FragmentSetError(f"{source}: cannot be read: {error.strerror or error}") from error
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, ValueError, KeyError, NotImplementedError) as error:
-        raise FragmentSetError(f"{source}: truncated or damaged ({error})") from error
+        raise FragmentSetError(f"{source}: truncated or damaged ({error}); copy or make it again") from error
     except Exception as error:
         # zlib and lzma raise their own errors for damaged streams; each of them means the same to a person.
         raise FragmentSetError(f"{source}: cannot be read ({type(error).__name__}: {error})") from error

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edge.errors import JournalError
+from edge.errors import JournalError, NotAJournalError
 
 GENESIS: Final = hashlib.sha256(b"inkgate-journal/1").hexdigest()
 """What the first row is chained to."""
@@ -94,8 +94,12 @@ class Journal:
         self.path = Path(path)
         try:
             self._database = self._connect(read_only)
-        except (sqlite3.Error, OSError) as error:
+        except sqlite3.DatabaseError as error:
+            if error.__class__ is sqlite3.DatabaseError:  # its subclasses are what can go wrong with a sound file
+                raise NotAJournalError(f"{self.path}: no journal: {error}; choose another path") from error
             raise JournalError(f"{self.path}: the journal cannot be opened: {error}") from error
+        except OSError as error:
+            raise JournalError(f"{self.path}: the journal cannot be opened: {error.strerror}") from error
 
     def __enter__(self) -> "Journal":
         return self
@@ -183,7 +187,7 @@ class Journal:
     def _connect(self, read_only: bool) -> sqlite3.Connection:
         if read_only:
             if not self.path.is_file():
-                raise FileNotFoundError("no such file")
+                raise NotAJournalError(f"{self.path}: no such file; `inkgate run --journal {self.path}` makes one")
             return sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))

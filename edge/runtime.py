@@ -137,7 +137,7 @@ class Gate:
             list(self._fail("stopped in the middle of the word"))  # Nobody listens any more; the journal does.
             raise
         except BaseException as error:
-            yield from self._fail(f"the source failed: {error or type(error).__name__}")
+            yield from self._fail(f"the source failed: {str(error) or type(error).__name__}")
             raise
 
     def _on(self, event: Event) -> Iterator[Outcome | Notice]:

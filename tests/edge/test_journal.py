@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.errors import JournalError
+from edge.errors import JournalError, NotAJournalError
 from edge.journal import GENESIS, Entry, Journal, canonical, row_hash
 
 ENTRY = Entry("2026-01-01T00:00:00.000Z", "pen", 7, 1, 4, "ACCEPT", "Ada", -0.25, True, "score", 1.5, "b" * 64)
@@ -358,3 +358,18 @@ def test_every_method_reports_a_broken_file_as_a_journal_error(path: Path) -> No
             use(journal)
         assert journal.verify().fault
         journal.close()
+
+
+def test_what_is_no_journal_is_a_usage_error_and_keeps_its_content(tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("mine, and long enough to have a header of sorts " * 40)
+    before = text.read_bytes()
+    for path, read_only, message in (
+        (tmp_path / "none.db", True, "no such file; `inkgate run --journal"),
+        (tmp_path, True, "no such file"),
+        (text, False, "no journal"),
+    ):
+        with pytest.raises(NotAJournalError, match=message) as caught:
+            Journal(path, read_only=read_only)
+        assert caught.value.exit_code == 2
+    assert text.read_bytes() == before

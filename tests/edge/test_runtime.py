@@ -195,7 +195,9 @@ def test_however_the_source_ends_the_open_word_is_closed_first(
     seen: list[Outcome | Notice] = []
     with pytest.raises(type(error)):
         seen.extend(gate.run(source()))
-    seen = list(seen)
+    assert isinstance(seen[-1], Outcome)
+    assert seen[-1].decision.verdict is Verdict.UNAVAILABLE
+    assert seen[-1].decision.reason == f"the source failed: {str(error) or type(error).__name__}"
     (last,) = finals(Gate(gate._network, gate._rule), iter(board.writes(words[:1])[:4]))
     assert last.decision.verdict is Verdict.UNAVAILABLE
     assert "the source ended" in last.decision.reason
