@@ -220,15 +220,16 @@ def _stage_panel(stage: Stage) -> Panel:
     grid.add_column(style="bold", min_width=13)
     grid.add_column(min_width=44)
     grid.add_column(justify="right", style="bold cyan", min_width=7)
-    grid.add_column(style="dim")
+    grid.add_column(style="dim", min_width=5)
     for number in stage.numbers:
         value = f"{number.value:,}" if isinstance(number.value, int) else number.value
         grid.add_row(number.symbol, number.formula, value, f"eq. {number.equation}" if number.equation else "")
     if stage.choice:
         grid.add_row("", f"[italic]{stage.choice}[/]")
-    principle = f"principle {stage.principle}: {PRINCIPLES[stage.principle]}" if stage.principle else None
+    if stage.principle:
+        grid.add_row("[dim]principle[/]", f"[dim]({stage.principle}) {PRINCIPLES[stage.principle]}[/]")
     title = f"[bold]{stage.stage}. {stage.title}[/]"
-    return Panel(grid, title=title, title_align="left", subtitle=principle, subtitle_align="right")
+    return Panel(grid, title=title, title_align="left")
 
 
 def _resource_table(plan: ArchitecturePlan) -> Table:

@@ -24,11 +24,15 @@ POLL_S = 0.1
 
 
 def parse_symbols(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
-    """`8` or `4-12` -> (least, most) symbols of a word. click.BadParameter unless 1 <= least <= most."""
+    """`8` or `4-12` -> (least, most) symbols of a word. click.BadParameter unless 1 <= least <= most <= the wire's."""
+    from firmware_bridge.wire import MAX_WORD_FRAGMENTS
+
     match = re.fullmatch(r"(\d+)(?:-(\d+))?", value)
     least, most = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not 1 <= least <= most:
         raise click.BadParameter(f"{value!r} is neither a length such as 8 nor a range such as 4-12", ctx, param)
+    if most > MAX_WORD_FRAGMENTS:
+        raise click.BadParameter(f"a word has at most {MAX_WORD_FRAGMENTS} symbols", ctx, param)
     return least, most
 
 
