@@ -1,7 +1,7 @@
 """Background writers -> the backbone: convolutions, hidden layer and LSTM that tell writers apart, without their names.
 
-It is trained to name the background writer after every fragment of a word (softmax over all of them, each also as
-the writers that another slant, width or pen would make); then the row of outputs that knows them is thrown away.
+It is trained to name the background writer after every fragment of a word (softmax over all of them); then the row of
+outputs that knows them is thrown away. What stays is where every enrolment starts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge.fragments import FragmentSet
 from train.adapt import ArchitecturePlan
-from train.augment import HANDS, Augmentation, augment
+from train.augment import Augmentation, augment
 from train.errors import BackboneError
 from train.loop import Progress, Schedule, WordSampler, run_steps, silent
 from train.model import build
@@ -26,17 +26,16 @@ from train.model import build
 Arrays = dict[str, NDArray[np.float32]]
 
 SHIPPED = Path(__file__).with_name("backbones")
-_WORDS = ((64, 8), (42, 12), (32, 16), (25, 20))
-"""Words a step and fragments a word: about 512 fragments a step, words of 8 to 20 (and of every length below)."""
-_OWN_HAND = 0.3
-"""Share of the words that are as their writer wrote them, beside those that the draw of a hand leaves so."""
+_WORDS = ((128, 4), (64, 8), (42, 12))
+"""Words a step and fragments a word: about 512 fragments a step. Words stay short, for after a dozen symbols the
+writer is known and nothing more is learned; enrolment trains on long ones."""
 
 
 @dataclass(frozen=True)
 class PretrainSettings:
     """How the backbone is trained; with the data and the plan this determines it."""
 
-    steps: int = 36_000
+    steps: int = 48_000
     rate: float = 3e-3
     seed: int = 1
 
@@ -84,22 +83,27 @@ def pretrain(
     pixel_bits: int,
     settings: PretrainSettings,
     *,
+    start: Backbone | None = None,
     checkpoints: Path | None = None,
     progress: Progress = silent,
 ) -> tuple[Arrays, list[tuple[int, float]]]:
-    """Train a network of the plan to tell the background writers apart; return the backbone's weights and losses."""
+    """Train a network of the plan to tell the background writers apart; return the backbone's weights and losses.
+
+    `start` is a backbone to go on from, perhaps of another depth of pixels.
+    """
     tf.keras.utils.set_random_seed(settings.seed)
     writers = tuple(int(w) for w in background.writers)
     sampler = WordSampler(background, writers)
-    model = build(plan, outputs=len(writers) * len(HANDS))
+    model = build(plan, outputs=len(writers))
+    if start is not None:
+        transfer(start.arrays, model)
     schedule = Schedule(settings.steps, settings.rate)
     optimizer = schedule.optimizer()
-    pixels, hands = tf.constant(background.pixels), tf.constant(HANDS)
+    pixels = tf.constant(background.pixels)
 
     def learn_words(index: Any, label: Any, seed: Any) -> Any:
         words, symbols = tf.shape(index)[0], tf.shape(index)[1]
-        hand = tf.repeat(tf.gather(hands, label % len(HANDS)), symbols, axis=0)
-        moved = augment(tf.gather(pixels, tf.reshape(index, [-1])), seed, Augmentation(), pixel_bits, hand)
+        moved = augment(tf.gather(pixels, tf.reshape(index, [-1])), seed, Augmentation(), pixel_bits)
         fragments = tf.reshape(moved, [words, symbols, plan.side, plan.side, 1])
         with tf.GradientTape() as tape:
             logits = model(fragments, training=True)
@@ -114,10 +118,8 @@ def pretrain(
     def step(number: int) -> Any:
         rng = np.random.default_rng([settings.seed, number])
         words, symbols = _WORDS[rng.integers(len(_WORDS))]
-        writer = rng.integers(len(writers), size=words)
-        hand = np.where(rng.random(words) < _OWN_HAND, 0, rng.integers(len(HANDS), size=words))
-        label = writer * len(HANDS) + hand
-        index = sampler.draw(writer, symbols, rng)
+        label = rng.integers(len(writers), size=words)
+        index = sampler.draw(label, symbols, rng)
         return learn(
             tf.constant(index, tf.int32), tf.constant(label, tf.int32), tf.constant([settings.seed, number], tf.int32)
         )
@@ -135,6 +137,7 @@ def pretrain(
             "seed": settings.seed,
             "rate": settings.rate,
             "steps": settings.steps,
+            "start": dict(start.about) if start else None,
         },
         checkpoints=checkpoints,
         progress=progress,

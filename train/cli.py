@@ -46,6 +46,9 @@ _SHOWN = ("1", "4", "8", "12", "16", "20")
 )
 @click.option("--from-scratch", is_flag=True, help="Pre-train a backbone on DATASET's background writers first.")
 @click.option("--pretrain-steps", type=click.IntRange(1), help="Steps of --from-scratch.")
+@click.option(
+    "--pretrain-from", type=click.Choice(["1", "8"]), help="Pre-train on from the shipped backbone of so many bits."
+)
 @_json
 def train(
     dataset: str,
@@ -59,6 +62,7 @@ def train(
     backbone: Path | None,
     from_scratch: bool,
     pretrain_steps: int | None,
+    pretrain_from: str | None,
     as_json: bool,
 ) -> None:
     """Enrol K users of a dataset from the shipped backbone into a run directory.
@@ -68,8 +72,8 @@ def train(
     """
     if from_scratch and backbone is not None:
         raise click.UsageError("--backbone and --from-scratch exclude each other")
-    if pretrain_steps is not None and not from_scratch:
-        raise click.UsageError("--pretrain-steps belongs to --from-scratch")
+    if (pretrain_steps or pretrain_from) and not from_scratch:
+        raise click.UsageError("--pretrain-steps and --pretrain-from belong to --from-scratch")
     from train.backbone import SHIPPED, Backbone, PretrainSettings
     from train.enrol import Order, make_backbone, train_draws
     from train.fit import EnrolSettings
@@ -80,7 +84,8 @@ def train(
     with _progress() as report:
         if from_scratch:
             pretraining = replace(PretrainSettings(), **({"steps": pretrain_steps} if pretrain_steps else {}))
-            start, _ = make_backbone(order, out, pretraining, report)
+            before = Backbone.load(int(pretrain_from)) if pretrain_from else None
+            start, _ = make_backbone(order, out, pretraining, before, report)
         else:
             start = Backbone.load(order.pixel_bits, backbone or SHIPPED)
         runs = train_draws(order, start, out, draws, report)

@@ -97,11 +97,16 @@ def train_draws(order: Order, backbone: Backbone, out: Path, draws: int, progres
 
 
 def make_backbone(
-    order: Order, out: Path, settings: PretrainSettings, progress: Progress = silent
+    order: Order,
+    out: Path,
+    settings: PretrainSettings,
+    start: Backbone | None = None,
+    progress: Progress = silent,
 ) -> tuple[Backbone, ArchitecturePlan]:
     """Pre-train on the background writers of the dataset and save in out/backbone, going on where a killed run was.
 
-    The backbone that is there already, made from the same data with the same settings, is taken as it is.
+    The backbone that is there already, made from the same data with the same settings, is taken as it is. `start` is a
+    backbone to go on from.
     """
     _make_folder(out)
     writing = load(order)
@@ -115,12 +120,19 @@ def make_backbone(
         "background_writers": len(background.writers),
         "background_fragments": len(background),
         **asdict(settings),
+        "start": f"{start.pixel_bits} bit, {start.about['steps']} steps" if start else "random",
     }
     there = _backbone_of(recipe, out / "backbone")
     if there:
         return there, plan
     arrays, history = pretrain(
-        background, plan, order.pixel_bits, settings, checkpoints=out / "backbone" / "checkpoints", progress=progress
+        background,
+        plan,
+        order.pixel_bits,
+        settings,
+        start=start,
+        checkpoints=out / "backbone" / "checkpoints",
+        progress=progress,
     )
     about = {
         **recipe,
