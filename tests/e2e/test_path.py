@@ -140,6 +140,16 @@ def test_one_changed_byte_of_a_weight_is_found(made: Made, tmp_path: Path) -> No
     assert "first:" in result.stderr
 
 
+def test_the_bundle_is_evaluated_as_it_runs_and_its_card_says_what_it_was_made_from(made: Made, tmp_path: Path) -> None:
+    result = inkgate("evaluate", made.bundle.path, "--rounds", 20, "--report", tmp_path / "report", "--json")
+    assert result.exit_code == 0
+    metrics = json.loads(result.stdout)
+    assert list(metrics["eer"]) == [str(symbols) for symbols in range(1, 21)]
+    assert (metrics["arithmetic"], metrics["kernels"]) == ("int8", made.bundle.manifest.executor.kernels)
+    card = (tmp_path / "report" / "card.md").read_text()
+    assert made.bundle.manifest.provenance.data_sha256[:16] in card
+
+
 def test_over_a_line_with_5_percent_damaged_frames_every_word_is_decided_once_and_rightly(
     made: Made, tmp_path: Path
 ) -> None:
