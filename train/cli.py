@@ -23,9 +23,6 @@ from train.errors import UnwritableError
 if TYPE_CHECKING:
     from train.loop import Progress as Report
 
-# TensorFlow reads this when it is loaded: its greetings are of no use to a person at the command line.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 _json = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
 _SHOWN = ("1", "4", "8", "12", "16", "20")
 
@@ -74,6 +71,7 @@ def train(
         raise click.UsageError("--backbone and --from-scratch exclude each other")
     if (pretrain_steps or pretrain_from) and not from_scratch:
         raise click.UsageError("--pretrain-steps and --pretrain-from belong to --from-scratch")
+    _load_tensorflow()
     from train.backbone import SHIPPED, Backbone, PretrainSettings
     from train.enrol import Order, make_backbone, train_draws
     from train.fit import EnrolSettings
@@ -118,6 +116,8 @@ def evaluate(path: Path, fragments: Path | None, rounds: int, report: Path | Non
     from train.report import DET_LENGTHS, write_report
     from train.run import CONFIG, METRICS, write_json
 
+    if (path / CONFIG).is_file():
+        _load_tensorflow()
     with _progress() as progress:
         draws, about = score(path, fragments, progress)
         metrics = {**about, **measure(draws, rounds, progress)}
@@ -178,6 +178,22 @@ def _progress() -> Iterator[Report]:
             bars.update(tasks[what], completed=done, total=total, loss="" if loss is None else f"loss {loss:.3f}")
 
         yield report
+
+
+def _load_tensorflow() -> None:
+    """Import TensorFlow and have it look for devices, while what its C++ says to file descriptor 2 goes nowhere."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _command() -> str:
