@@ -112,7 +112,7 @@ def test_evaluate_shows_a_table_that_people_can_read(
     ("options", "reason"),
     [
         (["--from-scratch", "--backbone", "there"], "exclude each other"),
-        (["--pretrain-steps", "5"], "belongs to --from-scratch"),
+        (["--pretrain-steps", "5"], "to --from-scratch"),
         (["--users", "0"], "--users"),
         (["--pixel-bits", "2"], "--pixel-bits"),
         (["--draws", "0"], "--draws"),
