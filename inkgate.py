@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from importlib import import_module
 
@@ -73,9 +74,14 @@ def completion(shell: str) -> None:
 
 def main() -> None:
     """Run the command line; every error that a person or a board can cause becomes one sentence and its exit code."""
+    # What stops a service is treated as Ctrl-C: the word under way is closed in the journal, a port is given back.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         status = cli.main(prog_name="inkgate", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
+    except click.exceptions.NoArgsIsHelpError as bare:
+        click.echo(bare.format_message(), err=True)
+        sys.exit(bare.exit_code)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code, _usage(error))
     except (click.Abort, KeyboardInterrupt):

@@ -96,8 +96,8 @@ def word_scores(logits: npt.ArrayLike) -> Floats:
     """Logits [..., T, K+1] (users 0..K-1, the stranger last) -> evidence float64 [..., T, K] after 1..T symbols.
 
     Equation 2, the softmax y_i = exp(q_i) / sum_k exp(q_k), is applied here and nowhere else. The evidence for user k
-    after t symbols is the mean over s <= t of log y_k(s), weighted with s^6: later outputs rest on more of the word, and
-    on long words several of them err less often than the last one alone. The best user's evidence is the word's score.
+    after t symbols is the mean over s <= t of log y_k(s), weighted with s^6: later outputs rest on more of the word,
+    and several of them err less often than the last alone. The best user's evidence is the word's score.
     """
     values = np.asarray(logits, dtype=np.float64)
     shifted = values - values.max(axis=-1, keepdims=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tf_keras
 from numpy.typing import NDArray
 
 from edge.fragments import FragmentSet
@@ -91,7 +92,7 @@ def pretrain(
 
     `start` is a backbone to go on from, perhaps of another depth of pixels.
     """
-    tf.keras.utils.set_random_seed(settings.seed)
+    tf_keras.utils.set_random_seed(settings.seed)
     writers = tuple(int(w) for w in background.writers)
     sampler = WordSampler(background, writers)
     model = build(plan, outputs=len(writers))

@@ -39,10 +39,10 @@ class EnrolSettings:
     few of them only. The network itself has no dropout (stage 3); without this, EER at 8 symbols is a fifth higher.
     """
 
-    steps: int = 2500
+    steps: int = 5000
     rate: float = 3e-3
-    words: int = 64
-    symbols: int = 20
+    words: int = 100
+    symbols: int = 12
     strangers: float = 0.5
     user_versions: int = 24
     stranger_versions: int = 3
@@ -66,7 +66,7 @@ def enrol(
     users: 8-bit fragments to enrol from, `user_writers` in label order; strangers: fragments of background writers.
     The loss is the cross-entropy of equation 2 after every fragment, so that each prefix of a word is a word too.
     """
-    tf.keras.utils.set_random_seed(settings.seed)
+    tf_keras.utils.set_random_seed(settings.seed)
     model = build(plan)
     transfer(backbone.arrays, model)
     bank = _Bank(model, backbone.pixel_bits, settings.seed, progress)
@@ -112,7 +112,13 @@ def enrol(
         step,
         what="enrolling the users",
         steps=settings.steps,
-        settings={"users": users.sha256, "strangers": strangers.sha256, "plan": plan.to_dict(), **vars(settings)},
+        settings={
+            "users": [users.sha256, *user_writers],
+            "strangers_sha256": strangers.sha256,
+            "plan": plan.to_dict(),
+            "backbone": dict(backbone.about),
+            **vars(settings),
+        },
         checkpoints=checkpoints,
         progress=progress,
     )

@@ -103,7 +103,10 @@ def run_steps(
             (checkpoints / "history.json").write_text(json.dumps(history))
             manager.save()
     if checkpoints is not None:
-        shutil.rmtree(checkpoints)
+        # The name goes first, so that a kill in the middle leaves nothing that looks like a checkpoint.
+        finished = checkpoints.with_suffix(".done")
+        shutil.rmtree(finished, ignore_errors=True)
+        shutil.rmtree(checkpoints.rename(finished))
     return history
 
 
