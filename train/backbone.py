@@ -21,8 +21,9 @@ from edge.fragments import FragmentSet
 from train.adapt import ArchitecturePlan
 from train.augment import Augmentation, augment
 from train.errors import BackboneError
-from train.loop import Progress, Schedule, WordSampler, run_steps, silent
+from train.loop import Schedule, WordSampler, run_steps
 from train.model import build
+from train.progress import Progress, silent
 
 Arrays = dict[str, NDArray[np.float32]]
 

@@ -21,7 +21,7 @@ from rich.table import Table
 from train.errors import UnwritableError
 
 if TYPE_CHECKING:
-    from train.loop import Progress as Report
+    from train.progress import Progress as Report
 
 _json = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
 _SHOWN = ("1", "4", "8", "12", "16", "20")

@@ -16,7 +16,7 @@ from train.adapt import ArchitecturePlan, adapt
 from train.backbone import Backbone, PretrainSettings, pretrain
 from train.errors import BackboneError, RunError, TooFewWritersError, UnwritableError
 from train.fit import EnrolSettings, enrol
-from train.loop import Progress, silent
+from train.progress import Progress, silent
 from train.run import (
     CALIBRATION,
     CONFIG,

@@ -23,7 +23,7 @@ from edge.features import to_float, to_int8
 from edge.fragments import FragmentSet, sample_words
 from train.biometrics import Bounds, Curve, Trials, bootstrap_figures, bootstrap_share, curve, far_floor, rank1_hits
 from train.errors import RunError
-from train.loop import Progress, silent
+from train.progress import Progress, silent
 from train.run import CONFIG, DEVELOPMENT, TEST, Run
 
 Floats = NDArray[np.float64]

@@ -21,8 +21,9 @@ from edge.fragments import FragmentSet
 from train.adapt import ArchitecturePlan
 from train.augment import Augmentation, augment, quantise_pixels
 from train.backbone import Backbone, transfer
-from train.loop import Progress, Schedule, WordSampler, run_steps, silent
+from train.loop import Schedule, WordSampler, run_steps
 from train.model import build
+from train.progress import Progress, silent
 
 Features = NDArray[np.float32]
 

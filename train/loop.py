@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,18 +15,9 @@ import tf_keras
 from numpy.typing import NDArray
 
 from edge.fragments import FragmentSet
+from train.progress import Progress, silent
 
 _SETTINGS = "settings.json"
-
-
-class Progress(Protocol):
-    """Told after every few steps how far a named piece of work is; `loss` is the mean since the last call."""
-
-    def __call__(self, what: str, done: int, total: int, loss: float | None = None) -> None: ...
-
-
-def silent(what: str, done: int, total: int, loss: float | None = None) -> None:
-    """The Progress of those who do not want to know."""
 
 
 @dataclass(frozen=True)
