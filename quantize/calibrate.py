@@ -1,5 +1,6 @@
 """A float one-fragment model and whole words -> the range of every tensor, and later the share that int8 cuts off."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,12 @@ MIN_WIDTH = 2.0**-7
 """Width given to the range of a tensor that never changes (a layer of zeros), so that its scale is not zero."""
 
 
+TANH_REACH = math.atanh(1.0 - 2.0**-8)
+"""Beyond +-3.12 the int8 output of a tanh, of scale 1/128, no longer changes: |tanh x| is within half a step of 1. What
+feeds nothing but a tanh spends its integers inside; ranges of 10 to 60, as trained networks have them, would leave the
+steep part of the tanh a handful of steps."""
+
+
 @dataclass(frozen=True)
 class Range:
     """Smallest and largest value of a tensor; zero always lies inside, because integers must be able to say zero."""
@@ -25,6 +32,10 @@ class Range:
     def union(self, other: "Range") -> "Range":
         """The smallest range that holds both."""
         return Range(min(self.low, other.low), max(self.high, other.high))
+
+    def within(self, reach: float) -> "Range":
+        """The part of the range between -reach and reach."""
+        return Range(max(self.low, -reach), min(self.high, reach))
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,8 @@ def measure_ranges(float_model: bytes, words: Words) -> dict[int, Range]:
     """Tensor index -> range over all words, for the input, every op's output and the LSTM's states.
 
     The state runs on through a word and is cleared before the next, exactly as on the edge. Ranges that the integer
-    LSTM needs to be one (its output, its hidden state) are united; the input's is 0 to 1.
+    LSTM needs to be one (its output, its hidden state) are united; the input's is 0 to 1; what feeds nothing but a tanh
+    ends at TANH_REACH.
     """
     graph = load_graph(float_model)
     ranges: dict[int, Range] = {}
@@ -61,19 +73,27 @@ def measure_ranges(float_model: bytes, words: Words) -> dict[int, Range]:
         for tensor in group:
             united = united.union(ranges.get(tensor, united))
         ranges.update(dict.fromkeys(group, united))
+    for tensor in _tanh_inputs(graph):
+        ranges[tensor] = ranges[tensor].within(TANH_REACH)
     ranges[graph.input.index] = Range(0.0, 1.0)
     return {tensor: _widened(found) for tensor, found in ranges.items()}
 
 
 def measure_clipping(float_model: bytes, words: Words, quantized: Mapping[int, Quantization]) -> dict[int, Clipping]:
-    """Float tensor index -> how much of it the given quantisation (same keys) cuts off, over all words."""
+    """Float tensor index -> how much of it the given quantisation (same keys) cuts off, over all words.
+
+    What feeds nothing but a tanh loses nothing beyond TANH_REACH, so values count as if they lay there.
+    """
     graph = load_graph(float_model)
+    saturating = _tanh_inputs(graph)
     cells = {op.inputs[LSTM_STATES["cell_state"]] for op in graph.ops if op.kind == LSTM}
     bounds = {tensor: limits(q, 16 if tensor in cells else 8) for tensor, q in quantized.items()}
     counts = {tensor: [0, 0] for tensor in quantized}
     for values in _stream(float_model, graph, words):
         for tensor, (low, high) in bounds.items():
             array = values[tensor]
+            if tensor in saturating:
+                array = np.clip(array, -TANH_REACH, TANH_REACH)
             counts[tensor][0] += array.size
             counts[tensor][1] += int(np.count_nonzero((array < low) | (array > high)))
     return {tensor: Clipping(*pair) for tensor, pair in counts.items()}
@@ -107,6 +127,12 @@ def _outputs(graph: Graph) -> list[int]:
 
 def _states(graph: Graph) -> list[int]:
     return [op.inputs[slot] for op in graph.ops if op.kind == LSTM for slot in LSTM_STATES.values()]
+
+
+def _tanh_inputs(graph: Graph) -> set[int]:
+    """Tensors that feed TANH operations and nothing else."""
+    fed = {op.inputs[0] for op in graph.ops if op.kind == "TANH"}
+    return fed - {tensor for op in graph.ops if op.kind != "TANH" for tensor in op.inputs}
 
 
 def _shared(graph: Graph) -> list[list[int]]:

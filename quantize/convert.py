@@ -74,7 +74,8 @@ def convert(model: Any, words: Words, max_clipped: float = MAX_CLIPPED_SHARE) ->
     check_clipping({names[pairs[f].index]: found for f, found in clipping.items()}, max_clipped)
     calibration = {
         "format": "inkgate-calibration/1",
-        "method": "min-max over whole words, state carried inside a word and cleared between words",
+        "method": "min-max over whole words, state carried inside a word and cleared between words; "
+        "what feeds only a tanh ends where its int8 output does",
         "words": len(words),
         "fragments": len(words.fragments),
         "max_clipped_share": max_clipped,
