@@ -229,12 +229,17 @@ def _at_gate(draws: Sequence[Scored], symbols: int, rounds: int) -> tuple[Bounds
 def _trials(draws: Sequence[Scored]) -> dict[str, Any]:
     return {
         "genuine_words": sum(len(draw.labels) for draw in draws),
-        "users": sum(len(np.unique(draw.mine_writers)) for draw in draws),
+        "users": _people([draw.mine_writers for draw in draws]),
         "stranger_words": sum(len(draw.theirs) for draw in draws),
-        "strangers": sum(len(np.unique(draw.theirs_writers)) for draw in draws),
+        "strangers": _people([draw.theirs_writers for draw in draws]),
         "independent_stranger_words": {str(t): sum(d.words(t) for d in draws) for t in range(1, MAX_SYMBOLS + 1)},
         "development_words": draws[0].thresholds.trials,
     }
+
+
+def _people(writers: Sequence[NDArray[np.int64]]) -> int:
+    """How many people, each counted once over all draws."""
+    return len(np.unique(np.concatenate(writers)))
 
 
 def _frr_at(far: float) -> Callable[[Curve], float]:

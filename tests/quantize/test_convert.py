@@ -1,6 +1,7 @@
 """tf_keras -> int8, and the conversions that are refused."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from quantize.calibrate import Clipping, Range, limits, measure_clipping, measure_ranges
+from quantize.calibrate import TANH_REACH, Clipping, Range, limits, measure_clipping, measure_ranges
 from quantize.convert import (
     Conversion,
     check_clipping,
@@ -218,3 +221,19 @@ def test_converting_says_what_to_install_where_tensorflow_is_missing(tmp_path: P
     environment = {**os.environ, "PYTHONPATH": root}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.stdout.startswith("DependencyError converting needs TensorFlow"), done.stderr
+
+
+@given(st.floats(TANH_REACH, 1e30))
+def test_beyond_its_reach_a_tanh_of_int8_no_longer_changes(x: float) -> None:
+    def as_int8(y: float) -> int:
+        return max(-128, min(127, round(128 * math.tanh(y))))
+
+    assert (as_int8(x), as_int8(-x)) == (127, -128)
+
+
+def test_what_feeds_only_a_tanh_spends_its_integers_within_the_reach(conversion: Conversion) -> None:
+    graph = load_graph(conversion.model)
+    fed = [graph.tensors[op.inputs[0]] for op in graph.ops if op.kind == "TANH"]
+    assert fed
+    for tensor in fed:
+        assert tensor.q.scale * 255 <= 2 * TANH_REACH * (1 + 1e-6)  # float32 of the scale
