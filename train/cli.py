@@ -102,10 +102,13 @@ def train(
 @click.option(
     "--fragments", type=click.Path(path_type=Path), help="Words from this .npz instead of the run's test set."
 )
+@click.option("--from-draw", default=0, type=click.IntRange(0), help="Leave out the draws of users before this one.")
 @click.option("--rounds", default=200, show_default=True, type=click.IntRange(20), help="Rounds of the bootstrap.")
 @click.option("--report", type=click.Path(path_type=Path, file_okay=False), help="Where pictures and card go.")
 @_json
-def evaluate(path: Path, fragments: Path | None, rounds: int, report: Path | None, as_json: bool) -> None:
+def evaluate(
+    path: Path, fragments: Path | None, from_draw: int, rounds: int, report: Path | None, as_json: bool
+) -> None:
     """Error rates of a run (float) or of a bundle (int8) by number of symbols, with 95 % bounds.
 
     All draws of users that the run has are evaluated. Writes metrics.json, card.md, det.svg and eer.svg into the run,
@@ -119,7 +122,7 @@ def evaluate(path: Path, fragments: Path | None, rounds: int, report: Path | Non
     if (path / CONFIG).is_file():
         _load_tensorflow()
     with _progress() as progress:
-        draws, about = score(path, fragments, progress)
+        draws, about = score(path, fragments, progress, from_draw)
         metrics = {**about, **measure(draws, rounds, progress)}
     folder = report or (path if (path / CONFIG).is_file() else path.parent / f"{path.name}-evaluation")
     try:

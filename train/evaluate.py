@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from train.progress import Progress, silent
 from train.run import CONFIG, DEVELOPMENT, TEST, Run
 
 Floats = NDArray[np.float64]
+Drawn = TypeVar("Drawn")
 Logits = Callable[[NDArray[np.uint8]], Floats]
 
 WORDS_PER_USER, WORDS_PER_STRANGER = 40, 10
@@ -60,19 +61,20 @@ class Scored:
 
 
 def score(
-    path: Path, fragments: Path | None = None, progress: Progress = silent
+    path: Path, fragments: Path | None = None, progress: Progress = silent, from_draw: int = 0
 ) -> tuple[list[Scored], dict[str, Any]]:
     """Score every draw of a RUN (float) or of a BUNDLE (int8, by the edge's own engine); and say with what.
 
     Words are drawn from the run's test.npz, or from a file in which users are found by name and all others are
-    strangers. RunError when a bundle's run is not where it was and no file is given.
+    strangers. Draws before `from_draw` are left out. RunError when a bundle's run is not where it was and no file is
+    given, or when no draw is left.
     """
     if (path / MANIFEST).is_file():
-        bundles = [Bundle.open(entry) for entry in _bundles(path)]
+        bundles = [Bundle.open(entry) for entry in _left(_bundles(path), from_draw)]
         engine = bundles[0].engine()
         about = {"arithmetic": "int8", "runtime": engine.runtime, "kernels": engine.kernels}
         return [_score_bundle(b, fragments, progress) for b in bundles], about
-    runs = Run.open(path).draws()
+    runs = _left(Run.open(path).draws(), from_draw)
     import tensorflow as tf
 
     about = {"arithmetic": "float32", "runtime": f"tensorflow {tf.__version__}", "kernels": "tensorflow"}
@@ -261,6 +263,14 @@ def _test_set(run: Path, fragments: Path | None) -> FragmentSet:
     if not (run / TEST).is_file():
         raise RunError(f"{run}: the run's {TEST} is not there; give words to evaluate on with --fragments FILE.npz")
     return FragmentSet.load(run / TEST)
+
+
+def _left(draws: list[Drawn], from_draw: int) -> list[Drawn]:
+    if from_draw >= len(draws):
+        raise RunError(
+            f"no draw {from_draw}: draws 0 to {len(draws) - 1} are there; `inkgate train --draws` makes more"
+        )
+    return draws[from_draw:]
 
 
 def _bundles(path: Path) -> list[Path]:
