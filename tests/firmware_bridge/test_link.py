@@ -387,12 +387,17 @@ def interrupted(link: Link, by_signal: bool) -> None:
 @pytest.mark.parametrize("by_signal", [True, False])
 def test_an_interrupt_in_the_consumer_or_while_waiting_gives_the_port_back(by_signal: bool) -> None:
     board = VirtualBoard(make_words(1, 2), baud_rate=None)
-    with board:
-        port = board.start()
-        before = open_descriptors()
-        with pytest.raises(KeyboardInterrupt):
-            interrupted(open_link(port), by_signal)
-        assert open_descriptors() == before
+    # A shell's background job ignores SIGINT, and so would a test run that was started as one.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with board:
+            port = board.start()
+            before = open_descriptors()
+            with pytest.raises(KeyboardInterrupt):
+                interrupted(open_link(port), by_signal)
+            assert open_descriptors() == before
+    finally:
+        signal.signal(signal.SIGINT, inherited)
 
 
 def test_a_virtual_board_refuses_what_is_no_word_and_no_link(tmp_path: Path) -> None:
