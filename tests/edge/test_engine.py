@@ -137,7 +137,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         for name in ("ai_edge_litert", "tflite_runtime"):
             found = fake if name == module else None
             monkeypatch.setitem(sys.modules, f"{name}.interpreter", found)  # type: ignore[arg-type]  # None: no import
-            monkeypatch.setitem(sys.modules, name, types.ModuleType(name) if found else None)  # type: ignore[arg-type]
+            monkeypatch.setitem(sys.modules, name, types.ModuleType(name) if found else None)  # type: ignore[arg-type]  # as above
 
     return install
 
