@@ -44,8 +44,44 @@ class KernelsRefusedError(EngineError):
     exit_code: ClassVar[int] = USAGE
 
 
+class UnverifiedError(KernelsRefusedError):
+    """What would run here is not what was verified. Root of the reasons for which an engine is not pinned."""
+
+    exit_code: ClassVar[int] = REFUSED
+
+
+class OtherRuntimeError(UnverifiedError):
+    """Another interpreter, or another version of it, than the one that was verified."""
+
+
+class OtherKernelsError(UnverifiedError):
+    """Another kernel set than the one that was verified: a delegate that is silently off, for example."""
+
+
+class OtherLogitsError(UnverifiedError):
+    """The golden words give other logits here than where the bundle was verified."""
+
+
+class GoldenError(EdgeError):
+    """A file holds no golden vectors, or damaged ones."""
+
+    exit_code: ClassVar[int] = REFUSED
+
+
+class StaleVectorsError(GoldenError):
+    """Golden vectors of another model, or of another version of the format."""
+
+
+class ForeignVectorsError(GoldenError):
+    """Golden vectors of another kernel set, runtime or version."""
+
+
 class NotABundleError(EdgeError):
     """The path holds no bundle, or its manifest cannot be read."""
+
+
+class OldBundleError(NotABundleError):
+    """A bundle of an earlier format: it lacks what is needed to verify the machine that it would run on."""
 
 
 class BundleAlteredError(EdgeError):

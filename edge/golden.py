@@ -1,0 +1,238 @@
+"""Golden vectors -> one flat file and back: words, every tensor that a kernel set computes on them, and who says so.
+
+Little-endian throughout, arrays in C order, no compression, so that C reads it where it lies in memory:
+
+    header      8s magic, u32 format, u32 entries, 32s SHA-256 of the model, u64 size of the file, u64 zero
+    entries     48s name (NUL padded), u32 dtype (1 int8, 2 int16, 3 int32, 4 UTF-8), u32 rank, 6 u32 dims (unused: 0),
+                u64 offset, u64 bytes
+    arrays      each at a multiple of 16 bytes, zeros in between, in the order of the entries
+    32s         SHA-256 of all that precedes
+
+The entries: "stamp" (lines "key: value"), "fragments" int8 [N, 33, 33, 1], "lengths" int32 [W] (sum N), then every
+tensor [N, ...] in the order of computation, named as quantize.trace names it ("9.cell_state"); the last one is the
+logits. Each word starts from a cleared state. A file that is not byte for byte what `encode` writes is refused.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import ForeignVectorsError, GoldenError, StaleVectorsError
+from edge.features import SIDE
+
+FORMAT: Final = 1
+MAGIC: Final = b"INKGOLD\0"
+
+Array = npt.NDArray[Any]
+Int8 = npt.NDArray[np.int8]
+
+_HEADER: Final = struct.Struct("<8sII32sQQ")
+_ENTRY: Final = struct.Struct("<48sII6IQQ")
+_ALIGN, _RANK, _DIGEST = 16, 6, 32
+_DTYPES: Final[dict[int, str]] = {1: "<i1", 2: "<i2", 3: "<i4", 4: "<u1"}
+_TEXT: Final = 4
+_STAMP, _FRAGMENTS, _LENGTHS = "stamp", "fragments", "lengths"
+
+
+def file_name(kernels: str) -> str:
+    """The name of a kernel set's golden vectors inside a bundle."""
+    return f"golden-{kernels}.bin"
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Whose vectors these are. Every field is one line of printable text.
+
+    runtime and version: the interpreter that gave every value bit for bit; kernels: the kernel set; rules: which
+    rounding rule each operation follows; machine: where it was made; tells_apart: kernel sets between which these
+    words distinguish by their logits, "|" between those that differ, "=" between those that do not.
+    """
+
+    tool: str
+    tool_version: str
+    runtime: str
+    version: str
+    kernels: str
+    rules: str
+    machine: str
+    tells_apart: str
+
+    def __post_init__(self) -> None:
+        """GoldenError unless every field is one line of text."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, str) or not value.isprintable() or value != value.strip():
+                raise GoldenError(f"the stamp's {field.name} is not one line of text")
+
+
+class Difference(NamedTuple):
+    """The first logit that is not the golden one: word, step and logit count from 0."""
+
+    word: int
+    step: int
+    logit: int
+    expected: int
+    got: int
+
+    def __str__(self) -> str:
+        place = f"golden word {self.word}, step {self.step}, logit {self.logit}"
+        return f"{place}: expected {self.expected}, got {self.got}"
+
+
+@dataclass(frozen=True, eq=False)
+class GoldenVectors:
+    """Fragments int8 [N, 33, 33, 1] of words of `lengths` int32 [W], and every tensor computed on them, [N, ...] each.
+
+    model_sha256: hex. GoldenError if the arrays do not fit each other.
+    """
+
+    stamp: Stamp
+    model_sha256: str
+    fragments: Int8
+    lengths: npt.NDArray[np.int32]
+    tensors: Mapping[str, Array]
+
+    def __post_init__(self) -> None:
+        _require(
+            self.fragments.dtype == np.int8 and self.fragments.shape[1:] == (SIDE, SIDE, 1),
+            f"fragments are {self.fragments.dtype} {list(self.fragments.shape)}, not int8 [N, {SIDE}, {SIDE}, 1]",
+        )
+        lengths, sha256 = self.lengths, self.model_sha256
+        _require(len(sha256) == 64 and set(sha256) <= set("0123456789abcdef"), "the model's hash is no SHA-256")
+        _require(lengths.dtype == np.int32 and lengths.ndim == 1 and lengths.size > 0, "there are no words")
+        count = len(self.fragments)
+        _require(int(lengths.min()) > 0 and int(lengths.sum(dtype=np.int64)) == count, "lengths do not divide them")
+        _require(len(self.tensors) > 0, "there are no tensors")
+        for name, array in self.tensors.items():
+            _require(0 < len(name) < 48 and name.isascii() and name.isprintable(), f"{name!r} names no tensor")
+            _require(name not in (_STAMP, _FRAGMENTS, _LENGTHS), f"a tensor cannot be called {name}")
+            _require(array.dtype in (np.int8, np.int16, np.int32), f"{name} is {array.dtype}")
+            _require(2 <= array.ndim <= _RANK and len(array) == count and array.size > 0, f"{name} has another shape")
+        last = next(reversed(list(self.tensors)))
+        _require(self.tensors[last].dtype == np.int8, f"{last} comes last and is no logits")
+
+    @property
+    def logits(self) -> Int8:
+        """What the model gave at each fragment, int8 [N, K+1]: the last tensor."""
+        last: Int8 = list(self.tensors.values())[-1]
+        return last.reshape(len(self.fragments), -1)
+
+    def words(self) -> Iterator[Int8]:
+        """The fragments of each word, int8 [T, 33, 33, 1]."""
+        yield from np.split(self.fragments, np.cumsum(self.lengths)[:-1])
+
+    def first_difference(self, logits: Int8) -> Difference | None:
+        """Where logits int8 [N, K+1] of the same fragments differ first. GoldenError for another shape."""
+        expected = self.logits
+        if logits.shape != expected.shape:
+            raise GoldenError(f"logits of shape {list(logits.shape)} where the golden ones are {list(expected.shape)}")
+        wrong = np.argwhere(logits != expected)
+        if len(wrong) == 0:
+            return None
+        fragment, logit = (int(i) for i in wrong[0])
+        ends = np.cumsum(self.lengths)
+        word = int(np.searchsorted(ends, fragment, side="right"))
+        step = fragment - int(ends[word] - self.lengths[word])
+        return Difference(word, step, logit, int(expected[fragment, logit]), int(logits[fragment, logit]))
+
+    def encode(self) -> bytes:
+        """The file."""
+        text = "".join(f"{f.name}: {getattr(self.stamp, f.name)}\n" for f in fields(self.stamp))
+        arrays: dict[str, Array] = {
+            _STAMP: np.frombuffer(text.encode(), np.uint8),
+            _FRAGMENTS: self.fragments,
+            _LENGTHS: self.lengths,
+            **self.tensors,
+        }
+        raw = {name: np.ascontiguousarray(a, a.dtype.newbyteorder("<")).tobytes() for name, a in arrays.items()}
+        position = _HEADER.size + _ENTRY.size * len(arrays)
+        table, body = [], []
+        for name, array in arrays.items():
+            gap, size = -position % _ALIGN, len(raw[name])
+            dims = (*array.shape, *(0,) * (_RANK - array.ndim))
+            table.append(_ENTRY.pack(name.encode(), _code(array), array.ndim, *dims, position + gap, size))
+            body += [bytes(gap), raw[name]]
+            position += gap + size
+        size = position + _DIGEST
+        header = _HEADER.pack(MAGIC, FORMAT, len(arrays), bytes.fromhex(self.model_sha256), size, 0)
+        content = b"".join([header, *table, *body])
+        return content + hashlib.sha256(content).digest()
+
+
+def decode(content: bytes) -> GoldenVectors:
+    """Read what `encode` wrote. GoldenError for anything else, StaleVectorsError for another version of the format."""
+    _require(len(content) >= _HEADER.size and content.startswith(MAGIC), "the file holds no golden vectors")
+    _, version, entries, model, size, _ = _HEADER.unpack_from(content)
+    if version != FORMAT:
+        raise StaleVectorsError(f"the golden vectors have format {version}, this inkgate reads format {FORMAT}")
+    _require(size == len(content), f"the file has {len(content)} bytes where {size} were written")
+    digest = hashlib.sha256(content[:-_DIGEST]).digest()
+    _require(digest == content[-_DIGEST:], "the file was altered: its hash is not the one at its end")
+    # From here on nothing came by accident; a file that was made wrong must still not get past these.
+    end = _HEADER.size + entries * _ENTRY.size
+    _require(entries >= 4 and end <= size - _DIGEST, f"{entries} entries do not fit into the file")
+    arrays = dict(_array(content, position) for position in range(_HEADER.size, end, _ENTRY.size))
+    _require(list(arrays)[:3] == [_STAMP, _FRAGMENTS, _LENGTHS], "the first entries are not stamp, fragments, lengths")
+    stamp = _stamp(arrays.pop(_STAMP))
+    golden = GoldenVectors(stamp, model.hex(), arrays.pop(_FRAGMENTS), arrays.pop(_LENGTHS), arrays)
+    _require(golden.encode() == content, "the file is not laid out as golden vectors are")
+    return golden
+
+
+def check(golden: GoldenVectors, model: bytes, kernels: str, runtime: tuple[str, str] | None = None) -> None:
+    """Nothing, if these vectors are about this model and kernel set, and about this (runtime, version) if one is given.
+
+    StaleVectorsError for another model's, ForeignVectorsError for those of another kernel set, runtime or version.
+    """
+    found, stamp = hashlib.sha256(model).hexdigest(), golden.stamp
+    if golden.model_sha256 != found:
+        raise StaleVectorsError(
+            f"the golden vectors are those of model {golden.model_sha256[:12]}, the model here is {found[:12]}"
+        )
+    if stamp.kernels != kernels:
+        raise ForeignVectorsError(f"the golden vectors are those of kernels {stamp.kernels}, not of {kernels}")
+    if runtime is not None and (stamp.runtime, stamp.version) != runtime:
+        raise ForeignVectorsError(
+            f"the golden vectors are those of {stamp.runtime} {stamp.version}, not of {' '.join(runtime)}"
+        )
+
+
+def _array(content: bytes, position: int) -> tuple[str, Array]:
+    """Name and values of the entry at `position`."""
+    name, code, rank, *rest = _ENTRY.unpack_from(content, position)
+    dims, (offset, size) = rest[:_RANK][: min(rank, _RANK)], rest[_RANK:]
+    text = name.rstrip(b"\0").decode("ascii", "replace")
+    _require(code in _DTYPES and 1 <= rank <= _RANK, f"{text}: dtype {code} of rank {rank}")
+    dtype = np.dtype(_DTYPES[code])
+    shape = tuple(int(n) for n in dims)
+    wanted = dtype.itemsize
+    for n in shape:
+        wanted *= n
+    _require(wanted == size and offset % _ALIGN == 0, f"{text}: {size} bytes at {offset} for {list(shape)} of {dtype}")
+    _require(offset + size <= len(content) - _DIGEST, f"{text} reaches over the end of the file")
+    return text, np.frombuffer(content, dtype, wanted // dtype.itemsize, offset).reshape(shape)
+
+
+def _stamp(raw: Array) -> Stamp:
+    try:
+        lines = raw.tobytes().decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise GoldenError(f"the stamp is not text: {error}") from error
+    found = dict(line.split(": ", 1) for line in lines if ": " in line)
+    names = [field.name for field in fields(Stamp)]
+    _require(list(found) == names and len(lines) == len(names), f"the stamp does not say just {', '.join(names)}")
+    return Stamp(**found)
+
+
+def _code(array: Array) -> int:
+    return next(code for code, dtype in _DTYPES.items() if np.dtype(dtype) == array.dtype)
+
+
+def _require(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise GoldenError(f"golden vectors: {otherwise}")
