@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from quantize.errors import GraphsDifferError
-from quantize.executors import TracingLiteRt
+from quantize.executors import Tracer
 from quantize.graph import Array, Graph
 from quantize.reference import CHUNK_FRAGMENTS, Reference
 from quantize.trace import LSTM, LSTM_CONSTANTS, Kind, points, short_name
@@ -15,7 +15,7 @@ from quantize.words import Words
 
 class Mismatch(msgspec.Struct, frozen=True):
     """The first value of a tensor that differs. word and step count from 0 and are None for a stored tensor; index is
-    the place inside the tensor; expected is LiteRT's value, got the reference's."""
+    the place inside the tensor; expected is the interpreter's value, got the reference's."""
 
     word: int | None
     step: int | None
@@ -62,18 +62,18 @@ class TensorReport(msgspec.Struct):
 
 
 def compare(
-    litert: TracingLiteRt, reference: Reference, words: Words, progress: Callable[[int], None] = lambda _done: None
+    tracer: Tracer, reference: Reference, words: Words, progress: Callable[[int], None] = lambda _done: None
 ) -> list[TensorReport]:
     """Every stored tensor, scale, intermediate tensor, state and LSTM temporary; `progress` gets the fragments done.
 
     GraphsDifferError if the two do not even compute the same operations on the same shapes.
     """
-    if points(reference.graph) != litert.points or reference.graph.input.shape != litert.graph.input.shape:
+    if points(reference.graph) != points(tracer.graph) or reference.graph.input.shape != tracer.graph.input.shape:
         raise GraphsDifferError("the reference was given a model with other operations or shapes than the bundle's")
-    stored = list(_stored(litert, reference.graph))
-    computed = {p.key: TensorReport(f"{p.position} {p.op}", p.name, p.kind) for p in litert.points}
+    stored = list(_stored(tracer, reference.graph))
+    computed = {p.key: TensorReport(f"{p.position} {p.op}", p.name, p.kind) for p in tracer.points}
     for first, chunk in words.chunks(CHUNK_FRAGMENTS):
-        expected, got = litert.trace(chunk), reference.trace(chunk)
+        expected, got = tracer.trace(chunk), reference.trace(chunk)
 
         def locate(fragment: int, chunk: Words = chunk, first: int = first) -> tuple[int, int]:
             word, step = chunk.locate(fragment)
@@ -92,17 +92,17 @@ def first_mismatch(tensors: list[TensorReport]) -> TensorReport | None:
     return next(iter(computed or wrong), None)
 
 
-def _stored(litert: TracingLiteRt, graph: Graph) -> Iterator[TensorReport]:
+def _stored(tracer: Tracer, graph: Graph) -> Iterator[TensorReport]:
     """Weights, biases and shapes as the interpreter reads them, and every scale and zero point."""
     for op, tensor in graph.constants():
         slot = op.inputs.index(tensor.index)
         name = f"lstm.{LSTM_CONSTANTS[slot]}" if op.kind == LSTM else short_name(tensor.name)
         report = TensorReport(f"{op.position} {op.kind}", name, "weight")
-        expected = litert.constant(tensor.index)
+        expected = tracer.constant(tensor.index)
         report.add(expected.reshape(tensor.shape), tensor.constant)
         yield report
     report = TensorReport("all", "scales and zero points", "weight")
-    for index, (scales, zero_points) in litert.scales().items():
+    for index, (scales, zero_points) in tracer.scales().items():
         q = graph.tensors[index].quantization
         report.add(_flat(scales, zero_points), np.empty(0) if q is None else _flat(q.scales, q.zero_points))
     yield report

@@ -1,4 +1,4 @@
-"""Words -> int8 logits, by whichever interpreter and kernel set the name says; reference kernels show every tensor."""
+"""Words -> int8 logits, by whichever interpreter and kernel set the name says, and every tensor on the way."""
 
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from edge.engine import Engine, Kernels
 from quantize.errors import DependencyError, KernelSetError, ModelFileError
+from quantize.exposed import expose
 from quantize.graph import Array, load_graph
 from quantize.trace import LSTM_TEMPORARIES, Point, Trace, points
 from quantize.words import Words
@@ -26,15 +27,25 @@ class Executor(Protocol):
 
 Result = TypeVar("Result")
 
+RUNS_ON = {"inkgate-c": "litert-reference"}
+"""Kernel set -> the LiteRT kernels that are its oracle, where it has no interpreter of its own."""
+
 ENGINE_KERNELS: Mapping[str, Kernels] = {
     "litert-reference": "reference",
-    "litert-optimised": "optimised",
     "litert-xnnpack": "default",
+    "litert-optimised": "optimised",
 }
 """Kernel set -> what to ask the edge's engine for."""
 
-RESOLVERS = {"litert-reference": "BUILTIN_REF", "litert-optimised": "BUILTIN_WITHOUT_DEFAULT_DELEGATES"}
-"""Kernel set whose tensors can be read -> LiteRT's OpResolverType that selects it."""
+RESOLVERS = {
+    "litert-reference": "BUILTIN_REF",
+    "litert-xnnpack": "AUTO",
+    "litert-optimised": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
+}
+"""Kernel set -> LiteRT's OpResolverType that selects it."""
+
+DELEGATE = "DELEGATE"
+"""What LiteRT calls an operation that stands for a delegated part of the graph."""
 
 
 class EngineExecutor:
@@ -47,10 +58,9 @@ class EngineExecutor:
     @staticmethod
     def load(model: bytes, kernels: str) -> "EngineExecutor":
         """By kernel set. KernelSetError for an unknown name or if this machine runs other kernels (XNNPACK absent)."""
-        if kernels not in ENGINE_KERNELS:
-            raise KernelSetError(f"no interpreter has kernels named {kernels!r}; known: {', '.join(ENGINE_KERNELS)}")
-        executor = EngineExecutor(Engine.load(model, ENGINE_KERNELS[kernels]))
-        if executor.name != kernels:
+        wanted = _wanted(kernels)
+        executor = EngineExecutor(Engine.load(model, ENGINE_KERNELS[wanted]))
+        if executor.name != wanted:
             raise KernelSetError(f"{kernels} was asked for and this machine runs {executor.name}")
         return executor
 
@@ -59,19 +69,30 @@ class EngineExecutor:
         return np.stack(run(words, self._engine.reset, self._engine.step_int8))
 
 
-class TracingLiteRt:
-    """LiteRT's reference kernels with every tensor kept: intermediate, constant, state and LSTM temporary.
+class Tracer:
+    """LiteRT with a kernel set by name, and every tensor of it that can be read.
 
-    Keeping the tensors is itself a switch that could change results; an EngineExecutor's logits are the check on that.
+    Without delegates the interpreter keeps all tensors, also the LSTM's temporaries. A delegate keeps none: its graph
+    is run as its exposed twin, and the LSTM's temporaries are not read. `readable` says which. Either is itself a
+    change that could change results; an EngineExecutor's logits are the check on that.
     """
 
-    name = "litert-reference"
-
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, kernels: str) -> None:
+        """KernelSetError for an unknown name or if this machine runs other kernels (XNNPACK absent)."""
+        wanted = _wanted(kernels)
+        delegated = wanted == "litert-xnnpack"
         self.graph = load_graph(model)
-        self.points = points(self.graph)
+        self.points = tuple(p for p in points(self.graph) if not (delegated and p.tensor is None))
+        self.name = kernels
         self.version = f"ai-edge-litert {version('ai-edge-litert')}"
-        self._interpreter = interpreter(model, self.name, preserve=True)
+        self.readable = (
+            "every tensor and state, as outputs of the exposed twin; not the LSTM's temporaries"
+            if delegated
+            else "every tensor and state, and the LSTM's temporaries"
+        )
+        self._interpreter = interpreter(expose(model) if delegated else model, wanted, preserve=not delegated)
+        if delegated and not any(op["op_name"] == DELEGATE for op in self._interpreter._get_ops_details()):
+            raise KernelSetError(f"{kernels} was asked for and this machine's XNNPACK does not take the model")
         self._where = [self._index(point) for point in self.points]
 
     def trace(self, words: Words) -> Trace:
@@ -121,10 +142,6 @@ def run(words: Words, reset: Callable[[], object], step: Callable[[npt.NDArray[n
 
 def interpreter(model: bytes, kernels: str, *, preserve: bool = False) -> Any:
     """LiteRT's own interpreter, one thread, tensors allocated; `preserve` keeps intermediate tensors readable."""
-    if kernels not in RESOLVERS:
-        raise KernelSetError(
-            f"no readable kernels are named {kernels!r}; tensors can be read of {', '.join(RESOLVERS)}"
-        )
     try:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
     except ImportError as error:
@@ -140,3 +157,12 @@ def interpreter(model: bytes, kernels: str, *, preserve: bool = False) -> Any:
     except (ValueError, RuntimeError) as error:
         raise ModelFileError(f"LiteRT cannot load the model: {error}") from error
     return made
+
+
+def _wanted(kernels: str) -> str:
+    """The LiteRT kernels that a kernel set runs on. KernelSetError, listing the names, if there are none."""
+    wanted = RUNS_ON.get(kernels, kernels)
+    if wanted not in RESOLVERS:
+        known = ", ".join((*RESOLVERS, *RUNS_ON))
+        raise KernelSetError(f"no interpreter has kernels named {kernels!r}; known: {known}")
+    return wanted

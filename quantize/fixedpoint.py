@@ -79,6 +79,59 @@ def multiply_by_quantized_multiplier(x: Int, multiplier: Int, shift: Int) -> Int
     return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(scaled, multiplier), np.maximum(-shift, 0))
 
 
+def multiply_rounding_halves_up(x: Int, multiplier: Int, shift: Int) -> Int:
+    """int32 x real factor -> int32 with two roundings like the above, but halves go up in the second one as well.
+
+    -3 times 1/8 gives -1 above and 0 here: -1.5 becomes -1, which is divided by 4.
+    Source: ruy/kernel_avx2_fma.cc, kernel_avx512.cc (rounding_right_shift); on NEON VQRDMULH and VRSHL,
+    kernels/cpu_backend_gemm_custom_gemv.h.
+    """
+    left = np.maximum(shift, 0)
+    scaled = wrap_int32(x << left) if np.any(left) else x
+    return rounding_shift_right(saturating_rounding_doubling_high_mul(scaled, multiplier), np.maximum(-shift, 0))
+
+
+def multiply_rounding_once(x: Int, multiplier: Int, shift: Int) -> Int:
+    """int32 x real factor -> int32 with one rounding, halves up: x multiplier 2^shift / 2^31 plus 1/2, floored.
+
+    As NEON has it: floor(x 2^left multiplier / 2^31) (SQDMULH), then a rounding shift right by at least one place
+    (SRSHL), for which left is one more than the factor needs; flooring before a rounding shift changes nothing, since
+    floor(floor(a) / b + 1/2) = floor(a / b + 1/2) for whole b >= 2. x 2^left wraps at 32 bits.
+    Source: ruy/kernel_arm64.cc, ruy/apply_multiplier.cc.
+    """
+    right = np.maximum(-shift, 1)
+    left = shift + right
+    scaled = wrap_int32(x << left) if np.any(left) else x
+    return rounding_shift_right((scaled * multiplier) >> 31, right)
+
+
+def rounding_shift_right(x: Int, exponent: npt.ArrayLike) -> Int:
+    """x / 2^exponent, 0 <= exponent <= 31, rounded to nearest, halves up (NEON: VRSHL, SRSHL)."""
+    places = np.asarray(exponent, dtype=np.int64)
+    nudged = x + ((np.int64(1) << places) >> 1)
+    nudged >>= places
+    return nudged
+
+
+def multiply_by_float32(x: Int, factor: npt.NDArray[np.float32]) -> Int:
+    """int32 x real factor (float32) -> int32: x rounded to float32, the product rounded to float32, that to an integer.
+
+    All three to nearest, ties to even. A product beyond 32 bits saturates; it is far beyond every output's limits.
+    Source: XNNPACK's *-minmax-fp32-* kernels (x86: CVTDQ2PS, MULPS, CVTPS2DQ; NEON: SCVTF, FMUL, FCVTNS).
+    """
+    rounded: Int = np.rint(x.astype(np.float32) * factor).astype(np.int64)
+    return np.clip(rounded, INT32_MIN, INT32_MAX)
+
+
+def multiply_by_q8(x: Int, factor: Real) -> Int:
+    """int9 x real factor, 1/256 to 128 -> int16: the factor rounded to 8 fractional bits, one rounding, halves up.
+
+    Source: XNNPACK's qs8-vcvt kernels (x86: PMULHRSW; NEON: VQRDMULH) and xnn_init_qs8_cvt_scalar_params.
+    """
+    multiplier = np.rint(np.float32(256.0) * np.asarray(factor, dtype=np.float32)).astype(np.int64)
+    return rounding_shift_right(x * multiplier, 8)
+
+
 def multiply_by_real(x: Int, factor: Real) -> Int:
     """int32 x real factor (float64) -> int32 with one rounding of the float64 product, halves away from zero.
 
@@ -122,13 +175,27 @@ def tanh_table_int8(in_scale: float, in_zero: int, out_scale: float, out_zero: i
     another entry only where tanh(x) / out_scale lies within 1e-7 of a half.
     Source: LUTPopulateInt8, kernels/internal/common.h, as TanhPrepare calls it.
     """
+    rescaled = _tanh_over(in_scale, in_zero, out_scale)
+    rounded = np.trunc(rescaled + np.copysign(np.nextafter(np.float32(0.5), np.float32(0.0)), rescaled))
+    return saturate_int8((rounded + np.float32(out_zero)).astype(np.int64))
+
+
+def tanh_table_int8_to_even(in_scale: float, in_zero: int, out_scale: float, out_zero: int) -> npt.NDArray[np.int8]:
+    """As tanh_table_int8, but the zero point is added before rounding, and ties go to even.
+
+    Source: XNNPACK's unary reference kernels, reference/unary-elementwise.cc and reference-utils.h.
+    """
+    shifted = np.float32(_tanh_over(in_scale, in_zero, out_scale) + np.float32(out_zero))
+    return saturate_int8(np.rint(shifted).astype(np.int64))
+
+
+def _tanh_over(in_scale: float, in_zero: int, out_scale: float) -> npt.NDArray[np.float32]:
+    """tanh(in_scale (q - in_zero)) / out_scale in float32 for every int8 q, ordered by its bits."""
     q = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.int32)
     x = np.float32(in_scale) * (q - in_zero).astype(np.float32)
     y = np.tanh(x.astype(np.float64)).astype(np.float32)
-    inverse = np.float32(1.0) / np.float32(out_scale)
-    rescaled = np.float32(y * inverse)
-    rounded = np.trunc(rescaled + np.copysign(np.nextafter(np.float32(0.5), np.float32(0.0)), rescaled))
-    return saturate_int8((rounded + np.float32(out_zero)).astype(np.int64))
+    rescaled: npt.NDArray[np.float32] = y * (np.float32(1.0) / np.float32(out_scale))
+    return rescaled
 
 
 # --- 16 bits: the integer LSTM's logistic and tanh -----------------------------------------------------------------

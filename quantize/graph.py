@@ -130,13 +130,22 @@ def load_graph(model: bytes | Path) -> Graph:
     data = model if isinstance(model, bytes) else read_model(model)
     if data[4:8] != b"TFL3":
         raise ModelFileError("not a TFLite model: the identifier TFL3 is missing")
-    schema = _schema()
+    schema = load_schema()
     try:
         parsed = schema.ModelT.InitFromPackedBuf(data, 0)
         return _graph(parsed, schema, hashlib.sha256(data).hexdigest())
     except (struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
         # The flatbuffer reader checks nothing: damage shows as whatever the wrong offset happens to hit.
         raise ModelFileError(f"a damaged TFLite model ({type(error).__name__}: {error})") from error
+
+
+def load_schema() -> Any:
+    """LiteRT's module of flatbuffer classes. DependencyError if it is not installed."""
+    try:
+        from ai_edge_litert import schema_py_generated
+    except ImportError as error:
+        raise DependencyError("reading a model needs ai-edge-litert: pip install ai-edge-litert") from error
+    return schema_py_generated
 
 
 def read_model(path: Path) -> bytes:
@@ -196,11 +205,3 @@ def _dtypes(schema: Any) -> dict[int, np.dtype[Any]]:
     """The schema's number types that NumPy has under the same name (FLOAT32 -> float32, INT8 -> int8, ...)."""
     known = {"FLOAT16", "FLOAT32", "FLOAT64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "BOOL"}
     return {v: np.dtype(n.lower()) for v, n in _names(schema.TensorType).items() if n in known}
-
-
-def _schema() -> Any:
-    try:
-        from ai_edge_litert import schema_py_generated
-    except ImportError as error:
-        raise DependencyError("reading a model needs ai-edge-litert: pip install ai-edge-litert") from error
-    return schema_py_generated

@@ -59,8 +59,11 @@ class _Lstm:
     cell_tanh: Table
 
 
-def prepare_lstm(graph: Graph, op: Op, kernels: KernelSet) -> Callable[[Array, Words], Mapping[str, Array]]:
-    """A function (input values [N, ..., depth], words) -> output, states and temporaries, each [N, ..., cells]."""
+def prepare_lstm(
+    graph: Graph, op: Op, kernels: KernelSet
+) -> tuple[str, Callable[[Array, Words], Mapping[str, Array]]]:
+    """How the LSTM rounds, in words, and a function of input values [N, ..., depth] and words -> output, states and
+    temporaries, each [N, ..., cells]."""
     lstm = _prepared(graph, op, kernels)
     shape = graph.tensors[op.outputs[0]].shape[1:]
 
@@ -68,7 +71,7 @@ def prepare_lstm(graph: Graph, op: Op, kernels: KernelSet) -> Callable[[Array, W
         results = _run(lstm, x.reshape(len(x), -1), words)
         return {**results, OUTPUT: results["hidden_state"].reshape(len(x), *shape)}
 
-    return step
+    return kernels.lstm_rule, step
 
 
 def _run(lstm: _Lstm, x: Array, words: Words) -> dict[str, Array]:
@@ -99,8 +102,8 @@ def _step(lstm: _Lstm, from_input: Int, hidden: Int, cell: Int) -> dict[str, Int
     before_input, before_forget, before_cell, before_output = np.split(gates, 4, axis=1)
     input_gate, forget_gate = _look_up(lstm.logistic, before_input), _look_up(lstm.logistic, before_forget)
     cell_gate, output_gate = _look_up(lstm.gate_tanh, before_cell), _look_up(lstm.logistic, before_output)
-    kept = wrap_int16(lstm.kernels.product(forget_gate * cell, 15))
-    update = wrap_int16(lstm.kernels.product(input_gate * cell_gate, 30 + lstm.cell_exponent))
+    kept = wrap_int16(lstm.kernels.cell_product(forget_gate * cell, 15))
+    update = wrap_int16(lstm.kernels.cell_product(input_gate * cell_gate, 30 + lstm.cell_exponent))
     cell = saturate_int16(kept + update)
     if lstm.cell_clip > 0:
         cell = np.clip(cell, -lstm.cell_clip, lstm.cell_clip)
@@ -145,9 +148,9 @@ def _prepared(graph: Graph, op: Op, kernels: KernelSet) -> _Lstm:
         state_zero=hidden.q.zero_point,
         cell_exponent=exponent,
         cell_clip=_cell_clip(op, cell, output),
-        logistic=table_int16(kernels.logistic),
-        gate_tanh=table_int16(lambda x: kernels.tanh(x, 3)),
-        cell_tanh=table_int16(lambda x: kernels.tanh(x, 15 + exponent)),
+        logistic=table_int16(kernels.logistic_int16),
+        gate_tanh=table_int16(lambda x: kernels.tanh_int16(x, 3)),
+        cell_tanh=table_int16(lambda x: kernels.tanh_int16(x, 15 + exponent)),
     )
 
 

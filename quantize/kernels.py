@@ -1,63 +1,207 @@
-"""The name of a kernel set -> the rounding rules that its operations use."""
+"""The name of a kernel set, and the processor's architecture -> the rounding rules that its operations use."""
 
+import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from quantize import fixedpoint
+from quantize import fixedpoint as fp
 from quantize.errors import KernelSetError
 from quantize.fixedpoint import Int, Real
 
 ByMultiplier = Callable[[Int, Int, Int], Int]
 """(accumulator, multiplier, shift) -> accumulator times multiplier / 2^31 * 2^shift, rounded."""
 
-ByReal = Callable[[Int, Real], Int]
-"""(accumulator, factor) -> accumulator times factor, rounded."""
+
+class Product(NamedTuple):
+    """A matrix product to be requantised: weights [outputs, depth] times inputs [depth, columns], scales as stored.
+
+    weight_scales float32 [outputs] or [1]; columns are the positions of a convolution, 1 for a vector.
+    """
+
+    input_scale: float
+    weight_scales: npt.NDArray[np.float32]
+    output_scale: float
+    outputs: int
+    depth: int
+    columns: int
+    bias: bool
+
+    @property
+    def factors(self) -> Real:
+        """Input scale times weight scales over output scale, in float64 from the stored float32.
+
+        Source: PopulateConvolutionQuantizationParams, kernel_util.cc; FullyConnected(PerChannel), fully_connected.h.
+        """
+        return np.float64(self.input_scale) * self.weight_scales.astype(np.float64) / np.float64(self.output_scale)
+
+    @property
+    def factors32(self) -> npt.NDArray[np.float32]:
+        """The same in float32, rounded after each step. Source: XNNPACK, operators/convolution-nhwc.c."""
+        factors: npt.NDArray[np.float32] = (
+            np.float32(self.input_scale) * self.weight_scales / np.float32(self.output_scale)
+        )
+        return factors
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rounding rule by name. prepare: what is to be rescaled (a Product; for tanh, scales and zero points) -> the
+    function from accumulators to output values without their zero point (for tanh, the table)."""
+
+    name: str
+    prepare: Callable[..., Any]
+
+
+RuleOf = Callable[[Product], Rule]
+"""Kernels differ in the rule by the product's shape: a matrix times a vector may take another path."""
+
+
+def by_multiplier(name: str, multiply: ByMultiplier) -> Rule:
+    """The rule that applies `multiply` with the factors as 31-bit multipliers and shifts."""
+
+    def prepare(product: Product) -> Callable[[Int], Int]:
+        multiplier, shift = fp.quantize_multiplier(product.factors)
+        return lambda accumulator: multiply(accumulator, multiplier, shift)
+
+    return Rule(name, prepare)
+
+
+def by_factors(name: str, factors: Callable[[Product], Any], multiply: Callable[[Int, Any], Int]) -> Rule:
+    """The rule that applies `multiply` with the factors as they are."""
+
+    def prepare(product: Product) -> Callable[[Int], Int]:
+        fixed = factors(product)
+        return lambda accumulator: multiply(accumulator, fixed)
+
+    return Rule(name, prepare)
+
+
+DOUBLE = by_multiplier("two roundings, second halves away from zero (gemmlowp)", fp.multiply_by_quantized_multiplier)
+DOUBLE_UP = by_multiplier("two roundings, halves up (ruy AVX; NEON vector path)", fp.multiply_rounding_halves_up)
+SINGLE = by_multiplier("one rounding, halves up (ruy NEON)", fp.multiply_rounding_once)
+FLOAT64 = by_factors("float64 product, halves away from zero", lambda p: p.factors, fp.multiply_by_real)
+FLOAT32 = by_factors("float32 product, ties to even (XNNPACK)", lambda p: p.factors32, fp.multiply_by_float32)
+Q8 = by_factors("factor of 8 fractional bits, halves up (XNNPACK)", lambda p: p.factors32, fp.multiply_by_q8)
+TANH_AWAY = Rule("table of tanhf, halves away from zero", fp.tanh_table_int8)
+TANH_EVEN = Rule("table of tanhf, ties to even (XNNPACK)", fp.tanh_table_int8_to_even)
 
 
 @dataclass(frozen=True)
 class KernelSet:
     """Which rule rounds where. An interpreter's kernels are this record; the structure of the operations is common.
 
-    convolution, quantize: requantisation of these operations. fully_connected: the same, from a real factor.
-    tanh_table: (input scale, zero point, output scale, zero point) -> 256 entries. In the LSTM: gate requantises a
-    gate's two accumulators, product divides an int16 product by a power of two, hidden requantises the new hidden
-    state, logistic (Q3.12) and tanh (Qm.15-m, m) are the int16 activations.
+    convolution, fully_connected, quantize: rule of these operations. tanh: rule of its table. In the LSTM: gate
+    requantises a gate's two accumulators, cell_product divides an int16 product by a power of two, hidden requantises
+    the new hidden state, logistic_int16 (Q3.12) and tanh_int16 (Qm.15-m, m) are the activations.
     """
 
     name: str
-    convolution: ByMultiplier
-    quantize: ByMultiplier
-    fully_connected: ByReal
-    tanh_table: Callable[[float, int, float, int], npt.NDArray[np.int8]]
-    gate: ByMultiplier
-    product: Callable[[Int, int], Int]
-    hidden: ByMultiplier
-    logistic: Callable[[Int], Int]
-    tanh: Callable[[Int, int], Int]
+    convolution: RuleOf
+    fully_connected: RuleOf
+    quantize: RuleOf
+    tanh: Rule
+    gate: ByMultiplier = fp.multiply_by_quantized_multiplier
+    cell_product: Callable[[Int, int], Int] = fp.rounding_divide_by_pot
+    hidden: ByMultiplier = fp.multiply_by_quantized_multiplier
+    logistic_int16: Callable[[Int], Int] = fp.logistic_int16
+    tanh_int16: Callable[[Int, int], Int] = fp.tanh_int16
+
+    @property
+    def lstm_rule(self) -> str:
+        """What the LSTM does, in words: all kernel sets that are known do the same."""
+        return "gates, states: two roundings (gemmlowp); logistic, tanh: gemmlowp polynomials"
+
+
+def always(rule: Rule) -> RuleOf:
+    """The same rule for every product."""
+    return lambda _product: rule
+
+
+def _neon(product: Product) -> Rule:
+    """A vector goes through TFLite's own kernel if that has 4 rows and 8 columns of weights to work on, else ruy.
+
+    Source: CustomGemv, kernels/cpu_backend_gemm_custom_gemv.h.
+    """
+    return DOUBLE_UP if product.columns == 1 and product.outputs >= 4 and product.depth >= 8 else SINGLE
+
+
+def _delegated(product: Product) -> bool:
+    """XNNPACK's delegate takes no convolution without bias. Source: VisitConv2DNode, xnnpack_delegate.cc."""
+    return product.bias
 
 
 LITERT_REFERENCE = KernelSet(
     name="litert-reference",
-    convolution=fixedpoint.multiply_by_quantized_multiplier,
-    quantize=fixedpoint.multiply_by_quantized_multiplier,
-    fully_connected=fixedpoint.multiply_by_real,
-    tanh_table=fixedpoint.tanh_table_int8,
-    gate=fixedpoint.multiply_by_quantized_multiplier,
-    product=fixedpoint.rounding_divide_by_pot,
-    hidden=fixedpoint.multiply_by_quantized_multiplier,
-    logistic=fixedpoint.logistic_int16,
-    tanh=fixedpoint.tanh_int16,
+    convolution=always(DOUBLE),
+    fully_connected=always(FLOAT64),
+    quantize=always(DOUBLE),
+    tanh=TANH_AWAY,
 )
-"""LiteRT's reference kernels (OpResolverType.BUILTIN_REF) as of ai-edge-litert 2.3.0."""
+"""LiteRT's reference kernels (OpResolverType.BUILTIN_REF) as of ai-edge-litert 2.3.0, on every processor."""
 
-KERNEL_SETS = {kernels.name: kernels for kernels in (LITERT_REFERENCE,)}
+INKGATE_C = replace(LITERT_REFERENCE, name="inkgate-c")
+"""inkgate's own C. Equal to LiteRT's reference kernels, so that these are its oracle: integers throughout but for one
+float64 product for each output of a fully connected layer, K + 60 of some 2,700 requantisations a fragment."""
+
+LITERT_OPTIMISED = {
+    "x86_64": KernelSet(
+        name="litert-optimised",
+        convolution=always(DOUBLE_UP),
+        fully_connected=always(DOUBLE_UP),
+        quantize=always(DOUBLE),
+        tanh=TANH_AWAY,
+    ),
+    "aarch64": KernelSet(
+        name="litert-optimised",
+        convolution=_neon,
+        fully_connected=_neon,
+        quantize=always(DOUBLE),
+        tanh=TANH_AWAY,
+    ),
+}
+"""LiteRT's own kernels without delegates (BUILTIN_WITHOUT_DEFAULT_DELEGATES). x86-64 with AVX or better; NEON."""
 
 
-def kernel_set(name: str) -> KernelSet:
-    """The kernel set of that name. KernelSetError, listing the names, if there is none."""
-    if name not in KERNEL_SETS:
-        raise KernelSetError(f"no arithmetic is known for kernels {name!r}; known: {', '.join(KERNEL_SETS)}")
-    return KERNEL_SETS[name]
+def _xnnpack(otherwise: KernelSet) -> KernelSet:
+    """What the delegate takes, by its rules; what it leaves, by those of the kernels without it."""
+    return KernelSet(
+        name="litert-xnnpack",
+        convolution=lambda product: FLOAT32 if _delegated(product) else otherwise.convolution(product),
+        fully_connected=always(FLOAT32),
+        quantize=always(Q8),
+        tanh=TANH_EVEN,
+    )
+
+
+KERNEL_SETS = ("litert-reference", "litert-xnnpack", "litert-optimised", "inkgate-c")
+"""The kernel sets whose arithmetic is known, in the order in which they are reported."""
+
+TFLITE_RUNTIME = "tflite-runtime-optimised"
+"""tflite-runtime 2.14's default kernels: those of litert-optimised."""
+
+
+def kernel_set(name: str, architecture: str | None = None) -> KernelSet:
+    """The kernel set of that name on a processor (x86_64 or aarch64; this machine's if not given).
+
+    KernelSetError, listing the names, if the arithmetic of such kernels on such a processor is not known.
+    """
+    if name == LITERT_REFERENCE.name:
+        return LITERT_REFERENCE
+    if name == INKGATE_C.name:
+        return INKGATE_C
+    if name not in (*KERNEL_SETS, TFLITE_RUNTIME):
+        known = ", ".join((*KERNEL_SETS, TFLITE_RUNTIME))
+        raise KernelSetError(f"no arithmetic is known for kernels {name!r}; known: {known}")
+    asked = architecture or platform.machine()
+    processor = _ALIASES.get(asked.lower(), asked)
+    if processor not in LITERT_OPTIMISED:
+        raise KernelSetError(f"the arithmetic of {name} is known on {' and '.join(LITERT_OPTIMISED)}, not on {asked}")
+    optimised = LITERT_OPTIMISED[processor]
+    return _xnnpack(optimised) if name == "litert-xnnpack" else replace(optimised, name=name)
+
+
+_ALIASES = {"amd64": "x86_64", "arm64": "aarch64"}

@@ -7,16 +7,19 @@ import numpy as np
 import numpy.typing as npt
 
 from quantize.errors import UnsupportedGraphError
-from quantize.fixedpoint import quantize_multiplier, saturate_int8
+from quantize.fixedpoint import saturate_int8
 from quantize.graph import OPTIONAL, Array, Graph, Op, Tensor, load_graph
 from quantize.integer_lstm import prepare_lstm
-from quantize.kernels import LITERT_REFERENCE, KernelSet
+from quantize.kernels import LITERT_REFERENCE, KernelSet, Product
 from quantize.matmul import Matrix
 from quantize.trace import LSTM, OUTPUT, Trace
 from quantize.words import Words
 
 Step: TypeAlias = Callable[[Array, Words], Mapping[str, Array]]
 """(input values [N, ...], the words they belong to) -> role -> values [N, ...]."""
+
+Prepared: TypeAlias = tuple[str, Step]
+"""The name of the rounding rule, and the function."""
 
 CHUNK_FRAGMENTS = 512
 """Fragments computed at once: their largest arrays then stay in a core's cache."""
@@ -25,13 +28,16 @@ CHUNK_FRAGMENTS = 512
 class Reference:
     """The integer interpreter. Operations without state see all fragments at once; the LSTM steps through the words.
 
+    name: of the kernel set. rules: position of an op -> how it rounds, in words.
     UnsupportedGraphError, naming op and reason, for a graph that it cannot compute to the last bit.
     """
 
     def __init__(self, graph: Graph, kernels: KernelSet = LITERT_REFERENCE) -> None:
         self.graph = graph
         self.name, self.version = kernels.name, f"inkgate's NumPy reference, NumPy {np.__version__}"
-        self._steps = [(op, _prepare(graph, op, kernels)) for op in graph.ops]
+        prepared = [_prepare(graph, op, kernels) for op in graph.ops]
+        self._steps = [(op, step) for op, (_, step) in zip(graph.ops, prepared, strict=True)]
+        self.rules = {op.position: rule for op, (rule, _) in zip(graph.ops, prepared, strict=True)}
 
     @staticmethod
     def load(model: bytes, kernels: KernelSet = LITERT_REFERENCE) -> "Reference":
@@ -55,9 +61,9 @@ class Reference:
         return np.concatenate(chunks).reshape(len(words.fragments), -1)
 
 
-def _prepare(graph: Graph, op: Op, kernels: KernelSet) -> Step:
+def _prepare(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
     """The op with its constants and scales worked out. One function per kind of op."""
-    makers: dict[str, Callable[[Graph, Op, KernelSet], Step]] = {
+    makers: dict[str, Callable[[Graph, Op, KernelSet], Prepared]] = {
         "CONV_2D": _conv_2d,
         "FULLY_CONNECTED": _fully_connected,
         "QUANTIZE": _quantize,
@@ -76,7 +82,7 @@ def _prepare(graph: Graph, op: Op, kernels: KernelSet) -> Step:
         raise UnsupportedGraphError(f"op {op.position} {op.kind}: {error}") from error
 
 
-def _conv_2d(graph: Graph, op: Op, kernels: KernelSet) -> Step:
+def _conv_2d(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
     """Convolution without padding, one scale per output channel.
 
     Each output is a dot product of a window with a kernel: windows become rows of one matrix.
@@ -89,69 +95,74 @@ def _conv_2d(graph: Graph, op: Op, kernels: KernelSet) -> Step:
     _require(depth == source.shape[-1], "grouped convolution")
     rows, columns, zero = op.options["strideH"], op.options["strideW"], source.q.zero_point
     matrix = Matrix(weights.constant.reshape(channels, -1), _bias(graph, op, channels), zero)
-    multiplier, shift = quantize_multiplier(_factors(graph, op))
     out_zero, shape = _output(graph, op).q.zero_point, _output(graph, op).shape[1:]
+    product = _product(graph, op, depth=height * width * depth, columns=shape[0] * shape[1])
+    rule = kernels.convolution(product)
+    requantise = rule.prepare(product)
 
     def step(x: Array, _words: Words) -> Mapping[str, Array]:
         windows = np.lib.stride_tricks.sliding_window_view(x, (height, width), axis=(1, 2))[:, ::rows, ::columns]
         patches = windows.transpose(0, 1, 2, 4, 5, 3).astype(matrix.dtype).reshape(-1, height * width * depth)
-        y = kernels.convolution(matrix.accumulate(patches), multiplier, shift) + out_zero
+        y = requantise(matrix.accumulate(patches)) + out_zero
         return {OUTPUT: saturate_int8(y).reshape(len(x), *shape)}
 
-    return step
+    return rule.name, step
 
 
-def _fully_connected(graph: Graph, op: Op, kernels: KernelSet) -> Step:
+def _fully_connected(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
     """Fully connected layer, one scale for all outputs or one for each."""
     source, weights = graph.tensors[op.inputs[0]], graph.tensors[op.inputs[1]]
     _require_plain(op, weights)
     outputs, depth = weights.shape
     _require(int(np.prod(source.shape)) == depth, "an input of several rows")
     matrix = Matrix(weights.constant, _bias(graph, op, outputs), source.q.zero_point)
-    factors = _factors(graph, op)
     out_zero, shape = _output(graph, op).q.zero_point, _output(graph, op).shape[1:]
+    product = _product(graph, op, depth=depth, columns=1)
+    rule = kernels.fully_connected(product)
+    requantise = rule.prepare(product)
 
     def step(x: Array, _words: Words) -> Mapping[str, Array]:
-        accumulator = matrix.accumulate(x.reshape(len(x), depth).astype(matrix.dtype))
-        y = kernels.fully_connected(accumulator, factors) + out_zero
+        y = requantise(matrix.accumulate(x.reshape(len(x), depth).astype(matrix.dtype))) + out_zero
         return {OUTPUT: saturate_int8(y).reshape(len(x), *shape)}
 
-    return step
+    return rule.name, step
 
 
-def _tanh(graph: Graph, op: Op, kernels: KernelSet) -> Step:
+def _tanh(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
     """int8 tanh by table."""
     source, output = graph.tensors[op.inputs[0]], _output(graph, op)
     _require(source.dtype == output.dtype == np.int8, f"values of type {source.dtype}")
-    table = kernels.tanh_table(source.q.scale, source.q.zero_point, output.q.scale, output.q.zero_point)
+    table = kernels.tanh.prepare(source.q.scale, source.q.zero_point, output.q.scale, output.q.zero_point)
 
     def step(x: Array, _words: Words) -> Mapping[str, Array]:
         return {OUTPUT: table[x.view(np.uint8)]}
 
-    return step
+    return kernels.tanh.name, step
 
 
-def _reshape(graph: Graph, op: Op, _kernels: KernelSet) -> Step:
+def _reshape(graph: Graph, op: Op, _kernels: KernelSet) -> Prepared:
     """The same values in another shape."""
     shape = _output(graph, op).shape[1:]
 
     def step(x: Array, _words: Words) -> Mapping[str, Array]:
         return {OUTPUT: x.reshape(len(x), *shape)}
 
-    return step
+    return "copy", step
 
 
-def _quantize(graph: Graph, op: Op, kernels: KernelSet) -> Step:
+def _quantize(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
     """int8 with one scale and zero point -> int8 with another."""
     source, output = graph.tensors[op.inputs[0]], _output(graph, op)
     _require(source.dtype == output.dtype == np.int8, f"{source.dtype} to {output.dtype}")
     zero, out_zero = source.q.zero_point, output.q.zero_point
-    multiplier, shift = quantize_multiplier(source.q.scale / output.q.scale)
+    product = Product(source.q.scale, np.ones(1, dtype=np.float32), output.q.scale, 1, 1, 1, bias=False)
+    rule = kernels.quantize(product)
+    requantise = rule.prepare(product)
 
     def step(x: Array, _words: Words) -> Mapping[str, Array]:
-        return {OUTPUT: saturate_int8(kernels.quantize(x.astype(np.int64) - zero, multiplier, shift) + out_zero)}
+        return {OUTPUT: saturate_int8(requantise(x.astype(np.int64) - zero) + out_zero)}
 
-    return step
+    return rule.name, step
 
 
 def _input(graph: Graph, words: Words) -> Array:
@@ -171,13 +182,11 @@ def _bias(graph: Graph, op: Op, size: int) -> npt.NDArray[np.int64]:
     return graph.tensors[op.inputs[2]].constant.astype(np.int64)
 
 
-def _factors(graph: Graph, op: Op) -> npt.NDArray[np.float64]:
-    """Input scale times weight scale over output scale, in float64 from the stored float32, per output channel or one.
-
-    Source: PopulateConvolutionQuantizationParams, kernel_util.cc; FullyConnected(PerChannel), fully_connected.h.
-    """
-    source, weights, output = graph.tensors[op.inputs[0]].q, graph.tensors[op.inputs[1]].q, _output(graph, op).q
-    return np.float64(source.scale) * weights.scales.astype(np.float64) / np.float64(output.scale)
+def _product(graph: Graph, op: Op, *, depth: int, columns: int) -> Product:
+    """What a convolution or a fully connected layer computes, as its kernel sees it."""
+    source, weights, output = graph.tensors[op.inputs[0]].q, graph.tensors[op.inputs[1]], _output(graph, op).q
+    bias = len(op.inputs) > 2 and op.inputs[2] != OPTIONAL
+    return Product(source.scale, weights.q.scales, output.scale, weights.shape[0], depth, columns, bias)
 
 
 def _require_plain(op: Op, weights: Tensor) -> None:

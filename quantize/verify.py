@@ -21,7 +21,7 @@ from quantize.accuracy import (
 )
 from quantize.compare import TensorReport, compare, first_mismatch
 from quantize.errors import KernelSetError, RunError
-from quantize.executors import EngineExecutor, Executor, TracingLiteRt
+from quantize.executors import EngineExecutor, Executor, Tracer
 from quantize.floating import FloatModel
 from quantize.kernels import kernel_set
 from quantize.matmul import single_thread
@@ -120,7 +120,7 @@ def _verify(
     if handwriting is None:
         notes.append("no handwriting: words of scribbles and artificial fragments only; give --fragments FILE.npz")
     samples = draw_samples(words, handwriting, np.random.default_rng(SEED))
-    litert, reference = TracingLiteRt(model), Reference.load(reference_model or model, kernel_set(kernels))
+    litert, reference = Tracer(model, "litert-reference"), Reference.load(reference_model or model, kernel_set(kernels))
     total = len(samples.words.fragments)
     done = 0
 

@@ -7,13 +7,15 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from edge.features import SIDE, Pixels, to_int8
+from edge.features import Pixels, to_int8
 from quantize.errors import WordsError
 
 
 @dataclass(frozen=True, eq=False)
 class Words:
-    """W words: their fragments behind one another, int8 [N, 33, 33, 1], and how many each has, int64 [W], sum N.
+    """W words: their fragments behind one another, int8 [N, side, side, 1], and how many each has, int64 [W], sum N.
+
+    The edge's fragments have a side of 33; the reference computes networks of any.
 
     WordsError unless there is a word and none is empty.
     """
@@ -22,11 +24,9 @@ class Words:
     lengths: npt.NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        if self.fragments.dtype != np.int8 or self.fragments.shape[1:] != (SIDE, SIDE, 1):
-            raise WordsError(
-                f"fragments are int8 [N, {SIDE}, {SIDE}, 1], these are {self.fragments.dtype} "
-                f"{list(self.fragments.shape)}"
-            )
+        shape = self.fragments.shape
+        if self.fragments.dtype != np.int8 or len(shape) != 4 or shape[1] != shape[2] or shape[3] != 1:
+            raise WordsError(f"fragments are int8 [N, side, side, 1], these are {self.fragments.dtype} {list(shape)}")
         if len(self.lengths) == 0 or int(self.lengths.min()) < 1 or int(self.lengths.sum()) != len(self.fragments):
             raise WordsError(f"{len(self.lengths)} word lengths do not divide {len(self.fragments)} fragments")
 

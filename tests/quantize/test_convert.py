@@ -32,7 +32,7 @@ from quantize.errors import (
     RunError,
     UnfusedError,
 )
-from quantize.executors import TracingLiteRt, interpreter
+from quantize.executors import Tracer, interpreter
 from quantize.floating import FloatModel
 from quantize.graph import Quantization, load_graph
 from quantize.reference import Reference
@@ -102,7 +102,7 @@ def test_int8_follows_float_through_whole_words(conversion: Conversion, words: W
 def test_a_converted_model_equals_litert_everywhere(conversion: Conversion, words: Words) -> None:
     from quantize.compare import compare
 
-    tensors = compare(TracingLiteRt(conversion.model), Reference.load(conversion.model), words)
+    tensors = compare(Tracer(conversion.model, "litert-reference"), Reference.load(conversion.model), words)
     assert [tensor.describe() for tensor in tensors if tensor.mismatches] == []
 
 

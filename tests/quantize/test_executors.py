@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from quantize.errors import KernelSetError, ModelFileError, UnsupportedGraphError
-from quantize.executors import EngineExecutor, TracingLiteRt, interpreter, run
+from quantize.executors import RESOLVERS, EngineExecutor, Tracer, interpreter, run
 from quantize.floating import FloatModel
 from quantize.graph import Graph, load_graph
+from quantize.kernels import KERNEL_SETS
 from quantize.matmul import single_thread
 from quantize.reference import Reference
+from quantize.trace import points
 from quantize.words import Words
 
 MakeModel = Callable[..., bytes]
@@ -32,10 +34,18 @@ def test_kernels_that_do_not_run_here_are_refused(make_model: MakeModel, monkeyp
 
 
 def test_unknown_kernels_are_refused_with_the_known_names(make_model: MakeModel) -> None:
-    with pytest.raises(KernelSetError, match="litert-reference, litert-optimised, litert-xnnpack"):
-        EngineExecutor.load(make_model(3), "cmsis-nn")
-    with pytest.raises(KernelSetError, match="litert-reference, litert-optimised"):
-        interpreter(make_model(3), "litert-xnnpack")
+    for load in (EngineExecutor.load, Tracer):
+        with pytest.raises(KernelSetError, match="litert-reference, litert-xnnpack, litert-optimised, inkgate-c"):
+            load(make_model(3), "cmsis-nn")
+
+
+def test_kernels_that_are_silently_not_there_are_refused(
+    make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where XNNPACK does not know the processor, asking for it gives the kernels without delegates."""
+    monkeypatch.setitem(RESOLVERS, "litert-xnnpack", RESOLVERS["litert-optimised"])
+    with pytest.raises(KernelSetError, match="litert-xnnpack was asked for and this machine's XNNPACK does not take"):
+        Tracer(make_model(3), "litert-xnnpack")
 
 
 def test_a_model_that_litert_cannot_load_is_an_error_of_ours(make_model: MakeModel) -> None:
@@ -50,8 +60,11 @@ def test_the_state_is_reset_before_each_word_and_only_there(make_words: Callable
     assert calls == [call for word in expected for call in word]
 
 
-def test_a_trace_holds_every_point_for_every_fragment(make_model: MakeModel, make_words: Callable[..., Words]) -> None:
-    litert, words = TracingLiteRt(make_model(3)), make_words(3)
+@pytest.mark.parametrize("kernels", KERNEL_SETS)
+def test_a_trace_holds_every_point_for_every_fragment(
+    kernels: str, make_model: MakeModel, make_words: Callable[..., Words]
+) -> None:
+    litert, words = Tracer(make_model(3), kernels), make_words(3)
     trace = litert.trace(words)
     assert list(trace) == [point.key for point in litert.points]
     for point in litert.points:
@@ -106,3 +119,19 @@ def test_one_blas_thread_is_a_wish_and_no_need(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
     with single_thread():
         pass
+
+
+def test_only_a_delegate_keeps_the_temporaries_of_the_lstm_to_itself(make_model: MakeModel) -> None:
+    model = make_model(3)
+    every = points(load_graph(model))
+    for kernels in KERNEL_SETS:
+        missing = set(every) - set(Tracer(model, kernels).points)
+        assert {point.kind for point in missing} == ({"temporary"} if kernels == "litert-xnnpack" else set())
+
+
+def test_exposing_every_tensor_changes_no_logit(make_model: MakeModel, make_words: Callable[..., Words]) -> None:
+    model, words = make_model(), make_words(20)
+    for kernels in KERNEL_SETS:
+        tracer = Tracer(model, kernels)
+        shown = tracer.trace(words)[tracer.points[-1].key].reshape(len(words.fragments), -1)
+        assert (EngineExecutor.load(model, kernels).logits(words) == shown).all()

@@ -20,7 +20,7 @@ from quantize import cli
 from quantize.accuracy import EerReport
 from quantize.compare import compare, first_mismatch
 from quantize.errors import GraphsDifferError, RunError
-from quantize.executors import TracingLiteRt
+from quantize.executors import Tracer
 from quantize.graph import load_graph
 from quantize.matmul import single_thread
 from quantize.reference import Reference
@@ -192,7 +192,7 @@ def test_a_changed_byte_in_any_stored_tensor_is_caught(
     bundle_path: Path, tmp_path: Path, make_words: Callable[..., Words]
 ) -> None:
     model = Bundle.open(bundle_path).contents["model.tflite"]
-    litert, words = TracingLiteRt(model), make_words(1)
+    litert, words = Tracer(model, "litert-reference"), make_words(1)
     stored = list(load_graph(model).constants())
     assert len(stored) == 23
     for op, tensor in stored:
