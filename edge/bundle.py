@@ -3,7 +3,9 @@
 BUNDLE/  model.tflite      the stateful one-fragment int8 network
          calibration.json  ranges seen in calibration
          float.npz         weights of its float twin, for verification
-         manifest.json     what it is, for whom, with which thresholds, from where, and the hash of every other file
+         golden-NAME.bin   golden vectors of kernel set NAME: the pinned one, and that of inkgate's own C
+         manifest.json     what it is, for whom, with which thresholds, pinned to which interpreter and kernels, from
+                           where, and the hash of every other file
          verify.json, report.html   written later, about the bundle, not part of it
 """
 
@@ -18,18 +20,29 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from edge import golden
 from edge.decision import Thresholds
-from edge.engine import Engine, Kernels
-from edge.errors import BundleAlteredError, KernelsRefusedError, ModelRefusedError, NotABundleError, ThresholdsError
+from edge.engine import Engine, Kernels, kernels_named
+from edge.errors import (
+    BundleAlteredError,
+    GoldenError,
+    ModelRefusedError,
+    NotABundleError,
+    OldBundleError,
+    ThresholdsError,
+    UnverifiedError,
+)
+from edge.golden import GoldenVectors
 
-FORMAT: Final = "inkgate-bundle/1"
+FORMAT: Final = "inkgate-bundle/2"
+OLD_FORMATS: Final = ("inkgate-bundle/1",)
 MANIFEST, MODEL, CALIBRATION, FLOAT = "manifest.json", "model.tflite", "calibration.json", "float.npz"
 REQUIRED: Final = (MODEL, CALIBRATION, FLOAT)
 UNHASHED: Final = frozenset({MANIFEST, "verify.json", "report.html"})
 
 
 class Executor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The interpreter on which the thresholds were made; `kernels` as `Engine.kernels` names them."""
+    """The interpreter on which thresholds were made and golden vectors verified; kernels as `Engine.kernels` says."""
 
     runtime: str
     version: str
@@ -60,7 +73,7 @@ class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """manifest.json. users: names of users 0..K-1 in the order of the logits; plan: the network's plan.json."""
 
-    format: Literal["inkgate-bundle/1"]
+    format: Literal["inkgate-bundle/2"]
     plan: dict[str, Any]
     users: tuple[str, ...]
     pixel_bits: Literal[1, 8]
@@ -99,48 +112,63 @@ class Bundle:
         folder = Path(path)
         raw = _read_manifest(folder)
         manifest = _decode(folder, raw)
-        contents = _verified(folder, manifest.files)
+        contents = _verified(folder, manifest)
         return Bundle(folder, manifest, hashlib.sha256(raw).hexdigest(), contents)
 
-    def engine(self, kernels: Kernels | None = None, threads: int = 1) -> Engine:
-        """The bundle's network, prepared. kernels None: those on which the thresholds were made, and no others.
+    def golden(self, kernels: str | None = None) -> GoldenVectors:
+        """The golden vectors of a kernel set, of the pinned one by default.
 
-        KernelsRefusedError if this machine runs others, ModelRefusedError if the network does not fit the users.
+        StaleVectorsError or ForeignVectorsError if they are another model's, kernel set's, runtime's or version's,
+        GoldenError if they are none or not in the bundle.
         """
-        wanted = self.manifest.executor.kernels
-        asked = kernels or _KERNELS_BY_NAME.get(wanted.rpartition("-")[2], "default")
-        engine = Engine.load(self.contents[MODEL], asked, threads)
+        pinned = self.manifest.executor
+        name = golden.file_name(kernels or pinned.kernels)
+        if name not in self.contents:
+            raise GoldenError(f"{self.path}: there is no {name} in the bundle")
+        runtime = (pinned.runtime, pinned.version) if kernels in (None, pinned.kernels) else None
+        try:
+            vectors = golden.decode(self.contents[name])
+            golden.check(vectors, self.contents[MODEL], kernels or pinned.kernels, runtime)
+        except GoldenError as error:
+            raise type(error)(f"{self.path / name}: {error}; `inkgate quantize` makes the bundle anew") from error
+        return vectors
+
+    def engine(self, kernels: Kernels | None = None, threads: int = 1) -> Engine:
+        """The bundle's network, prepared on the interpreter and the kernels that were verified, its state cleared.
+
+        It has computed the golden words, each logit bit for bit as verified, or it is not given away: UnverifiedError
+        says what differs. kernels: run these, whatever they are; `Engine.verified` says whether they are the same.
+        GoldenError if the vectors are not about this bundle, ModelRefusedError if the network does not fit the users.
+        """
+        pinned = self.manifest.executor
+        vectors = self.golden()
+        engine = Engine.load(self.contents[MODEL], kernels or kernels_named(pinned.kernels), threads, pinned.runtime)
         if engine.outputs != len(self.manifest.users) + 1:
             raise ModelRefusedError(f"{engine.outputs} logits for {len(self.manifest.users)} users and the stranger")
-        if kernels is None and engine.kernels != wanted:
-            raise KernelsRefusedError(
-                f"{self.path}: thresholds were made on {wanted}, this machine runs {engine.kernels}; "
-                f"`--kernels {asked}` runs it all the same, at error rates that nobody has measured"
-            )
+        try:
+            engine.verify(vectors)
+        except UnverifiedError as error:
+            if kernels is None:
+                raise type(error)(f"{self.path}: {error}") from error
         return engine
 
 
-_KERNELS_BY_NAME: Final[dict[str, Kernels]] = {
-    "xnnpack": "default",
-    "optimised": "optimised",
-    "reference": "reference",
-}
-
-
 def write_bundle(path: str | os.PathLike[str], manifest: Manifest, contents: Mapping[str, bytes]) -> Bundle:
-    """Write a bundle, hashing `contents` (name -> bytes; REQUIRED ones at least) into the manifest; return it verified.
+    """Write a bundle, hashing `contents` (name -> bytes; the required ones at least) into the manifest; return it.
 
     The directory appears whole or not at all; an older bundle or an empty directory there is replaced.
-    NotABundleError if a required file is lacking, or if `path` holds something that is no bundle.
+    NotABundleError if a required file is lacking, or if `path` holds something that is no bundle; GoldenError if the
+    golden vectors of the pinned kernels are not about this model, runtime and version.
     """
     target = Path(path)
-    lacking = [name for name in REQUIRED if name not in contents]
+    lacking = [name for name in _required(manifest) if name not in contents]
     if lacking:
         raise NotABundleError(f"{target}: a bundle needs {', '.join(lacking)}")
     if target.exists() and not (target / MANIFEST).is_file() and (not target.is_dir() or any(target.iterdir())):
         raise NotABundleError(f"{target}: is in the way and is no bundle; choose another place")
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())}
     complete = msgspec.structs.replace(manifest, files=hashes)
+    Bundle(target, complete, "", contents).golden()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -155,12 +183,34 @@ def write_bundle(path: str | os.PathLike[str], manifest: Manifest, contents: Map
     return Bundle.open(target)
 
 
+class _OldProvenance(msgspec.Struct, frozen=True):
+    run: str = "RUN"
+
+
+class _Old(msgspec.Struct, frozen=True):
+    """What is needed of a manifest of any format to say how to replace it."""
+
+    format: str = ""
+    provenance: _OldProvenance = _OldProvenance()
+
+
+def _required(manifest: Manifest) -> tuple[str, ...]:
+    return (*REQUIRED, golden.file_name(manifest.executor.kernels))
+
+
 def _encode(manifest: Manifest) -> bytes:
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
 
 
 def _decode(folder: Path, raw: bytes) -> Manifest:
     try:
+        found = msgspec.json.decode(raw, type=_Old)
+        if found.format in OLD_FORMATS:
+            run = os.path.normpath(folder / found.provenance.run)
+            raise OldBundleError(
+                f"{folder}: {found.format} has no golden vectors, so nothing tells whether this machine computes what "
+                f"was verified; `inkgate quantize {run} --out {folder}` makes it anew"
+            )
         return msgspec.json.decode(raw, type=Manifest)
     except (msgspec.DecodeError, ThresholdsError, UnicodeDecodeError) as error:
         raise NotABundleError(f"{folder / MANIFEST}: {error}; `inkgate quantize` makes a bundle") from error
@@ -175,10 +225,11 @@ def _read_manifest(folder: Path) -> bytes:
         ) from error
 
 
-def _verified(folder: Path, hashes: Mapping[str, str]) -> dict[str, bytes]:
+def _verified(folder: Path, manifest: Manifest) -> dict[str, bytes]:
     """Bytes of every hashed file. BundleAlteredError for the first that is missing, added or different."""
+    hashes, required = manifest.files, set(_required(manifest))
     present = {entry.name for entry in folder.iterdir()} - UNHASHED
-    missing = sorted((hashes.keys() | set(REQUIRED)) - present) or sorted(set(REQUIRED) - hashes.keys())
+    missing = sorted((hashes.keys() | required) - present) or sorted(required - hashes.keys())
     added = sorted(present - hashes.keys())
     if missing:
         raise BundleAlteredError(f"{folder}: {missing[0]} is missing; copy the bundle again or quantize anew")

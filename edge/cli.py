@@ -13,10 +13,10 @@ from edge.bundle import Bundle
 from edge.capture import CapturedWord, add_word, whole_words
 from edge.display import Display
 from edge.engine import Engine, Kernels
-from edge.errors import NEGATIVE, CaptureError, TooFewWordsError
+from edge.errors import NEGATIVE, CaptureError, EdgeError, GoldenError, TooFewWordsError, UnverifiedError
 from edge.fragments import FragmentSet
 from edge.journal import Journal
-from edge.runtime import WORD_TIMEOUT_S, Gate, Notice, Outcome, Rule
+from edge.runtime import WORD_TIMEOUT_S, Gate, Notice, Outcome, Rule, refuse
 from firmware_bridge.link import open_link
 
 _CONNECT_S = 5.0
@@ -35,7 +35,7 @@ port_option = click.option("--port", required=True, help="Serial port, pty, sock
 @click.option(
     "--kernels",
     type=click.Choice(get_args(Kernels)),
-    help="Run on these kernels, not on those on which the thresholds were made.",
+    help="Run on these kernels, though the bundle was verified on others: every decision then says so.",
 )
 @click.option("--words", type=click.IntRange(min=1), help="End after so many words.")
 @click.option("--idle-timeout", type=_SECONDS, help="End when nobody has written for so many seconds.")
@@ -47,7 +47,9 @@ port_option = click.option("--port", required=True, help="Serial port, pty, sock
     help="Give up a word whose next fragment does not come for so many seconds.",
 )
 @json_option
+@click.pass_context
 def run(
+    ctx: click.Context,
     port: str,
     bundle_path: Path,
     journal_path: Path | None,
@@ -57,13 +59,21 @@ def run(
     word_timeout: float,
     as_json: bool,
 ) -> None:
-    """Decide who writes: fragments from a board in, a decision after each, a final one at the end of the word."""
+    """Decide who writes: fragments from a board in, a decision after each, a final one at the end of the word.
+
+    First the bundle's golden words are computed. If one bit is not as verified, the only decision is UNAVAILABLE.
+    """
     console = Console(stderr=True)
     bundle = Bundle.open(bundle_path)
-    engine = bundle.engine(kernels)
+    try:
+        engine = bundle.engine(kernels)
+    except (UnverifiedError, GoldenError) as error:
+        _refuse(error, bundle, journal_path, as_json)
+        ctx.exit(error.exit_code)
     _introduce(console, bundle, engine)
     manifest = bundle.manifest
-    rule = Rule(manifest.thresholds, manifest.users, manifest.pixel_bits, bundle.sha256)
+    unverified = "" if engine.verified else f"{engine.runtime}, kernels {engine.kernels}"
+    rule = Rule(manifest.thresholds, manifest.users, manifest.pixel_bits, bundle.sha256, unverified)
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(journal_path)) if journal_path else None
         link = stack.enter_context(
@@ -75,7 +85,7 @@ def run(
             )
         )
         with closing(Gate(engine, rule, journal, word_timeout_s=word_timeout).run(link.events())) as outcomes:
-            decided = _follow(outcomes, Display(console), words, as_json)
+            decided = _follow(outcomes, Display(console), words, as_json, engine.verified)
     if words is not None and decided < words:
         raise TooFewWordsError(f"{port}: {decided} of {words} words were decided before --idle-timeout ended the run")
 
@@ -164,7 +174,9 @@ def verify(ctx: click.Context, path: Path, head: str | None, as_json: bool) -> N
         ctx.exit(NEGATIVE)
 
 
-def _follow(outcomes: Iterator[Outcome | Notice], display: Display, words: int | None, as_json: bool) -> int:
+def _follow(
+    outcomes: Iterator[Outcome | Notice], display: Display, words: int | None, as_json: bool, verified: bool
+) -> int:
     """Show every outcome; return the number of final ones when there are so many, or no more."""
     decided = 0
     for item in outcomes:
@@ -172,7 +184,7 @@ def _follow(outcomes: Iterator[Outcome | Notice], display: Display, words: int |
             display.notice(item)
             continue
         if as_json:
-            _emit(_record(item))
+            _emit(_record(item, verified))
         display.outcome(item)
         decided += item.decision.final
         if decided == words:
@@ -181,19 +193,31 @@ def _follow(outcomes: Iterator[Outcome | Notice], display: Display, words: int |
 
 
 def _introduce(console: Console, bundle: Bundle, engine: Engine) -> None:
-    made, users = bundle.manifest.executor, len(bundle.manifest.users)
+    manifest = bundle.manifest
     console.print(
-        f"bundle {bundle.sha256[:12]}: {users} users, {bundle.manifest.pixel_bits} bit a pixel", highlight=False
+        f"bundle {bundle.sha256[:12]}: {len(manifest.users)} users, {manifest.pixel_bits} bit a pixel", highlight=False
     )
     console.print(f"runtime {engine.runtime}, kernels {engine.kernels}", highlight=False)
-    if (made.runtime, made.version, made.kernels) != (engine.runtime_name, engine.version, engine.kernels):
+    if not engine.verified:
+        made = manifest.executor
         text = (
-            f"thresholds were made on {made.runtime} {made.version}, kernels {made.kernels}: expect other error rates"
+            f"unverified: the bundle was made and verified on {made.runtime} {made.version}, kernels {made.kernels}; "
+            "expect other decisions"
         )
         console.print(text, style="yellow", highlight=False, soft_wrap=True)
 
 
-def _record(outcome: Outcome) -> dict[str, Any]:
+def _refuse(error: EdgeError, bundle: Bundle, journal_path: Path | None, as_json: bool) -> None:
+    """Say and write down that nothing is decided here, and why."""
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal(journal_path)) if journal_path else None
+        outcome = refuse(str(error), bundle.sha256, journal)
+    if as_json:
+        _emit({**_record(outcome, verified=False), "error": str(error), "exit_code": error.exit_code})
+    click.echo(f"error: {outcome.decision.reason}", err=True)
+
+
+def _record(outcome: Outcome, verified: bool) -> dict[str, Any]:
     decision = outcome.decision
     return {
         "time": outcome.time,
@@ -207,6 +231,7 @@ def _record(outcome: Outcome) -> dict[str, Any]:
         "final": decision.final,
         "reason": decision.reason,
         "latency_ms": round(outcome.latency_ms, 3),
+        "verified": verified,
     }
 
 

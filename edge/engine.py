@@ -14,8 +14,17 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import EngineError, KernelsRefusedError, ModelRefusedError, RuntimeMissingError
+from edge.errors import (
+    EngineError,
+    KernelsRefusedError,
+    ModelRefusedError,
+    OtherKernelsError,
+    OtherLogitsError,
+    OtherRuntimeError,
+    RuntimeMissingError,
+)
 from edge.features import INPUT_SCALE, INPUT_ZERO_POINT, SIDE
+from edge.golden import GoldenVectors
 
 Kernels = Literal["default", "reference", "optimised"]
 
@@ -30,6 +39,9 @@ _RESOLVERS: Final = {
     "reference": "BUILTIN_REF",
     "optimised": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
 }
+_NAMED: Final[dict[str, Kernels]] = {"xnnpack": "default", "optimised": "optimised", "reference": "reference"}
+"""How a kernel set's name ends -> what to ask for to get it."""
+
 _INPUT_SHAPE: Final = (1, 1, SIDE, SIDE, 1)
 _STATE_OP: Final = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 
@@ -49,6 +61,7 @@ class Engine:
     runtime   distribution and version, e.g. "ai-edge-litert 2.3.0"
     kernels   what is in use: "<litert|tflite-runtime>-<xnnpack|optimised|reference>"
     outputs   logits a step, K + 1
+    verified  whether `verify` found it to compute the golden words as they were verified
     """
 
     def __init__(self, interpreter: Any, runtime: Runtime, kernels: str) -> None:
@@ -57,6 +70,7 @@ class Engine:
         scale, zero_point = sink["quantization"]
         self.runtime = f"{runtime.name} {runtime.version}"
         self.runtime_name, self.version, self.kernels = runtime.name, runtime.version, kernels
+        self.verified = False
         self.outputs = int(sink["shape"][-1])
         self.output_scale, self.output_zero_point = float(scale), int(zero_point)
         # By unsigned code, so that int8 output viewed as uint8 indexes it: dequantising costs one look-up a step.
@@ -68,13 +82,15 @@ class Engine:
         self.interpreter = interpreter
 
     @staticmethod
-    def load(model: str | os.PathLike[str] | bytes, kernels: Kernels = "default", threads: int = 1) -> "Engine":
-        """Prepare a model from a path or from its bytes.
+    def load(
+        model: str | os.PathLike[str] | bytes, kernels: Kernels = "default", threads: int = 1, runtime_name: str = ""
+    ) -> "Engine":
+        """Prepare a model from a path or from its bytes; runtime_name: the distribution to take if both are here.
 
         RuntimeMissingError if there is no interpreter, KernelsRefusedError if this one has no such kernels or they are
         known to be wrong, ModelRefusedError if the model cannot be read or is not a stateful one-fragment int8 model.
         """
-        runtime = find_runtime()
+        runtime = find_runtime(runtime_name)
         if kernels not in _RESOLVERS:
             raise KernelsRefusedError(f"no kernels are named {kernels!r}; there are {', '.join(_RESOLVERS)}")
         if kernels == "reference" and runtime.name == "tflite-runtime":
@@ -120,6 +136,41 @@ class Engine:
             raise EngineError(f"the interpreter failed on a fragment: {error}") from error
         return logits
 
+    def verify(self, golden: GoldenVectors) -> None:
+        """Nothing, if this is what made the golden vectors: the same runtime, version and kernels, and every logit of
+        the golden words bit for bit. The state is cleared afterwards.
+
+        OtherRuntimeError, OtherKernelsError or OtherLogitsError for the first of these that differs.
+        """
+        stamp = golden.stamp
+        made, here = f"{stamp.runtime} {stamp.version}", self.runtime
+        if made != here:
+            raise OtherRuntimeError(
+                f"it was verified on {made}, here is {here}; `pip install {stamp.runtime}=={stamp.version}` brings the "
+                f"verified one, `inkgate quantize` with {here} makes a bundle for this one; {_UNVERIFIED}"
+            )
+        if self.kernels != stamp.kernels:
+            off = " (XNNPACK is off: LiteRT does not recognise the processor)" if "xnnpack" in stamp.kernels else ""
+            raise OtherKernelsError(
+                f"it was verified on kernels {stamp.kernels}, this machine runs {self.kernels}{off}; `inkgate verify` "
+                f"says how far they differ; {_UNVERIFIED}"
+            )
+        difference = golden.first_difference(self._run_golden(golden))
+        if difference is not None:
+            raise OtherLogitsError(
+                f"{here}, kernels {self.kernels}, does not compute here what was verified on {stamp.machine}: "
+                f"{difference}; `inkgate verify` says in which operation; {_UNVERIFIED}"
+            )
+        self.verified = True
+
+    def _run_golden(self, golden: GoldenVectors) -> npt.NDArray[np.int8]:
+        logits = []
+        for word in golden.words():
+            self.reset()
+            logits += [self.step_int8(fragment) for fragment in word]
+        self.reset()
+        return np.stack(logits)
+
     def run_words(self, words: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:
         """Words int8 [W, T, 33, 33, 1], each from a cleared state -> logits float64 [W, T, K+1]."""
         logits = np.empty((*words.shape[:2], self.outputs), np.float64)
@@ -130,10 +181,24 @@ class Engine:
         return logits
 
 
-def find_runtime() -> Runtime:
-    """The interpreter to use: LiteRT, else tflite-runtime. RuntimeMissingError if neither can be imported."""
+_UNVERIFIED: Final = "`--kernels default|optimised|reference` runs it unverified"
+
+
+def kernels_named(name: str) -> Kernels:
+    """A kernel set's name, e.g. "litert-xnnpack" -> what to ask for. KernelsRefusedError if no engine has it."""
+    runtime, _, kernels = name.rpartition("-")
+    if kernels not in _NAMED or runtime not in [prefix for _, _, prefix in _RUNTIMES]:
+        raise KernelsRefusedError(f"no interpreter has kernels named {name!r}")
+    return _NAMED[kernels]
+
+
+def find_runtime(name: str = "") -> Runtime:
+    """The interpreter to use: the one of that name if it is here, else LiteRT, else tflite-runtime.
+
+    RuntimeMissingError if neither can be imported.
+    """
     failures = []
-    for module_name, distribution, prefix in _RUNTIMES:
+    for module_name, distribution, prefix in sorted(_RUNTIMES, key=lambda runtime: runtime[1] != name):
         try:
             module = importlib.import_module(module_name)
         except ImportError as error:

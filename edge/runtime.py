@@ -55,12 +55,16 @@ class Recorder(Protocol):
 
 @dataclass(frozen=True)
 class Rule:
-    """What a bundle says about deciding: thresholds, user names in label order, bits a pixel, hash of the manifest."""
+    """What a bundle says about deciding: thresholds, user names in label order, bits a pixel, hash of the manifest.
+
+    unverified: "", or what runs in place of what was verified; every decision's reason then ends with it.
+    """
 
     thresholds: Thresholds
     users: Sequence[str]
     pixel_bits: int
     bundle: str
+    unverified: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,22 @@ class _FaultError(Exception):
 def utc_now() -> str:
     """The time of day as the journal keeps it."""
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+def refuse(reason: str, bundle: str, journal: Recorder | None = None, now: Callable[[], str] = utc_now) -> Outcome:
+    """The one outcome of a gate that must not decide anything: UNAVAILABLE, of no board and no word, in the journal.
+
+    Its session is the time in ms, so that each refusal has a row of its own.
+    """
+    time_of_day = now()
+    session = round(datetime.fromisoformat(time_of_day).timestamp() * 1000)
+    outcome = Outcome(time_of_day, "", session, 0, unavailable(reason, 0), 0.0)
+    if journal is not None:
+        try:
+            journal.record(_entry(outcome, bundle))
+        except Exception as error:
+            return replace(outcome, decision=unavailable(f"{reason}; and the journal fails: {error}", 0))
+    return outcome
 
 
 class Gate:
@@ -235,6 +255,8 @@ class Gate:
 
     def _outcome(self, word: _Word, decision: Decision) -> Outcome:
         latency_ms = (self._monotonic_s() - self._arrived_s) * 1e3
+        if self._rule.unverified:
+            decision = replace(decision, reason=f"{decision.reason} (unverified: {self._rule.unverified})")
         return Outcome(self._now(), *word.key, decision, latency_ms)
 
     def _journalled(self, outcome: Outcome) -> Outcome:

@@ -29,6 +29,10 @@ class KernelSetError(QuantizeError):
     """No kernel set has the asked name."""
 
 
+class ReportError(QuantizeError):
+    """The file is no report of `inkgate verify`, or one of another version."""
+
+
 class WordsError(QuantizeError):
     """The words to compute are empty or have the wrong shape."""
 
@@ -57,6 +61,12 @@ class ClippingError(ConversionRefusedError):
 
 class CellRangeError(ConversionRefusedError):
     """The cell state's power-of-two scale lies outside what the integer LSTM kernel can take."""
+
+
+class VectorsDifferError(QuantizeError):
+    """The interpreter does not compute the golden vectors that the reference made: nothing is verified."""
+
+    exit_code: ClassVar[int] = 1
 
 
 class GraphsDifferError(QuantizeError):

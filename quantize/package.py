@@ -19,8 +19,10 @@ from edge.decision import MAX_SYMBOLS, Thresholds, fit_thresholds, word_scores
 from edge.engine import Engine
 from edge.features import to_int8
 from edge.fragments import FragmentSet, sample_words
+from edge.golden import file_name
 from quantize.convert import MAX_CLIPPED_SHARE, convert, load_keras
 from quantize.errors import RunError
+from quantize.golden import OWN, draw_words, make_golden
 from quantize.run import CALIBRATION, DEVELOPMENT, MODEL, TEST, Run, relative
 from quantize.words import Words
 
@@ -43,9 +45,10 @@ def package(
     command: str = "",
     say: Say = lambda _step: None,
 ) -> Bundle:
-    """Convert the run's model, fit thresholds with the edge's own engine, write the bundle. `say` gets each step.
+    """Convert the run's model, fit thresholds with the edge's own engine, verify golden vectors, write the bundle.
 
-    RunError for a run that lacks what is needed, ConversionRefusedError for a model that does not convert well.
+    `say` gets each step. RunError for a run that lacks what is needed, ConversionRefusedError for a model that does not
+    convert well, VectorsDifferError if the interpreter does not compute what the reference says it does.
     """
     run = Run.open(run_path)
     rng = np.random.default_rng(run.config.seed)
@@ -61,6 +64,8 @@ def package(
     thresholds = fit_development(engine, development, far_accept, far_reject, rng)
     say("measuring error rates on the test set")
     rates = error_rates(engine, run, thresholds, rng)
+    say("verifying golden vectors")
+    golden = golden_files(engine, conversion.model, development, _pixel_bits(run), rng)
     weights: dict[str, Any] = conversion.weights
     stored = io.BytesIO()
     np.savez_compressed(stored, **weights)
@@ -78,6 +83,7 @@ def package(
         MODEL_FILE: conversion.model,
         CALIBRATION_FILE: json.dumps(conversion.calibration, indent=2).encode() + b"\n",
         FLOAT: stored.getvalue(),
+        **golden,
     }
     return write_bundle(out, manifest, contents)
 
@@ -97,6 +103,18 @@ def fit_development(
     """Thresholds from about THRESHOLD_WORDS words of 20 symbols by people whom neither training nor tests know."""
     evidence, _ = _evidence(engine, fragments, fragments.writers, THRESHOLD_WORDS, rng)
     return fit_thresholds(evidence.max(axis=-1), far_accept, far_reject)
+
+
+def golden_files(
+    engine: Engine, model: bytes, fragments: FragmentSet, bits: int, rng: np.random.Generator
+) -> dict[str, bytes]:
+    """Golden vectors of the engine's kernels and of inkgate's own C, by file name.
+
+    On strangers' handwriting: a bundle goes to places where its users' own must not.
+    """
+    words, tells_apart = draw_words(model, fragments, bits, rng)
+    kernels = dict.fromkeys((engine.kernels, OWN))
+    return {file_name(name): make_golden(model, name, engine, words, tells_apart).encode() for name in kernels}
 
 
 def error_rates(engine: Engine, run: Run, thresholds: Thresholds, rng: np.random.Generator) -> ErrorRates:

@@ -14,6 +14,7 @@ from edge.bundle import FORMAT, Bundle, ErrorRates, Executor, Manifest, Provenan
 from edge.decision import MAX_SYMBOLS, Decision, Thresholds, decide, word_scores
 from edge.engine import Engine, find_runtime
 from edge.features import to_int8
+from edge.golden import GoldenVectors, Stamp, file_name
 from edge.runtime import Rule
 from firmware_bridge.events import BoardInfo, Connected, Event, Fragment, WordEnded, WordStarted
 from firmware_bridge.wire import Kind
@@ -89,9 +90,47 @@ def manifest(thresholds: Thresholds, engine: Engine) -> Manifest:
     )
 
 
+def make_golden(engine: Engine, model: bytes) -> GoldenVectors:
+    """What this engine computes, in place of what quantize verifies: the edge does without quantize."""
+    lengths = np.array([1, 2, 5], np.int32)
+    fragments = to_int8(np.concatenate(make_words(2, seed=3))[: lengths.sum()])
+    logits = []
+    for word in np.split(fragments, np.cumsum(lengths)[:-1]):
+        engine.reset()
+        logits += [engine.step_int8(fragment) for fragment in word]
+    stamp = Stamp("test", "0", engine.runtime_name, engine.version, engine.kernels, "none", "this machine", "")
+    return GoldenVectors(stamp, hashlib.sha256(model).hexdigest(), fragments, lengths, {"0.output": np.array(logits)})
+
+
+@pytest.fixture(scope="session")
+def golden(engine: Engine, model: bytes) -> GoldenVectors:
+    return make_golden(engine, model)
+
+
 @pytest.fixture
-def contents(model: bytes) -> dict[str, bytes]:
-    return {"model.tflite": model, "calibration.json": b"{}", "float.npz": b"weights"}
+def default_becomes(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """From now on LiteRT gives the kernels of this OpResolverType when its default ones are asked for, saying nothing.
+
+    BUILTIN_WITHOUT_DEFAULT_DELEGATES is what happens where it does not recognise the processor.
+    """
+    module = pytest.importorskip("ai_edge_litert.interpreter")
+    original, auto = module.Interpreter, module.OpResolverType.AUTO
+
+    def become(resolver: str) -> None:
+        def interpreter(*, experimental_op_resolver_type: object, **options: object) -> object:
+            asked = experimental_op_resolver_type
+            given = getattr(module.OpResolverType, resolver) if asked == auto else asked
+            return original(experimental_op_resolver_type=given, **options)
+
+        monkeypatch.setattr(module, "Interpreter", interpreter)
+
+    return become
+
+
+@pytest.fixture
+def contents(model: bytes, golden: GoldenVectors) -> dict[str, bytes]:
+    files = {"model.tflite": model, "calibration.json": b"{}", "float.npz": b"weights"}
+    return {**files, file_name(golden.stamp.kernels): golden.encode()}
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.bundle import MODEL, Bundle, Executor, Manifest, write_bundle
-from edge.errors import BundleAlteredError, KernelsRefusedError, ModelRefusedError, NotABundleError
+from edge.bundle import MODEL, Bundle, Manifest, write_bundle
+from edge.errors import BundleAlteredError, ModelRefusedError, NotABundleError, OldBundleError
 
 FILES = ["model.tflite", "calibration.json", "float.npz"]
+GOLDEN = "golden-litert-xnnpack.bin"
 
 
 def test_a_bundle_opens_as_it_was_written(bundle: Bundle, manifest: Manifest, contents: dict[str, bytes]) -> None:
@@ -21,11 +22,11 @@ def test_a_bundle_opens_as_it_was_written(bundle: Bundle, manifest: Manifest, co
     assert again.contents == contents
     assert msgspec.structs.replace(again.manifest, files={}) == manifest
     assert again.sha256 == bundle.sha256
-    assert sorted(again.manifest.files) == sorted(FILES)
+    assert sorted(again.manifest.files) == sorted([*FILES, GOLDEN])
     assert again.engine().outputs == 4
 
 
-@given(st.sampled_from(FILES), st.data())
+@given(st.sampled_from([*FILES, GOLDEN]), st.data())
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_any_changed_byte_of_any_file_is_refused(bundle: Bundle, name: str, data: st.DataObject) -> None:
     path = bundle.path / name
@@ -42,7 +43,7 @@ def test_any_changed_byte_of_any_file_is_refused(bundle: Bundle, name: str, data
         path.write_bytes(whole)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [*FILES, GOLDEN])
 def test_a_missing_a_cut_and_an_added_file_are_refused(bundle: Bundle, name: str) -> None:
     path = bundle.path / name
     path.rename(bundle.path.parent / "aside")
@@ -83,7 +84,7 @@ def test_a_manifest_cannot_leave_a_required_file_unhashed(bundle: Bundle) -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "inkgate-bundle/2"}, "format"),
+        ({"format": "inkgate-bundle/3"}, "format"),
         ({"pixel_bits": 4}, "pixel_bits"),
         ({"users": []}, "users"),
         ({"users": ["Ada", "Ada", "Ben"]}, "distinct"),
@@ -139,7 +140,9 @@ def test_writing_replaces_a_bundle_but_never_something_else(
         with pytest.raises(NotABundleError, match="is in the way"):
             write_bundle(target, manifest, contents)
     with pytest.raises(NotABundleError, match=r"needs float\.npz"):
-        write_bundle(tmp_path / "new", manifest, {n: contents[n] for n in FILES[:2]})
+        write_bundle(tmp_path / "new", manifest, {n: contents[n] for n in (*FILES[:2], GOLDEN)})
+    with pytest.raises(NotABundleError, match=f"needs {GOLDEN}"):
+        write_bundle(tmp_path / "new", manifest, {n: contents[n] for n in FILES})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "thesis"]
 
 
@@ -157,16 +160,16 @@ def test_a_failed_write_leaves_the_old_bundle_and_no_rubbish(
     assert [path.name for path in bundle.path.parent.iterdir()] == ["bundle"]
 
 
-def test_only_the_kernels_of_the_thresholds_are_taken_unless_others_are_chosen(
-    tmp_path: Path, manifest: Manifest, contents: dict[str, bytes]
-) -> None:
-    foreign = msgspec.structs.replace(manifest, executor=Executor("tflite-runtime", "2.14.0", "tflite-runtime-xnnpack"))
-    bundle = write_bundle(tmp_path / "b", foreign, contents)
-    with pytest.raises(KernelsRefusedError, match=r"made on tflite-runtime-xnnpack.* `--kernels default` runs it"):
-        bundle.engine()
-    assert bundle.engine("default").outputs == 4
-    reference = msgspec.structs.replace(manifest, executor=Executor("ai-edge-litert", "2.3.0", "litert-reference"))
-    assert write_bundle(tmp_path / "c", reference, contents).engine().kernels == "litert-reference"
+def test_a_bundle_of_before_golden_vectors_is_refused_with_the_command_that_makes_it_anew(bundle: Bundle) -> None:
+    path = bundle.path / "manifest.json"
+    fields = json.loads(path.read_text()) | {"format": "inkgate-bundle/1"}
+    del fields["files"][GOLDEN]
+    (bundle.path / GOLDEN).unlink()
+    path.write_text(json.dumps(fields))
+    command = f"inkgate quantize {bundle.path.parent} --out {bundle.path}"
+    with pytest.raises(OldBundleError, match=f"has no golden vectors.*`{command}`") as caught:
+        Bundle.open(bundle.path)
+    assert caught.value.exit_code == 2
 
 
 def test_a_network_for_another_number_of_users_is_refused(

@@ -4,7 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,6 +23,7 @@ from firmware_bridge.errors import PortLostError
 from firmware_bridge.events import Event
 
 KEYS = ["time", "board", "session", "word", "symbols", "decision", "user", "score", "final", "reason", "latency_ms"]
+KEYS += ["verified"]
 
 
 class FakeLink:
@@ -72,7 +73,7 @@ def test_run_says_one_object_for_each_decision(
     result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--json")
     assert result.exit_code == 0, result.output
     found = records(result)
-    assert all(list(record) == KEYS for record in found)
+    assert all(list(record) == KEYS and record["verified"] for record in found)
     assert [r["symbols"] for r in found if r["word"] == 1] == [*range(1, len(words[0]) + 1), len(words[0])]
     right: list[Decision] = [oracle(word) for word in words[:4]]
     finals = [(r["decision"], r["user"], r["score"]) for r in found if r["final"]]
@@ -119,11 +120,75 @@ def test_an_altered_bundle_is_refused_before_the_port_is_touched(bundle: Bundle,
     assert link.options == {}
 
 
-def test_other_kernels_can_be_chosen_and_the_difference_is_said(bundle: Bundle, link: FakeLink) -> None:
-    result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--kernels", "reference", "--words", 1)
+def test_other_kernels_can_be_chosen_and_then_every_decision_says_so(
+    bundle: Bundle, link: FakeLink, tmp_path: Path
+) -> None:
+    arguments = ["--port", "p", "--bundle", bundle.path, "--kernels", "reference", "--words", 1]
+    result = invoke(edge.cli.run, *arguments, "--journal", tmp_path / "journal.db", "--json")
     assert result.exit_code == 0
+    found = records(result)
+    assert not any(record["verified"] for record in found)
     assert "kernels litert-reference" in result.stderr
-    assert "expect other error rates" in result.stderr
+    assert "unverified: the bundle was made and verified on" in result.stderr
+    with Journal(tmp_path / "journal.db", read_only=True) as journal:
+        reasons = [entry.reason for _, entry, _ in journal.rows()]
+    assert len(reasons) == len(found)
+    assert all("(unverified: ai-edge-litert" in reason and "litert-reference)" in reason for reason in reasons)
+
+
+def test_choosing_the_kernels_that_were_verified_anyway_is_verified(bundle: Bundle, link: FakeLink) -> None:
+    result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--kernels", "default", "--json")
+    assert all(record["verified"] for record in records(result))
+    assert "unverified" not in result.stderr
+
+
+@pytest.fixture
+def silently_off(default_becomes: Callable[[str], None]) -> None:
+    """XNNPACK is."""
+    default_becomes("BUILTIN_WITHOUT_DEFAULT_DELEGATES")
+
+
+def test_a_machine_that_computes_otherwise_says_unavailable_once_and_decides_nothing(
+    bundle: Bundle, link: FakeLink, silently_off: None, tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.db"
+    arguments = ["--port", "p", "--bundle", bundle.path, "--journal", path]
+    result = invoke(edge.cli.run, *arguments, "--json")
+    assert result.exit_code == 4
+    (record,) = records(result)
+    assert (record["decision"], record["user"], record["final"], record["verified"]) == (
+        "UNAVAILABLE",
+        None,
+        True,
+        False,
+    )
+    assert list(record) == [*KEYS, "error", "exit_code"]
+    assert "verified on kernels litert-xnnpack, this machine runs litert-optimised" in record["reason"]
+    assert result.stderr == f"error: {record['reason']}\n"
+    again = invoke(edge.cli.run, *arguments)
+    assert (again.exit_code, again.stdout) == (4, "")
+    assert link.options == {}  # The port is not touched: the board keeps its words.
+    with Journal(path, read_only=True) as journal:
+        rows = [(e.board, e.decision, e.user, e.final, e.reason, e.bundle) for _, e, _ in journal.rows()]
+        assert journal.verify().fault is None
+    assert rows == [("", "UNAVAILABLE", None, True, record["reason"], bundle.sha256)] * 2
+    forced = invoke(edge.cli.run, *arguments, "--kernels", "optimised", "--json")
+    assert forced.exit_code == 0
+    assert [r["verified"] for r in records(forced) if r["final"]] == [False] * 4
+
+
+def test_a_refusal_that_cannot_be_journalled_is_a_refusal(
+    bundle: Bundle, link: FakeLink, silently_off: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> bool:
+        raise JournalError("disk full")
+
+    monkeypatch.setattr(Journal, "record", full)
+    arguments = ["--port", "p", "--bundle", bundle.path, "--journal", tmp_path / "journal.db", "--json"]
+    result = invoke(edge.cli.run, *arguments)
+    assert result.exit_code == 4
+    assert "litert-optimised" in records(result)[0]["reason"]
+    assert "disk full" in records(result)[0]["reason"]
 
 
 def test_capture_keeps_every_whole_word_and_adds_to_the_file(

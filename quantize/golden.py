@@ -1,0 +1,123 @@
+"""A model and somebody's handwriting -> golden vectors: few words on which the kernel sets can be told apart."""
+
+import hashlib
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.engine import Engine
+from edge.features import SIDE, Pixels
+from edge.fragments import FragmentSet, sample_words
+from edge.golden import GoldenVectors, Stamp
+from quantize.compare import TensorReport, compare, first_mismatch
+from quantize.errors import VectorsDifferError
+from quantize.executors import EngineExecutor, Tracer
+from quantize.kernels import KernelSet, kernel_set
+from quantize.machine import this_machine
+from quantize.reference import Reference
+from quantize.words import Words
+
+OWN = "inkgate-c"
+"""The kernel set of inkgate's own C, whose golden vectors every bundle holds as well."""
+
+HANDWRITTEN = (1, 3, 5, 8)
+"""Lengths of the words that somebody wrote; one of white, one of black and one of random fragments come before them."""
+
+TRIES = 200
+"""So many draws of words are tried before it is accepted that some kernel sets give the same logits."""
+
+RIVALS = (
+    ("litert-reference", None),
+    ("litert-xnnpack", None),
+    ("litert-optimised", "x86_64"),
+    ("litert-optimised", "aarch64"),
+)
+"""Kernel set and architecture of whatever might run in place of what was verified."""
+
+
+def draw_words(model: bytes, handwriting: FragmentSet, bits: int, rng: np.random.Generator) -> tuple[Words, str]:
+    """The golden words, and between which kernel sets their logits tell: "a | b | c = d" where c and d give the same.
+
+    Drawn until all of them differ, else the draw with the most that do.
+    """
+    rivals = {_label(*rival): Reference.load(model, _kernels(*rival)) for rival in RIVALS}
+    best: tuple[int, Words, str] | None = None
+    for _ in range(TRIES):
+        words = _draw(handwriting.to_bits(bits), bits, rng)
+        groups = _groups({name: reference.logits(words) for name, reference in rivals.items()})
+        if best is None or len(groups) > best[0]:
+            best = len(groups), words, " | ".join(" = ".join(group) for group in groups)
+        if len(groups) == len(rivals):
+            break
+    assert best is not None
+    return best[1:]
+
+
+def make_golden(model: bytes, kernels: str, engine: Engine, words: Words, tells_apart: str) -> GoldenVectors:
+    """The reference's tensors on these words, once an interpreter computed each of them that can be read, the same.
+
+    engine: of the runtime that goes into the stamp. VectorsDifferError if one bit differs.
+    """
+    reference = Reference.load(model, kernel_set(kernels))
+    wrong = first_mismatch([*compare(Tracer(model, kernels), reference, words), _unwatched(model, reference, words)])
+    if wrong is not None:
+        raise VectorsDifferError(f"golden vectors of {kernels}: {engine.runtime} differs: {wrong.describe()}")
+    kinds = {op.position: op.kind for op in reference.graph.ops}
+    stamp = Stamp(
+        tool="inkgate",
+        tool_version=_tool_version(),
+        runtime=engine.runtime_name,
+        version=engine.version,
+        kernels=kernels,
+        rules="; ".join(f"{position} {kinds[position]}: {rule}" for position, rule in reference.rules.items()),
+        machine=this_machine().describe(),
+        tells_apart=tells_apart,
+    )
+    sha256 = hashlib.sha256(model).hexdigest()
+    return GoldenVectors(stamp, sha256, words.fragments, words.lengths.astype(np.int32), reference.trace(words))
+
+
+def _unwatched(model: bytes, reference: Reference, words: Words) -> TensorReport:
+    """The logits as the edge's engine computes them, without keeping tensors."""
+    report = TensorReport("all", "logits of the edge's engine", "activation")
+    report.add(EngineExecutor.load(model, reference.name).logits(words), reference.logits(words), words.locate)
+    return report
+
+
+def _draw(handwriting: FragmentSet, bits: int, rng: np.random.Generator) -> Words:
+    """White, black and random fragments, then words by one writer each."""
+    noise = rng.integers(0, 256, (3, SIDE, SIDE), dtype=np.uint8)
+    made: list[Pixels] = [
+        np.zeros((2, SIDE, SIDE), np.uint8),
+        np.full((2, SIDE, SIDE), 255, np.uint8),
+        np.where(noise >= 128, np.uint8(255), np.uint8(0)) if bits == 1 else noise,
+    ]
+    for length in HANDWRITTEN:
+        index, _ = sample_words(handwriting, rng.choice(handwriting.writers), length, 1, rng)
+        made.append(handwriting.pixels[index[0]])
+    return Words.of(made)
+
+
+def _groups(logits: dict[str, npt.NDArray[np.int8]]) -> list[list[str]]:
+    """Names with equal logits together, in order."""
+    groups: dict[bytes, list[str]] = {}
+    for name, values in logits.items():
+        groups.setdefault(values.tobytes(), []).append(name)
+    return list(groups.values())
+
+
+def _label(kernels: str, architecture: str | None) -> str:
+    return f"{kernels} on {architecture}" if architecture else kernels
+
+
+def _kernels(kernels: str, architecture: str | None) -> KernelSet:
+    # What XNNPACK leaves undone falls to kernels that differ by architecture; the networks that ship leave nothing.
+    return kernel_set(kernels, architecture or "x86_64")
+
+
+def _tool_version() -> str:
+    try:
+        return version("inkgate")
+    except PackageNotFoundError:
+        return "unknown"

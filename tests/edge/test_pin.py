@@ -1,0 +1,214 @@
+"""The claims of Bundle.engine and Engine.verify: what was verified runs, or nothing does, and the message says why."""
+
+import dataclasses
+import hashlib
+import importlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+import edge.engine
+from edge.bundle import MODEL, Bundle, Executor, Manifest, write_bundle
+from edge.engine import Engine
+from edge.errors import (
+    EngineError,
+    ForeignVectorsError,
+    GoldenError,
+    KernelsRefusedError,
+    OtherKernelsError,
+    OtherLogitsError,
+    OtherRuntimeError,
+    StaleVectorsError,
+    UnverifiedError,
+)
+from edge.features import to_int8
+from edge.golden import GoldenVectors, file_name
+
+pytest.importorskip("ai_edge_litert.interpreter")
+
+Make = Callable[..., Bundle]
+
+
+@pytest.fixture
+def make(tmp_path: Path, manifest: Manifest, contents: dict[str, bytes], golden: GoldenVectors) -> Make:
+    """A bundle whose golden vectors were changed, all hashes right."""
+
+    def bundle(golden: GoldenVectors = golden, **executor: str) -> Bundle:
+        changed = Executor(**(msgspec.structs.asdict(manifest.executor) | executor))
+        files = {name: data for name, data in contents.items() if not name.startswith("golden-")}
+        files[file_name(changed.kernels)] = golden.encode()
+        return write_bundle(tmp_path / "made", msgspec.structs.replace(manifest, executor=changed), files)
+
+    return bundle
+
+
+def rehash(bundle: Bundle, name: str, data: bytes) -> None:
+    """Change a file and make the manifest agree, as someone would who can write the bundle."""
+    (bundle.path / name).write_bytes(data)
+    fields = json.loads((bundle.path / "manifest.json").read_text())
+    fields["files"][name] = hashlib.sha256(data).hexdigest()
+    (bundle.path / "manifest.json").write_text(json.dumps(fields))
+
+
+def test_the_engine_that_was_verified_is_given_away_verified_and_cleared(
+    bundle: Bundle, words: list[np.ndarray], engine: Engine
+) -> None:
+    found = bundle.engine()
+    assert found.verified
+    first = to_int8(words[0])[0]
+    engine.reset()
+    np.testing.assert_array_equal(found.step_int8(first), engine.step_int8(first))
+
+
+def test_an_engine_that_nobody_compared_is_not_verified(model: bytes) -> None:
+    assert not Engine.load(model).verified
+
+
+def test_xnnpack_that_is_silently_off_is_refused_by_name(
+    bundle: Bundle, default_becomes: Callable[[str], None]
+) -> None:
+    """As on a Pi whose processor LiteRT does not recognise: the same request, other kernels."""
+    default_becomes("BUILTIN_WITHOUT_DEFAULT_DELEGATES")
+    message = r"verified on kernels litert-xnnpack, this machine runs litert-optimised \(XNNPACK is off.*--kernels"
+    with pytest.raises(OtherKernelsError, match=message) as caught:
+        bundle.engine()
+    assert caught.value.exit_code == 4
+    assert isinstance(caught.value, KernelsRefusedError)
+    assert not bundle.engine("optimised").verified
+
+
+def test_another_version_is_refused_with_the_command_that_installs_the_verified_one(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned = bundle.manifest.executor.version
+    monkeypatch.setattr(edge.engine.metadata, "version", lambda _: "9.9.9")
+    message = (
+        f"verified on ai-edge-litert {pinned}, here is ai-edge-litert 9.9.9; `pip install ai-edge-litert=={pinned}`"
+    )
+    with pytest.raises(OtherRuntimeError, match=message) as caught:
+        bundle.engine()
+    assert caught.value.exit_code == 4
+    assert not bundle.engine("default").verified  # The same kernels, but nobody verified this version of them.
+
+
+def test_another_runtime_is_refused_by_name(make: Make, golden: GoldenVectors) -> None:
+    runtime = {"runtime": "tflite-runtime", "version": "2.14.0", "kernels": "tflite-runtime-optimised"}
+    stamp = dataclasses.replace(golden.stamp, **runtime)
+    bundle = make(dataclasses.replace(golden, stamp=stamp), **runtime)
+    if importlib.util.find_spec("tflite_runtime") is None:
+        with pytest.raises(OtherRuntimeError, match=r"verified on tflite-runtime 2\.14\.0, here is ai-edge-litert"):
+            bundle.engine()
+
+
+@pytest.mark.parametrize("asked", ["BUILTIN_REF", "BUILTIN_WITHOUT_DEFAULT_DELEGATES"])
+def test_other_kernels_under_the_verified_name_are_refused_with_the_first_logit_that_differs(
+    bundle: Bundle, default_becomes: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    """An interpreter that claims the pinned kernels and computes with others: only the golden words can tell."""
+    default_becomes(asked)
+    monkeypatch.setattr(edge.engine, "_in_use", lambda *_: "xnnpack")
+    with pytest.raises(OtherLogitsError, match=r"golden word \d, step \d, logit \d: expected -?\d+, got -?\d+"):
+        bundle.engine()
+
+
+@pytest.mark.parametrize(("fragment", "place"), [(0, "word 0, step 0"), (2, "word 1, step 1"), (7, "word 2, step 4")])
+@pytest.mark.parametrize("logit", [0, 3])
+def test_one_golden_logit_of_one_step_off_is_refused_and_named(
+    make: Make, golden: GoldenVectors, fragment: int, place: str, logit: int
+) -> None:
+    logits = golden.logits.copy()
+    logits[fragment, logit] ^= 1
+    bundle = make(dataclasses.replace(golden, tensors={"0.output": logits}))
+    with pytest.raises(
+        OtherLogitsError, match=f"golden {place}, logit {logit}: expected {logits[fragment, logit]}, got"
+    ):
+        bundle.engine()
+    assert not bundle.engine("default").verified
+
+
+def test_a_changed_model_is_refused_though_every_hash_in_the_manifest_is_right(bundle: Bundle) -> None:
+    model = bytearray(bundle.contents[MODEL])
+    model[-1] ^= 1
+    rehash(bundle, MODEL, bytes(model))
+    opened = Bundle.open(bundle.path)
+    for kernels in (None, "default", "reference"):
+        with pytest.raises(StaleVectorsError, match=r"golden-litert-xnnpack\.bin: .* model here is") as caught:
+            opened.engine(kernels)
+        assert caught.value.exit_code == 4
+
+
+def test_golden_vectors_of_another_model_or_kernel_set_make_no_bundle(make: Make, golden: GoldenVectors) -> None:
+    with pytest.raises(StaleVectorsError, match="000000000000"):
+        make(dataclasses.replace(golden, model_sha256="0" * 64))
+    with pytest.raises(ForeignVectorsError, match="litert-xnnpack, not of litert-reference"):
+        make(golden, kernels="litert-reference")
+    with pytest.raises(ForeignVectorsError, match=r"not of ai-edge-litert 1\.0"):
+        make(golden, version="1.0")
+
+
+def test_a_manifest_changed_to_pin_what_runs_here_is_refused(make: Make, golden: GoldenVectors) -> None:
+    stamp = dataclasses.replace(golden.stamp, version="1.0")
+    bundle = make(dataclasses.replace(golden, stamp=stamp), version="1.0")
+    with pytest.raises(OtherRuntimeError):
+        bundle.engine()
+    path = bundle.path / "manifest.json"
+    fields = json.loads(path.read_text())
+    fields["executor"]["version"] = golden.stamp.version
+    path.write_text(json.dumps(fields))
+    with pytest.raises(ForeignVectorsError, match=r"those of ai-edge-litert 1\.0, not of"):
+        Bundle.open(bundle.path).engine()
+
+
+def test_golden_vectors_that_are_damaged_are_refused_though_every_hash_in_the_manifest_is_right(
+    bundle: Bundle, golden: GoldenVectors
+) -> None:
+    name = file_name(golden.stamp.kernels)
+    for data in (b"", b"INKGOLD", bundle.contents[name][:-1], bundle.contents[name][:-1] + b"\0"):
+        rehash(bundle, name, data)
+        with pytest.raises(GoldenError, match="inkgate quantize"):
+            Bundle.open(bundle.path).engine()
+
+
+def test_vectors_of_a_kernel_set_that_the_bundle_does_not_hold_are_an_error(bundle: Bundle) -> None:
+    assert bundle.golden().stamp.kernels == "litert-xnnpack"
+    with pytest.raises(GoldenError, match=r"no golden-inkgate-c\.bin"):
+        bundle.golden("inkgate-c")
+
+
+def test_a_pin_that_no_interpreter_has_is_refused(make: Make, golden: GoldenVectors) -> None:
+    bundle = make(
+        dataclasses.replace(golden, stamp=dataclasses.replace(golden.stamp, kernels="inkgate-c")), kernels="inkgate-c"
+    )
+    with pytest.raises(KernelsRefusedError, match="no interpreter has kernels named 'inkgate-c'"):
+        bundle.engine()
+    assert not bundle.engine("default").verified
+
+
+def test_an_interpreter_that_fails_on_a_golden_word_is_no_engine(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise EngineError("the interpreter failed on a fragment")
+
+    monkeypatch.setattr(Engine, "step_int8", fail)
+    for kernels in (None, "default"):
+        with pytest.raises(EngineError, match="failed on a fragment") as caught:
+            bundle.engine(kernels)
+        assert not isinstance(caught.value, UnverifiedError)
+
+
+def test_the_check_at_the_start_takes_less_than_100_ms(bundle: Bundle) -> None:
+    """8 fragments of the tiny model here; 24 of the network that ships take under 3 ms on the same machine."""
+
+    def once() -> float:
+        start = time.perf_counter()
+        engine.verify(bundle.golden())
+        return time.perf_counter() - start
+
+    engine = bundle.engine()
+    assert min(once() for _ in range(3)) < 0.1
