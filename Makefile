@@ -3,14 +3,16 @@
 PYTHON  ?= $(shell command -v python3.11 || command -v python3)
 VENV    ?= .venv
 DATASET ?= synthetic
+WORDS   ?= 300
+CPU     ?= pi4
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.inkgate-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench install clean
+.PHONY: help demo test check bench verify-aarch64 install clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 demo: $(READY) ## the main job, from handwriting to decisions (DATASET=synthetic|qmnist|FILE.npz)
 	$(BIN)/inkgate demo --dataset $(DATASET)
@@ -19,14 +21,19 @@ test: $(READY) check ## every check and every test
 	$(BIN)/pytest
 
 check: $(READY) ## style, types, layers, fresh generated files
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check . .ci/aarch64
+	$(BIN)/ruff format --check . .ci/aarch64
 	$(BIN)/mypy
+	$(BIN)/mypy .ci/aarch64
 	$(BIN)/lint-imports
 	$(BIN)/python -m firmware_bridge.generate --check
 
 bench: $(READY) ## the benchmark tables
 	$(BIN)/inkgate bench
+
+verify-aarch64: $(READY) ## every kernel set of BUNDLE=... on an emulated Raspberry Pi (CPU=pi4|pi5 WORDS=300; as root)
+	$(if $(BUNDLE),,$(error name the bundle: make verify-aarch64 BUNDLE=runs/demo/bundle))
+	.ci/aarch64 --cpu $(CPU) inkgate verify $(BUNDLE) --kernels all --words $(WORDS)
 
 install: $(READY) ## a virtual environment with everything, in .venv
 
@@ -36,4 +43,4 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 clean: ## remove the environment, the runs and the caches
-	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .aarch64 runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
