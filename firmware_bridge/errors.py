@@ -70,6 +70,14 @@ class PixelDepthError(LinkError):
     exit_code: ClassVar[int] = USAGE
 
 
+class UnansweredError(LinkError):
+    """The board is there and does not answer questions about its network."""
+
+
+class CannotError(LinkError):
+    """The board says that it cannot answer a question about its network."""
+
+
 class BoardError(BridgeError):
     """Root of what the board's end of the line raises."""
 
@@ -86,3 +94,7 @@ class WritingError(BoardError):
     """Fragments, starts and ends of words come in an order that is not writing."""
 
     exit_code: ClassVar[int] = USAGE
+
+
+class NetworkFailedError(BoardError):
+    """The board's network could not be run."""

@@ -123,7 +123,8 @@ def _python_class(message: Message, protocol: Protocol) -> Iterator[str]:
     for field in message.fields:
         yield f"    {field.name}: {NUMBER_CLASSES.get(field.type) or _camel(field.type)}"
         yield f'    """{field.doc}"""'
-    yield ""
+    if message.fields:
+        yield ""
     yield "    def encode(self) -> bytes:"
     yield '        """The payload. WireError if a field is outside its limits."""'
     yield f'        writer = Writer("{message.name}")'
@@ -135,10 +136,11 @@ def _python_class(message: Message, protocol: Protocol) -> Iterator[str]:
     yield f"    def decode(cls, payload: bytes) -> {name}:"
     yield '        """Raises WireError, and nothing else, for a payload that is not exactly one such message."""'
     yield f'        reader = Reader("{message.name}", payload)'
-    yield "        message = cls("
+    yield f"        message = cls({'' if message.fields else ')'}"
     for field in message.fields:
         yield f"            {field.name}=reader.{_call(field)},"
-    yield "        )"
+    if message.fields:
+        yield "        )"
     yield "        reader.finish()"
     yield "        return message"
     yield ""

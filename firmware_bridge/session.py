@@ -6,6 +6,8 @@
                                           <-          START FRAGMENT* END, numbered from 0, a window of 8 under way
     ACKNOWLEDGE: consumed, received       ->
                                           <-          STATISTICS now and then: also its sign of life
+    IDENTIFY or PROBE, repeated           ->          only when a person asks; see questions.py
+                                          <-          IDENTITY, LOGITS or CANNOT
 
 Selective repeat under a cumulative acknowledgement: a lost frame costs one frame; the board has to keep a word until it
 is acknowledged anyway, so it pays nothing for that, and the host buffers at most one window. Every frame after INFO
@@ -23,6 +25,10 @@ RETRANSMIT_S = wire.RETRANSMIT_MS / 1000
 RETRANSMIT_MAX_S = wire.RETRANSMIT_MAX_MS / 1000
 HEARTBEAT_S = wire.HEARTBEAT_MS / 1000
 SILENCE_S = wire.SILENCE_MS / 1000
+ANSWER_TIMEOUT_S = wire.ANSWER_TIMEOUT_MS / 1000
+
+EARLY_REPEATS = 3
+"""Repetitions of one frame before the pause between them doubles: on a short line loss is noise, not congestion."""
 
 
 def frame_of(message: wire.Message, connection: int, sequence: int = 0) -> bytes:
@@ -33,3 +39,8 @@ def frame_of(message: wire.Message, connection: int, sequence: int = 0) -> bytes
 def split_frame(content: bytes) -> tuple[wire.Header, bytes]:
     """A frame's content as header and payload. WireError if it is shorter than a header."""
     return wire.Header.decode(content[: wire.Header.SIZE]), content[wire.Header.SIZE :]
+
+
+def repeat_pause_s(repeats: int) -> float:
+    """The pause after a frame's `repeats`-th repetition; 0: after it was sent for the first time."""
+    return min(RETRANSMIT_S * 2.0 ** max(0, repeats - EARLY_REPEATS), RETRANSMIT_MAX_S)

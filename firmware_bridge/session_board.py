@@ -1,4 +1,4 @@
-"""The board's end, from its start to its end: words and received bytes, and the time -> frames to send; sans-IO."""
+"""The board's end, from its start to its end: words, questions and the time -> frames to send; sans-IO."""
 
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -7,11 +7,9 @@ from firmware_bridge import wire
 from firmware_bridge.errors import HostSilentError, OutboxFullError, WireError, WritingError
 from firmware_bridge.framing import FrameReceiver
 from firmware_bridge.pixels import Pixels
-from firmware_bridge.session import HEARTBEAT_S, RETRANSMIT_MAX_S, RETRANSMIT_S, SILENCE_S, frame_of, split_frame
+from firmware_bridge.questions import QUESTIONS, Answering, Network
+from firmware_bridge.session import HEARTBEAT_S, SILENCE_S, frame_of, repeat_pause_s, split_frame
 from firmware_bridge.words import WritingMessage, fragment_messages
-
-EARLY_REPEATS = 3
-"""Repetitions of one frame before the pause between them doubles: on a short line loss is noise, not congestion."""
 
 
 class BoardState(Enum):
@@ -28,7 +26,7 @@ class _Flight:
 
     stamp: int
     due_s: float
-    tries: int = 1
+    repeats: int = 0
     received: bool = False
 
 
@@ -36,14 +34,18 @@ class BoardSession:
     """The board's end, from its start to its end: words in, frames out. Keeps each word until END is acknowledged.
 
     `info.session` must never have been used by this board; `info.number` is ignored. Nothing is sent before HELLO.
+    `network` is run when a host asks; without one the board says that it cannot.
     """
 
-    def __init__(self, info: wire.Info, now_s: float, *, capacity_words: int = 8) -> None:
+    def __init__(
+        self, info: wire.Info, now_s: float, *, capacity_words: int = 8, network: Network | None = None
+    ) -> None:
         self.state = BoardState.WAITING
         self.words_acknowledged = 0
         self._info = info
         self._began_s = self._heard_s = now_s
         self._capacity_words = capacity_words
+        self._network = network
         self._receiver = FrameReceiver()
         self._messages: list[WritingMessage] = []
         self._open: int | None = None
@@ -115,13 +117,16 @@ class BoardSession:
                 header, payload = split_frame(content)
                 if header.message == wire.Hello.ID:
                     self._hello(header.connection, payload, now_s)
-                elif header.message != wire.Acknowledge.ID:
+                elif header.message not in (wire.Acknowledge.ID, *QUESTIONS):
                     continue
                 elif self._host_number is None or header.connection != self._token:
                     self._info_due = header.connection
-                else:
+                elif header.message == wire.Acknowledge.ID:
                     self._hear(now_s)
                     self._acknowledged(wire.Acknowledge.decode(payload))
+                else:
+                    self._hear(now_s)
+                    self._answering.take(header.sequence, header.message, payload)
             except WireError:
                 continue
 
@@ -130,6 +135,9 @@ class BoardSession:
         if self._info_due is not None:
             connection, self._info_due = self._info_due, None
             return frame_of(replace(self._info, number=self._board_number()), connection)
+        answer = self._answering.next_answer()
+        if answer is not None:
+            return frame_of(answer[0], self._token, answer[1])
         if self.state is BoardState.CONNECTED and now_s - self._heard_s >= SILENCE_S:
             self.state = BoardState.SILENT
         if self.state is not BoardState.CONNECTED:
@@ -185,6 +193,7 @@ class BoardSession:
     def _begin_again(self) -> None:
         """Sequence 0 is START of the first unacknowledged word."""
         self._origin = self._base = self._next = 0
+        self._answering = Answering(self._network, self._info.pixel_bits)
         self._flights: dict[int, _Flight] = {}
         self._stamp = self._delivered_stamp = 0
 
@@ -226,13 +235,12 @@ class BoardSession:
         self._stamp += 1
         flight = self._flights.get(sequence)
         if flight is None:
-            self._flights[sequence] = _Flight(self._stamp, now_s + RETRANSMIT_S)
+            self._flights[sequence] = _Flight(self._stamp, now_s + repeat_pause_s(0))
             self._sent += 1
         else:
-            doublings = max(0, flight.tries - EARLY_REPEATS)
             flight.stamp = self._stamp
-            flight.tries += 1
-            flight.due_s = now_s + min(RETRANSMIT_S * 2**doublings, RETRANSMIT_MAX_S)
+            flight.repeats += 1
+            flight.due_s = now_s + repeat_pause_s(flight.repeats)
             self._repeated += 1
         return frame_of(self._messages[sequence - self._origin], self._token, sequence)
 

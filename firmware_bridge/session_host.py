@@ -1,4 +1,4 @@
-"""The host's end of one connection: received bytes and the time -> events in order, each once, and frames to send."""
+"""The host's end of one connection: received bytes, questions and the time -> events, answers, and frames to send."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -17,6 +17,7 @@ from firmware_bridge.errors import (
 )
 from firmware_bridge.events import BoardInfo, Connected, Event
 from firmware_bridge.framing import FrameCounters, FrameReceiver
+from firmware_bridge.questions import Answer, Asking, Question
 from firmware_bridge.session import HEARTBEAT_S, HELLO_REPEAT_S, HELLO_TIMEOUT_S, SILENCE_S, frame_of, split_frame
 from firmware_bridge.words import WordReader, WritingMessage
 
@@ -28,7 +29,8 @@ class HostSession:
     """The host's end of one connection: HELLO until INFO, then words. A failed session stays failed; make another.
 
     `connection` must be a number that this host never used, at random from 32 bits. Words up to `delivered` are taken
-    and acknowledged without events. With `pixel_bits` a board that sends another depth is refused.
+    and acknowledged without events. With `pixel_bits` a board that sends another depth is refused. While nobody takes
+    events, the board keeps its words.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class HostSession:
         self._consumed = 0
         self._lent: int | None = None
         self._words = WordReader(0, 1)
+        self._asking = Asking()
 
     def receive(self, data: bytes, now_s: float) -> None:
         """Take bytes from the line. Never raises on bytes; a board that breaks the rules ends in `failure`."""
@@ -88,11 +91,25 @@ class HostSession:
             self._consume(self._lent)
             self._lent = None
 
+    def ask(self, question: Question, now_s: float) -> None:
+        """Put the next question to the connected board; `answer` is None until it has come."""
+        self._asking.ask(question, now_s)
+
+    @property
+    def answer(self) -> Answer | None:
+        """The answer to the question asked last, once it is there."""
+        return self._asking.answer
+
     def next_frame(self, now_s: float) -> bytes:
         """The next frame that is due on the line, b"" if none; finds out that time has run out."""
-        if self.failure is None and now_s >= self._limit_s():
-            self.failure = self._silence()
-        if self.failure is not None or not (self._acknowledge_now or now_s >= self._due_s):
+        if self.failure is None:
+            self.failure = self._silence() if now_s >= self._limit_s() else self._asking.failure(now_s)
+        if self.failure is not None:
+            return b""
+        question = self._asking.next_question(now_s)
+        if question is not None:
+            return frame_of(question[0], self._token, question[1])
+        if not (self._acknowledge_now or now_s >= self._due_s):
             return b""
         if self.info is None:
             self._due_s = now_s + HELLO_REPEAT_S
@@ -108,7 +125,7 @@ class HostSession:
 
     def wake_s(self) -> float:
         """When to call `next_frame` if nothing is received before."""
-        return 0.0 if self._acknowledge_now else min(self._due_s, self._limit_s())
+        return 0.0 if self._acknowledge_now else min(self._due_s, self._limit_s(), self._asking.wake_s())
 
     def _dispatch(self, header: wire.Header, payload: bytes, now_s: float) -> None:
         """Only frames of this connection count; what another one left on the line is nobody's fault."""
@@ -155,6 +172,8 @@ class HostSession:
         message = wire.decode(header.message, payload)
         if isinstance(message, wire.Statistics):
             self._ready.append((None, message))
+        elif isinstance(message, wire.Identity | wire.Logits | wire.Cannot):
+            self._asking.take(header.sequence, message)
         elif message.SEQUENCED:
             self._acknowledge_now = True
             if self._expected <= header.sequence < self._consumed + wire.WINDOW_FRAMES:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from firmware_bridge import wire
 from firmware_bridge.errors import PixelsError, PortBusyError
 from firmware_bridge.noise import NoisyLine
+from firmware_bridge.questions import Network
 from firmware_bridge.session_board import BoardSession
 from firmware_bridge.wire import Kind
 
@@ -53,6 +54,7 @@ class VirtualBoard:
     baud_rate  sets the pace from board to host; None: as fast as the host reads.
     loss, corrupt  shares of the frames that vanish or are damaged, in both directions, by `seed`.
     link  a path that always leads to the current pty, as a device name leads to the same USB plug.
+    network  what the board runs when a host asks; None: it cannot.
 
     `unplug` and `start`: the cable; session and words stay. `kill` and `start`: the power; a new session, and the word
     under way is lost with the memory. As a context manager it starts and is killed.
@@ -70,6 +72,7 @@ class VirtualBoard:
         corrupt: float = 0.0,
         seed: int = 0,
         link: Path | None = None,
+        network: Network | None = None,
     ) -> None:
         for word in words:
             _check_word(word)
@@ -89,6 +92,7 @@ class VirtualBoard:
         rng = random.Random(seed)
         self._noise_out, self._noise_in = NoisyLine(loss, corrupt, rng), NoisyLine(loss, corrupt, rng)
         self._link = link
+        self._network = network
         self._session: BoardSession | None = None
         self._thread: threading.Thread | None = None
         self._wake: tuple[int, int] | None = None
@@ -111,7 +115,9 @@ class VirtualBoard:
         if self._session is None:
             # Never from the seed: a session that came twice would make the host take new words for old ones.
             self._info = replace(self._info, session=secrets.randbits(32))
-            self._session = BoardSession(self._info, time.monotonic(), capacity_words=OUTBOX_WORDS)
+            self._session = BoardSession(
+                self._info, time.monotonic(), capacity_words=OUTBOX_WORDS, network=self._network
+            )
         master, slave = pty.openpty()
         tty.setraw(slave)
         os.set_blocking(master, False)

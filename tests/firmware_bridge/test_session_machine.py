@@ -2,11 +2,14 @@
 
 The model is what was written and what the consumer has journalled. Whatever happens: what is journalled is what was
 written, in order, each word once; a word leaves the board only for the journal; and once the line is good again every
-word that the board kept arrives.
+word that the board kept arrives. An answer is the one to the question asked: the network of the board, whose logits
+tell every fragment that it was ever given since the word began, was given each exactly once.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -15,14 +18,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from firmware_bridge import wire
+from firmware_bridge.errors import CannotError, ProtocolViolationError
 from firmware_bridge.events import BoardFault, Fragment, WordEnded, WordStarted
 from firmware_bridge.pixels import Pixels
+from firmware_bridge.questions import Question, probes
 from firmware_bridge.session_board import BoardSession
 from firmware_bridge.session_host import HostSession
 
 BOARD = "pen-1"
 INFO = wire.Info(wire.PROTOCOL_HASH, 0, 0, wire.Kind.PEN, 1, BOARD, "virtual", "1")
 CAPACITY_WORDS = 4
+LOGITS = 11
 DRAIN_S = 60.0
 HISTORY_FRAMES = 100
 FAULTS = [None, None, None, wire.Fault.WORD_ABORTED]
@@ -42,12 +48,29 @@ def number_of(pixels: Pixels) -> int:
     return int.from_bytes(np.packbits(pixels.reshape(-1)[:32] >= 128).tobytes(), "big")
 
 
+class Memory:
+    """A network whose logits are a hash of the word so far."""
+
+    identity = wire.Identity(bytes(range(32)), "hash", "hashlib", "1", "any")
+
+    def __init__(self) -> None:
+        self.word: list[bytes] = []
+
+    def step(self, pixels: Pixels, first: bool) -> bytes:
+        self.word = [*([] if first else self.word), pixels.tobytes()]
+        return self.logits(self.word)
+
+    @staticmethod
+    def logits(word: list[bytes]) -> bytes:
+        return hashlib.sha256(b"".join(word)).digest()[:LOGITS]
+
+
 class Line(RuleBasedStateMachine):
     @initialize(bits=st.sampled_from([1, 8]))
     def begin(self, bits: int) -> None:
         self.now_s = 0.0
         self.info = replace(INFO, pixel_bits=bits)
-        self.sessions = self.connections = self.fragments = 0
+        self.sessions = self.connections = self.fragments = self.answered = 0
         self.sent_to_host: list[bytes] = []
         self.sent_to_board: list[bytes] = []
         self.late_to_host: list[bytes] = []
@@ -64,7 +87,10 @@ class Line(RuleBasedStateMachine):
         self.sessions += 1
         self.open_word = None
         self.board = BoardSession(
-            replace(self.info, session=1000 * self.sessions), self.now_s, capacity_words=CAPACITY_WORDS
+            replace(self.info, session=1000 * self.sessions),
+            self.now_s,
+            capacity_words=CAPACITY_WORDS,
+            network=Memory(),
         )
 
     def start_host(self, remembers: bool) -> None:
@@ -72,6 +98,22 @@ class Line(RuleBasedStateMachine):
         self.remembers = remembers
         self.reading: list[int] | None = None
         self.host = HostSession(self.connections << 16, self.now_s, delivered=self.last if remembers else {})
+        self.questions = self.exam()
+        self.expected: wire.Identity | wire.Logits | None = None
+
+    def exam(self) -> Iterator[tuple[Question, wire.Identity | wire.Logits]]:
+        """Questions without end, and what their answers must be: words of 1 to 3 fragments, each unlike all others."""
+        number = 1 << 31
+        while True:
+            yield wire.Identify(), Memory.identity
+            word: list[bytes] = []
+            for index in range(number % 3 + 1):
+                number += 1
+                pixels = numbered(number)
+                word.append(pixels.tobytes())
+                *chunks, last = probes(index, pixels, self.info.pixel_bits)
+                yield from ((chunk, wire.Logits(b"")) for chunk in chunks)
+                yield last, wire.Logits(Memory.logits(word))
 
     @rule(counts=st.lists(st.integers(0, 3), min_size=1, max_size=4), fault=st.sampled_from(FAULTS), ends=st.booleans())
     def the_pen_writes(self, counts: list[int], fault: wire.Fault | None, ends: bool) -> None:
@@ -98,10 +140,24 @@ class Line(RuleBasedStateMachine):
             self.aborted.add(self.open_word)
         self.open_word = None
 
+    @precondition(lambda self: self.host.info is not None and self.expected is None)
+    @rule()
+    def somebody_asks(self) -> None:
+        """From now on the next question is put as soon as the last one is answered."""
+        self.ask()
+
+    def ask(self) -> None:
+        question, self.expected = next(self.questions)
+        self.host.ask(question, self.now_s)
+
     @rule(fates=st.lists(st.sampled_from(FATES), min_size=4, max_size=24), takes=st.integers(0, 12))
     def the_line_is_busy(self, fates: list[str], takes: int) -> None:
         """Frames go both ways, each to its fate; then the consumer takes some events."""
         for fate in fates:
+            if self.host.answer is not None:
+                self.an_answer_is_the_one_to_the_question_asked()
+                self.answered += 1
+                self.ask()
             if frame := self.board.next_frame(self.now_s):
                 self.sent_to_host = [*self.sent_to_host, frame][-HISTORY_FRAMES:]
                 self.carry(frame, fate, self.host, self.late_to_host)
@@ -207,12 +263,19 @@ class Line(RuleBasedStateMachine):
 
     @precondition(lambda self: hasattr(self, "board"))
     @invariant()
+    def an_answer_is_the_one_to_the_question_asked(self) -> None:
+        assert self.host.answer in (None, self.expected)
+        assert not isinstance(self.host.failure, CannotError | ProtocolViolationError)
+
+    @precondition(lambda self: hasattr(self, "board"))
+    @invariant()
     def both_ends_stay_small(self) -> None:
         assert len(self.host._held) <= wire.WINDOW_FRAMES
         assert len(self.board._flights) <= wire.WINDOW_FRAMES
+        assert len(self.board._answering._partial) < wire.GREY_FRAGMENT_BYTES
 
     def teardown(self) -> None:
-        """The line is good again: everything that the board kept arrives."""
+        """The line is good again: everything that the board kept arrives, and questions are answered."""
         if not hasattr(self, "board"):
             return
         if self.open_word is not None:
@@ -222,6 +285,13 @@ class Line(RuleBasedStateMachine):
             assert self.now_s < limit_s, f"stuck with {self.board.unacknowledged()}: {self.host.failure}"
             self.the_line_is_busy(["arrives"] * 12, takes=20)
         self.a_word_leaves_the_board_only_for_the_journal()
+        answered = self.answered
+        while self.answered < answered + 8:
+            assert self.now_s < limit_s + DRAIN_S, f"no answer: {self.host.failure}"
+            if self.host.info is not None and self.expected is None:
+                self.ask()
+            self.the_line_is_busy(["arrives"] * 12, takes=20)
+            self.an_answer_is_the_one_to_the_question_asked()
 
 
 TestLine = Line.TestCase

@@ -103,11 +103,12 @@ def test_bytes_are_a_message_or_a_wire_error_and_nothing_else(message_id: int, p
 @given(messages(), st.data())
 def test_a_message_cut_short_or_with_a_byte_too_many_is_refused(message: wire.Message, data: st.DataObject) -> None:
     payload = message.encode()
-    if isinstance(message, wire.Fragment):
-        return  # its last field is whatever is left of the frame
-    cut = data.draw(st.integers(0, max(0, len(payload) - 1)))
-    with pytest.raises(WireError):
-        wire.decode(message.ID, payload[:cut])
+    if isinstance(message, wire.Fragment | wire.Probe | wire.Logits):
+        return  # the last field is whatever is left of the frame
+    if payload:
+        cut = data.draw(st.integers(0, len(payload) - 1))
+        with pytest.raises(WireError):
+            wire.decode(message.ID, payload[:cut])
     with pytest.raises(WireError):
         wire.decode(message.ID, payload + b"\0")
 

@@ -1,0 +1,107 @@
+"""A port's name and questions about a board's network -> the board's answers, or why there are none."""
+
+import secrets
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from firmware_bridge.errors import LinkError, PortMissingError
+from firmware_bridge.events import BoardInfo
+from firmware_bridge.framing import FrameCounters
+from firmware_bridge.link import BAUD_RATE, POLL_S, RETRY_S
+from firmware_bridge.pixels import Pixels
+from firmware_bridge.ports import AUTO, find_board
+from firmware_bridge.questions import Answer, Question, probes
+from firmware_bridge.session_host import HostSession
+from firmware_bridge.transport import SerialTransport
+from firmware_bridge.wire import Identify, Identity, Logits
+
+
+class Inquiry:
+    """One connection to the board on `port`, as `open_link` names ports, for questions alone: its words stay with it.
+
+    A context manager. Whatever ends the connection is a BridgeError that names the port; it is not taken up again,
+    because a board that was restarted in the middle is something to know.
+    """
+
+    def __init__(
+        self,
+        port: str,
+        *,
+        baud_rate: int = BAUD_RATE,
+        connect_patience_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Connect; a port that is not there may come within the patience."""
+        self.port = port
+        self.counters = FrameCounters()
+        """Frames received, intact and damaged."""
+        self._clock = clock
+        self._transport = self._open(baud_rate, connect_patience_s)
+        self._session = HostSession(secrets.randbits(32), clock(), counters=self.counters)
+        try:
+            self._until(lambda: self._session.info is not None)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "Inquiry":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._transport.close()
+
+    @property
+    def info(self) -> BoardInfo:
+        """Who answers."""
+        assert self._session.info is not None
+        return self._session.info
+
+    def identify(self) -> Identity:
+        """Which network runs there, and on what."""
+        answer = self._ask(Identify())
+        assert isinstance(answer, Identity)
+        return answer
+
+    def step(self, index: int, pixels: Pixels) -> bytes:
+        """Fragment `index` of a word, uint8 [33, 33] -> the logits of it, int8; 0 begins a word."""
+        for probe in probes(index, pixels, self.info.pixel_bits):
+            answer = self._ask(probe)
+        assert isinstance(answer, Logits)
+        return answer.values
+
+    def _ask(self, question: Question) -> Answer:
+        self._session.ask(question, self._clock())
+        self._until(lambda: self._session.answer is not None)
+        assert self._session.answer is not None
+        return self._session.answer
+
+    def _until(self, done: Callable[[], bool]) -> None:
+        """Go on talking until it is so."""
+        session = self._session
+        while not done():
+            try:
+                while frame := session.next_frame(self._clock()):
+                    self._transport.write(frame)
+                timeout_s = min(session.wake_s() - self._clock(), POLL_S)
+                session.receive(self._transport.read(timeout_s), self._clock())
+                if session.failure is not None:
+                    raise session.failure
+            except LinkError as error:
+                raise type(error)(f"{self.port}: {error}") from error
+
+    def _open(self, baud_rate: int, patience_s: float) -> SerialTransport:
+        limit_s = self._clock() + patience_s
+        while True:
+            try:
+                return SerialTransport(find_board() if self.port == AUTO else self.port, baud_rate)
+            except PortMissingError:
+                if self._clock() >= limit_s:
+                    raise
+            time.sleep(RETRY_S)

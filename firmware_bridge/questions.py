@@ -1,0 +1,156 @@
+"""A host's questions about a board's network <-> their answers, each once and for the question asked; sans-IO.
+
+Stop and wait: a question has a number, one more than the last one's, and is repeated until an answer of that number
+comes. The board carries out the next number, repeats its answer to the last and passes over all others; so loss,
+damage, repetition and delay can neither run the network twice on one fragment nor put one answer in another's place.
+Answering is static in C: one fragment, one answer, three counters.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from firmware_bridge import wire
+from firmware_bridge.errors import (
+    CannotError,
+    LinkError,
+    NetworkFailedError,
+    ProtocolViolationError,
+    UnansweredError,
+    WireError,
+)
+from firmware_bridge.pixels import FRAGMENT_BYTES, Pixels, pack, unpack
+from firmware_bridge.session import ANSWER_TIMEOUT_S, repeat_pause_s
+
+Question = wire.Identify | wire.Probe
+Answer = wire.Identity | wire.Logits
+
+QUESTIONS = (wire.Identify.ID, wire.Probe.ID)
+ANSWERS: dict[type[Question], type[Answer]] = {wire.Identify: wire.Identity, wire.Probe: wire.Logits}
+
+
+class Network(Protocol):
+    """What a board runs."""
+
+    identity: wire.Identity
+
+    def step(self, pixels: Pixels, first: bool) -> bytes:
+        """One fragment uint8 [33, 33] -> logits, int8; `first` of a word: the state is cleared before.
+
+        NetworkFailedError, whose text is for people, if it cannot.
+        """
+
+
+def probes(index: int, pixels: Pixels, pixel_bits: int) -> Iterator[wire.Probe]:
+    """The questions that carry one fragment: one at 1 bit a pixel, 5 at 8; the last one's answer has the logits."""
+    packed = pack(pixels, pixel_bits)
+    for offset in range(0, len(packed), wire.CHUNK_BYTES):
+        yield wire.Probe(index, offset, packed[offset : offset + wire.CHUNK_BYTES])
+
+
+class Asking:
+    """The host's end: one question at a time, until `answer` is there."""
+
+    def __init__(self) -> None:
+        self.answer: Answer | None = None
+        """To the question asked last."""
+        self._number = 0
+        self._question: Question | None = None
+        self._repeats = 0
+        self._due_s = self._limit_s = float("inf")
+
+    def ask(self, question: Question, now_s: float) -> None:
+        """Put the next question; a former one that was not answered is given up."""
+        self._number += 1
+        self._question, self.answer = question, None
+        self._repeats = 0
+        self._due_s, self._limit_s = now_s, now_s + ANSWER_TIMEOUT_S
+
+    def take(self, number: int, message: wire.Identity | wire.Logits | wire.Cannot) -> None:
+        """An answer has come. CannotError, ProtocolViolationError; one to another question changes nothing."""
+        if self._question is None or number != self._number or self.answer is not None:
+            return
+        if isinstance(message, wire.Cannot):
+            raise CannotError(f"the board cannot answer ({message.obstacle.name.lower()}): {message.text}")
+        if not isinstance(message, ANSWERS[type(self._question)]):
+            asked, came = type(self._question).__name__.upper(), type(message).__name__.upper()
+            raise ProtocolViolationError(f"{came} came as the answer to {asked}")
+        self.answer = message
+        self._due_s = self._limit_s = float("inf")
+
+    def next_question(self, now_s: float) -> tuple[Question, int] | None:
+        """The question and its number if it is due."""
+        if self._question is None or now_s < self._due_s:
+            return None
+        self._due_s = now_s + repeat_pause_s(self._repeats)
+        self._repeats += 1
+        return self._question, self._number
+
+    def failure(self, now_s: float) -> LinkError | None:
+        """Time has run out."""
+        if now_s < self._limit_s:
+            return None
+        return UnansweredError(
+            f"the board is there and has not answered a question about its network for {ANSWER_TIMEOUT_S:g} s: "
+            "its firmware knows none, or hangs"
+        )
+
+    def wake_s(self) -> float:
+        """When to call `next_question` or `failure` if nothing comes before."""
+        return min(self._due_s, self._limit_s)
+
+
+class Answering:
+    """The board's end, for one connection. Without a network every answer is CANNOT."""
+
+    def __init__(self, network: Network | None, pixel_bits: int) -> None:
+        self._network = network
+        self._pixel_bits = pixel_bits
+        self._number = 0
+        self._answer: wire.Message | None = None
+        self._due = False
+        self._index = 0
+        self._partial = bytearray()
+
+    def take(self, number: int, message_id: int, payload: bytes) -> None:
+        """A question has come. WireError if its bytes are none."""
+        if number == self._number + 1:
+            self._answer = self._carry_out(wire.decode(message_id, payload))
+            self._number = number
+        if number == self._number and self._answer is not None:
+            self._due = True
+
+    def next_answer(self) -> tuple[wire.Message, int] | None:
+        """The answer and its number if one is due."""
+        due, self._due = self._due, False
+        return (self._answer, self._number) if due and self._answer is not None else None
+
+    def _carry_out(self, question: wire.Message) -> wire.Message:
+        if self._network is None:
+            return wire.Cannot(wire.Obstacle.NO_NETWORK, "no network runs on this board")
+        return self._probe(question, self._network) if isinstance(question, wire.Probe) else self._network.identity
+
+    def _probe(self, probe: wire.Probe, network: Network) -> wire.Message:
+        if probe.index == probe.offset == 0:
+            self._index = 0
+            self._partial.clear()
+        if (probe.index, probe.offset) != (self._index, len(self._partial)):
+            due = f"{self._index} + {len(self._partial)}"
+            return wire.Cannot(wire.Obstacle.OUT_OF_ORDER, f"{probe.index} + {probe.offset} came, {due} was due")
+        self._partial += probe.pixels
+        if len(self._partial) < FRAGMENT_BYTES[self._pixel_bits]:
+            return wire.Logits(b"")
+        try:
+            logits = network.step(unpack(bytes(self._partial), self._pixel_bits), probe.index == 0)
+        except (WireError, NetworkFailedError) as error:
+            return wire.Cannot(wire.Obstacle.NETWORK_FAILED, _printable(str(error)))
+        finally:
+            self._partial.clear()
+        if len(logits) > wire.CHUNK_BYTES:
+            return wire.Cannot(wire.Obstacle.TOO_MANY_OUTPUTS, f"{len(logits)} logits do not fit in a frame")
+        self._index = probe.index + 1
+        return wire.Logits(logits)
+
+
+def _printable(text: str) -> str:
+    """At most 64 printable ASCII characters."""
+    return "".join(character if " " <= character <= "~" else "?" for character in text)[:64]
