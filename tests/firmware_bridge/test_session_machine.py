@@ -199,6 +199,7 @@ class Line(RuleBasedStateMachine):
     def the_consumer_takes(self, count: int) -> None:
         for _ in range(count):
             self.take()
+        self.an_answer_is_the_one_to_the_question_asked()
         if self.host.failure is not None:
             while self.take():
                 pass
