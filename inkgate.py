@@ -11,6 +11,7 @@ import click
 
 COMMANDS = {
     "adapt": ("train.cli_data:adapt", "Derive the network from the task in seven stages, or within a budget."),
+    "answer": ("edge.cli_answer:answer_command", "Answer `inkgate verify --port` on this machine, as a board would."),
     "bench": ("quantize.bench:bench", "Time and error over up to 100,000 fragments, beside the published table."),
     "capture": ("edge.cli:capture", "Record a writer's fragments from a board into a .npz file."),
     "completion": ("inkgate:completion", "Print the shell completion script for bash, zsh or fish."),

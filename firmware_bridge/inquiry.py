@@ -34,11 +34,10 @@ class Inquiry:
     ) -> None:
         """Connect; a port that is not there may come within the patience."""
         self.port = port
-        self.counters = FrameCounters()
-        """Frames received, intact and damaged."""
+        self._counters = FrameCounters()
         self._clock = clock
         self._transport = self._open(baud_rate, connect_patience_s)
-        self._session = HostSession(secrets.randbits(32), clock(), counters=self.counters)
+        self._session = HostSession(secrets.randbits(32), clock(), counters=self._counters)
         try:
             self._until(lambda: self._session.info is not None)
         except BaseException:
@@ -62,6 +61,11 @@ class Inquiry:
         """Who answers."""
         assert self._session.info is not None
         return self._session.info
+
+    @property
+    def damaged_frames(self) -> int:
+        """Frames that came and were not intact."""
+        return self._counters.crc_errors + self._counters.cobs_errors + self._counters.oversize
 
     def identify(self) -> Identity:
         """Which network runs there, and on what."""

@@ -87,6 +87,7 @@ def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipp
     type=click.Path(path_type=Path),
     help="Give the reference alone this .tflite file; a difference to the bundle's must be found.",
 )
+@click.option("--port", help="Ask a board, or a Pi that runs `inkgate answer`, to compute the bundle's golden words.")
 @json_option
 @click.pass_context
 def verify(
@@ -95,6 +96,7 @@ def verify(
     words: int,
     fragments_path: Path | None,
     reference_model: Path | None,
+    port: str | None,
     as_json: bool,
 ) -> None:
     """Prove BUNDLE: every value that LiteRT's reference kernels compute equals the fixed-point reference's.
@@ -107,6 +109,10 @@ def verify(
 
     console = Console(stderr=True)
     bundle = Bundle.open(bundle_path)
+    if port is not None:
+        from quantize.cli_examine import examine_port
+
+        ctx.exit(examine_port(bundle, port, as_json))
     with _bar(console) as bar:
         task = bar.add_task("loading", total=None)
         report = run_verification(

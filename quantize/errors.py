@@ -33,6 +33,12 @@ class ReportError(QuantizeError):
     """The file is no report of `inkgate verify`, or one of another version."""
 
 
+class OtherModelError(QuantizeError):
+    """The device on a port runs another model than the bundle's."""
+
+    exit_code: ClassVar[int] = 4
+
+
 class WordsError(QuantizeError):
     """The words to compute are empty or have the wrong shape."""
 

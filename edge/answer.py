@@ -1,0 +1,76 @@
+"""A bundle's network on this machine -> answers to a host that asks about it over a port, in a board's place."""
+
+import platform
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from edge.engine import Engine
+from edge.errors import EngineError
+from edge.features import Pixels, to_int8
+from firmware_bridge import wire
+from firmware_bridge.errors import NetworkFailedError
+from firmware_bridge.session_board import BoardSession
+from firmware_bridge.transport import SerialTransport
+
+POLL_S: Final = 0.5
+BOARD_NAME: Final = Path("/proc/device-tree/model")
+MODEL: Final = "gate"
+"""What INFO says the hardware is; IDENTITY says it in full."""
+
+
+class EngineNetwork:
+    """An engine as the wire's Network."""
+
+    def __init__(self, engine: Engine, model_sha256: str) -> None:
+        self.identity = wire.Identity(
+            bytes.fromhex(model_sha256),
+            _fit(engine.kernels, 32),
+            _fit(engine.runtime_name, 24),
+            _fit(engine.version, 24),
+            _fit(describe_machine(), 64),
+        )
+        self._engine = engine
+
+    def step(self, pixels: Pixels, first: bool) -> bytes:
+        """One fragment uint8 [33, 33] -> logits, int8. NetworkFailedError if the interpreter fails."""
+        try:
+            if first:
+                self._engine.reset()
+            return self._engine.step_int8(to_int8(pixels)).tobytes()
+        except EngineError as error:
+            raise NetworkFailedError(str(error)) from error
+
+
+def describe_gate(pixel_bits: int, session: int) -> wire.Info:
+    """What this machine says of itself in a board's place. `session` must be new at every start."""
+    try:
+        firmware = f"inkgate {version('inkgate')}"
+    except PackageNotFoundError:
+        firmware = "inkgate"
+    name = _fit(platform.node() or "gate", 32)
+    return wire.Info(wire.PROTOCOL_HASH, session, 0, wire.Kind.GATE, pixel_bits, name, MODEL, _fit(firmware, 24))
+
+
+def describe_machine() -> str:
+    """System, architecture and, where the device tree tells it, the board: "Linux aarch64, Raspberry Pi 4 ..."."""
+    try:
+        board = BOARD_NAME.read_text(errors="replace").strip("\0 \n")
+    except OSError:
+        board = ""
+    return ", ".join(filter(None, (f"{platform.system()} {platform.machine()}", board)))
+
+
+def answer(session: BoardSession, transport: SerialTransport, clock: Callable[[], float] = time.monotonic) -> None:
+    """Answer until interrupted. PortLostError when the port goes away."""
+    while True:
+        while frame := session.next_frame(clock()):
+            transport.write(frame)
+        session.receive(transport.read(min(max(0.0, session.wake_s() - clock()), POLL_S)), clock())
+
+
+def _fit(text: str, most: int) -> str:
+    """Printable ASCII, at most so many characters: what a text on the wire may be."""
+    return "".join(character if " " <= character <= "~" else "?" for character in text)[:most]

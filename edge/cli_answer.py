@@ -1,0 +1,64 @@
+"""`inkgate answer`: a bundle on this machine, asked over a port by `inkgate verify --port` on another."""
+
+import hashlib
+import json
+import secrets
+import time
+from pathlib import Path
+from typing import get_args
+
+import click
+from rich.console import Console
+
+from edge.answer import EngineNetwork, answer, describe_gate
+from edge.bundle import MODEL, Bundle
+from edge.engine import Engine, Kernels, kernels_named
+from firmware_bridge.link import BAUD_RATE
+from firmware_bridge.session_board import BoardSession
+from firmware_bridge.transport import SerialTransport
+from firmware_bridge.virtual_board import VirtualBoard
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
+
+
+@click.command("answer")
+@click.option("--bundle", "bundle_path", required=True, type=click.Path(path_type=Path), help="What `quantize` made.")
+@click.option("--port", help="Serial port or socket://HOST:PORT at whose other end somebody asks.")
+@click.option(
+    "--link", type=click.Path(path_type=Path), help="Instead of a port: make a pty, and this path lead to it."
+)
+@click.option("--kernels", type=click.Choice(get_args(Kernels)), help="Run these and not the bundle's own.")
+@json_option
+def answer_command(
+    bundle_path: Path, port: str | None, link: Path | None, kernels: Kernels | None, as_json: bool
+) -> None:
+    """Answer `inkgate verify BUNDLE --port PORT` in a board's place: who is this, and what does it compute?
+
+    Nothing is decided here, so nothing is refused either: whatever this machine runs answers, and who asks finds out.
+    """
+    if (port is None) == (link is None):
+        raise click.UsageError("give either --port, the line on which somebody asks, or --link, to make one here")
+    console = Console(stderr=True)
+    bundle = Bundle.open(bundle_path)
+    manifest, model = bundle.manifest, bundle.contents[MODEL]
+    pinned = manifest.executor
+    engine = Engine.load(model, kernels or kernels_named(pinned.kernels), runtime_name=pinned.runtime)
+    network = EngineNetwork(engine, hashlib.sha256(model).hexdigest())
+    text = f"bundle {bundle.sha256[:12]} on {engine.runtime}, kernels {engine.kernels}; Ctrl-C ends"
+    console.print(text, highlight=False, soft_wrap=True)
+    info = describe_gate(manifest.pixel_bits, secrets.randbits(32))
+    if port is not None:
+        with SerialTransport(port, BAUD_RATE) as transport:
+            _tell(port, as_json)
+            answer(BoardSession(info, time.monotonic(), network=network), transport)
+        return
+    board = VirtualBoard(
+        [], kind=info.kind, pixel_bits=info.pixel_bits, board=info.board, network=network, link=link, baud_rate=None
+    )
+    with board:
+        _tell(str(board.path), as_json)
+        board.wait()
+
+
+def _tell(path: str, as_json: bool) -> None:
+    click.echo(json.dumps({"event": "port", "path": path}) if as_json else path)

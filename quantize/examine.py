@@ -1,0 +1,168 @@
+"""A bundle and the device on a port that should run it -> whether it computes the golden words bit for bit."""
+
+import hashlib
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edge.bundle import MODEL, Bundle
+from edge.errors import GoldenError
+from edge.golden import GoldenVectors, file_name
+from firmware_bridge.errors import PixelDepthError, ProtocolViolationError
+from firmware_bridge.inquiry import Inquiry
+from firmware_bridge.wire import Identity
+from quantize.errors import OtherModelError
+
+BLACK_AND_WHITE = (-128, 127)
+"""The int8 values that a fragment of 1 bit a pixel has."""
+
+Progress = Callable[[int, int], None]
+"""(fragments done, of how many)."""
+
+
+class DeviceReport(msgspec.Struct):
+    """The device and its logits on the golden words. kernels, executor, version, machine: what it says of itself.
+
+    golden: the kernel set with whose vectors it was compared; first: the first value that differs, word, step, logit
+    (from 0), expected and got.
+    """
+
+    kernels: str
+    executor: str
+    version: str
+    machine: str
+    board: str
+    firmware: str
+    golden: str
+    values: int
+    mismatches: int
+    max_abs: int
+    first: dict[str, int] | None
+    passed: bool
+
+
+class Examination(msgspec.Struct):
+    """What `inkgate verify --port --json` says; names and sums as in verify.json."""
+
+    bundle_sha256: str
+    model_sha256: str
+    port: str
+    words: int
+    fragments: int
+    values: int
+    mismatches: int
+    max_abs: int
+    passed: bool
+    kernel_sets: list[DeviceReport]
+    damaged_frames: int
+    failures: list[str]
+    notes: list[str]
+    format: str = "inkgate-verify-port/1"
+
+    def encode(self) -> bytes:
+        """As JSON."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+
+def examine(bundle: Bundle, inquiry: Inquiry, progress: Progress = lambda _done, _total: None) -> Examination:
+    """Ask the device who it is, let it compute the golden words, and compare every logit.
+
+    OtherModelError if it runs another model, PixelDepthError if it takes another depth, BridgeError if it does not
+    answer or cannot, GoldenError if the bundle's vectors cannot be used.
+    """
+    identity, model = inquiry.identify(), hashlib.sha256(bundle.contents[MODEL]).hexdigest()
+    if identity.model_sha256.hex() != model:
+        raise OtherModelError(
+            f"{inquiry.port}: {inquiry.info.board} runs model {identity.model_sha256.hex()[:12]}, not {model[:12]} of "
+            f"{bundle.path}: copy the bundle there, or flash the board anew"
+        )
+    failures: list[str] = []
+    golden = _golden(bundle, identity, failures)
+    _require_depth(bundle, golden, inquiry)
+    got = np.stack(_compute(golden, inquiry, progress))
+    report = _compare(golden, got, identity, inquiry)
+    difference = golden.first_difference(got)
+    if difference is not None:
+        report.first = difference._asdict()
+        failures.append(
+            f"{report.mismatches} of {report.values} logits are not those of {report.golden}, first: {difference}"
+        )
+    report.passed = not failures
+    return Examination(
+        bundle_sha256=bundle.sha256,
+        model_sha256=model,
+        port=inquiry.port,
+        words=len(golden.lengths),
+        fragments=len(golden.fragments),
+        values=report.values,
+        mismatches=report.mismatches,
+        max_abs=report.max_abs,
+        passed=report.passed,
+        kernel_sets=[report],
+        damaged_frames=inquiry.damaged_frames,
+        failures=[f"{inquiry.port}: {identity.kernels} on {inquiry.info.board}: {failure}" for failure in failures],
+        notes=_notes(bundle, identity),
+    )
+
+
+def _golden(bundle: Bundle, identity: Identity, failures: list[str]) -> GoldenVectors:
+    """Those of the kernel set that the device names; if there are none, which is a failure, the pinned ones."""
+    pinned = bundle.manifest.executor
+    if file_name(identity.kernels) not in bundle.contents:
+        failures.append(f"the bundle was not verified on these kernels; it was on {pinned.kernels}")
+        return bundle.golden()
+    made, found = f"{pinned.runtime} {pinned.version}", f"{identity.runtime} {identity.version}"
+    if identity.kernels == pinned.kernels and made != found:
+        failures.append(f"the bundle was verified on {made}, this is {found}")
+    return bundle.golden(identity.kernels)
+
+
+def _require_depth(bundle: Bundle, golden: GoldenVectors, inquiry: Inquiry) -> None:
+    bits, found = bundle.manifest.pixel_bits, inquiry.info.pixel_bits
+    if bits != found:
+        raise PixelDepthError(f"{inquiry.port}: it takes fragments of {found} bits a pixel, the bundle of {bits}")
+    if bits == 1 and not np.isin(golden.fragments, BLACK_AND_WHITE).all():
+        raise GoldenError(f"{bundle.path}: the golden words have shades of grey, which 1 bit a pixel cannot carry")
+
+
+def _compute(golden: GoldenVectors, inquiry: Inquiry, progress: Progress) -> list[npt.NDArray[np.int8]]:
+    """The device's logits, fragment by fragment, int8 [K+1] each. ProtocolViolationError if they are more or fewer."""
+    logits: list[npt.NDArray[np.int8]] = []
+    outputs = golden.logits.shape[1]
+    for word in golden.words():
+        for index, fragment in enumerate(word):
+            pixels = fragment[..., 0].view(np.uint8) ^ np.uint8(0x80)
+            logits.append(np.frombuffer(inquiry.step(index, pixels), np.int8))
+            if len(logits[-1]) != outputs:
+                text = f"{len(logits[-1])} logits came for a fragment where the model has {outputs}"
+                raise ProtocolViolationError(f"{inquiry.port}: {text}")
+            progress(len(logits), len(golden.fragments))
+    return logits
+
+
+def _compare(golden: GoldenVectors, got: npt.NDArray[np.int8], identity: Identity, inquiry: Inquiry) -> DeviceReport:
+    steps = np.abs(got.astype(np.int16) - golden.logits)
+    return DeviceReport(
+        kernels=identity.kernels,
+        executor=identity.runtime,
+        version=identity.version,
+        machine=identity.machine,
+        board=inquiry.info.board,
+        firmware=inquiry.info.firmware,
+        golden=golden.stamp.kernels,
+        values=got.size,
+        mismatches=int(np.count_nonzero(steps)),
+        max_abs=int(steps.max()),
+        first=None,
+        passed=True,
+    )
+
+
+def _notes(bundle: Bundle, identity: Identity) -> list[str]:
+    notes = ["who a device is, it says itself: the golden words prove what it computes, not who computes it"]
+    pinned = bundle.manifest.executor.kernels
+    if identity.kernels != pinned:
+        notes.append(f"the thresholds were made on {pinned}, the device runs {identity.kernels}")
+    return notes
