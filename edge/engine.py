@@ -147,10 +147,10 @@ class Engine:
         if made != here:
             raise OtherRuntimeError(
                 f"it was verified on {made}, here is {here}; `pip install {stamp.runtime}=={stamp.version}` brings the "
-                f"verified one, `inkgate quantize` with {here} makes a bundle for this one; {_UNVERIFIED}"
+                f"verified one, `inkgate quantize` where {here} is installed verifies that; {_UNVERIFIED}"
             )
         if self.kernels != stamp.kernels:
-            off = " (XNNPACK is off: LiteRT does not recognise the processor)" if "xnnpack" in stamp.kernels else ""
+            off = _OFF if stamp.kernels.endswith("xnnpack") else ""
             raise OtherKernelsError(
                 f"it was verified on kernels {stamp.kernels}, this machine runs {self.kernels}{off}; `inkgate verify` "
                 f"says how far they differ; {_UNVERIFIED}"
@@ -181,6 +181,7 @@ class Engine:
         return logits
 
 
+_OFF: Final = " (XNNPACK is off, as where LiteRT cannot read /proc/cpuinfo and /sys/devices/system/cpu)"
 _UNVERIFIED: Final = "`--kernels default|optimised|reference` runs it unverified"
 
 

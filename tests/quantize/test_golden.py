@@ -1,0 +1,145 @@
+"""The claims of quantize.golden: what goes into a bundle was computed by the interpreter as well, to the last bit."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import quantize.golden
+from edge.engine import Engine
+from edge.fragments import FragmentSet
+from edge.golden import check, decode
+from quantize import fixedpoint
+from quantize.errors import VectorsDifferError
+from quantize.executors import EngineExecutor, Tracer
+from quantize.golden import OWN, RIVALS, draw_words, make_golden
+from quantize.kernels import KERNEL_SETS, KernelSet, always, by_multiplier, kernel_set
+from quantize.package import golden_files
+from quantize.trace import points
+from quantize.words import Words
+
+TOLD_APART = "litert-reference | litert-xnnpack | litert-optimised on x86_64 | litert-optimised on aarch64"
+
+
+@pytest.fixture(scope="module")
+def model(make_model: Callable[..., bytes]) -> bytes:
+    return make_model(users=10)
+
+
+@pytest.fixture(scope="module")
+def handwriting() -> FragmentSet:
+    """Grey blots by three writers."""
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 33, 33), dtype=np.uint8)
+    numbers = np.arange(60, dtype=np.int32)
+    return FragmentSet(pixels, numbers // 20, np.full(60, -1, np.int32), numbers % 20)
+
+
+@pytest.fixture(scope="module")
+def drawn(model: bytes, handwriting: FragmentSet) -> tuple[Words, str]:
+    return draw_words(model, handwriting, 8, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("kernels", KERNEL_SETS)
+def test_the_vectors_are_every_tensor_of_the_reference_and_of_the_interpreter(
+    model: bytes, drawn: tuple[Words, str], kernels: str
+) -> None:
+    words, tells_apart = drawn
+    golden = decode(make_golden(model, kernels, Engine.load(model), words, tells_apart).encode())
+    tracer = Tracer(model, kernels)
+    assert list(golden.tensors) == [point.key for point in points(tracer.graph)]
+    traced = tracer.trace(words)
+    assert len(traced) >= len(golden.tensors) - 4  # A delegate does not show the LSTM's four temporaries.
+    for key, values in traced.items():
+        np.testing.assert_array_equal(golden.tensors[key], values, key)
+    np.testing.assert_array_equal(golden.logits, EngineExecutor.load(model, kernels).logits(words))
+    check(golden, model, kernels, ("ai-edge-litert", Engine.load(model).version))
+    assert golden.stamp.tells_apart == tells_apart
+    assert "1 CONV_2D: " in golden.stamp.rules
+    assert 16 <= len(golden.fragments) <= 32
+    assert {1, 8} <= set(golden.lengths.tolist())
+
+
+def test_the_golden_words_tell_the_kernel_sets_apart(model: bytes, drawn: tuple[Words, str]) -> None:
+    words, tells_apart = drawn
+    assert tells_apart == TOLD_APART
+    logits = {kernels: EngineExecutor.load(model, kernels).logits(words) for kernels, _ in RIVALS}
+    assert len({values.tobytes() for values in logits.values()}) == 3  # As the interpreter here has it, in truth.
+
+
+def test_words_that_cannot_tell_kernel_sets_apart_say_so(
+    make_model: Callable[..., bytes], handwriting: FragmentSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantize.golden, "TRIES", 2)
+    _, tells_apart = draw_words(make_model(style="zero"), handwriting, 8, np.random.default_rng(0))
+    assert tells_apart == TOLD_APART.replace("|", "=")
+
+
+@pytest.mark.parametrize(("bits", "values"), [(1, {-128, 127}), (8, set(range(-128, 128)))])
+def test_the_golden_words_have_the_bundles_depth_and_hold_white_and_black(
+    model: bytes, handwriting: FragmentSet, bits: int, values: set[int]
+) -> None:
+    words, _ = draw_words(model, handwriting, bits, np.random.default_rng(1))
+    assert set(np.unique(words.fragments).tolist()) == values
+    assert (words.fragments[:2] == -128).all()
+    assert (words.fragments[2:4] == 127).all()
+
+
+Break = Callable[[KernelSet], KernelSet]
+
+
+def broken(**rules: Any) -> Break:
+    return lambda kernels: dataclasses.replace(kernels, **rules)
+
+
+FLOOR = by_multiplier("floor", lambda x, m, s: np.asarray((x * m) >> (31 - s)))
+
+
+@pytest.mark.parametrize("kernels", KERNEL_SETS)
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (broken(convolution=always(FLOOR)), "1 CONV_2D"),
+        (broken(fully_connected=always(FLOOR)), "6 FULLY_CONNECTED"),
+        (broken(cell_product=lambda x, n: x >> n), "9 UNIDIRECTIONAL_SEQUENCE_LSTM"),
+    ],
+)
+def test_vectors_that_the_interpreter_does_not_compute_are_not_written(
+    model: bytes,
+    drawn: tuple[Words, str],
+    monkeypatch: pytest.MonkeyPatch,
+    kernels: str,
+    change: Break,
+    named: str,
+) -> None:
+    monkeypatch.setattr(quantize.golden, "kernel_set", lambda name: change(kernel_set(name)))
+    with pytest.raises(
+        VectorsDifferError, match=f"golden vectors of {kernels}: ai-edge-litert .* differs: {named} .*word"
+    ):
+        make_golden(model, kernels, Engine.load(model), *drawn)
+
+
+def test_a_swapped_tanh_table_is_not_written(
+    model: bytes, drawn: tuple[Words, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = fixedpoint.tanh_table_int8
+    rule = dataclasses.replace(kernel_set("litert-reference").tanh, prepare=lambda *q: real(*q)[::-1])
+    monkeypatch.setattr(quantize.golden, "kernel_set", lambda name: dataclasses.replace(kernel_set(name), tanh=rule))
+    with pytest.raises(VectorsDifferError, match="2 TANH"):
+        make_golden(model, "litert-reference", Engine.load(model), *drawn)
+
+
+def test_a_bundle_gets_the_vectors_of_the_engines_kernels_and_of_inkgates_own_c(
+    model: bytes, handwriting: FragmentSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantize.golden, "TRIES", 1)
+    for asked, name in (("default", "litert-xnnpack"), ("reference", "litert-reference")):
+        engine = Engine.load(model, asked)  # type: ignore[arg-type]  # one of its literals
+        files = golden_files(engine, model, handwriting, 1, np.random.default_rng(0))
+        assert sorted(files) == sorted([f"golden-{OWN}.bin", f"golden-{name}.bin"])
+        for file, content in files.items():
+            golden = decode(content)
+            assert file == f"golden-{golden.stamp.kernels}.bin"
+        engine.verify(decode(files[f"golden-{name}.bin"]))
+        assert engine.verified
