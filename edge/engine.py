@@ -182,7 +182,7 @@ class Engine:
 
 
 _OFF: Final = " (XNNPACK is off, as where LiteRT cannot read /proc/cpuinfo and /sys/devices/system/cpu)"
-_UNVERIFIED: Final = "`--kernels default|optimised|reference` runs it unverified"
+_UNVERIFIED: Final = "`inkgate run --kernels default|optimised|reference` runs it unverified"
 
 
 def kernels_named(name: str) -> Kernels:
