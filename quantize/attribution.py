@@ -14,7 +14,8 @@ from quantize.words import Words
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Weights of a layer or values of a tensor. logits_sqnr_db: of the logits if nothing else were quantised, None if
+    """Weights of a layer, or its values: sums and the tanh of them together, for rounding the one hides in rounding the
+    other. logits_sqnr_db: of the logits if nothing else were quantised, None if
     they do not change; share: of the sum of all parts' noise power, which is about the whole's where errors are small.
     """
 
@@ -31,8 +32,8 @@ def attribute(graph: Graph, floating: FloatModel, words: Words) -> list[Part]:
         exact = floating.trace(graph, chunk)
         logits = _logits(graph, exact)
         signal += float(np.square(logits).sum())
-        for name, kind, model, point in _parts(graph, floating):
-            changed = _with_part(graph, model, chunk, exact, point)
+        for name, kind, model, chain in _parts(graph, floating):
+            changed = _with_part(graph, model, chunk, exact, chain)
             noise[name, kind] += float(np.square(changed - logits).sum())
     total = sum(noise.values())
     return [
@@ -41,39 +42,48 @@ def attribute(graph: Graph, floating: FloatModel, words: Words) -> list[Part]:
     ]
 
 
-_Part = tuple[str, Kind, FloatModel, tuple[Point, Grid] | None]
-"""Name, kind, the network with that part changed, and the tensor to round if that is the part."""
+_Chain = tuple[tuple[Point, Grid], ...]
+_Part = tuple[str, Kind, FloatModel, _Chain]
+"""Name, kind, the network with that part changed, and the tensors to round, if that is the part, one after another."""
 
 
 def _parts(graph: Graph, floating: FloatModel) -> Iterator[_Part]:
-    layers = dict(zip((op.position for op in graph.ops), floating.layers_of(graph), strict=True))
+    layers = floating.layers_of(graph)
     inside = {point.role: grid for point, grid in grids(graph) if point.op == LSTM and point.role != OUTPUT}
-    tensors = {point.position: (point, grid) for point, grid in grids(graph) if point.role == OUTPUT}
-    for op in graph.ops:
-        layer = layers[op.position]
-        if layer:
-            yield f"weights of {layer}", "weight", floating.altered(quantised_weights(graph, op, layer)), None
+    outputs = {point.position: (point, grid) for point, grid in grids(graph) if point.role == OUTPUT}
+    layer = ""
+    sums: _Chain = ()
+    for op, own in zip(graph.ops, layers, strict=True):
+        layer = own or layer
+        if own:
+            yield f"{layer}, weights", "weight", floating.altered(quantised_weights(graph, op, layer)), ()
         if op.kind == LSTM:
             hidden = {role: _rounder(grid) for role, grid in inside.items() if role == "hidden_state"}
             others = {role: _rounder(grid) for role, grid in inside.items() if role not in hidden}
-            yield "lstm, gates and cell state", "state", floating.altered(rounding=others), None
-            yield "lstm, hidden state", "state", floating.altered(rounding=hidden), None
-        elif op.kind != "RESHAPE":
-            point, grid = tensors[op.position]
-            yield point.name, "activation", floating, (point, grid)
+            yield f"{layer}, gates and cell state", "state", floating.altered(rounding=others), ()
+            yield f"{layer}, hidden state", "state", floating.altered(rounding=hidden), ()
+        elif op.kind == "TANH":
+            yield f"{layer}, sums and tanh", "activation", floating, (*sums, outputs[op.position])
+        elif op.kind == "QUANTIZE" or op.outputs[0] in graph.outputs:
+            name = layer if op.outputs[0] in graph.outputs else f"{layer}, {op.kind}"
+            yield name, "activation", floating, (outputs[op.position],)
+        sums = (outputs[op.position],) if own and op.kind != LSTM else ()
 
 
 def _with_part(
-    graph: Graph, model: FloatModel, words: Words, exact: dict[str, Floats], part: tuple[Point, Grid] | None
+    graph: Graph, model: FloatModel, words: Words, exact: dict[str, Floats], chain: _Chain
 ) -> npt.NDArray[np.float64]:
-    """Logits with the part changed; a tensor is changed where its values are used, the logits where they end."""
-    if part is None:
+    """Logits with the part changed. Sums are rounded, then the tanh of them; its values are what goes on."""
+    if not chain:
         return _logits(graph, model.trace(graph, words))
-    point, grid = part
-    rounded = grid.round(exact[point.key])
-    if point.tensor in graph.outputs or point.tensor is None:
+    (first, grid), *then = chain
+    rounded = grid.round(exact[first.key])
+    for _, after in then:
+        rounded = after.round(np.tanh(rounded))
+    last = chain[-1][0]
+    if last.tensor is None or last.tensor in graph.outputs:
         return rounded
-    return _logits(graph, model.trace(graph, words, {point.tensor: rounded.astype(np.float32)}))
+    return _logits(graph, model.trace(graph, words, {last.tensor: rounded.astype(np.float32)}))
 
 
 def quantised_weights(graph: Graph, op: Op, layer: str) -> dict[str, Array]:

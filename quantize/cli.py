@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.status import Status
-from rich.table import Table
 
 from edge.bundle import Bundle
 from edge.fragments import FragmentSet
+from quantize.errors import ReportError
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
 
@@ -75,6 +76,12 @@ def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipp
 
 @click.command()
 @click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
+@click.option(
+    "--kernels",
+    multiple=True,
+    metavar="all|NAME,...",
+    help="Kernel sets to compare. Without it, the bundle's own and LiteRT's reference kernels.",
+)
 @click.option("--words", default=200, show_default=True, type=click.IntRange(min=1), help="Words of 1 to 20 fragments.")
 @click.option(
     "--fragments",
@@ -87,24 +94,35 @@ def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipp
     type=click.Path(path_type=Path),
     help="Give the reference alone this .tflite file; a difference to the bundle's must be found.",
 )
+@click.option(
+    "--html",
+    "page_path",
+    type=click.Path(path_type=Path),
+    help="Write the page here too; report.html in the bundle is written anyway.",
+)
 @click.option("--port", help="Ask a board, or a Pi that runs `inkgate answer`, to compute the bundle's golden words.")
 @json_option
 @click.pass_context
 def verify(
     ctx: click.Context,
     bundle_path: Path,
+    kernels: tuple[str, ...],
     words: int,
     fragments_path: Path | None,
     reference_model: Path | None,
+    page_path: Path | None,
     port: str | None,
     as_json: bool,
 ) -> None:
-    """Prove BUNDLE: every value that LiteRT's reference kernels compute equals the fixed-point reference's.
+    """Prove BUNDLE: every value that an interpreter computes equals the fixed-point reference's, by kernel set.
 
-    Exit code 1 if one differs, or if int8 raises the equal error rate by more than 0.5 points.
+    Writes verify.json and report.html into the bundle. Exit code 1 if a value differs, if the bundle's own kernels or
+    those asked for by name do not run here, or if int8 raises the equal error rate by more than 0.5 points.
     """
     from quantize.graph import read_model
-    from quantize.verify import REPORT
+    from quantize.report_page import make_page
+    from quantize.report_table import show_report
+    from quantize.verify import PAGE, REPORT
     from quantize.verify import verify as run_verification
 
     console = Console(stderr=True)
@@ -117,17 +135,23 @@ def verify(
         task = bar.add_task("loading", total=None)
         report = run_verification(
             bundle,
+            kernels=[name for given in kernels for name in given.split(",") if name],
             words=words,
             fragments=FragmentSet.load(fragments_path) if fragments_path else None,
             reference_model=read_model(reference_model) if reference_model else None,
+            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
         )
+    found = report.encode()
     if reference_model is None:
-        _store(bundle_path / REPORT, report.encode(), report.notes)
+        _store(bundle_path / REPORT, found, report.notes)
+        _store(bundle_path / PAGE, make_page(found).encode(), report.notes)
+    if page_path is not None:
+        _write_page(page_path, make_page(found))
     if as_json:
         click.echo(report.encode(), nl=False)
     else:
-        _show(console, report)
+        show_report(console, report)
     for failure in report.failures:
         click.echo(f"error: {failure}", err=True)
     ctx.exit(0 if report.passed else 1)
@@ -143,6 +167,13 @@ def _store(path: Path, content: bytes, notes: list[str]) -> None:
         path.write_bytes(content)
     except OSError as error:
         notes.append(f"{path} could not be written: {error.strerror}")
+
+
+def _write_page(path: Path, page: str) -> None:
+    try:
+        path.write_text(page)
+    except OSError as error:
+        raise ReportError(f"{path} could not be written: {error.strerror}") from error
 
 
 def _summary(bundle: Bundle) -> dict[str, Any]:
@@ -162,40 +193,3 @@ def _summary(bundle: Bundle) -> dict[str, Any]:
 def _bar(console: Console) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, transient=True)
-
-
-def _show(console: Console, report: Any) -> None:
-    table = Table(
-        title=f"{report.words} words, {report.fragments} fragments, {report.executor.version} on {report.machine}"
-    )
-    for heading in ("op", "tensor", "kind"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("values", "mismatches", "largest"):
-        table.add_column(heading, justify="right")
-    weights = [tensor for tensor in report.tensors if tensor.kind == "weight"]
-    _add_row(table, "all", f"{len(weights)} stored tensors", weights)
-    for tensor in report.tensors:
-        if tensor.kind != "weight":
-            _add_row(table, tensor.op.replace("UNIDIRECTIONAL_SEQUENCE_LSTM", "LSTM"), tensor.name, [tensor])
-    console.print(table)
-    console.print(f"{report.values:,} values compared, {report.mismatches:,} differ.")
-    for drift in report.drift:
-        console.print(
-            f"{drift.kernels} differs in {drift.differing_share:.2%} of the logits, by {drift.max_steps} steps at most."
-        )
-    against = report.int8_against_float
-    console.print(f"int8 decides as float does on {against.agreement:.2%} of {against.words} words.")
-    if report.eer is not None:
-        rates = ", ".join(f"{name} {rate:.2f} %" for name, rate in report.eer.percent.items())
-        console.print(
-            f"Equal error rate at {report.eer.symbols} symbols: {rates}; shift {report.eer_shift_points:+.2f}."
-        )
-    for note in report.notes:
-        console.print(f"Note: {note}.")
-
-
-def _add_row(table: Table, op: str, name: str, tensors: list[Any]) -> None:
-    """One row for the sum of some tensors of one kind, red if a value differs."""
-    values, mismatches = sum(t.values for t in tensors), sum(t.mismatches for t in tensors)
-    cells = (f"{values:,}", f"{mismatches:,}", f"{max(t.max_abs for t in tensors):g}")
-    table.add_row(op, name, tensors[0].kind, *cells, style="bold red" if mismatches else None)

@@ -1,90 +1,37 @@
 """A bundle -> the proof that its arithmetic is understood to the last bit, and what int8 and other kernels change."""
 
-import platform
-from collections.abc import Callable
+import hashlib
+import itertools
+import time
+from collections.abc import Callable, Sequence
 
-import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from edge.bundle import FLOAT, MODEL, Bundle
-from edge.errors import KernelsRefusedError
+from edge.bundle import MODEL, Bundle
 from edge.fragments import FragmentSet
-from quantize.accuracy import (
-    EER_SYMBOLS,
-    MAX_EER_SHIFT_POINTS,
-    EerReport,
-    FloatReport,
-    compare_with_float,
-    draw_trials,
-    equal_error_rate,
-)
-from quantize.compare import TensorReport, compare, first_mismatch
-from quantize.errors import KernelSetError, RunError
-from quantize.executors import EngineExecutor, Executor, Tracer
-from quantize.floating import FloatModel
-from quantize.kernels import kernel_set
+from quantize.accuracy import MAX_EER_SHIFT_POINTS
+from quantize.against_float import Measured, compare_float
+from quantize.drift import compute_all, measure_drift
+from quantize.errors import RunError
+from quantize.graph import load_graph
+from quantize.kernels import KERNEL_SETS, kernel_set
+from quantize.machine import Machine, this_machine, tool_version
 from quantize.matmul import single_thread
-from quantize.reference import Reference
+from quantize.proof import prove, prove_golden
+from quantize.report import Deployed, GoldenReport, KernelSetReport, Proof, Report
 from quantize.run import CONFIG, TEST, Run
 from quantize.samples import draw_samples
 from quantize.words import Words
 
-REPORT = "verify.json"
+REPORT, PAGE = "verify.json", "report.html"
 SEED = 20160629
 """Every verification of a bundle uses the same words, so that two machines can compare their reports."""
 
-Int8 = npt.NDArray[np.int8]
-Logits = npt.NDArray[np.float64]
+ALL, DEFAULT = "all", "litert-reference"
+"""Every kernel set; and the one that is compared besides the bundle's own, if none is asked for."""
 
 Progress = Callable[[str, int, int], None]
 """(what is being done, done, of how many)."""
-
-
-class ExecutorReport(msgspec.Struct):
-    """Who computed: kernels by name, and whose they are."""
-
-    kernels: str
-    version: str
-
-
-class DriftReport(msgspec.Struct):
-    """How other kernels differ from the reference in the logits: share of values, and steps of int8 at most."""
-
-    kernels: str
-    version: str
-    values: int
-    differing_share: float
-    max_steps: int
-
-
-class Report(msgspec.Struct):
-    """verify.json. values and mismatches are sums over `tensors`; passed is false if `failures` says why."""
-
-    bundle_sha256: str
-    model_sha256: str
-    reference_model_sha256: str
-    words: int
-    fragments: int
-    sources: dict[str, int]
-    reference: ExecutorReport
-    executor: ExecutorReport
-    machine: str
-    values: int
-    mismatches: int
-    tensors: list[TensorReport]
-    drift: list[DriftReport]
-    int8_against_float: FloatReport
-    eer: EerReport | None
-    eer_shift_points: float | None
-    passed: bool = True
-    failures: list[str] = []
-    notes: list[str] = []
-    format: str = "inkgate-verify/1"
-
-    def encode(self) -> bytes:
-        """As JSON."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
 
 def verify(
@@ -93,16 +40,34 @@ def verify(
     words: int = 200,
     fragments: FragmentSet | None = None,
     reference_model: bytes | None = None,
-    kernels: str = "litert-reference",
+    kernels: Sequence[str] = (),
+    created: str = "",
     progress: Progress = lambda _what, _done, _total: None,
 ) -> Report:
-    """Compare the NumPy reference with LiteRT's reference kernels, other kernels and float with both.
+    """Compare the NumPy reference with the interpreter, kernel set by kernel set, and int8 with float.
 
-    fragments: handwriting to use instead of the run's test set. reference_model: another model for the reference alone,
-    to see that a difference is found. GraphsDifferError if that one has another structure.
+    kernels: names, or "all"; the bundle's own and LiteRT's reference kernels if there are none. KernelSetError for an
+    unknown name. fragments: handwriting to use instead of the run's test set. reference_model: another model for the
+    reference alone, to see that a difference is found; GraphsDifferError if that one has another structure.
     """
+    began = time.monotonic()
+    asked, named = choose_kernels(bundle, kernels), [name for name in kernels if name != ALL]
     with single_thread():
-        return _verify(bundle, words, fragments, reference_model, kernels, progress)
+        report = _verify(bundle, words, fragments, reference_model, asked, progress)
+    report.created, report.seconds = created, round(time.monotonic() - began, 1)
+    report.failures = _failures(bundle, report, named)
+    report.passed = not report.failures
+    return report
+
+
+def choose_kernels(bundle: Bundle, kernels: Sequence[str]) -> tuple[str, ...]:
+    """Names to compare, each once, the bundle's own always among them, in the order in which they are reported."""
+    pinned = bundle.manifest.executor.kernels
+    for name in kernels:
+        if name not in (ALL, pinned):
+            kernel_set(name)
+    asked = {pinned, *(KERNEL_SETS if ALL in kernels else kernels or (DEFAULT,))}
+    return tuple(name for name in dict.fromkeys((*KERNEL_SETS, pinned, *kernels)) if name in asked)
 
 
 def _verify(
@@ -110,121 +75,108 @@ def _verify(
     words: int,
     fragments: FragmentSet | None,
     reference_model: bytes | None,
-    kernels: str,
+    asked: tuple[str, ...],
     progress: Progress,
 ) -> Report:
     notes: list[str] = []
-    model = bundle.contents[MODEL]
+    model, pinned, machine = bundle.contents[MODEL], bundle.manifest.executor, this_machine()
     run, test = _test_set(bundle, notes)
     handwriting = fragments or test
     if handwriting is None:
         notes.append("no handwriting: words of scribbles and artificial fragments only; give --fragments FILE.npz")
     samples = draw_samples(words, handwriting, np.random.default_rng(SEED))
-    litert, reference = Tracer(model, "litert-reference"), Reference.load(reference_model or model, kernel_set(kernels))
-    total = len(samples.words.fragments)
-    done = 0
-
-    def advance(fragments: int) -> None:
-        nonlocal done
-        done += fragments
-        progress("tensor by tensor", done, total)
-
-    tensors = compare(litert, reference, samples.words, advance)
-    unwatched = EngineExecutor.load(model, litert.name).logits(samples.words)
-    tensors.append(_unwatched(unwatched, reference, samples.words))
-    progress("other kernels, float", total, total)
-    against_float, eer, shift = _against_float(bundle, run, test, samples.words, notes)
-    report = Report(
+    kernel_sets = _prove_all(model, asked, pinned.kernels, samples.words, machine, reference_model, progress)
+    measured = Measured(run, test, samples.words, SEED)
+    if measured.trials is None:
+        notes.append("no equal error rate: the run's test set with users' and strangers' words is not there")
+    step = _stepper(progress)
+    step("how the kernel sets drift apart")
+    computed = compute_all(model, asked, pinned.kernels, measured.words, machine)
+    graph, thresholds = load_graph(model), bundle.manifest.thresholds
+    drift = [measure_drift(computed[0], other, measured.words, thresholds, graph) for other in computed[1:]]
+    golden = prove_golden(bundle, machine)
+    compared: list[KernelSetReport | GoldenReport] = [*kernel_sets, *golden]
+    proof = Proof(
+        tool=tool_version(),
         bundle_sha256=bundle.sha256,
-        model_sha256=litert.graph.sha256,
-        reference_model_sha256=reference.graph.sha256,
+        model_sha256=graph.sha256,
+        reference_model_sha256=hashlib.sha256(reference_model or model).hexdigest(),
+        users=len(bundle.manifest.users),
+        deployed=Deployed(pinned.runtime, pinned.version, pinned.kernels),
+        machine=machine,
         words=words,
-        fragments=total,
+        fragments=len(samples.words.fragments),
         sources=samples.sources,
-        reference=ExecutorReport(reference.name, reference.version),
-        executor=ExecutorReport(litert.name, litert.version),
-        machine=f"{platform.system()} {platform.machine()}",
-        values=sum(tensor.values for tensor in tensors),
-        mismatches=sum(tensor.mismatches for tensor in tensors),
-        tensors=tensors,
-        drift=_drift(model, unwatched, samples.words, notes),
-        int8_against_float=against_float,
-        eer=eer,
-        eer_shift_points=shift,
+        values=sum(part.values for part in compared),
+        mismatches=sum(part.mismatches for part in compared),
+        max_abs=max(part.max_abs for part in compared),
+        notes=notes,
+        kernel_sets=kernel_sets,
+        golden=golden,
+        drift=drift,
     )
-    report.notes = notes
-    report.failures = _failures(report)
-    report.passed = not report.failures
+    step("int8 against float")
+    report = compare_float(proof, bundle, measured, computed, SEED)
+    step("done")
     return report
 
 
-def _failures(report: Report) -> list[str]:
+def _prove_all(
+    model: bytes,
+    asked: tuple[str, ...],
+    pinned: str,
+    words: Words,
+    machine: Machine,
+    reference_model: bytes | None,
+    progress: Progress,
+) -> list[KernelSetReport]:
+    done, total = 0, len(words.fragments) * len(asked)
+    reports = []
+    for kernels in asked:
+
+        def advance(fragments: int, kernels: str = kernels) -> None:
+            nonlocal done
+            done += fragments
+            progress(f"{kernels}, tensor by tensor", done, total)
+
+        deployed = kernels == pinned
+        reports.append(
+            prove(model, kernels, words, machine, deployed=deployed, reference_model=reference_model, progress=advance)
+        )
+    return reports
+
+
+def _stepper(progress: Progress) -> Callable[[str], None]:
+    steps = itertools.count()
+    return lambda what: progress(what, next(steps), 2)
+
+
+def _failures(bundle: Bundle, report: Report, named: Sequence[str]) -> list[str]:
+    """Why the bundle is not proved. What could not be compared counts if it is pinned or was asked for by name."""
+    pinned = bundle.manifest.executor
     failures = []
-    wrong = first_mismatch(report.tensors)
-    if wrong is not None:
-        failures.append(f"{report.mismatches} of {report.values} values differ, first: {wrong.describe()}")
+    for found in report.kernel_sets:
+        if found.error is not None:
+            if found.deployed or found.kernels in named:
+                failures.append(f"{found.kernels} could not be compared on this machine: {found.error}")
+            else:
+                report.notes.append(f"{found.kernels} was not compared on this machine: {found.error}")
+        elif not found.passed:
+            failures.append(
+                f"{found.kernels}: {found.mismatches} of {found.values} values differ, first: {found.first}"
+            )
+        elif found.deployed and (found.executor, found.version) != (pinned.runtime, pinned.version):
+            failures.append(
+                f"{found.kernels}: the bundle is pinned to {pinned.runtime} {pinned.version}, this machine has "
+                f"{found.executor} {found.version}: `inkgate quantize` makes a bundle for that"
+            )
+    failures += [f"{vectors.file}: {vectors.error}" for vectors in report.golden if not vectors.passed]
     shift = report.eer_shift_points
     if shift is not None and shift > MAX_EER_SHIFT_POINTS:
         failures.append(
             f"int8 raises the equal error rate by {shift:.2f} points, at most {MAX_EER_SHIFT_POINTS} is allowed"
         )
     return failures
-
-
-def _unwatched(logits: Int8, reference: Reference, words: Words) -> TensorReport:
-    """The edge's engine, which keeps no tensors, against the reference: keeping them must change nothing."""
-    report = TensorReport("all", "logits of the edge's engine, no tensors kept", "activation")
-    report.add(logits, reference.logits(words), words.locate)
-    return report
-
-
-def _drift(model: bytes, expected: Int8, words: Words, notes: list[str]) -> list[DriftReport]:
-    """Kernels other than the reference's, as the edge's engine runs them."""
-    reports = []
-    for kernels in ("litert-xnnpack", "litert-optimised"):
-        executor = _executor(model, kernels, notes)
-        if executor is not None:
-            steps = np.abs(executor.logits(words).astype(np.int64) - expected)
-            share = float(np.count_nonzero(steps) / steps.size)
-            reports.append(DriftReport(executor.name, executor.version, steps.size, share, int(steps.max())))
-    return reports
-
-
-def _executor(model: bytes, kernels: str, notes: list[str]) -> EngineExecutor | None:
-    try:
-        return EngineExecutor.load(model, kernels)
-    except (KernelSetError, KernelsRefusedError) as error:
-        notes.append(f"not measured: {error}")
-        return None
-
-
-def _against_float(
-    bundle: Bundle, run: Run | None, test: FragmentSet | None, words: Words, notes: list[str]
-) -> tuple[FloatReport, EerReport | None, float | None]:
-    """Decisions and equal error rates of the deployed kernels, which the manifest names, against the float twin's.
-
-    On the test set's words of 8 symbols if there are any, else decisions alone on the given words.
-    """
-    manifest, reference = bundle.manifest, Reference.load(bundle.contents[MODEL])
-    deployed = _executor(bundle.contents[MODEL], manifest.executor.kernels, notes) or reference
-    trials = draw_trials(test, run.config.user_writers, EER_SYMBOLS, SEED) if run and test else None
-    measured = words if trials is None else trials.words
-    exact = FloatModel.load(bundle.contents[FLOAT]).logits(measured).astype(np.float64)
-    logits = {executor.name: real_logits(executor, reference, measured) for executor in (deployed, reference)}
-    report = compare_with_float(measured, exact, logits[deployed.name], manifest.thresholds, manifest.users)
-    if trials is None:
-        notes.append("no equal error rate: the run's test set with users' and strangers' words is not there")
-        return report, None, None
-    rates = {name: equal_error_rate(trials, values) for name, values in {"float32": exact, **logits}.items()}
-    users = int(np.count_nonzero(trials.label >= 0))
-    eer = EerReport(EER_SYMBOLS, users, len(trials.words) - users, rates)
-    return report, eer, round(rates[deployed.name] - rates["float32"], 6)
-
-
-def real_logits(executor: Executor, reference: Reference, words: Words) -> Logits:
-    """An executor's int8 logits as real numbers, float64 [N, K+1], by the scale of the model's output."""
-    q = reference.graph.output.q
-    return (executor.logits(words).astype(np.float64) - q.zero_point) * q.scale
 
 
 def _test_set(bundle: Bundle, notes: list[str]) -> tuple[Run | None, FragmentSet | None]:

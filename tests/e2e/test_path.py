@@ -124,9 +124,18 @@ def test_the_integer_model_equals_its_reference_in_every_value(made: Made) -> No
     report = json.loads(result.stdout)
     assert report["mismatches"] == 0
     assert report["words"] == 200
-    assert report["values"] == sum(tensor["values"] for tensor in report["tensors"]) > 10**6
+    compared = [*report["kernel_sets"], *report["golden"]]
+    assert report["values"] == sum(part["values"] for part in compared) > 10**6
     # A network trained for so few steps lies about the bound of half a point: what counts is that the bound is kept to.
     assert result.exit_code == int(report["eer_shift_points"] > 0.5)
+
+
+def test_the_bundle_pins_what_was_verified_and_its_golden_words_tell_kernel_sets_apart(made: Made) -> None:
+    golden = made.bundle.golden()
+    assert made.engine.verified
+    assert golden.stamp.kernels == made.bundle.manifest.executor.kernels
+    assert golden.stamp.tells_apart.count("|") == 3
+    assert made.bundle.golden("inkgate-c").logits.shape == golden.logits.shape
 
 
 def test_one_changed_byte_of_a_weight_is_found(made: Made, tmp_path: Path) -> None:
