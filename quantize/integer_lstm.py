@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from quantize.errors import UnsupportedGraphError
 from quantize.fixedpoint import (
+    INT8_MIN,
     Int,
     power_of_two_exponent,
     quantize_multiplier,
@@ -32,6 +33,9 @@ Table = npt.NDArray[np.int16]
 
 INPUT_WEIGHTS, RECURRENT_WEIGHTS, BIASES = slice(1, 5), slice(5, 9), slice(12, 16)
 """Positions among the op's inputs; each slice holds the input, forget, cell and output gate in this order."""
+
+LOWEST_WEIGHT = "a weight of -128: TFLite's weights are -127 to 127, and NEON kernels add two products in 16 bits"
+"""Why such a weight is refused: two products of -128 and -128 do not fit, so the same model gives other results."""
 
 ABSENT = {"peephole weights": slice(9, 12), "a projection": slice(16, 18), "layer normalisation": slice(20, 24)}
 HIDDEN_INTERMEDIATE = 4
@@ -59,9 +63,7 @@ class _Lstm:
     cell_tanh: Table
 
 
-def prepare_lstm(
-    graph: Graph, op: Op, kernels: KernelSet
-) -> tuple[str, Callable[[Array, Words], Mapping[str, Array]]]:
+def prepare_lstm(graph: Graph, op: Op, kernels: KernelSet) -> tuple[str, Callable[[Array, Words], Mapping[str, Array]]]:
     """How the LSTM rounds, in words, and a function of input values [N, ..., depth] and words -> output, states and
     temporaries, each [N, ..., cells]."""
     lstm = _prepared(graph, op, kernels)
@@ -195,6 +197,9 @@ def _check(graph: Graph, op: Op) -> None:
     hidden, cell = (graph.tensors[op.inputs[slot]] for slot in LSTM_STATES.values())
     if hidden.dtype != np.int8 or cell.dtype != np.int16 or not (hidden.variable and cell.variable):
         raise UnsupportedGraphError(f"states are {hidden.dtype} and {cell.dtype}, not variable int8 and int16")
+    weights = (*_tensors(graph, op, INPUT_WEIGHTS), *_tensors(graph, op, RECURRENT_WEIGHTS))
+    if any((tensor.constant == INT8_MIN).any() for tensor in weights):
+        raise UnsupportedGraphError(f"the reference does not implement {LOWEST_WEIGHT}")
     if graph.tensors[op.inputs[0]].shape[1:-1] not in ((), (1,)):
         raise UnsupportedGraphError("the model takes several fragments at once, one is expected")
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quantize import fixedpoint as fp
-from quantize.errors import KernelSetError
+from quantize.errors import KernelSetError, UnsupportedGraphError
 from quantize.fixedpoint import Int, Real
 
 ByMultiplier = Callable[[Int, Int, Int], Int]
@@ -19,7 +19,8 @@ ByMultiplier = Callable[[Int, Int, Int], Int]
 class Product(NamedTuple):
     """A matrix product to be requantised: weights [outputs, depth] times inputs [depth, columns], scales as stored.
 
-    weight_scales float32 [outputs] or [1]; columns are the positions of a convolution, 1 for a vector.
+    weight_scales: float32 [outputs] or [1]. columns: positions of a convolution, 1 for a vector; of a QUANTIZE, how
+    many values it rescales. reach: largest magnitude that weights and biases let an accumulator have, int64 [outputs].
     """
 
     input_scale: float
@@ -28,7 +29,7 @@ class Product(NamedTuple):
     outputs: int
     depth: int
     columns: int
-    bias: bool
+    reach: Int
 
     @property
     def factors(self) -> Real:
@@ -71,10 +72,17 @@ def by_multiplier(name: str, multiply: ByMultiplier) -> Rule:
 
 
 def by_factors(name: str, factors: Callable[[Product], Any], multiply: Callable[[Int, Any], Int]) -> Rule:
-    """The rule that applies `multiply` with the factors as they are."""
+    """The rule that applies `multiply` with the factors as they are.
+
+    UnsupportedGraphError for a product that can leave 32 bits: converting such a number is undefined in C++, and
+    processors differ. x86-64 gives -2^31 and ARM saturates; XNNPACK's AVX-512 kernels then wrap around when they add
+    the zero point, its AVX2 and NEON kernels saturate.
+    """
 
     def prepare(product: Product) -> Callable[[Int], Int]:
         fixed = factors(product)
+        if np.any(product.reach * product.factors >= 2.0**31 - 2.0**8):
+            raise UnsupportedGraphError("products can pass 2^31, where processors convert them differently")
         return lambda accumulator: multiply(accumulator, fixed)
 
     return Rule(name, prepare)
@@ -86,6 +94,19 @@ SINGLE = by_multiplier("one rounding, halves up (ruy NEON)", fp.multiply_roundin
 FLOAT64 = by_factors("float64 product, halves away from zero", lambda p: p.factors, fp.multiply_by_real)
 FLOAT32 = by_factors("float32 product, ties to even (XNNPACK)", lambda p: p.factors32, fp.multiply_by_float32)
 Q8 = by_factors("factor of 8 fractional bits, halves up (XNNPACK)", lambda p: p.factors32, fp.multiply_by_q8)
+
+
+def _in_blocks(product: Product) -> Callable[[Int], Int]:
+    """Accumulators [N, columns]: by vectors of 16, what is left over by the rule for single numbers.
+
+    Source: Requantize<int8_t, int8_t>, kernels/internal/optimized/optimized_ops.h (on x86-64 by NEON_2_SSE).
+    """
+    whole = product.columns // 16 * 16
+    vectors, rest = DOUBLE_UP.prepare(product), DOUBLE.prepare(product)
+    return lambda x: np.concatenate([vectors(x[:, :whole]), rest(x[:, whole:])], axis=1)
+
+
+BLOCKS = Rule("two roundings, halves up in whole blocks of 16, halves away from zero in what is left", _in_blocks)
 TANH_AWAY = Rule("table of tanhf, halves away from zero", fp.tanh_table_int8)
 TANH_EVEN = Rule("table of tanhf, ties to even (XNNPACK)", fp.tanh_table_int8_to_even)
 
@@ -129,11 +150,6 @@ def _neon(product: Product) -> Rule:
     return DOUBLE_UP if product.columns == 1 and product.outputs >= 4 and product.depth >= 8 else SINGLE
 
 
-def _delegated(product: Product) -> bool:
-    """XNNPACK's delegate takes no convolution without bias. Source: VisitConv2DNode, xnnpack_delegate.cc."""
-    return product.bias
-
-
 LITERT_REFERENCE = KernelSet(
     name="litert-reference",
     convolution=always(DOUBLE),
@@ -152,30 +168,28 @@ LITERT_OPTIMISED = {
         name="litert-optimised",
         convolution=always(DOUBLE_UP),
         fully_connected=always(DOUBLE_UP),
-        quantize=always(DOUBLE),
+        quantize=always(BLOCKS),
         tanh=TANH_AWAY,
     ),
     "aarch64": KernelSet(
         name="litert-optimised",
         convolution=_neon,
         fully_connected=_neon,
-        quantize=always(DOUBLE),
+        quantize=always(BLOCKS),
         tanh=TANH_AWAY,
     ),
 }
 """LiteRT's own kernels without delegates (BUILTIN_WITHOUT_DEFAULT_DELEGATES). x86-64 with AVX or better; NEON."""
 
 
-def _xnnpack(otherwise: KernelSet) -> KernelSet:
-    """What the delegate takes, by its rules; what it leaves, by those of the kernels without it."""
-    return KernelSet(
-        name="litert-xnnpack",
-        convolution=lambda product: FLOAT32 if _delegated(product) else otherwise.convolution(product),
-        fully_connected=always(FLOAT32),
-        quantize=always(Q8),
-        tanh=TANH_EVEN,
-    )
-
+LITERT_XNNPACK = KernelSet(
+    name="litert-xnnpack",
+    convolution=always(FLOAT32),
+    fully_connected=always(FLOAT32),
+    quantize=always(Q8),
+    tanh=TANH_EVEN,
+)
+"""LiteRT's default: the delegate XNNPACK takes everything but the LSTM, on x86-64 and NEON alike."""
 
 KERNEL_SETS = ("litert-reference", "litert-xnnpack", "litert-optimised", "inkgate-c")
 """The kernel sets whose arithmetic is known, in the order in which they are reported."""
@@ -189,10 +203,9 @@ def kernel_set(name: str, architecture: str | None = None) -> KernelSet:
 
     KernelSetError, listing the names, if the arithmetic of such kernels on such a processor is not known.
     """
-    if name == LITERT_REFERENCE.name:
-        return LITERT_REFERENCE
-    if name == INKGATE_C.name:
-        return INKGATE_C
+    for kernels in (LITERT_REFERENCE, LITERT_XNNPACK, INKGATE_C):
+        if name == kernels.name:
+            return kernels
     if name not in (*KERNEL_SETS, TFLITE_RUNTIME):
         known = ", ".join((*KERNEL_SETS, TFLITE_RUNTIME))
         raise KernelSetError(f"no arithmetic is known for kernels {name!r}; known: {known}")
@@ -200,8 +213,7 @@ def kernel_set(name: str, architecture: str | None = None) -> KernelSet:
     processor = _ALIASES.get(asked.lower(), asked)
     if processor not in LITERT_OPTIMISED:
         raise KernelSetError(f"the arithmetic of {name} is known on {' and '.join(LITERT_OPTIMISED)}, not on {asked}")
-    optimised = LITERT_OPTIMISED[processor]
-    return _xnnpack(optimised) if name == "litert-xnnpack" else replace(optimised, name=name)
+    return replace(LITERT_OPTIMISED[processor], name=name)
 
 
 _ALIASES = {"amd64": "x86_64", "arm64": "aarch64"}

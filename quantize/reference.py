@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from quantize.errors import UnsupportedGraphError
-from quantize.fixedpoint import saturate_int8
+from quantize.fixedpoint import INT8_MIN, saturate_int8
 from quantize.graph import OPTIONAL, Array, Graph, Op, Tensor, load_graph
-from quantize.integer_lstm import prepare_lstm
+from quantize.integer_lstm import LOWEST_WEIGHT, prepare_lstm
 from quantize.kernels import LITERT_REFERENCE, KernelSet, Product
 from quantize.matmul import Matrix
 from quantize.trace import LSTM, OUTPUT, Trace
@@ -155,12 +155,15 @@ def _quantize(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
     source, output = graph.tensors[op.inputs[0]], _output(graph, op)
     _require(source.dtype == output.dtype == np.int8, f"{source.dtype} to {output.dtype}")
     zero, out_zero = source.q.zero_point, output.q.zero_point
-    product = Product(source.q.scale, np.ones(1, dtype=np.float32), output.q.scale, 1, 1, 1, bias=False)
+    shape = output.shape[1:]
+    values = int(np.prod(shape))
+    product = Product(source.q.scale, np.ones(1, dtype=np.float32), output.q.scale, 1, 1, values, np.full(1, 255))
     rule = kernels.quantize(product)
     requantise = rule.prepare(product)
 
     def step(x: Array, _words: Words) -> Mapping[str, Array]:
-        return {OUTPUT: saturate_int8(requantise(x.astype(np.int64) - zero) + out_zero)}
+        y = requantise(x.astype(np.int64).reshape(len(x), values) - zero) + out_zero
+        return {OUTPUT: saturate_int8(y).reshape(len(x), *shape)}
 
     return rule.name, step
 
@@ -185,14 +188,17 @@ def _bias(graph: Graph, op: Op, size: int) -> npt.NDArray[np.int64]:
 def _product(graph: Graph, op: Op, *, depth: int, columns: int) -> Product:
     """What a convolution or a fully connected layer computes, as its kernel sees it."""
     source, weights, output = graph.tensors[op.inputs[0]].q, graph.tensors[op.inputs[1]], _output(graph, op).q
-    bias = len(op.inputs) > 2 and op.inputs[2] != OPTIONAL
-    return Product(source.scale, weights.q.scales, output.scale, weights.shape[0], depth, columns, bias)
+    outputs = weights.shape[0]
+    reach = np.abs(weights.constant.reshape(outputs, -1).astype(np.int64)).sum(axis=1) * 255
+    reach += np.abs(_bias(graph, op, outputs))
+    return Product(source.scale, weights.q.scales, output.scale, outputs, depth, columns, reach)
 
 
 def _require_plain(op: Op, weights: Tensor) -> None:
     _require(op.options["fusedActivationFunction"] == 0, "a fused activation")
     _require(weights.dtype == np.int8, f"weights of type {weights.dtype}")
     _require(not weights.q.zero_points.any(), "weights with a zero point")
+    _require(bool((weights.constant > INT8_MIN).all()), LOWEST_WEIGHT)
 
 
 def _require(condition: bool, otherwise: str) -> None:

@@ -7,18 +7,19 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from generated_models import Case, ModelBuilder, cases, draw_words
 
 from quantize import fixedpoint as fp
 from quantize.compare import TensorReport, compare, first_mismatch
 from quantize.errors import KernelSetError, UnsupportedGraphError
-from quantize.executors import EngineExecutor, Tracer
+from quantize.executors import EngineExecutor, Tracer, interpreter
 from quantize.graph import load_graph
-from quantize.kernels import DOUBLE, DOUBLE_UP, SINGLE, KernelSet, Rule, always, by_factors, kernel_set
+from quantize.kernels import DOUBLE, DOUBLE_UP, KERNEL_SETS, SINGLE, KernelSet, Rule, always, by_factors, kernel_set
 from quantize.reference import Reference
 from quantize.trace import points
 from quantize.words import Words
 
-STYLES = ("random", "saturating", "zero", "extreme")
+SAMPLE = [case for number, case in enumerate(cases()) if number % 7 == 0 and "overflowing" not in case.name]
 MakeModel = Callable[..., bytes]
 MakeWords = Callable[..., Words]
 
@@ -27,24 +28,23 @@ def differing(tensors: list[TensorReport]) -> list[str]:
     return [tensor.describe() for tensor in tensors if tensor.mismatches]
 
 
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("users", [1, 10, 50, 200])
-def test_every_tensor_state_and_temporary_equals_litert(
-    users: int, style: str, make_model: MakeModel, make_words: MakeWords
-) -> None:
-    model = make_model(users, style, seed=users)
-    tensors = compare(Tracer(model, "litert-reference"), Reference.load(model), make_words(20, seed=users))
+@pytest.mark.parametrize("kernels", KERNEL_SETS)
+@pytest.mark.parametrize("case", SAMPLE, ids=[case.name for case in SAMPLE])
+def test_every_tensor_that_can_be_read_equals_litert(case: Case, kernels: str) -> None:
+    """A sample of the generated models; `tests/benchmarks/kernel_sets.py` takes them all and more words."""
+    tracer, reference = Tracer(case.model, kernels), Reference.load(case.model, kernel_set(kernels))
+    tensors = compare(tracer, reference, draw_words(case.side, 5, seed=1))
     assert differing(tensors) == []
-    assert sum(tensor.values for tensor in tensors) > 500_000
+    assert sum(tensor.values for tensor in tensors) > 50_000
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_random_networks_of_any_depth_equal_litert(seed: int, make_model: MakeModel, make_words: MakeWords) -> None:
     rng = np.random.default_rng(seed)
     maps = [(3,), (6, 24), (4, 8, 5)][seed % 3]
     model = make_model(
         int(rng.integers(1, 40)),
-        STYLES[seed % 2 * 3],
+        ("random", "extreme")[seed % 2],
         seed,
         maps=maps,
         cell_exponent=int(rng.integers(-15, -8)),
@@ -159,8 +159,10 @@ def test_a_broken_rounding_rule_is_caught_and_its_op_named(
     if not on_x86(kernels):
         pytest.skip("the other rules are chosen against those of x86-64")
     model = make_model(requantize=1 / 16)  # a factor of 1/8: once or twice rounded differs already for 3
+    words, tracer = make_words(24), Tracer(model, kernels)
+    assert first_mismatch(compare(tracer, Reference.load(model, kernel_set(kernels)), words)) is None
     reference = Reference.load(model, dataclasses.replace(kernel_set(kernels), **{rule: broken}))
-    found = first_mismatch(compare(Tracer(model, kernels), reference, make_words(60)))
+    found = first_mismatch(compare(tracer, reference, words))
     assert found is not None
     assert found.op.endswith(OPS.get(rule, "UNIDIRECTIONAL_SEQUENCE_LSTM"))
     assert found.first is not None
@@ -176,11 +178,44 @@ def test_every_rule_of_a_kernel_set_is_broken_above() -> None:
 
 def test_each_kernel_set_is_refuted_by_every_other_interpreter(make_model: MakeModel, make_words: MakeWords) -> None:
     """The names say something: no two of LiteRT's kernel sets compute the same, and each finds the others out."""
-    model, words = make_model(), make_words(60)
+    model, words = make_model(), make_words(24)
     for kernels in OTHERS:
         for other in set(OTHERS) - {kernels}:
             tensors = compare(Tracer(model, kernels), Reference.load(model, kernel_set(other)), words)
             assert first_mismatch(tensors) is not None, (kernels, other)
+
+
+def test_products_beyond_32_bits_are_refused_and_litert_shows_why(make_words: MakeWords) -> None:
+    """The smallest counter-example: bias 2^30, factor 2. The sum leaves int32, and x86-64 makes -2^31 of it."""
+    model = one_output(bias=2**30, factor=2.0)
+    for kernels in ("litert-reference", "litert-xnnpack", "inkgate-c"):
+        with pytest.raises(UnsupportedGraphError, match="op 0 FULLY_CONNECTED: products can pass"):
+            Reference.load(model, kernel_set(kernels))
+    engine = interpreter(model, "litert-reference")
+    engine.invoke()
+    found = int(engine.get_tensor(engine.get_output_details()[0]["index"])[0, 0])
+    assert found == (-128 if platform.machine() == "x86_64" else 127)
+
+
+@pytest.mark.parametrize(("slot", "op"), [(1, "1 CONV_2D"), (6, "9 UNIDIRECTIONAL_SEQUENCE_LSTM")])
+def test_a_weight_of_minus_128_is_refused(slot: int, op: str, make_model: MakeModel) -> None:
+    """It is outside TFLite's specification, and NEON kernels overflow on it: the same model, other results."""
+    graph = load_graph(make_model())
+    position = int(op.split()[0])
+    tensor = graph.tensors[graph.ops[position].inputs[slot]]
+    lowest = dataclasses.replace(tensor, data=np.full_like(tensor.constant, -128))
+    tensors = tuple(lowest if t is tensor else t for t in graph.tensors)
+    with pytest.raises(UnsupportedGraphError, match=f"op {op}: .* a weight of -128"):
+        Reference(dataclasses.replace(graph, tensors=tensors))
+
+
+def one_output(bias: int, factor: float) -> bytes:
+    """A fully connected layer of one weight 0, so that its accumulator is the bias."""
+    b = ModelBuilder()
+    x = b.tensor((1, 1), scales=1.0)
+    weights = b.tensor((1, 1), data=np.zeros((1, 1), dtype=np.int8), scales=factor)
+    biases = b.tensor((1,), "INT32", data=np.asarray([bias], dtype=np.int32), scales=factor)
+    return b.finish(x, b.op("FULLY_CONNECTED", [x, weights, biases], b.tensor((1, 1), scales=1.0), version=5))
 
 
 # --- what the reference does not take ------------------------------------------------------------------------------
