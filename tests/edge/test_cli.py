@@ -260,7 +260,9 @@ def test_a_port_that_fails_for_good_is_an_error_after_the_open_word_is_closed(
     assert records(result)[-1]["decision"] == "UNAVAILABLE"
 
 
-@pytest.mark.parametrize(("file", "code"), [("model.tflite", 4), ("manifest.json", 2)])
+@pytest.mark.parametrize(
+    ("file", "code"), [("model.tflite", 4), ("golden-litert-xnnpack.bin", 4), ("manifest.json", 2)]
+)
 def test_the_real_command_line_turns_refusals_into_exit_codes(bundle: Bundle, file: str, code: int) -> None:
     (bundle.path / file).write_bytes(b"x")
     command = [sys.executable, "-m", "inkgate", "run", "--port", "/dev/none", "--bundle", str(bundle.path), "--json"]

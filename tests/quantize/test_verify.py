@@ -2,11 +2,13 @@
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,15 @@ from edge.fragments import FragmentSet
 from quantize import cli
 from quantize.accuracy import EerReport
 from quantize.compare import compare, first_mismatch
-from quantize.errors import GraphsDifferError, RunError
+from quantize.errors import GraphsDifferError, KernelSetError, RunError
 from quantize.executors import Tracer
 from quantize.graph import load_graph
+from quantize.kernels import KERNEL_SETS
 from quantize.matmul import single_thread
 from quantize.reference import Reference
-from quantize.verify import Report, verify
+from quantize.report import Report
+from quantize.report_page import make_page
+from quantize.verify import verify
 from quantize.words import Words
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +57,7 @@ def bundle_path(run_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def report(bundle_path: Path) -> dict[str, Any]:
-    result = call(cli.verify, bundle_path, "--words", 200, "--json")
+    result = call(cli.verify, bundle_path, "--kernels", "all", "--words", 60, "--json")
     assert result.exit_code == 0, result.stderr
     parsed: dict[str, Any] = json.loads(result.stdout)
     return parsed
@@ -87,7 +92,8 @@ def test_a_bundle_says_whom_it_knows_and_where_it_came_from(bundle_path: Path, r
     assert (bundle_path / manifest.provenance.run).resolve() == run_path.resolve()
     assert set(manifest.provenance.run_sha256) >= {"config.json", "model.keras", "test.npz"}
     assert {"tensorflow", "ai-edge-litert"} <= set(manifest.provenance.versions)
-    assert set(manifest.files) == {"model.tflite", "calibration.json", "float.npz"}
+    golden = {f"golden-{kernels}.bin" for kernels in (manifest.executor.kernels, "inkgate-c")}
+    assert set(manifest.files) == {"model.tflite", "calibration.json", "float.npz"} | golden
 
 
 def test_error_rates_are_measured_and_never_below_three_in_n(bundle_path: Path) -> None:
@@ -130,35 +136,98 @@ def test_a_config_whose_users_and_writers_disagree_is_refused(run_path: Path, tm
 # --- verify --------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_differs_in_any_tensor_over_200_words(report: dict[str, Any]) -> None:
-    assert (report["mismatches"], report["passed"], report["failures"]) == (0, True, [])
-    assert report["values"] == sum(tensor["values"] for tensor in report["tensors"]) > 10_000_000
-    assert all(t["mismatches"] == 0 and t["max_abs"] == 0 and t["first"] is None for t in report["tensors"])
-    assert (report["words"], report["fragments"]) == (200, 2100)
-    assert report["sources"]["handwriting"] >= 130
+def test_nothing_differs_in_any_tensor_of_any_kernel_set(report: dict[str, Any]) -> None:
+    assert (report["mismatches"], report["max_abs"], report["passed"], report["failures"]) == (0, 0.0, True, [])
+    assert [found["kernels"] for found in report["kernel_sets"]] == list(KERNEL_SETS)
+    for found in report["kernel_sets"]:
+        assert (found["mismatches"], found["passed"], found["error"]) == (0, True, None), found["kernels"]
+        tensors = [tensor for op in found["ops"] for tensor in op["tensors"]] + [found["unwatched"]]
+        assert found["values"] == sum(tensor["values"] for tensor in tensors) > 4_000_000
+        assert all(t["mismatches"] == 0 and t["max_abs"] == 0 and t["first"] is None for t in tensors)
+    compared = [*report["kernel_sets"], *report["golden"]]
+    assert report["values"] == sum(part["values"] for part in compared)
+    assert (report["words"], report["fragments"]) == (60, 630)
+    assert report["sources"]["handwriting"] >= 40
+
+
+def test_every_kernel_set_says_who_ran_it_and_every_operation_how_it_rounds(report: dict[str, Any]) -> None:
+    by_name = {found["kernels"]: found for found in report["kernel_sets"]}
+    for name, found in by_name.items():
+        assert (found["executor"], found["version"]) == ("ai-edge-litert", metadata.version("ai-edge-litert"))
+        assert found["machine"].startswith(platform.system())
+        assert found["runs_on"] == ("litert-reference" if name == "inkgate-c" else name)
+        assert all(op["rule"] for op in found["ops"])
+    rules = {name: [op["rule"] for op in found["ops"]] for name, found in by_name.items()}
+    assert rules["inkgate-c"] == rules["litert-reference"]
+    assert len({tuple(rule) for rule in rules.values()}) == 3
+    assert [found["deployed"] for found in by_name.values()].count(True) == 1
+    assert report["machine"]["architecture"] == platform.machine()
 
 
 def test_the_report_covers_weights_activations_states_and_temporaries(report: dict[str, Any]) -> None:
-    assert {tensor["kind"] for tensor in report["tensors"]} == {"weight", "activation", "state", "temporary"}
-    names = [tensor["name"] for tensor in report["tensors"]]
-    assert sum(name.endswith(("hidden_state", "cell_state")) for name in names) == 2
+    for found in report["kernel_sets"]:
+        tensors = [tensor for op in found["ops"] for tensor in op["tensors"]]
+        kinds = {tensor["kind"] for tensor in tensors}
+        unread = "not the LSTM's temporaries" in found["readable"]
+        assert kinds == {"weight", "activation", "state"} | (set() if unread else {"temporary"})
+        assert unread == (found["kernels"] == "litert-xnnpack")
+        assert sum(tensor["name"].endswith(("hidden_state", "cell_state")) for tensor in tensors) == 2
 
 
-def test_the_report_measures_other_kernels_and_float(report: dict[str, Any]) -> None:
-    assert {drift["kernels"] for drift in report["drift"]} <= {"litert-xnnpack", "litert-optimised"}
-    for drift in report["drift"]:
-        assert drift["values"] == 2100 * 5
-        assert (drift["differing_share"] > 0) == (drift["max_steps"] > 0)
-    assert report["int8_against_float"]["agreement"] > 0.9
+def test_golden_vectors_are_compared_in_every_tensor(report: dict[str, Any]) -> None:
+    deployed = report["deployed"]["kernels"]
+    assert {found["kernels"] for found in report["golden"]} == {deployed, "inkgate-c"}
+    for found in report["golden"]:
+        assert (found["passed"], found["error"], found["mismatches"]) == (True, None, 0)
+        assert found["values"] > 100_000
+
+
+def test_the_report_bounds_what_other_kernels_do_to_decisions(report: dict[str, Any]) -> None:
+    deployed = report["deployed"]["kernels"]
+    drifts = {(drift["kernels"], drift["architecture"]): drift for drift in report["drift"]}
+    here = platform.machine()
+    assert set(drifts) >= {(name, here) for name in KERNEL_SETS if name != deployed}
+    assert {architecture for _, architecture in drifts} == {"x86_64", "aarch64"}
+    for drift in drifts.values():
+        decisions = drift["decisions"]
+        assert drift["values"] == drift["fragments"] * 5
+        assert (drift["differing"] > 0) == (drift["max_steps"] > 0)
+        assert decisions["words"] == report["measured_on"]["words"] == 2000
+        assert decisions["final"] <= decisions["anywhere"]
+        assert decisions["anywhere"] / 2000 < decisions["anywhere_upper_bound"] < 1
+
+
+def test_the_report_measures_float_against_int8(report: dict[str, Any]) -> None:
+    against, decisions = report["int8_against_float"], report["decisions_against_float"]
+    assert against["agreement"] > 0.9
+    assert against["agreement"] == pytest.approx(1 - decisions["final"] / decisions["words"])
+    assert len(report["differing_words"]) == min(50, decisions["final"])
     assert report["eer"]["users_words"] == 1000
     assert abs(report["eer_shift_points"]) <= 0.5
-    assert {"float32", "litert-reference"} <= set(report["eer"]["percent"])
+    assert {"float32", *KERNEL_SETS} <= set(report["eer"]["percent"])
+    assert len(report["noise"]) == 17
+    assert sum(part["share"] for part in report["attribution"]) == pytest.approx(1)
+    assert {found["dtype"] for found in report["histograms"]} == {"int8", "int16"}
+
+
+def test_without_a_choice_the_deployed_and_the_reference_kernels_are_compared(bundle_path: Path) -> None:
+    found = verify(Bundle.open(bundle_path), words=2)
+    assert [s.kernels for s in found.kernel_sets] == ["litert-reference", found.deployed.kernels]
+
+
+def test_kernel_sets_are_chosen_by_name_and_the_deployed_one_is_always_compared(bundle_path: Path) -> None:
+    result = call(cli.verify, bundle_path, "--words", 2, "--json", "--kernels", "inkgate-c,litert-optimised")
+    names = [found["kernels"] for found in json.loads(result.stdout)["kernel_sets"]]
+    assert names == [n for n in KERNEL_SETS if n in {"inkgate-c", "litert-optimised", "litert-xnnpack"}]
+    with pytest.raises(KernelSetError, match="no arithmetic is known for kernels 'cmsis-nn'; known: litert-reference"):
+        verify(Bundle.open(bundle_path), kernels=["cmsis-nn"])
 
 
 def test_the_report_is_kept_beside_the_bundle_and_the_bundle_still_opens(
     bundle_path: Path, report: dict[str, Any]
 ) -> None:
     assert json.loads((bundle_path / "verify.json").read_text()) == report
+    assert (bundle_path / "report.html").read_text() == make_page((bundle_path / "verify.json").read_bytes())
     assert Bundle.open(bundle_path).sha256 == report["bundle_sha256"]
 
 
@@ -167,6 +236,7 @@ def test_a_report_for_people_shows_the_table(bundle_path: Path) -> None:
     assert result.exit_code == 0
     assert "CONV_2D" in result.stderr
     assert " 0 differ" in result.stderr
+    assert "golden-inkgate-c.bin" in result.stderr
     assert result.stdout == ""
 
 
@@ -180,6 +250,7 @@ def test_a_changed_weight_of_the_reference_ends_in_exit_code_1_and_a_place(bundl
     assert result.exit_code == 1
     parsed = json.loads(result.stdout)
     assert parsed["mismatches"] > 1
+    assert "error: litert-reference: " in result.stderr
     assert "first: 3 CONV_2D" in result.stderr
     assert ", word " in result.stderr
     assert ", step " in result.stderr
@@ -240,17 +311,17 @@ def test_a_shift_of_the_equal_error_rate_above_half_a_point_fails(
     bundle_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates = iter([3.0, 3.51, 3.0])
-    monkeypatch.setattr("quantize.verify.equal_error_rate", lambda *_: next(rates))
+    monkeypatch.setattr("quantize.against_float.equal_error_rate", lambda *_: next(rates))
     found: Report = verify(Bundle.open(bundle_path), words=1)
     assert isinstance(found.eer, EerReport)
     assert not found.passed
     assert "int8 raises the equal error rate by 0.51 points" in found.failures[0]
 
 
-def test_verify_needs_no_tensorflow(bundle_path: Path) -> None:
+def test_verify_and_its_page_need_no_tensorflow_and_no_plotting_library(bundle_path: Path) -> None:
     code = (
         "import sys\n"
-        "for name in ('tensorflow', 'tf_keras', 'keras'): sys.modules[name] = None\n"
+        "for name in ('tensorflow', 'tf_keras', 'keras', 'matplotlib', 'scipy', 'PIL'): sys.modules[name] = None\n"
         f"sys.argv = ['inkgate', 'verify', {str(bundle_path)!r}, '--words', '3', '--json']\n"
         "import inkgate; inkgate.main()"
     )
