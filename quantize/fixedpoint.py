@@ -82,7 +82,7 @@ def multiply_by_quantized_multiplier(x: Int, multiplier: Int, shift: Int) -> Int
 def multiply_rounding_halves_up(x: Int, multiplier: Int, shift: Int) -> Int:
     """int32 x real factor -> int32 with two roundings like the above, but halves go up in the second one as well.
 
-    -3 times 1/8 gives -1 above and 0 here: -1.5 becomes -1, which is divided by 4.
+    -4 times 1/8 gives -1 above and 0 here: -2 divided by 4 is a half.
     Source: ruy/kernel_avx2_fma.cc, kernel_avx512.cc (rounding_right_shift); on NEON VQRDMULH and VRSHL,
     kernels/cpu_backend_gemm_custom_gemv.h.
     """

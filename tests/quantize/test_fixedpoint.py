@@ -1,9 +1,11 @@
 """Every rounding rule against Python's unbounded integers and exact fractions."""
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,6 +90,84 @@ def test_rounding_twice_differs_from_rounding_once_where_the_docstring_says() ->
     assert fp.multiply_by_real(array(3), np.asarray([1 / 8]))[0] == 0
 
 
+def half_up(x: Fraction) -> int:
+    """Nearest integer, halves up."""
+    return math.floor(x + Fraction(1, 2))
+
+
+def half_even(x: Fraction) -> int:
+    """Nearest integer, halves to even (what Python's round does)."""
+    return round(x)
+
+
+def to_float32(x: Fraction) -> Fraction:
+    """Nearest number of 24 significant bits, ties to even; x within float32's normal range."""
+    if x == 0:
+        return x
+    exponent = math.floor(math.log2(abs(x))) - 23
+    while abs(x) >= Fraction(2) ** (exponent + 24):
+        exponent += 1
+    while abs(x) < Fraction(2) ** (exponent + 23):
+        exponent -= 1
+    return half_even(x / Fraction(2) ** exponent) * Fraction(2) ** exponent
+
+
+@given(st.lists(st.tuples(int32s, st.integers(0, 31)), min_size=1, max_size=20))
+def test_a_rounding_shift_rounds_halves_up(cases: list[tuple[int, int]]) -> None:
+    x, exponent = array(*(c[0] for c in cases)), array(*(c[1] for c in cases))
+    expected = [half_up(Fraction(value, 2**places)) for value, places in cases]
+    assert fp.rounding_shift_right(x, exponent).tolist() == expected
+
+
+@given(int32s, multipliers, st.integers(-31, 12))
+def test_ruy_on_x86_rounds_twice_and_halves_up(x: int, multiplier: int, shift: int) -> None:
+    once = half_up(Fraction(wrap(x << max(shift, 0), 32) * multiplier, 2**31))
+    expected = half_up(Fraction(once, 2 ** max(-shift, 0)))
+    assert fp.multiply_rounding_halves_up(array(x), array(multiplier), array(shift))[0] == expected
+
+
+@given(int32s, multipliers, st.integers(-31, 12))
+def test_ruy_on_neon_rounds_once(x: int, multiplier: int, shift: int) -> None:
+    """Once, of the exact product; only a shift to the left, by one more than the factor needs, can wrap before."""
+    if shift < 0:
+        expected = half_up(Fraction(x * multiplier, 2 ** (31 - shift)))
+    else:
+        expected = half_up(Fraction(wrap(x << (shift + 1), 32) * multiplier, 2**32))
+        if abs(x) < 2 ** (30 - shift):
+            assert expected == half_up(Fraction(x * multiplier * 2**shift, 2**31))
+    found = fp.multiply_rounding_once(array(x), array(multiplier), array(shift))[0]
+    # Flooring first, then a shift whose half is a whole number: the claim of the docstring.
+    assert found == expected
+
+
+def test_the_rules_differ_where_the_docstrings_say() -> None:
+    by_eighth = fp.quantize_multiplier(1 / 8)
+    for x, twice, twice_up, once in ((3, 1, 1, 0), (-4, -1, 0, 0), (4, 1, 1, 1)):
+        assert fp.multiply_by_quantized_multiplier(array(x), *by_eighth)[0] == twice
+        assert fp.multiply_rounding_halves_up(array(x), *by_eighth)[0] == twice_up
+        assert fp.multiply_rounding_once(array(x), *by_eighth)[0] == once
+
+
+@given(int32s, st.floats(2.0**-30, 2.0**8, width=32))
+def test_xnnpack_rounds_three_times_to_even(x: int, factor: float) -> None:
+    product = to_float32(to_float32(Fraction(x)) * Fraction(factor))
+    expected = min(max(half_even(product), -(2**31)), 2**31 - 1)
+    assert fp.multiply_by_float32(array(x), np.asarray([factor], dtype=np.float32))[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("x", "factor", "expected"), [(5, 0.5, 2), (7, 0.5, 4), (-5, 0.5, -2), (2**24 + 1, 1.0, 2**24)]
+)
+def test_xnnpack_at_ties_and_beyond_24_bits(x: int, factor: float, expected: int) -> None:
+    assert fp.multiply_by_float32(array(x), np.asarray([factor], dtype=np.float32))[0] == expected
+
+
+@given(st.integers(-255, 255), st.floats(2.0**-8, 2.0**7, width=32))
+def test_xnnpack_rescales_by_a_factor_of_8_fractional_bits(x: int, factor: float) -> None:
+    multiplier = half_even(to_float32(256 * Fraction(factor)))
+    assert fp.multiply_by_q8(array(x), np.asarray([factor]))[0] == half_up(Fraction(x * multiplier, 256))
+
+
 @given(st.integers(-(2**31), 2**31 - 1), factors)
 def test_multiplying_by_a_real_rounds_the_double_product_once(x: int, factor: float) -> None:
     product = Fraction(float(x) * factor)
@@ -110,13 +190,23 @@ def test_wrapping_and_saturating(x: int) -> None:
     assert fp.saturate_int8(array(x))[0] == min(max(x, -(2**7)), 2**7 - 1)
 
 
+@pytest.mark.parametrize("make", [fp.tanh_table_int8, fp.tanh_table_int8_to_even])
 @given(st.floats(1e-4, 0.5), int8s, st.sampled_from([1 / 128, 1 / 127, 0.01]), st.integers(-20, 20))
-def test_the_tanh_table_is_tanh_rounded(scale: float, zero: int, out_scale: float, out_zero: int) -> None:
-    table = fp.tanh_table_int8(scale, zero, out_scale, out_zero)
+def test_the_tanh_table_is_tanh_rounded(
+    make: Callable[..., npt.NDArray[np.int8]], scale: float, zero: int, out_scale: float, out_zero: int
+) -> None:
+    table = make(scale, zero, out_scale, out_zero)
     for q in range(-128, 128):
         exact = math.tanh(float(np.float32(scale)) * (q - zero)) / float(np.float32(out_scale)) + out_zero
         # Half a step by rounding; 1e-4 of a step for arithmetic in float32 on values up to 128 steps.
         assert abs(int(table[q & 255]) - min(max(exact, -128.0), 127.0)) <= 0.5 + 1e-4
+
+
+def test_the_tanh_tables_part_at_a_tie() -> None:
+    """tanh(16) is 1 in float32; in steps of 2 it is a half: away from zero, or to even with the zero."""
+    away, even = fp.tanh_table_int8(1.0, 0, 2.0, 0), fp.tanh_table_int8_to_even(1.0, 0, 2.0, 0)
+    assert (away[16], even[16]) == (1, 0)
+    assert fp.tanh_table_int8_to_even(1.0, 0, 2.0, 1)[16] == 2
 
 
 # --- the int16 activations, from gemmlowp's description, one number at a time --------------------------------------
