@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+import threading
 import time
 from pathlib import Path
 from typing import get_args
@@ -57,7 +58,7 @@ def answer_command(
     )
     with board:
         _tell(str(board.path), as_json)
-        board.wait()
+        threading.Event().wait()  # until interrupted
 
 
 def _tell(path: str, as_json: bool) -> None:

@@ -141,7 +141,9 @@ class Answering:
             return wire.Logits(b"")
         try:
             logits = network.step(unpack(bytes(self._partial), self._pixel_bits), probe.index == 0)
-        except (WireError, NetworkFailedError) as error:
+        except WireError as error:
+            return wire.Cannot(wire.Obstacle.NOT_A_FRAGMENT, _printable(str(error)))
+        except NetworkFailedError as error:
             return wire.Cannot(wire.Obstacle.NETWORK_FAILED, _printable(str(error)))
         finally:
             self._partial.clear()
