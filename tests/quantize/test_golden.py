@@ -1,6 +1,7 @@
 """The claims of quantize.golden: what goes into a bundle was computed by the interpreter as well, to the last bit."""
 
 import dataclasses
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -143,3 +144,23 @@ def test_a_bundle_gets_the_vectors_of_the_engines_kernels_and_of_inkgates_own_c(
             assert file == f"golden-{golden.stamp.kernels}.bin"
         engine.verify(decode(files[f"golden-{name}.bin"]))
         assert engine.verified
+
+
+def test_the_check_at_the_start_takes_less_than_100_ms_for_200_users(
+    make_model: Callable[..., bytes], handwriting: FragmentSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Decoding and computing, the best of three: a shared machine may be busy. Last measured: 25 ms, at a load of 7 on 2 cores."""
+    monkeypatch.setattr(quantize.golden, "TRIES", 1)
+    model = make_model(users=200)
+    engine = Engine.load(model)
+    words, tells_apart = draw_words(model, handwriting, 8, np.random.default_rng(0))
+    content = make_golden(model, engine.kernels, engine, words, tells_apart).encode()
+
+    def once() -> float:
+        start = time.perf_counter()
+        engine.verify(decode(content))
+        return time.perf_counter() - start
+
+    best = min(once() for _ in range(3))
+    assert engine.verified
+    assert best < 0.1
