@@ -149,7 +149,7 @@ def test_a_bundle_gets_the_vectors_of_the_engines_kernels_and_of_inkgates_own_c(
 def test_the_check_at_the_start_takes_less_than_100_ms_for_200_users(
     make_model: Callable[..., bytes], handwriting: FragmentSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Decoding and computing, the best of three: a shared machine may be busy. Last measured: 25 ms, at a load of 7 on 2 cores."""
+    """Decoding and computing, the best of three: a shared machine may be busy. Last measured: 25 ms at a load of 7."""
     monkeypatch.setattr(quantize.golden, "TRIES", 1)
     model = make_model(users=200)
     engine = Engine.load(model)
