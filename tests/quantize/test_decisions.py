@@ -1,0 +1,114 @@
+"""Decisions on two sets of logits, and the bound on how many differ."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from math import comb
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.decision import MAX_SYMBOLS, Thresholds, Verdict, decide
+from quantize.decisions import (
+    CONTINUED,
+    LISTED,
+    REJECTED,
+    compare_decisions,
+    judge,
+    list_differences,
+    upper_bound,
+)
+from quantize.words import Words
+
+THRESHOLDS = Thresholds((-0.5,) * MAX_SYMBOLS, (-1.5,) * MAX_SYMBOLS, 3, 0.01, 0.1, 300)
+USERS = ("ada", "ben", "eve")
+
+
+def as_number(verdict: Verdict, user: str | None) -> int:
+    if verdict is Verdict.ACCEPT:
+        assert user is not None
+        return USERS.index(user)
+    return REJECTED if verdict is Verdict.REJECT else CONTINUED
+
+
+@given(st.lists(st.integers(1, 24), min_size=1, max_size=8), st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_all_at_once_decides_as_the_edge_does_one_by_one(lengths: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    words = Words(np.zeros((sum(lengths), 33, 33, 1), np.int8), np.asarray(lengths))
+    # Coarse steps, as int8 logits have, so that equal scores occur.
+    logits = np.round(rng.normal(0, 2, (sum(lengths), 4)) * 4) / 4
+    running, final = judge(words, logits, THRESHOLDS)
+    for word, (start, length) in enumerate(zip(words.starts, words.lengths, strict=True)):
+        for step in range(length):
+            decision = decide(logits[start : start + step + 1], THRESHOLDS, USERS, final=False)
+            assert running[start + step] == as_number(decision.verdict, decision.user)
+        decision = decide(logits[start : start + length], THRESHOLDS, USERS, final=True)
+        assert final[word] == as_number(decision.verdict, decision.user)
+
+
+def changed(make_words: Callable[..., Words]) -> tuple[Words, np.ndarray, np.ndarray]:
+    """20 words of 1 to 20 fragments by ada; in the second set one ends as ben's and another wavers on the way."""
+    words = make_words(20)
+    logits = np.tile([9.0, 0.0, 0.0, 0.0], (len(words.fragments), 1))
+    other = logits.copy()
+    long = [int(w) for w in np.flatnonzero(words.lengths >= 8)]
+    start = int(words.starts[long[0]])
+    other[start : start + int(words.lengths[long[0]])] = [0.0, 9.0, 0.0, 0.0]
+    other[int(words.starts[long[1]]) + 3] = [0.0, 0.0, 0.0, 9.0]
+    return words, logits, other
+
+
+def test_a_word_that_differs_on_the_way_counts_but_not_as_one_that_ends_otherwise(
+    make_words: Callable[..., Words],
+) -> None:
+    words, logits, other = changed(make_words)
+    found = compare_decisions(words, logits, other, THRESHOLDS)
+    assert (found.words, found.symbols, found.final, found.anywhere) == (20, None, 1, 2)
+    assert found.final_upper_bound == upper_bound(1, 20)
+    assert found.anywhere_upper_bound == upper_bound(2, 20)
+    nothing = compare_decisions(words, logits, logits, THRESHOLDS)
+    assert (nothing.final, nothing.anywhere) == (0, 0)
+    assert nothing.final_upper_bound > 0, "no difference in 20 words does not mean none ever"
+
+
+def test_words_that_end_otherwise_are_listed_with_both_decisions(make_words: Callable[..., Words]) -> None:
+    words, logits, other = changed(make_words)
+    (listed,) = list_differences(words, logits, other, THRESHOLDS, USERS, ["ada"] * 20)
+    assert listed.word == int(np.flatnonzero(words.lengths >= 8)[0])
+    assert (listed.written_by, listed.threshold, listed.symbols) == ("ada", -0.5, words.lengths[listed.word])
+    assert (listed.expected.decision, listed.expected.user) == ("ACCEPT", "ada")
+    assert (listed.got.decision, listed.got.user) == ("ACCEPT", "ben")
+
+
+def test_a_long_list_is_cut(make_words: Callable[..., Words]) -> None:
+    words = Words(np.zeros((400, 33, 33, 1), np.int8), np.full(100, 4))
+    first, second = (np.tile(row, (400, 1)) for row in ([9.0, 0, 0, 0], [0, 9.0, 0, 0]))
+    assert len(list_differences(words, first, second, THRESHOLDS, USERS)) == LISTED
+    assert compare_decisions(words, first, second, THRESHOLDS).final == 100
+
+
+# --- the bound -----------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 60), st.integers(1, 3000))
+@settings(deadline=None)
+def test_the_bound_is_clopper_and_pearsons(events: int, trials: int) -> None:
+    events = min(events, trials)
+    expected = 1.0 if events == trials else scipy.stats.beta.ppf(0.95, events + 1, trials - events)
+    assert upper_bound(events, trials) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("events", "trials"), [(0, 1979), (1, 1979), (13, 1979), (3, 10)])
+def test_at_the_bound_so_few_events_have_a_probability_of_five_per_cent(events: int, trials: int) -> None:
+    """By exact fractions."""
+    p = Fraction(upper_bound(events, trials))
+    tail = sum(comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in range(events + 1))
+    assert float(tail) == pytest.approx(0.05, rel=1e-9)
+
+
+def test_without_an_event_it_is_about_three_in_the_number_of_trials() -> None:
+    assert upper_bound(0, 1000) == pytest.approx(3 / 1000, rel=0.01)
+    assert upper_bound(5, 5) == 1.0
