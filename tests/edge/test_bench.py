@@ -11,7 +11,7 @@ import quantize.bench
 from edge.bundle import Bundle
 from edge.engine import Engine
 from edge.fragments import FragmentSet
-from quantize.bench import bench, error_of, find_material, measure
+from quantize.bench import bench, error_of, find_material, measure, time_check
 
 
 def test_the_report_has_every_row_and_names_what_others_published_as_theirs(bundle: Bundle) -> None:
@@ -68,6 +68,15 @@ def test_an_engine_that_is_too_slow_over_100000_fragments_fails_the_benchmark(
     for ratio, code in ((1.24, 0), (1.26, 1)):
         slow = quantize.bench.Row(100_000, ratio, 1.0, ratio, row.batched_s, None, None, row.peak_mib)
         monkeypatch.setattr(quantize.bench, "measure", lambda *a, slow=slow, **k: [slow])
+        assert CliRunner().invoke(bench, [str(bundle.path), "--fragments", "8"]).exit_code == code
+
+
+def test_a_check_at_the_start_that_takes_too_long_fails_the_benchmark(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert time_check(bundle, bundle.engine()) > 0
+    for check_ms, code in ((99.0, 0), (101.0, 1)):
+        monkeypatch.setattr(quantize.bench, "time_check", lambda *_, check_ms=check_ms: check_ms)
         assert CliRunner().invoke(bench, [str(bundle.path), "--fragments", "8"]).exit_code == code
 
 
