@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from click.testing import CliRunner
 from generated_models import Network
 
 from edge.fragments import FragmentSet
+from quantize import cli
 from quantize.words import Words
 
 Maker = Callable[..., bytes]
@@ -125,3 +128,18 @@ def run_path(keras_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path
     (path / "config.json").write_text(json.dumps(config))
     (path / "plan.json").write_text(json.dumps({"users": USERS, "outputs": USERS + 1}))
     return path
+
+
+@pytest.fixture(scope="session")
+def made_bundle(run_path: Path) -> Path:
+    """run/bundle, by the command line, and run/draws/1/bundle for another draw of users."""
+    draw, out = run_path / "draws" / "1", run_path / "bundle"
+    draw.mkdir(parents=True)
+    for name in ("config.json", "plan.json", "model.keras", "calibration.npz", "development.npz", "test.npz"):
+        shutil.copy(run_path / name, draw / name)
+    result = CliRunner().invoke(cli.quantize, [str(run_path), "--out", str(out), "--json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert (summary["users"], summary["bundle"]) == (4, str(out))
+    assert [draw["bundle"] for draw in summary["draws"]] == [str(run_path / "draws" / "1" / "bundle")]
+    return out

@@ -29,7 +29,7 @@ from quantize.matmul import single_thread
 from quantize.reference import Reference
 from quantize.report import Report
 from quantize.report_page import make_page
-from quantize.verify import verify
+from quantize.verify import choose_kernels, verify
 from quantize.words import Words
 
 ROOT = Path(__file__).parents[2]
@@ -40,24 +40,15 @@ def call(command: click.Command, *arguments: object) -> Result:
 
 
 @pytest.fixture(scope="module")
-def bundle_path(run_path: Path) -> Path:
-    """runs/../bundle beside the run, and one for another draw of users."""
-    draw = run_path / "draws" / "1"
-    draw.mkdir(parents=True)
-    for name in ("config.json", "plan.json", "model.keras", "calibration.npz", "development.npz", "test.npz"):
-        shutil.copy(run_path / name, draw / name)
-    out = run_path / "bundle"
-    result = call(cli.quantize, run_path, "--out", out, "--json")
-    assert result.exit_code == 0, result.output
-    summary = json.loads(result.stdout)
-    assert (summary["users"], summary["bundle"]) == (4, str(out))
-    assert [draw["bundle"] for draw in summary["draws"]] == [str(run_path / "draws" / "1" / "bundle")]
-    return out
+def bundle_path(made_bundle: Path) -> Path:
+    return made_bundle
 
 
 @pytest.fixture(scope="module")
 def report(bundle_path: Path) -> dict[str, Any]:
-    result = call(cli.verify, bundle_path, "--kernels", "all", "--words", 60, "--json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("quantize.accuracy.WORDS_PER_SIDE", 400)
+        result = call(cli.verify, bundle_path, "--kernels", "all", "--words", 60, "--json")
     assert result.exit_code == 0, result.stderr
     parsed: dict[str, Any] = json.loads(result.stdout)
     return parsed
@@ -75,7 +66,7 @@ def altered(model: bytes, tensor: int, path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def fewer_trials(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """1000 words a side take seconds; only the full report needs them."""
+    """1000 words a side take seconds; only the full report needs many."""
     if "report" not in request.fixturenames:
         monkeypatch.setattr("quantize.accuracy.WORDS_PER_SIDE", 100)
 
@@ -192,9 +183,9 @@ def test_the_report_bounds_what_other_kernels_do_to_decisions(report: dict[str, 
         decisions = drift["decisions"]
         assert drift["values"] == drift["fragments"] * 5
         assert (drift["differing"] > 0) == (drift["max_steps"] > 0)
-        assert decisions["words"] == report["measured_on"]["words"] == 2000
+        assert decisions["words"] == report["measured_on"]["words"] == 800
         assert decisions["final"] <= decisions["anywhere"]
-        assert decisions["anywhere"] / 2000 < decisions["anywhere_upper_bound"] < 1
+        assert decisions["anywhere"] / 800 < decisions["anywhere_upper_bound"] < 1
 
 
 def test_the_report_measures_float_against_int8(report: dict[str, Any]) -> None:
@@ -202,7 +193,7 @@ def test_the_report_measures_float_against_int8(report: dict[str, Any]) -> None:
     assert against["agreement"] > 0.9
     assert against["agreement"] == pytest.approx(1 - decisions["final"] / decisions["words"])
     assert len(report["differing_words"]) == min(50, decisions["final"])
-    assert report["eer"]["users_words"] == 1000
+    assert report["eer"]["users_words"] == 400
     assert abs(report["eer_shift_points"]) <= 0.5
     assert {"float32", *KERNEL_SETS} <= set(report["eer"]["percent"])
     assert len(report["noise"]) == 17
@@ -210,17 +201,14 @@ def test_the_report_measures_float_against_int8(report: dict[str, Any]) -> None:
     assert {found["dtype"] for found in report["histograms"]} == {"int8", "int16"}
 
 
-def test_without_a_choice_the_deployed_and_the_reference_kernels_are_compared(bundle_path: Path) -> None:
-    found = verify(Bundle.open(bundle_path), words=2)
-    assert [s.kernels for s in found.kernel_sets] == ["litert-reference", found.deployed.kernels]
-
-
 def test_kernel_sets_are_chosen_by_name_and_the_deployed_one_is_always_compared(bundle_path: Path) -> None:
-    result = call(cli.verify, bundle_path, "--words", 2, "--json", "--kernels", "inkgate-c,litert-optimised")
-    names = [found["kernels"] for found in json.loads(result.stdout)["kernel_sets"]]
-    assert names == [n for n in KERNEL_SETS if n in {"inkgate-c", "litert-optimised", "litert-xnnpack"}]
+    bundle = Bundle.open(bundle_path)
+    deployed = bundle.manifest.executor.kernels
+    assert set(choose_kernels(bundle, [])) == {"litert-reference", deployed}
+    assert choose_kernels(bundle, ["all"]) == KERNEL_SETS
+    assert set(choose_kernels(bundle, ["inkgate-c", "litert-optimised"])) == {"inkgate-c", "litert-optimised", deployed}
     with pytest.raises(KernelSetError, match="no arithmetic is known for kernels 'cmsis-nn'; known: litert-reference"):
-        verify(Bundle.open(bundle_path), kernels=["cmsis-nn"])
+        choose_kernels(bundle, ["cmsis-nn"])
 
 
 def test_the_report_is_kept_beside_the_bundle_and_the_bundle_still_opens(
