@@ -5,6 +5,8 @@ VENV    ?= .venv
 DATASET ?= synthetic
 WORDS   ?= 300
 CPU     ?= pi4
+# What was really written, if the bundle lies in the run that it was made from.
+FRAGMENTS ?= $(wildcard $(BUNDLE)/../test.npz)
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.inkgate-installed
 
@@ -33,7 +35,7 @@ bench: $(READY) ## the benchmark tables
 
 verify-aarch64: $(READY) ## every kernel set of BUNDLE=... on an emulated Raspberry Pi (CPU=pi4|pi5 WORDS=300; as root)
 	$(if $(BUNDLE),,$(error name the bundle: make verify-aarch64 BUNDLE=runs/demo/bundle))
-	.ci/aarch64 --cpu $(CPU) inkgate verify $(BUNDLE) --kernels all --words $(WORDS)
+	.ci/aarch64 --cpu $(CPU) inkgate verify $(BUNDLE) --kernels all --words $(WORDS) $(FRAGMENTS:%=--fragments %)
 
 install: $(READY) ## a virtual environment with everything, in .venv
 
