@@ -1,0 +1,169 @@
+"""The page about a verification: made from its JSON alone, whole in itself, and saying what is wrong where it is."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge.bundle import Bundle
+from quantize.compare import Mismatch
+from quantize.decisions import DifferingWord, Outcome
+from quantize.drawing import BAR, Bar, draw_bars, draw_histogram
+from quantize.errors import ReportError
+from quantize.kernels import KERNEL_SETS
+from quantize.report import Report, decode
+from quantize.report_page import make_page
+from quantize.verify import verify
+
+VOID = {"meta", "br"}
+
+
+class Checker(HTMLParser):
+    """Every tag closed in order; every tag, attribute and text seen is kept."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def report(made_bundle: Path) -> Report:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("quantize.accuracy.WORDS_PER_SIDE", 50)
+        return verify(Bundle.open(made_bundle), words=5, kernels=["all"], created="2026-01-02T03:04:05+00:00")
+
+
+def changed(report: Report) -> Report:
+    return decode(report.encode())
+
+
+def test_a_report_is_read_back_as_it_was_written(report: Report) -> None:
+    assert decode(report.encode()) == report
+    assert decode(report.encode()).encode() == report.encode()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"format": "inkgate-verify/1"}'])
+def test_what_is_no_report_is_refused(content: bytes) -> None:
+    with pytest.raises(ReportError, match="no report of inkgate verify"):
+        make_page(content)
+
+
+def test_a_report_of_another_format_is_refused(report: Report) -> None:
+    other = changed(report)
+    other.format = "inkgate-verify/3"
+    with pytest.raises(ReportError, match=r"format inkgate-verify/3, this inkgate reads inkgate-verify/2"):
+        make_page(other.encode())
+
+
+def test_the_page_needs_nothing_but_itself(report: Report) -> None:
+    page = make_page(report.encode())
+    seen = Checker(page)
+    assert not {"script", "link", "img", "iframe", "object", "base"} & set(seen.tags)
+    assert all(
+        value is not None and value.startswith("#") for name, value in seen.attributes if name in {"src", "href"}
+    )
+    assert not [name for name, _ in seen.attributes if name.startswith("on")]
+    assert re.search(r"https?:|url\(|@import", page) is None
+
+
+def test_the_page_says_who_computed_what_and_that_nothing_differs(report: Report) -> None:
+    text = Checker(make_page(report.encode())).text
+    assert "Not proved" not in text
+    assert f"0 of {report.values:,} values differ" in text
+    for found in report.kernel_sets:
+        assert found.kernels in text
+        assert all(op.rule in text for op in found.ops)
+    for wanted in (report.model_sha256, report.bundle_sha256, report.machine.cpu, report.created, *KERNEL_SETS):
+        assert wanted in text
+    assert all(vectors.file in text for vectors in report.golden)
+    assert all(f"{drift.kernels} on {drift.architecture}" in text for drift in report.drift)
+    assert all(part.name in text for part in report.attribution)
+
+
+def test_every_tensor_has_a_picture(report: Report) -> None:
+    assert Checker(make_page(report.encode())).tags.count("figure") == len(report.histograms) > 25
+
+
+def test_a_difference_is_red_named_and_opened(report: Report) -> None:
+    wrong = changed(report)
+    found = next(s for s in wrong.kernel_sets if s.kernels == "litert-optimised")
+    tensor = found.ops[1].tensors[-1]
+    tensor.mismatches, tensor.max_abs, tensor.first = 3, 2.0, Mismatch(4, 1, (0, 2, 5), 17.0, 19.0)
+    found.ops[1].mismatches, found.mismatches, found.passed, found.first = 3, 3, False, tensor.describe()
+    wrong.failures, wrong.passed = [f"litert-optimised: {tensor.describe()}"], False
+    page = make_page(wrong.encode())
+    text = Checker(page).text
+    assert "Not proved" in text
+    assert text.count("word 4, step 1: expected 17, got 19 (3 of ") >= 3, "at the top, beside the sets, in the table"
+    assert page.count("<details open>") == 1
+    assert f"3 of {tensor.values:,} differ" in text or f"3 of {found.ops[1].values:,} differ" in text
+
+
+def test_a_kernel_set_that_did_not_run_says_so_and_leaves_the_page_whole(report: Report) -> None:
+    for missing in ({"litert-xnnpack"}, set(KERNEL_SETS)):
+        other = changed(report)
+        for found in other.kernel_sets:
+            if found.kernels in missing:
+                found.error, found.ops, found.unwatched = "no such <kernels> here", [], None
+        assert "not compared: no such <kernels> here" in Checker(make_page(other.encode())).text
+
+
+def test_a_report_without_a_test_set_leaves_the_page_whole(report: Report) -> None:
+    other = changed(report)
+    other.eer = other.eer_shift_points = None
+    other.golden, other.drift, other.differing_words, other.attribution = [], [], [], []
+    other.measured_on.symbols = None
+    Checker(make_page(other.encode()))
+
+
+def test_names_from_outside_are_text_and_never_markup(report: Report) -> None:
+    other = changed(report)
+    evil = '<script>alert("x")</script>'
+    outcome = Outcome("ACCEPT", evil, -0.1)
+    other.differing_words = [DifferingWord(0, 8, evil, -0.2, outcome, msgspec.structs.replace(outcome, score=None))]
+    other.machine = msgspec.structs.replace(other.machine, cpu=evil)
+    other.notes, other.failures, other.created = [evil], [evil], evil
+    seen = Checker(make_page(other.encode()))
+    assert "script" not in seen.tags
+    assert seen.text.count(evil) >= 6
+
+
+# --- drawings ------------------------------------------------------------------------------------------------------
+
+
+def test_a_bar_is_as_long_as_its_share_of_the_longest_and_never_longer() -> None:
+    svg = draw_bars([Bar("a", 25.0, "25"), Bar("b", 900.0, "much"), Bar("c", -3.0, "less")], 100.0, "title")
+    widths = [float(width) for width in re.findall(r'<rect class="bar"[^>]* width="([\d.]+)"', svg)]
+    assert widths == [BAR / 4, BAR, 0.0]
+
+
+def test_a_histogram_shows_a_single_value_and_marks_the_ends() -> None:
+    svg = draw_histogram([1, 0, 10_000, 0], "counts")
+    heights = [float(height) for height in re.findall(r'<rect[^>]* height="([\d.]+)"', svg)]
+    assert len(heights) == 2
+    assert min(heights) >= 1.0, "one value among ten thousand is seen"
+    assert svg.count('class="end"') == 1
