@@ -21,7 +21,7 @@ code { padding: .1em .35em; overflow-wrap: anywhere } pre { padding: .7rem 1rem;
 .verdict { border-left: 8px solid; border-radius: 6px; padding: 1rem 1.3rem; margin-bottom: 1.2rem }
 .verdict p { margin: .35rem 0 0; color: var(--ink); font-size: 1.08rem } .verdict ul { margin: .5rem 0 0;
   color: var(--ink) }
-.verdict.passed { background: #edf7f0 } .verdict.failed { background: #fdeeed }
+.verdict.passed { background: #edf7f0 } .verdict.failed { background: #fdeeed; font-weight: 400 }
 .passed { color: var(--green) } .failed { color: var(--red); font-weight: 600 } .open { color: var(--amber) }
 .notes { color: var(--amber); margin: .8rem 0 } nav { margin: 1.4rem 0 0; display: flex; flex-wrap: wrap;
   gap: .3rem 1rem }
@@ -37,7 +37,10 @@ th:first-child, td:first-child, th.left, td.left, .facts td, .facts th { text-al
 .rules td.same { color: #3d4857 }
 .rules td.failed { background: #fdeeed } .rules td:first-child { white-space: nowrap }
 .facts th { width: 9rem; white-space: nowrap; vertical-align: top; border-bottom-color: var(--line) }
-td.tight { white-space: nowrap }
+td:not(.left), td.tight, .tensors td:first-child { white-space: nowrap }
+.facts td, .rules td, .tensors td.failed:first-child { white-space: normal }
+.tensors td.left { overflow-wrap: anywhere }
+.tensors td, .tensors th { padding: .25rem .45rem }
 .tag, .pill { font-size: .74rem; border-radius: 9px; padding: .08rem .5rem; white-space: nowrap }
 .tag { background: #eaf1fb; color: var(--blue) } .pill.passed { background: #d9efe0 }
 .pill.failed { background: #f9d4d1 }

@@ -1,6 +1,7 @@
 """verify.json -> report.html: one page that needs no other file, no script and no network, on screen and on paper."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from html import escape
 
 from quantize.compare import TensorReport
@@ -119,37 +120,45 @@ def _ops(report: Report) -> str:
             )
             cells.append(f'<td class="left {kind}">{escape(other.rule)}<br><small>{count}</small></td>')
         rows.append(f"<tr><td>{_short(op.op)}</td>{''.join(cells)}</tr>")
-    details = "".join(_tensors(found) for found in sets)
     return (
         "<p>The rule by which each operation rounds. A blue cell rounds otherwise than the deployed kernels do.</p>"
         + table(("operation", *(found.kernels for found in sets)), rows, "rules")
-        + details
+        + _tensors(sets)
     )
 
 
-def _tensors(found: KernelSetReport) -> str:
-    rows = [row for op in found.ops for row in _tensor_rows(op.op, op.tensors)]
-    if found.unwatched is not None:
-        rows += _tensor_rows("all", [found.unwatched])
-    heads = ("operation", "<tensor", "<kind", "values", "differ", "largest", "<first difference")
-    opened = " open" if found.mismatches else ""
+def _tensors(sets: Sequence[KernelSetReport]) -> str:
+    """One row for each tensor, one column for each kernel set; values are as many in all that read the tensor."""
+    by_set = [dict(_named(found)) for found in sets]
+    rows = []
+    for key, tensor in max(by_set, key=len).items():
+        found = [tensors.get(key) for tensors in by_set]
+        wrong = [f"{s.kernels}: {t.describe()}" for s, t in zip(sets, found, strict=True) if t and t.mismatches]
+        differ = "".join(
+            f'<td class="{_state(not other.mismatches)}">{other.mismatches:,}</td>' if other else "<td>not read</td>"
+            for other in found
+        )
+        largest = max(other.max_abs for other in found if other)
+        rows.append(
+            f'<tr><td>{_short(tensor.op)}</td><td class="left">{escape(tensor.name)}</td>'
+            f'<td class="left">{tensor.kind}</td><td>{tensor.values:,}</td>{differ}<td>{largest:g}</td></tr>'
+        )
+        rows += [f'<tr><td colspan="{len(sets) + 5}" class="failed">{escape(text)}</td></tr>' for text in wrong]
+    heads = ("operation", "<tensor", "<kind", "values", *(s.kernels for s in sets), "largest")
+    opened = " open" if any(found.mismatches for found in sets) else ""
     return (
-        f"<details{opened}><summary>{escape(found.kernels)}: every tensor ({len(rows)})</summary>"
-        f"{table(heads, rows)}</details>"
+        f"<details{opened}><summary>Every tensor ({max(map(len, by_set))}), how many values differ in which kernel set</summary>"
+        f"{table(heads, rows, 'tensors')}</details>"
     )
 
 
-def _tensor_rows(op: str, tensors: Iterable[TensorReport]) -> list[str]:
-    return [
-        f'<tr><td>{_short(op)}</td><td class="left">{escape(tensor.name)}</td><td class="left">{tensor.kind}</td>'
-        f'<td>{tensor.values:,}</td><td class="{_state(not tensor.mismatches)}">{tensor.mismatches:,}</td>'
-        f'<td>{tensor.max_abs:g}</td><td class="left">{_where(tensor)}</td></tr>'
-        for tensor in tensors
-    ]
-
-
-def _where(tensor: TensorReport) -> str:
-    return escape(tensor.describe()) if tensor.mismatches else ""
+def _named(found: KernelSetReport) -> Iterator[tuple[tuple[str, str, int], TensorReport]]:
+    """Every tensor of a kernel set by operation, name and, among those of one name, its number."""
+    tensors = [tensor for op in found.ops for tensor in op.tensors] + ([found.unwatched] if found.unwatched else [])
+    seen: Counter[tuple[str, str]] = Counter()
+    for tensor in tensors:
+        yield (tensor.op, tensor.name, seen[tensor.op, tensor.name]), tensor
+        seen[tensor.op, tensor.name] += 1
 
 
 def _golden(golden: Sequence[GoldenReport]) -> str:
