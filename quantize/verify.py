@@ -163,7 +163,7 @@ def _failures(bundle: Bundle, report: Report, named: Sequence[str]) -> list[str]
                 report.notes.append(f"{found.kernels} was not compared on this machine: {found.error}")
         elif not found.passed:
             failures.append(
-                f"{found.kernels}: {found.mismatches} of {found.values} values differ, first: {found.first}"
+                f"{found.kernels}: {found.mismatches:,} of {found.values:,} values differ, first: {found.first}"
             )
         elif found.deployed and (found.executor, found.version) != (pinned.runtime, pinned.version):
             failures.append(
