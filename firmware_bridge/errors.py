@@ -22,6 +22,12 @@ class ProtocolDefinitionError(BridgeError):
     exit_code: ClassVar[int] = USAGE
 
 
+class UnknownBoardError(BridgeError):
+    """There is no board of that name, or it has no such app."""
+
+    exit_code: ClassVar[int] = USAGE
+
+
 class PixelsError(BridgeError):
     """What was given as a fragment is not uint8 [33, 33]."""
 
