@@ -21,6 +21,15 @@ TANH_REACH = math.atanh(1.0 - 2.0**-8)
 feeds nothing but a tanh spends its integers inside; ranges of 10 to 60, as trained networks have them, would leave the
 steep part of the tanh a handful of steps."""
 
+CONVOLUTION_REACH = 2.3
+"""A convolution that feeds a tanh saturates earlier, where tanh is 0.98: its values err by two to three steps of the
+tanh's output there, which the next layer's refitted weights mostly make up for (`quantize.refit`), and finer steps
+everywhere else are worth more. Chosen on development writers; 2.1 to 2.5 give the same."""
+
+TAIL = 0.0005
+"""Share of a convolution's values that may lie beyond either end of its range: one window in thousands is far from the
+others, and steps for it alone would cost all the others."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -60,12 +69,16 @@ def measure_ranges(float_model: bytes, words: Words) -> dict[int, Range]:
 
     The state runs on through a word and is cleared before the next, exactly as on the edge. Ranges that the integer
     LSTM needs to be one (its output, its hidden state) are united; the input's is 0 to 1; what feeds nothing but a tanh
-    ends at TANH_REACH.
+    ends where the tanh saturates, a convolution also at its TAIL.
     """
     graph = load_graph(float_model)
     ranges: dict[int, Range] = {}
+    reaches, convolutions = _reaches(graph), {op.outputs[0] for op in graph.ops if op.kind == "CONV_2D"}
+    kept: dict[int, list[Array]] = {tensor: [] for tensor in convolutions & reaches.keys()}
     for values in _stream(float_model, graph, words):
         for tensor, array in values.items():
+            if tensor in kept:
+                kept[tensor].append(array.ravel())
             seen = Range(min(0.0, float(array.min())), max(0.0, float(array.max())))
             ranges[tensor] = ranges.get(tensor, seen).union(seen)
     for group in _shared(graph):
@@ -73,8 +86,11 @@ def measure_ranges(float_model: bytes, words: Words) -> dict[int, Range]:
         for tensor in group:
             united = united.union(ranges.get(tensor, united))
         ranges.update(dict.fromkeys(group, united))
-    for tensor in _tanh_inputs(graph):
-        ranges[tensor] = ranges[tensor].within(TANH_REACH)
+    for tensor, arrays in kept.items():
+        low, high = np.quantile(np.concatenate(arrays), [TAIL, 1.0 - TAIL])
+        ranges[tensor] = Range(min(0.0, float(low)), max(0.0, float(high)))
+    for tensor, reach in reaches.items():
+        ranges[tensor] = ranges[tensor].within(reach)
     ranges[graph.input.index] = Range(0.0, 1.0)
     return {tensor: _widened(found) for tensor, found in ranges.items()}
 
@@ -82,18 +98,18 @@ def measure_ranges(float_model: bytes, words: Words) -> dict[int, Range]:
 def measure_clipping(float_model: bytes, words: Words, quantized: Mapping[int, Quantization]) -> dict[int, Clipping]:
     """Float tensor index -> how much of it the given quantisation (same keys) cuts off, over all words.
 
-    What feeds nothing but a tanh loses nothing beyond TANH_REACH, so values count as if they lay there.
+    What feeds nothing but a tanh is not cut off beyond its reach, so values count as if they lay there.
     """
     graph = load_graph(float_model)
-    saturating = _tanh_inputs(graph)
+    reaches = _reaches(graph)
     cells = {op.inputs[LSTM_STATES["cell_state"]] for op in graph.ops if op.kind == LSTM}
     bounds = {tensor: limits(q, 16 if tensor in cells else 8) for tensor, q in quantized.items()}
     counts = {tensor: [0, 0] for tensor in quantized}
     for values in _stream(float_model, graph, words):
         for tensor, (low, high) in bounds.items():
             array = values[tensor]
-            if tensor in saturating:
-                array = np.clip(array, -TANH_REACH, TANH_REACH)
+            if tensor in reaches:
+                array = np.clip(array, -reaches[tensor], reaches[tensor])
             counts[tensor][0] += array.size
             counts[tensor][1] += int(np.count_nonzero((array < low) | (array > high)))
     return {tensor: Clipping(*pair) for tensor, pair in counts.items()}
@@ -129,10 +145,12 @@ def _states(graph: Graph) -> list[int]:
     return [op.inputs[slot] for op in graph.ops if op.kind == LSTM for slot in LSTM_STATES.values()]
 
 
-def _tanh_inputs(graph: Graph) -> set[int]:
-    """Tensors that feed TANH operations and nothing else."""
+def _reaches(graph: Graph) -> dict[int, float]:
+    """Tensors that feed TANH operations and nothing else -> where they saturate."""
     fed = {op.inputs[0] for op in graph.ops if op.kind == "TANH"}
-    return fed - {tensor for op in graph.ops if op.kind != "TANH" for tensor in op.inputs}
+    fed -= {tensor for op in graph.ops if op.kind != "TANH" for tensor in op.inputs}
+    made_by = {op.outputs[0]: op.kind for op in graph.ops}
+    return {t: CONVOLUTION_REACH if made_by.get(t) == "CONV_2D" else TANH_REACH for t in fed}
 
 
 def _shared(graph: Graph) -> list[list[int]]:

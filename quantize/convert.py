@@ -24,8 +24,10 @@ from quantize.errors import (
     RunError,
     UnfusedError,
 )
+from quantize.flatbuffer import edit, with_weights
 from quantize.graph import Graph, Op, Tensor, load_graph
 from quantize.integer_lstm import MAX_CELL_EXPONENT, MIN_CELL_EXPONENT
+from quantize.refit import orient, refit
 from quantize.trace import LSTM, LSTM_STATES, points
 from quantize.words import Words
 
@@ -38,7 +40,7 @@ INTEGER_OPS = {"CONV_2D", "FULLY_CONNECTED", "QUANTIZE", "RESHAPE", "TANH", LSTM
 @dataclass(frozen=True)
 class Conversion:
     """model: the int8 model's bytes. calibration: statistics as they are stored in calibration.json. weights: the
-    trained float weights as FloatModel takes them."""
+    trained float weights as FloatModel takes them, some of their maps negated (`quantize.refit.orient`)."""
 
     model: bytes
     calibration: dict[str, Any]
@@ -58,14 +60,18 @@ def load_keras(path: Path) -> Any:
 
 
 def convert(model: Any, words: Words, max_clipped: float = MAX_CLIPPED_SHARE) -> Conversion:
-    """Quantise to int8 (int16 cell state), ranges measured on whole words.
+    """Quantise to int8 (int16 cell state), ranges measured and weights refitted on whole words.
 
-    1. The float model for one fragment with its LSTM fused and its state in variable tensors.  2. Ranges by streaming
-    the words through it.  3. Integers.  4. The checks; each raises its own ConversionRefusedError.
+    1. The float model for one fragment with its LSTM fused and its state in variable tensors, its maps oriented.
+    2. Ranges by streaming the words through it.  3. Weights that make up for what int8 loses before them.  4. Integers.
+    5. The checks; each raises its own ConversionRefusedError.
     """
     floating = convert_to_float(model)
+    weights = orient(float_weights(model), load_graph(floating), words)
+    floating = with_weights(floating, weights)
     ranges = measure_ranges(floating, words)
-    quantized = quantize_float(floating, ranges)
+    refitted = refit(weights, words, lambda trial: quantize_float(with_weights(floating, trial), ranges))
+    quantized = quantize_float(with_weights(floating, refitted), ranges)
     graph = load_graph(quantized)
     check_graph(graph)
     pairs = _pairs(load_graph(floating), graph)
@@ -74,14 +80,15 @@ def convert(model: Any, words: Words, max_clipped: float = MAX_CLIPPED_SHARE) ->
     check_clipping({names[pairs[f].index]: found for f, found in clipping.items()}, max_clipped)
     calibration = {
         "format": "inkgate-calibration/1",
-        "method": "min-max over whole words, state carried inside a word and cleared between words; "
-        "what feeds only a tanh ends where its int8 output does",
+        "method": "min-max over whole words, state carried inside a word and cleared between words; what feeds only a "
+        "tanh ends where the tanh saturates, a convolution also at its last half in a thousand; weights refitted layer "
+        "by layer behind the int8 values that reach them",
         "words": len(words),
         "fragments": len(words.fragments),
         "max_clipped_share": max_clipped,
         "tensors": _statistics(pairs, ranges, clipping, names),
     }
-    return Conversion(quantized, calibration, float_weights(model))
+    return Conversion(quantized, calibration, weights)
 
 
 def convert_to_float(model: Any) -> bytes:
@@ -105,7 +112,7 @@ def convert_to_float(model: Any) -> bytes:
             # The converter reports what it cannot express as any of a dozen exception types, its own among them.
             raise UnfusedError(f"the TFLite converter failed: {_first_line(error)}; is it a tf_keras model?") from error
     _check_fused(load_graph(converted))
-    return _edited(converted, {})
+    return edit(converted)
 
 
 def quantize_float(float_model: bytes, ranges: Mapping[int, Range]) -> bytes:
@@ -114,14 +121,14 @@ def quantize_float(float_model: bytes, ranges: Mapping[int, Range]) -> bytes:
     with _quiet():
         try:
             quantized = lite.mlir_quantize(
-                _edited(float_model, ranges),
+                edit(float_model, ranges),
                 fully_quantize=True,
                 input_data_type=tensorflow.int8,
                 output_data_type=tensorflow.int8,
             )
         except Exception as error:
             raise ConversionRefusedError(f"the TFLite quantiser failed: {_first_line(error)}") from error
-    return _edited(bytes(quantized), {})
+    return edit(bytes(quantized))
 
 
 def check_graph(graph: Graph) -> None:
@@ -164,34 +171,6 @@ def float_weights(model: Any) -> dict[str, npt.NDArray[Any]]:
     lstm = model.get_layer("lstm").get_weights()
     weights["lstm.kernel"], weights["lstm.recurrent"], weights["lstm.bias"] = lstm
     return weights
-
-
-def _edited(model: bytes, ranges: Mapping[int, Range]) -> bytes:
-    """The same model without a limit on the cell state, and with these ranges where the quantiser looks for them.
-
-    Buffers that nothing refers to are emptied: the quantiser leaves what happened to be in memory in two of them, and
-    the same run would give another file each time.
-    """
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
-
-    parsed = schema.ModelT.InitFromPackedBuf(model, 0)
-    subgraph = parsed.subgraphs[0]
-    for op in subgraph.operators:
-        if isinstance(op.builtinOptions, schema.UnidirectionalSequenceLSTMOptionsT):
-            op.builtinOptions.cellClip = 0.0
-    for tensor, found in ranges.items():
-        parameters = schema.QuantizationParametersT()
-        parameters.min = np.asarray([found.low], dtype=np.float32)
-        parameters.max = np.asarray([found.high], dtype=np.float32)
-        subgraph.tensors[tensor].quantization = parameters
-    used = {tensor.buffer for tensor in subgraph.tensors} | {entry.buffer for entry in parsed.metadata or ()}
-    for index, buffer in enumerate(parsed.buffers):
-        if index not in used:
-            buffer.data = None
-    builder = flatbuffers.Builder(len(model))
-    builder.Finish(parsed.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
 
 
 def _check_fused(graph: Graph) -> None:
