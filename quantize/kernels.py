@@ -142,12 +142,12 @@ def always(rule: Rule) -> RuleOf:
     return lambda _product: rule
 
 
-def _neon(product: Product) -> Rule:
+def neon(ruy: Rule) -> RuleOf:
     """A vector goes through TFLite's own kernel if that has 4 rows and 8 columns of weights to work on, else ruy.
 
     Source: CustomGemv, kernels/cpu_backend_gemm_custom_gemv.h.
     """
-    return DOUBLE_UP if product.columns == 1 and product.outputs >= 4 and product.depth >= 8 else SINGLE
+    return lambda p: DOUBLE_UP if p.columns == 1 and p.outputs >= 4 and p.depth >= 8 else ruy
 
 
 LITERT_REFERENCE = KernelSet(
@@ -173,8 +173,8 @@ LITERT_OPTIMISED = {
     ),
     "aarch64": KernelSet(
         name="litert-optimised",
-        convolution=_neon,
-        fully_connected=_neon,
+        convolution=neon(SINGLE),
+        fully_connected=neon(SINGLE),
         quantize=always(BLOCKS),
         tanh=TANH_AWAY,
     ),
@@ -195,7 +195,15 @@ KERNEL_SETS = ("litert-reference", "litert-xnnpack", "litert-optimised", "inkgat
 """The kernel sets whose arithmetic is known, in the order in which they are reported."""
 
 TFLITE_RUNTIME = "tflite-runtime-optimised"
-"""tflite-runtime 2.14's default kernels: those of litert-optimised."""
+"""The name of tflite-runtime 2.14's default kernels."""
+
+TFLITE_RUNTIME_OPTIMISED = {
+    "x86_64": replace(LITERT_OPTIMISED["x86_64"], name=TFLITE_RUNTIME),
+    "aarch64": replace(
+        LITERT_OPTIMISED["aarch64"], name=TFLITE_RUNTIME, convolution=neon(DOUBLE), fully_connected=neon(DOUBLE)
+    ),
+}
+"""Those of litert-optimised, but that on NEON its older ruy rounds twice, second halves away from zero."""
 
 
 def kernel_set(name: str, architecture: str | None = None) -> KernelSet:
@@ -213,7 +221,7 @@ def kernel_set(name: str, architecture: str | None = None) -> KernelSet:
     processor = _ALIASES.get(asked.lower(), asked)
     if processor not in LITERT_OPTIMISED:
         raise KernelSetError(f"the arithmetic of {name} is known on {' and '.join(LITERT_OPTIMISED)}, not on {asked}")
-    return replace(LITERT_OPTIMISED[processor], name=name)
+    return (TFLITE_RUNTIME_OPTIMISED if name == TFLITE_RUNTIME else LITERT_OPTIMISED)[processor]
 
 
 _ALIASES = {"amd64": "x86_64", "arm64": "aarch64"}
