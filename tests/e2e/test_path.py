@@ -19,12 +19,8 @@ from edge.features import to_int8
 from edge.fragments import FragmentSet
 from inkgate import cli
 from quantize.graph import load_graph
-from train.adapt import adapt
-from train.backbone import SHIPPED, Backbone, extract
-from train.model import build
-from train.synthetic import synthetic_set
 
-USERS, WORDS = 3, 12
+WORDS = 12
 PATIENCE_S = "60"
 """Two busy cores may take long to start a process; what is tested is what it does."""
 
@@ -49,22 +45,10 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    folder = tmp_path_factory.mktemp("path")
-    synthetic_set(40, 42, seed=5).save(folder / "hands.npz")
-    backbone = SHIPPED if (SHIPPED / "backbone-1bit.npz").is_file() else folder
-    if backbone == folder:
-        Backbone(extract(build(adapt(USERS))), {"pixel_bits": 1, "dataset": "nothing"}).save(folder)
-    run, bundle = folder / "run", folder / "bundle"
-    train = inkgate(
-        "train", "--dataset", folder / "hands.npz", "--users", USERS, "--steps", 80, "--backbone", backbone,
-        "--out", run, "--json",
-    )  # fmt: skip
-    assert train.exit_code == 0
-    assert inkgate("quantize", run, "--out", bundle).exit_code == 0
-    opened = Bundle.open(bundle)
-    assert list(opened.manifest.users) == json.loads(train.stdout)["users"]
-    return Made(run, opened, opened.engine(), FragmentSet.load(run / "test.npz"))
+def made(run_and_bundle: tuple[Path, Path]) -> Made:
+    run, path = run_and_bundle
+    bundle = Bundle.open(path)
+    return Made(run, bundle, bundle.engine(), FragmentSet.load(run / "test.npz"))
 
 
 def inkgate(*arguments: object) -> Result:

@@ -1,0 +1,41 @@
+"""One run on invented hands and its bundle, made by the command line, for all tests from end to end."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from edge.bundle import Bundle
+from inkgate import cli
+from train.adapt import adapt
+from train.backbone import SHIPPED, Backbone, extract
+from train.model import build
+from train.synthetic import synthetic_set
+
+USERS = 3
+
+
+@pytest.fixture(scope="session")
+def run_and_bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """RUN and BUNDLE, which lies beside it, of a network trained for so few steps that it hardly knows its users."""
+    folder = tmp_path_factory.mktemp("path")
+    synthetic_set(40, 42, seed=5).save(folder / "hands.npz")
+    backbone = SHIPPED if (SHIPPED / "backbone-1bit.npz").is_file() else folder
+    if backbone == folder:
+        Backbone(extract(build(adapt(USERS))), {"pixel_bits": 1, "dataset": "nothing"}).save(folder)
+    run, bundle = folder / "run", folder / "bundle"
+    train = inkgate(
+        "train", "--dataset", folder / "hands.npz", "--users", USERS, "--steps", 80, "--backbone", backbone,
+        "--out", run, "--json",
+    )  # fmt: skip
+    inkgate("quantize", run, "--out", bundle)
+    assert list(Bundle.open(bundle).manifest.users) == json.loads(train)["users"]
+    return run, bundle
+
+
+def inkgate(*arguments: object) -> str:
+    """What a command prints on stdout; it must end well."""
+    result = CliRunner().invoke(cli, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
