@@ -49,6 +49,19 @@ def test_all_at_once_decides_as_the_edge_does_one_by_one(lengths: list[int], see
         assert final[word] == as_number(decision.verdict, decision.user)
 
 
+@pytest.mark.parametrize("reached", ["accept", "reject"])
+def test_a_score_that_just_reaches_a_threshold_is_judged_as_on_the_edge(reached: str) -> None:
+    words = Words(np.zeros((4, 33, 33, 1), np.int8), np.asarray([4]))
+    logits = np.tile([1.25, 0.0, 0.5, 0.25], (4, 1))
+    score = decide(logits, THRESHOLDS, USERS, final=True).score
+    assert score is not None
+    accept, reject = {"accept": (score, score - 1), "reject": (score + 1, score)}[reached]
+    thresholds = Thresholds((accept,) * MAX_SYMBOLS, (reject,) * MAX_SYMBOLS, 3, 0.01, 0.1, 300)
+    decision = decide(logits, thresholds, USERS, final=False)
+    assert decision.verdict is (Verdict.ACCEPT if reached == "accept" else Verdict.CONTINUE)
+    assert judge(words, logits, thresholds)[0][-1] == as_number(decision.verdict, decision.user)
+
+
 def changed(make_words: Callable[..., Words]) -> tuple[Words, np.ndarray, np.ndarray]:
     """20 words of 1 to 20 fragments by ada; in the second set one ends as ben's and another wavers on the way."""
     words = make_words(20)

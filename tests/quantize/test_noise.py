@@ -82,6 +82,23 @@ def test_an_operation_alone_errs_less_than_everything_before_it_together(
     assert noise["9.cell_update"].scale == noise["9.cell_state"].scale
 
 
+@pytest.mark.parametrize(("key", "wider"), [("1.output", 1.0), ("1.output", 8.0), ("9.hidden_state", 1.0)])
+def test_the_grids_noise_is_that_of_the_nearest_number_that_the_tensor_holds(
+    key: str, wider: float, reference: Reference, floating: FloatModel, make_words: MakeWords
+) -> None:
+    """By search among all 256 of them; sums that are eight times as wide are cut off at both ends."""
+    words, graph = make_words(4), reference.graph
+    floating = floating.altered({"conv1.kernel": floating.array("conv1.kernel") * wider})
+    found = next(tensor for tensor in measure_noise(reference, floating, words) if tensor.key == key)
+    exact = np.sort(floating.trace(graph, words)[key].astype(np.float64).ravel())
+    held = (np.arange(-128, 128) - found.zero_point) * found.scale
+    between = np.searchsorted(held, exact).clip(1, 255)
+    error = np.minimum(np.abs(exact - held[between - 1]), np.abs(exact - held[between]))
+    assert found.grid_sqnr_db == pytest.approx(decibels((exact**2).sum(), (error**2).sum()), abs=0.01)
+    assert found.clipped_share == pytest.approx((error > 0.500001 * found.scale).mean(), abs=1e-4)
+    assert (found.clipped_share > 0.1) == (wider > 1)
+
+
 def test_a_reshape_adds_no_noise(reference: Reference, floating: FloatModel, make_words: MakeWords) -> None:
     noise = {tensor.key: tensor for tensor in measure_noise(reference, floating, make_words(4))}
     assert noise["0.output"].sqnr_db is None, "the input's pixels are exact"
