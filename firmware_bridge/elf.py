@@ -1,0 +1,63 @@
+"""A linked program (32-bit little-endian ARM ELF) -> what of it goes where, held against a board's memory."""
+
+import struct
+from dataclasses import dataclass
+
+from firmware_bridge.boards import Board, Region
+from firmware_bridge.errors_firmware import SegmentError
+
+_ARM = 40
+_LOADABLE = 1
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A loadable segment: `data` is flashed at `load`; the running program has `size` bytes of memory at `address`."""
+
+    load: int
+    address: int
+    size: int
+    data: bytes
+
+
+def read_segments(elf: bytes) -> list[Segment]:
+    """The loadable segments of an ELF file; SegmentError if it is none for an ARM, or cut off."""
+    try:
+        if elf[:6] != b"\x7fELF\x01\x01" or struct.unpack_from("<H", elf, 18) != (_ARM,):
+            raise SegmentError("not a 32-bit little-endian ELF for an ARM")
+        (table,) = struct.unpack_from("<I", elf, 28)
+        entry_bytes, count = struct.unpack_from("<2H", elf, 42)
+        segments = []
+        for number in range(count):
+            kind, offset, address, load, file_bytes, size = struct.unpack_from("<6I", elf, table + number * entry_bytes)
+            if kind == _LOADABLE and size:
+                if offset + file_bytes > len(elf):
+                    raise SegmentError("the ELF file is cut off")
+                segments.append(Segment(load, address, size, elf[offset : offset + file_bytes]))
+        return segments
+    except struct.error as error:
+        raise SegmentError("the ELF file is cut off") from error
+
+
+def check_segments(segments: list[Segment], board: Board) -> None:
+    """SegmentError unless all is flashed into the part of the flash that images may have, and runs where memory is."""
+    room = Region(board.flash.origin, board.image_limit)
+    for segment in segments:
+        where = f"{board.name}: the segment of {segment.size:,} bytes at {segment.address:#010x}"
+        if segment.data and not room.holds(segment.load, len(segment.data)):
+            raise SegmentError(
+                f"{where} is loaded from {segment.load:#010x}, outside {room.origin:#010x}..{room.end:#010x}"
+            )
+        if not any(memory.holds(segment.address, segment.size) for memory in (room, board.ram)):
+            raise SegmentError(f"{where} is neither in the flash nor in the RAM of {board.title}")
+
+
+def flatten(segments: list[Segment], board: Board) -> bytes:
+    """The bytes of the flash from its start on, as the segments fill it; gaps stay erased, 0xFF."""
+    flashed = [segment for segment in segments if segment.data]
+    end = max((segment.load + len(segment.data) for segment in flashed), default=board.flash.origin)
+    image = bytearray(b"\xff" * (end - board.flash.origin))
+    for segment in flashed:
+        start = segment.load - board.flash.origin
+        image[start : start + len(segment.data)] = segment.data
+    return bytes(image)

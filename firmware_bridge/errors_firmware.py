@@ -1,0 +1,90 @@
+"""What is wrong with a firmware image, its signature or the way into a board -> the exception that names it."""
+
+from typing import ClassVar
+
+from firmware_bridge.errors import DEVICE, USAGE, BridgeError
+
+REFUSED = 4
+"""Exit code: refused for security."""
+
+
+class ImageError(BridgeError):
+    """A file is not an image that this inkgate knows."""
+
+    exit_code: ClassVar[int] = USAGE
+
+
+class TruncatedImageError(ImageError):
+    """The file is shorter than its header says."""
+
+
+class OversizedImageError(ImageError):
+    """The image is larger than the board's flash has room for, or the file goes on behind it."""
+
+
+class WrongBoardError(ImageError):
+    """The image is for another board than the one that was found or named."""
+
+
+class SegmentError(ImageError):
+    """A part of the program lies where the board has no memory for it."""
+
+
+class BootBlockError(ImageError):
+    """The second-stage boot loader's CRC is wrong: the part's boot ROM would not start the image."""
+
+
+class AlteredImageError(ImageError):
+    """The image is not the one that its digest was made of."""
+
+    exit_code: ClassVar[int] = REFUSED
+
+
+class UnsignedImageError(ImageError):
+    """Nobody has signed the image."""
+
+    exit_code: ClassVar[int] = REFUSED
+
+
+class UntrustedImageError(ImageError):
+    """The signature is not by a key that is trusted here, or is not right."""
+
+    exit_code: ClassVar[int] = REFUSED
+
+
+class DowngradeError(ImageError):
+    """The board has had a newer version than the image's."""
+
+    exit_code: ClassVar[int] = REFUSED
+
+
+class SigningKeyError(BridgeError):
+    """A signing key cannot be read, or others can read it."""
+
+    exit_code: ClassVar[int] = USAGE
+
+
+class ExposedKeyError(SigningKeyError):
+    """A secret key may be read by others than its owner."""
+
+    exit_code: ClassVar[int] = REFUSED
+
+
+class ToolMissingError(BridgeError):
+    """A tool that is needed is not installed."""
+
+    exit_code: ClassVar[int] = USAGE
+
+
+class FlashError(BridgeError):
+    """The image did not get into the board's flash, or not whole."""
+
+    exit_code: ClassVar[int] = DEVICE
+
+
+class BoardNotFoundError(FlashError):
+    """No boot loader, boot drive or debug probe is there, or more than one."""
+
+
+class ReadBackError(FlashError):
+    """What the flash holds is not what was written."""

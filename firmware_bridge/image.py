@@ -1,0 +1,209 @@
+"""A board's program as linked -> the image that is flashed: the program with a header that says what it is, and signed.
+
+The header, HEADER_BYTES at HEADER_OFFSET of every image, integers little endian:
+
+    offset  size  content
+         0     8  "INKIMAGE"
+         8     2  form of this header: 1
+        10     6  version: major, minor, patch
+        16     4  address of the image's first byte
+        20     4  bytes of the whole image
+        24     8  protocol hash
+        32    16  board, zeros behind
+        48     8  app, zeros behind
+        56    32  SHA-256 of the image with this field and all behind it in the header zero
+        88     8  key: the first bytes of the SHA-256 of the public key that signed; zeros if nobody has
+        96    64  Ed25519 signature of "inkgate firmware image" and the SHA-256
+       160    96  zeros
+"""
+
+import hashlib
+import re
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from firmware_bridge.boards import BOARDS, HEADER_BYTES, HEADER_OFFSET, Board
+from firmware_bridge.errors_firmware import (
+    AlteredImageError,
+    BootBlockError,
+    ImageError,
+    OversizedImageError,
+    TruncatedImageError,
+    UnsignedImageError,
+    UntrustedImageError,
+)
+from firmware_bridge.uf2 import BOOT2_BYTES, boot2_with_crc
+
+MAGIC = b"INKIMAGE"
+FORM = 1
+CONTEXT = b"inkgate firmware image\0"
+"""Goes before the digest in what is signed, so that the signature says nothing about any other file."""
+
+_FIELDS = struct.Struct("<8s4H2I8s16s8s32s8s64s")
+_DIGEST_OFFSET = 56
+_HEADER_END = HEADER_OFFSET + HEADER_BYTES
+
+Version = tuple[int, int, int]
+
+
+class Signer(Protocol):
+    """Holds a secret key."""
+
+    key_id: bytes
+
+    def sign(self, message: bytes) -> bytes:
+        """64 bytes."""
+        ...
+
+
+class Verifier(Protocol):
+    """Holds a public key."""
+
+    key_id: bytes
+
+    def verifies(self, signature: bytes, message: bytes) -> bool:
+        """Whether the key's owner has signed that message."""
+        ...
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an image says of itself. `key_id` is None if nobody has signed it."""
+
+    board: str
+    app: str
+    version: Version
+    protocol_hash: bytes
+    origin: int
+    size: int
+    sha256: bytes
+    key_id: bytes | None
+    signature: bytes
+
+    @property
+    def version_text(self) -> str:
+        """As people write it."""
+        return ".".join(map(str, self.version))
+
+
+def parse_version(text: str) -> Version:
+    """`1.2.3`, whatever follows -> (1, 2, 3)."""
+    found = re.match(r"(\d{1,5})\.(\d{1,5})\.(\d{1,5})(?!\d)", text)
+    if found is None or any(int(part) > 0xFFFF for part in found.groups()):
+        raise ImageError(f"{text!r} is not a version of the form 1.2.3")
+    major, minor, patch = (int(part) for part in found.groups())
+    return major, minor, patch
+
+
+def seal(
+    program: bytes, board: Board, app: str, version: Version, protocol_hash: bytes, signer: Signer | None = None
+) -> bytes:
+    """The image of a program that begins at the start of the board's flash; the room for its header must be empty.
+
+    Padded with 0xFF to whole words. Of the RP2040's boot block the CRC is set. The same arguments give the same bytes.
+    """
+    if len(program) < _HEADER_END or not _is_blank(program[HEADER_OFFSET:_HEADER_END]):
+        raise ImageError(f"{board.name}: the program keeps no room for the header at {HEADER_OFFSET:#x}: fix link.ld")
+    image = bytearray(program) + b"\xff" * (-len(program) % 4)
+    if len(image) > board.image_limit:
+        raise OversizedImageError(f"{board.name}: {len(image):,} bytes, room for {board.image_limit:,}")
+    if board.boot2:
+        image[:BOOT2_BYTES] = boot2_with_crc(bytes(image[:BOOT2_BYTES]))
+    header = Header(board.name, app, version, protocol_hash, board.flash.origin, len(image), b"", None, b"")
+    image[HEADER_OFFSET:_HEADER_END] = _pack(header)
+    digest = _digest(image)
+    image[HEADER_OFFSET:_HEADER_END] = _pack(header, digest, signer)
+    return bytes(image)
+
+
+def read_header(data: bytes) -> Header | None:
+    """The header of an image, or of what else is in a board's flash, from its start on; None if there is none."""
+    block = data[HEADER_OFFSET:_HEADER_END]
+    if len(block) < HEADER_BYTES or not block.startswith(MAGIC):
+        return None
+    _, form, major, minor, patch, origin, size, protocol_hash, board, app, sha256, key_id, signature = (
+        _FIELDS.unpack_from(block)
+    )
+    if form != FORM:
+        raise ImageError(f"the image's header has form {form}, this inkgate knows {FORM}: update inkgate")
+    return Header(
+        board=_text(board),
+        app=_text(app),
+        version=(major, minor, patch),
+        protocol_hash=protocol_hash,
+        origin=origin,
+        size=size,
+        sha256=sha256,
+        key_id=None if _is_blank(key_id) else key_id,
+        signature=signature,
+    )
+
+
+def check(image: bytes) -> Header:
+    """The header of a whole and unaltered image for a board that exists; an ImageError that names what is wrong."""
+    header = read_header(image)
+    if header is None:
+        short = len(image) < _HEADER_END
+        raise TruncatedImageError(f"{len(image)} bytes are no image") if short else ImageError("not an inkgate image")
+    board = BOARDS.get(header.board)
+    if board is None:
+        raise ImageError(f"an image for {header.board!r}, which is no board: there are {', '.join(BOARDS)}")
+    if len(image) < header.size:
+        raise TruncatedImageError(f"truncated: {len(image):,} of {header.size:,} bytes")
+    if len(image) > header.size or header.size > board.image_limit:
+        limit = min(header.size, board.image_limit)
+        raise OversizedImageError(f"oversized: {len(image):,} bytes where {limit:,} belong on {board.name}")
+    if header.sha256 != _digest(image) or header.origin != board.flash.origin:
+        raise AlteredImageError("altered: its SHA-256 is not the one in its header")
+    if image[HEADER_OFFSET:_HEADER_END] != _repack(header):
+        raise AlteredImageError("altered: something is in its header that does not belong there")
+    if board.boot2 and image[:BOOT2_BYTES] != boot2_with_crc(image[:BOOT2_BYTES]):
+        raise BootBlockError("the boot block's CRC is wrong: the boot ROM would not start it")
+    return header
+
+
+def check_signature(header: Header, trusted: Iterable[Verifier]) -> None:
+    """UnsignedImageError or UntrustedImageError unless one of the trusted keys has signed the (checked) image."""
+    if header.key_id is None:
+        raise UnsignedImageError("unsigned: nobody answers for it: `inkgate firmware build` signs what it builds")
+    for verifier in trusted:
+        if verifier.key_id == header.key_id:
+            if verifier.verifies(header.signature, CONTEXT + header.sha256):
+                return
+            raise UntrustedImageError(f"the signature by key {header.key_id.hex()} is wrong")
+    raise UntrustedImageError(f"signed by key {header.key_id.hex()}, which is not trusted here: see --trust")
+
+
+def _pack(header: Header, digest: bytes = bytes(32), signer: Signer | None = None) -> bytes:
+    board, app = header.board.encode(), header.app.encode()
+    if len(board) > 16 or len(app) > 8 or len(header.protocol_hash) != 8:
+        raise ImageError(f"{header.board} {header.app}: does not fit an image's header")
+    key_id, signature = (signer.key_id, signer.sign(CONTEXT + digest)) if signer else (bytes(8), bytes(64))
+    return _FIELDS.pack(
+        MAGIC, FORM, *header.version, header.origin, header.size, header.protocol_hash, board, app, digest, key_id,
+        signature,
+    ).ljust(HEADER_BYTES, b"\0")  # fmt: skip
+
+
+def _repack(header: Header) -> bytes:
+    """The only header that says this."""
+    packed = bytearray(_pack(header, header.sha256))
+    packed[88:160] = (header.key_id or bytes(8)) + header.signature
+    return bytes(packed)
+
+
+def _digest(image: bytes | bytearray) -> bytes:
+    start = HEADER_OFFSET + _DIGEST_OFFSET
+    return hashlib.sha256(image[:start] + bytes(_HEADER_END - start) + image[_HEADER_END:]).digest()
+
+
+def _text(field: bytes) -> str:
+    text = field.rstrip(b"\0")
+    return "".join(chr(byte) if 0x20 < byte < 0x7F else "?" for byte in text)
+
+
+def _is_blank(data: bytes) -> bool:
+    """Nothing but zeros, or nothing but what erased flash holds."""
+    return data in (bytes(len(data)), b"\xff" * len(data))

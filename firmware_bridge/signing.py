@@ -1,0 +1,127 @@
+"""A folder of keys -> who signs firmware images here, and whose signature is trusted: Ed25519."""
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from firmware_bridge.errors_firmware import ExposedKeyError, SigningKeyError, ToolMissingError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+SECRET_NAME, PUBLIC_NAME = "firmware-signing.key", "firmware-signing.pub"
+KEY_ID_BYTES = 8
+
+
+def config_folder() -> Path:
+    """Where this user's keys lie: $INKGATE_CONFIG, or `inkgate` in $XDG_CONFIG_HOME or ~/.config."""
+    if chosen := os.environ.get("INKGATE_CONFIG"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "inkgate"
+
+
+class SigningKey:
+    """A secret key."""
+
+    def __init__(self, key: "Ed25519PrivateKey") -> None:
+        self._key = key
+        self.public = TrustedKey(key.public_key())
+        self.key_id = self.public.key_id
+
+    def sign(self, message: bytes) -> bytes:
+        """64 bytes, the same for the same message."""
+        return self._key.sign(message)
+
+
+class TrustedKey:
+    """A public key whose owner's images are flashed."""
+
+    def __init__(self, key: "Ed25519PublicKey") -> None:
+        self._key = key
+        self.key_id = hashlib.sha256(key.public_bytes_raw()).digest()[:KEY_ID_BYTES]
+
+    def verifies(self, signature: bytes, message: bytes) -> bool:
+        """Whether the key's owner has signed that message."""
+        from cryptography.exceptions import InvalidSignature
+
+        try:
+            self._key.verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+    def pem(self) -> bytes:
+        """As a file holds it."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        return self._key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def load_signing_key(path: Path) -> SigningKey:
+    """The secret key in a PEM file that its owner alone can read."""
+    _need_cryptography()
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        mode = path.stat().st_mode
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise ExposedKeyError(f"{path}: others may read this secret key: chmod 600 {path}, or make a new one")
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except OSError as error:
+        raise SigningKeyError(f"{path}: {error.strerror}") from error
+    except (ValueError, TypeError) as error:
+        raise SigningKeyError(f"{path}: not a secret key in PEM form without a password") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SigningKeyError(f"{path}: not an Ed25519 key: `openssl genpkey -algorithm ed25519` makes one")
+    return SigningKey(key)
+
+
+def create_signing_key(path: Path) -> SigningKey:
+    """A new secret key in a file that did not exist, mode 0600, and its public half beside it."""
+    _need_cryptography()
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = Ed25519PrivateKey.generate()
+    signing = SigningKey(key)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        public_of(path).write_bytes(signing.public.pem())
+    except OSError as error:
+        raise SigningKeyError(f"{path}: cannot be written: {error.strerror}") from error
+    return signing
+
+
+def load_trusted_key(path: Path) -> TrustedKey:
+    """The public key in a PEM file."""
+    _need_cryptography()
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except OSError as error:
+        raise SigningKeyError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise SigningKeyError(f"{path}: not a public key in PEM form") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise SigningKeyError(f"{path}: not an Ed25519 key")
+    return TrustedKey(key)
+
+
+def public_of(secret: Path) -> Path:
+    """The file of a secret key -> that of its public half."""
+    return secret.with_suffix(".pub")
+
+
+def _need_cryptography() -> None:
+    try:
+        import cryptography  # noqa: F401
+    except ImportError as error:
+        raise ToolMissingError("signatures need cryptography: pip install 'inkgate[firmware]'") from error

@@ -1,0 +1,82 @@
+"""An RP2040's image <-> the UF2 file that its boot drive takes; and the CRC without which its boot ROM starts nothing.
+
+UF2 is Microsoft's format: blocks of 512 bytes, each with 256 bytes of the image and the address they go to.
+"""
+
+import struct
+
+from firmware_bridge.errors_firmware import ImageError, TruncatedImageError
+
+BLOCK_BYTES = 512
+PAYLOAD_BYTES = 256
+BOOT2_BYTES = 256
+
+_HEADER = struct.Struct("<8I")
+_END = struct.Struct("<I")
+_MAGIC = (0x0A32_4655, 0x9E5D_5157)
+_MAGIC_END = 0x0AB1_6F30
+_FAMILY_PRESENT = 0x2000
+_NOT_FOR_FLASH = 0x0001
+
+
+def is_uf2(data: bytes) -> bool:
+    """Whether this looks like a UF2 file."""
+    return data[:8] == struct.pack("<2I", *_MAGIC)
+
+
+def encode(image: bytes, origin: int, family: int) -> bytes:
+    """The UF2 file that puts `image` at `origin` of a part of that family; 0xFF fills the last block."""
+    payloads = [image[start : start + PAYLOAD_BYTES] for start in range(0, len(image), PAYLOAD_BYTES)]
+    return b"".join(
+        _HEADER.pack(
+            *_MAGIC, _FAMILY_PRESENT, origin + number * PAYLOAD_BYTES, PAYLOAD_BYTES, number, len(payloads), family
+        )
+        + payload.ljust(PAYLOAD_BYTES, b"\xff").ljust(BLOCK_BYTES - _HEADER.size - _END.size, b"\0")
+        + _END.pack(_MAGIC_END)
+        for number, payload in enumerate(payloads)
+    )
+
+
+def decode(data: bytes) -> tuple[int, bytes, int]:
+    """(origin, content, family) of a UF2 file whose blocks follow one another without a gap, as `encode` makes them."""
+    if len(data) < BLOCK_BYTES or not is_uf2(data):
+        raise ImageError("not a UF2 file")
+    content = bytearray()
+    _, _, _, origin, _, _, count, family = _HEADER.unpack_from(data)
+    if len(data) < count * BLOCK_BYTES:
+        raise TruncatedImageError(f"truncated: {len(data) // BLOCK_BYTES} of {count} UF2 blocks")
+    if len(data) != count * BLOCK_BYTES:
+        raise ImageError(f"not a UF2 file: {len(data):,} bytes in {count} blocks")
+    for number in range(count):
+        block = data[number * BLOCK_BYTES :][:BLOCK_BYTES]
+        first, second, flags, address, size, place, blocks, family_here = _HEADER.unpack_from(block)
+        (end,) = _END.unpack_from(block, BLOCK_BYTES - _END.size)
+        right = (
+            (first, second, end) == (*_MAGIC, _MAGIC_END)
+            and (place, blocks, family_here) == (number, count, family)
+            and address == origin + len(content)
+            and size == PAYLOAD_BYTES
+            and flags & _FAMILY_PRESENT
+            and not flags & _NOT_FOR_FLASH
+        )
+        if not right:
+            raise ImageError(f"UF2 block {number} of {count} is damaged or out of place")
+        content += block[_HEADER.size : _HEADER.size + size]
+    return origin, bytes(content), family
+
+
+def boot2_with_crc(block: bytes) -> bytes:
+    """The 256-byte boot block, its last 4 bytes the CRC that the RP2040's boot ROM asks for (datasheet, 2.8.1.3.1)."""
+    code = block[: BOOT2_BYTES - 4]
+    return code + struct.pack("<I", crc32_mpeg2(code))
+
+
+def crc32_mpeg2(data: bytes) -> int:
+    """CRC-32/MPEG-2: polynomial 0x04C11DB7, most significant bit first, from all ones, not inverted at the end."""
+    crc = 0xFFFF_FFFF
+    for byte in data:
+        crc ^= byte << 24
+        for _ in range(8):
+            crc = (crc << 1) ^ 0x04C1_1DB7 if crc & 0x8000_0000 else crc << 1
+        crc &= 0xFFFF_FFFF
+    return crc
