@@ -1,4 +1,4 @@
-"""protocol.toml -> wire.py (later also the C header); `--check` says whether what is there is fresh."""
+"""protocol.toml -> wire.py, firmware/core/wire.h and wire.c; `--check` says whether what is there is fresh."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from firmware_bridge import generate_c
 from firmware_bridge.definition import UINT_BYTES, Choices, Field, Message, Protocol, parse
 from firmware_bridge.errors import ProtocolDefinitionError
 
@@ -70,7 +71,11 @@ def emit_python(protocol: Protocol) -> str:
     return "\n".join(lines).replace('"""\n\n\n\n', '"""\n\n\n')
 
 
-BACKENDS: dict[Path, Callable[[Protocol], str]] = {FOLDER / "wire.py": emit_python}
+BACKENDS: dict[Path, Callable[[Protocol], str]] = {
+    FOLDER / "wire.py": emit_python,
+    FOLDER / "firmware" / "core" / "wire.h": generate_c.emit_header,
+    FOLDER / "firmware" / "core" / "wire.c": generate_c.emit_source,
+}
 
 
 def stale(source: bytes) -> dict[Path, str]:

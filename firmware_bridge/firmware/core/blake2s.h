@@ -1,0 +1,28 @@
+/* A key and bytes -> their keyed BLAKE2s digest (RFC 7693), as hashlib.blake2s(data, key=..., digest_size=...). */
+#ifndef INK_BLAKE2S_H
+#define INK_BLAKE2S_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define INK_BLAKE2S_BLOCK_BYTES 64
+#define INK_BLAKE2S_MAX_BYTES 32 /* of a digest, and of a key */
+
+/* A digest in the making. */
+struct ink_blake2s {
+    uint32_t h[8];
+    uint64_t count; /* bytes taken, the key's block included */
+    uint8_t block[INK_BLAKE2S_BLOCK_BYTES];
+    uint8_t held;   /* bytes of block */
+    uint8_t out_bytes;
+};
+
+/* Digests of 1..32 bytes under a key of 0..32 bytes (NULL if 0); out_bytes and key_bytes beyond 32 count as 32. */
+void ink_blake2s_begin(struct ink_blake2s *state, size_t out_bytes, const uint8_t *key, size_t key_bytes);
+
+void ink_blake2s_add(struct ink_blake2s *state, const void *bytes, size_t count);
+
+/* The digest into out[out_bytes]; the state is wiped. */
+void ink_blake2s_end(struct ink_blake2s *state, uint8_t *out);
+
+#endif

@@ -1,0 +1,125 @@
+"""C sources of the firmware -> a shared library under ASan and UBSan whose findings are Python exceptions.
+
+    lib = clib.library("frame", "crc32", "mem")            # firmware/core/*.c, compiled once a test run
+    crc = lib.function("ink_crc32", ctypes.c_uint32)       # from here on an ordinary function
+    assert crc(lib.bytes(b"123456789"), 9) == 0xCBF43926
+
+Whatever C is given to read or write should come from `lib.bytes` or `lib.buffer`: one byte beside it is a finding.
+"""
+
+import atexit
+import ctypes
+import functools
+import shutil
+import subprocess
+import tempfile
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+FIRMWARE = HERE.parents[1] / "firmware_bridge" / "firmware"
+CORE = FIRMWARE / "core"
+WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+SANITIZERS = ["-fsanitize=address,undefined", "-fsanitize-recover=all", "-fno-omit-frame-pointer"]
+REDZONE = 64
+
+
+class SanitizerError(AssertionError):
+    """The C did what C does not allow."""
+
+
+class Library:
+    """One shared library. Functions raise SanitizerError when the call, or one before it, was caught."""
+
+    def __init__(self, path: Path) -> None:
+        self._library = ctypes.CDLL(str(path))
+        self._findings = ctypes.c_int.in_dll(self._library, "clib_findings")
+        # By name: Python would mangle two underscores.
+        self._poisoned = getattr(self._library, "__asan_poison_memory_region")
+        self._unpoisoned = getattr(self._library, "__asan_unpoison_memory_region")
+        self._report = (ctypes.c_char * 4096).in_dll(self._library, "clib_report")
+
+    def function(self, name: str, returns: Any = None, *arguments: Any) -> Callable[..., Any]:
+        """The C function of that name; without `arguments` ctypes takes integers, buffers and None as they come."""
+        function = getattr(self._library, name)
+        function.restype = returns
+        if arguments:
+            function.argtypes = arguments
+        findings = self._findings
+
+        def call(*given: Any) -> Any:
+            result = function(*given)
+            if findings.value:
+                self.check()
+            return result
+
+        return call
+
+    def value(self, name: str, kind: Any = ctypes.c_size_t) -> Any:
+        """A variable of the library."""
+        return kind.in_dll(self._library, name)
+
+    def check(self) -> None:
+        """Raise what was found since the last call."""
+        if self._findings.value:
+            report = self._report.value.decode(errors="replace")
+            self._findings.value = 0
+            raise SanitizerError(report)
+
+    def buffer(self, count: int) -> Any:
+        """`count` zero bytes, an array of c_uint8 at a multiple of 64; to touch a byte beside it is a finding."""
+        raw = (ctypes.c_uint8 * (count + 4 * REDZONE))()
+        start = -ctypes.addressof(raw) % REDZONE + REDZONE
+        begin, end = ctypes.addressof(raw), ctypes.addressof(raw) + ctypes.sizeof(raw)
+        place = begin + start
+        self._poison(begin, place - begin)
+        self._poison(place + count, end - place - count)
+        array = (ctypes.c_uint8 * count).from_buffer(raw, start)
+        weakref.finalize(array, self._unpoison, raw, begin, end - begin).atexit = False
+        return array
+
+    def bytes(self, data: bytes) -> Any:
+        """A buffer that holds the data."""
+        array = self.buffer(len(data))
+        ctypes.memmove(array, data, len(data))
+        return array
+
+    def _poison(self, place: int, count: int) -> None:
+        self._poisoned(ctypes.c_void_p(place), ctypes.c_size_t(count))
+
+    def _unpoison(self, raw: Any, place: int, count: int) -> None:
+        self._unpoisoned(ctypes.c_void_p(place), ctypes.c_size_t(count))
+
+
+@functools.cache
+def library(*sources: str | Path, flags: tuple[str, ...] = ()) -> Library:
+    """Names are files of firmware/core without their .c; paths are files themselves. Skips where gcc is missing."""
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is missing: apt-get install --no-install-recommends gcc libc6-dev")
+    files = [source if isinstance(source, Path) else CORE / f"{source}.c" for source in sources]
+    target = _folder() / f"{len(list(_folder().iterdir()))}.so"
+    command = ["gcc", *WARNINGS, *flags, *SANITIZERS, "-O1", "-g", "-fPIC", "-I", str(CORE)]
+    objects = []
+    for file in files:
+        objects.append(target.with_suffix(f".{file.stem}.o"))
+        _run([*command, "-c", str(file), "-o", str(objects[-1])])
+    # The undefined behaviour sanitizer is not named to the linker: clib.c is its runtime.
+    runtime = ["-std=gnu99", "-O1", str(HERE / "clib.c")]
+    _run(["gcc", "-shared", "-fPIC", "-fsanitize=address", *runtime, *map(str, objects), "-o", str(target)])
+    return Library(target)
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
+
+
+@functools.cache
+def _folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="inkgate-clib-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
