@@ -12,6 +12,9 @@ HEADER_BYTES = 0x100
 
 KIB = 1024
 
+FIRMWARE_VERSION = "0.1.0"
+"""Of the firmware in this checkout, on every board; what INFO and an image's header say."""
+
 
 @dataclass(frozen=True)
 class Region:
@@ -54,9 +57,13 @@ class Board:
     pyocd_target: str | None = None
     chip_id: int | None = None
     """What the part says that it is: of an STM32 the product id, of an RP2040 CHIP_ID's part number."""
+    chip_id_at: tuple[int, int, int] = (0, 0, 0)
+    """Where a debugger reads that: address, shift, mask."""
     uf2_family: int | None = None
     uf2_board: str | None = None
     """`Board-ID` in INFO_UF2.TXT of its boot drive."""
+    boot_hint: str = ""
+    """What a person does to get the board ready to be flashed by its first method."""
     boot2: bool = False
     """Whether the first 256 bytes are a second-stage boot loader with a CRC, which the boot ROM checks."""
 
@@ -97,6 +104,8 @@ BOARDS = {
             machine="netduinoplus2",
             pyocd_target="stm32f405rgtx",
             chip_id=0x413,
+            chip_id_at=(0xE004_2000, 0, 0xFFF),
+            boot_hint="wire the adapter's TX to PA10, RX to PA9 and GND to GND, take BOOT0 to 3V3 and press reset",
         ),
         Board(
             name="rp2040",
@@ -110,6 +119,8 @@ BOARDS = {
             methods=("uf2", "swd"),
             pyocd_target="rp2040",
             chip_id=0x0002,
+            chip_id_at=(0x4000_0000, 12, 0xFFFF),
+            boot_hint="hold BOOTSEL while plugging the board in; its drive RPI-RP2 must be mounted",
             uf2_family=0xE48B_FF56,
             uf2_board="RPI-RP2",
             boot2=True,
@@ -124,6 +135,7 @@ BOARDS = {
             store=Region(0x0003_F800, 2 * KIB),
             sectors=(KIB,),
             methods=("swd",),
+            boot_hint="plug in the micro:bit, whose debug probe is on board",
             machine="microbit",
             pyocd_target="nrf51",
         ),

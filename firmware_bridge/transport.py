@@ -34,7 +34,7 @@ class SerialTransport:
                 port, baud_rate, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True
             )
         except PORT_ERRORS as error:
-            raise _not_opened(port, error) from error
+            raise not_opened(port, error) from error
 
     def read(self, timeout_s: float) -> bytes:
         """What has arrived, at most 4096 bytes; b"" if nothing does within `timeout_s`."""
@@ -72,7 +72,7 @@ class SerialTransport:
         return PortLostError(f"{self.port}: the port is gone: {reason}")
 
 
-def _not_opened(port: str, error: Exception) -> BridgeError:
+def not_opened(port: str, error: Exception) -> BridgeError:
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.EACCES, errno.EPERM):
         return PortBusyError(f"{port}: permission denied: join the port's group with `sudo usermod -aG dialout $USER`")

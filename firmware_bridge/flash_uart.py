@@ -1,0 +1,244 @@
+"""A serial port with an STM32's boot loader behind it (ST AN3155) -> its flash, by stm32loader."""
+
+import contextlib
+import io
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import serial
+
+from firmware_bridge.boards import Board
+from firmware_bridge.errors import BridgeError
+from firmware_bridge.errors_firmware import BoardNotFoundError, FlashError, ToolMissingError
+from firmware_bridge.flash import Progress
+from firmware_bridge.transport import PORT_ERRORS, not_opened
+
+BAUD_RATE = 115_200
+REPLY_TIMEOUT_S = 1.0
+QUIET_S = 0.1
+RESET_S, START_S = 0.1, 0.5
+ROUNDS = 3
+"""So often is a flashing begun again where it stopped, before it is given up."""
+
+PIECE_BYTES = 256
+"""The most that AN3155 reads or writes at once."""
+
+_HEADER_PIECE = 2
+_SYNCHRONIZE, _ACK, _NACK = b"\x7f", b"\x79", b"\x1f"
+_LONGEST_COMMAND_BYTES = 260
+
+
+class UartProgrammer:
+    """See flash.Programmer. A context manager; raises BoardNotFoundError if no boot loader answers on `port`."""
+
+    method = "uart"
+
+    def __init__(self, board: Board, port: str) -> None:
+        try:
+            from stm32loader.bootloader import Stm32Bootloader
+        except ImportError as error:
+            raise ToolMissingError("flashing by UART needs stm32loader: pip install 'inkgate[firmware]'") from error
+        self.board, self.where = board, port
+        self._line = _Line(port)
+        # stm32loader knows parts by family; the boards here that have this boot loader are F4.
+        self._loader: Any = Stm32Bootloader(self._line, device_family="F4", verbosity=0)
+        try:
+            self._line.enter_boot_loader()
+            if not self._synchronize():
+                raise BoardNotFoundError(f"{port}: no boot loader answers: {board.boot_hint}")
+            with self._named("boot loader"):
+                self._loader.get()
+        except BaseException:
+            self._line.close()
+            raise
+
+    def __enter__(self) -> "UartProgrammer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._line.close()
+
+    def part(self) -> int:
+        """The product id."""
+        with self._named("asking for the part"):
+            return int(self._loader.get_id())
+
+    def read(self, address: int, size: int, progress: Progress) -> bytes:
+        """See flash.Programmer. A reading that fails is tried again."""
+        data = bytearray()
+        while len(data) < size:
+            wanted = min(PIECE_BYTES, size - len(data))
+            data += self._read_piece(address + len(data), wanted)
+            progress("reading", len(data), size)
+        return bytes(data)
+
+    def write(self, data: bytes, progress: Progress) -> int:
+        """See flash.Programmer. The header goes last, so that there is one only where the whole image is."""
+        written = 0
+        for last_round in (False,) * (ROUNDS - 1) + (True,):
+            try:
+                found = self.read(self.board.flash.origin, len(data), progress)
+                for number in self._sectors_to_erase(data, found):
+                    progress("erasing", 0, len(data))
+                    found = self._erase(number, found)
+                missing = sorted(self._different(data, found), key=lambda piece: (piece <= _HEADER_PIECE, piece))
+                for done, piece in enumerate(missing):
+                    self._write_piece(piece, data[piece * PIECE_BYTES :][:PIECE_BYTES])
+                    written += PIECE_BYTES
+                    progress("writing", done + 1, len(missing))
+                return min(written, len(data))
+            except FlashError:
+                if last_round or not self._synchronize():
+                    raise
+        raise AssertionError
+
+    def start(self) -> None:
+        """See flash.Programmer. With BOOT0 still at 3V3 and no wire to reset, only until the next power-up."""
+        with self._named("starting the program"):
+            self._loader.go(self.board.flash.origin)
+        self._line.leave_boot_loader()
+
+    def _sectors_to_erase(self, data: bytes, found: bytes) -> list[int]:
+        """Those with something in the way, the header's own sector first, so that no header stands over a broken image."""
+        different = self._different(data, found)
+        in_the_way = [piece for piece in different if found[piece * PIECE_BYTES :][:PIECE_BYTES].strip(b"\xff")]
+        if different and found[_HEADER_PIECE * PIECE_BYTES :][:PIECE_BYTES].strip(b"\xff"):
+            in_the_way.append(_HEADER_PIECE)
+        origin = self.board.flash.origin
+        return sorted({self.board.sector_of(origin + piece * PIECE_BYTES)[0] for piece in in_the_way})
+
+    @staticmethod
+    def _different(data: bytes, found: bytes) -> list[int]:
+        """The pieces that are not there yet."""
+        return [
+            start // PIECE_BYTES
+            for start in range(0, len(data), PIECE_BYTES)
+            if data[start:][:PIECE_BYTES] != found[start:][:PIECE_BYTES]
+        ]
+
+    def _erase(self, number: int, found: bytes) -> bytes:
+        """Erase one sector; what the flash holds then."""
+        start = self.board.flash.origin
+        while self.board.sector_of(start)[0] != number:
+            start = self.board.sector_of(start)[1].end
+        region = self.board.sector_of(start)[1]
+        with self._named(f"erasing sector {number}"):
+            self._loader.extended_erase_memory([number])
+        first, end = region.origin - self.board.flash.origin, region.end - self.board.flash.origin
+        return found[:first] + b"\xff" * (min(end, len(found)) - first) + found[end:]
+
+    def _write_piece(self, piece: int, data: bytes) -> None:
+        address = self.board.flash.origin + piece * PIECE_BYTES
+        with self._named(f"writing {address:#010x}"):
+            self._loader.write_memory(address, data)
+
+    def _read_piece(self, address: int, size: int) -> bytes:
+        for last_try in (False,) * (ROUNDS - 1) + (True,):
+            try:
+                with self._named(f"reading {address:#010x}"):
+                    data = bytes(self._loader.read_memory(address, size))
+                    if len(data) != size:
+                        raise FlashError(f"{self.where}: only {len(data)} of {size} bytes at {address:#010x} came")
+                return data
+            except FlashError:
+                if last_try or not self._synchronize():
+                    raise
+        raise AssertionError
+
+    def _synchronize(self) -> bool:
+        """Bring the boot loader to where it expects a command, wherever it was; whether it answers.
+
+        0x7F opens the conversation; to a boot loader that awaits a command it is half of a wrong one, and inside one it
+        is data: enough of it ends any command, and one refusal later both ends know where they are.
+        """
+        with self._named("synchronising"):
+            for attempt in (_SYNCHRONIZE, _SYNCHRONIZE, _SYNCHRONIZE * _LONGEST_COMMAND_BYTES):
+                self._line.write(attempt)
+                reply = self._line.read(1)
+                if not reply:
+                    continue
+                if len(attempt) == 1 and reply in (_ACK, _NACK):
+                    return True
+                self._line.drain()
+                for _ in range(2):
+                    self._line.write(_SYNCHRONIZE)
+                    if self._line.read(1) == _NACK:
+                        return True
+        return False
+
+    @contextlib.contextmanager
+    def _named(self, what: str) -> Iterator[None]:
+        """What stm32loader raises -> FlashError; what it prints, nowhere."""
+        from stm32loader.bootloader import Stm32LoaderError
+
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):
+                yield
+        except BridgeError:
+            raise
+        except (Stm32LoaderError, IndexError, *PORT_ERRORS) as error:
+            reason = "no answer" if isinstance(error, IndexError) else str(error).lower()
+            raise FlashError(f"{self.where}: {what} failed: {reason}: {self.board.boot_hint}") from error
+
+
+class _Line:
+    """What stm32loader takes for a serial line; DTR is wired to reset and RTS to BOOT0, if anything is."""
+
+    def __init__(self, port: str) -> None:
+        try:
+            self._serial = serial.serial_for_url(
+                port, BAUD_RATE, parity=serial.PARITY_EVEN, timeout=REPLY_TIMEOUT_S, write_timeout=2.0, exclusive=True
+            )
+        except PORT_ERRORS as error:
+            raise not_opened(port, error) from error
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a read waits; stm32loader sets it for long commands."""
+        return float(self._serial.timeout)
+
+    @timeout.setter
+    def timeout(self, timeout_s: float) -> None:
+        self._serial.timeout = timeout_s
+
+    def read(self, size: int = 1) -> bytes:
+        """`size` bytes, or what came in time."""
+        return bytes(self._serial.read(size))
+
+    def write(self, data: bytes) -> None:
+        """All of it."""
+        self._serial.write(data)
+
+    def drain(self) -> None:
+        """Forget what is under way."""
+        self._serial.timeout = QUIET_S
+        while self._serial.read(PIECE_BYTES):
+            pass
+        self._serial.timeout = REPLY_TIMEOUT_S
+
+    def enter_boot_loader(self) -> None:
+        """Reset the part with BOOT0 set, where those wires are; what it said before is dropped."""
+        self._reset(boot0=True)
+        with contextlib.suppress(*PORT_ERRORS):
+            self._serial.reset_input_buffer()
+
+    def leave_boot_loader(self) -> None:
+        """Reset the part with BOOT0 clear, where those wires are."""
+        self._reset(boot0=False)
+
+    def _reset(self, *, boot0: bool) -> None:
+        # A pty has no modem lines, and says so; socket:// takes them without a word.
+        if self._serial.port is None or "://" in str(self._serial.port):
+            return
+        with contextlib.suppress(*PORT_ERRORS):
+            self._serial.rts = not boot0
+            self._serial.dtr = True
+            time.sleep(RESET_S)
+            self._serial.dtr = False
+            time.sleep(START_S)
+
+    def close(self) -> None:
+        """Give the port back."""
+        with contextlib.suppress(*PORT_ERRORS):
+            self._serial.close()

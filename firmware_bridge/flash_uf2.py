@@ -1,0 +1,89 @@
+"""A UF2 file and the boot drive of a Pico -> the file copied there, and the drive gone, as it goes when all arrived."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from firmware_bridge.boards import Board
+from firmware_bridge.errors_firmware import BoardNotFoundError, FlashError, WrongBoardError
+from firmware_bridge.flash import Progress
+
+INFO_NAME = "INFO_UF2.TXT"
+COPY_BYTES = 16 * 512
+GONE_TIMEOUT_S = 10.0
+POLL_S = 0.05
+
+
+def mounted_folders(mounts: Path = Path("/proc/self/mounts")) -> list[Path]:
+    """Where drives are mounted: what Linux says, or what lies in macOS's /Volumes."""
+    try:
+        lines = mounts.read_text().splitlines()
+    except OSError:
+        return sorted(path for path in Path("/Volumes").glob("*") if path.is_dir())
+    # Blanks and the like in a path are octal there.
+    paths = (re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), line.split(" ")[1]) for line in lines)
+    return [Path(path) for path in dict.fromkeys(paths)]
+
+
+def find_drive(board: Board, folders: Iterable[Path]) -> Path:
+    """The folder among these that is the board's boot drive; BoardNotFoundError unless exactly one is."""
+    drives = {folder: name for folder in folders if (name := board_id(folder)) is not None}
+    right = [folder for folder, name in drives.items() if name == board.uf2_board]
+    if len(right) == 1:
+        return right[0]
+    if right:
+        raise BoardNotFoundError(
+            f"{len(right)} boot drives of {board.name}: {', '.join(map(str, right))}: choose one with --drive"
+        )
+    if drives:
+        others = ", ".join(f"{folder} ({name})" for folder, name in drives.items())
+        raise WrongBoardError(f"wrong board: {board.name}'s boot drive is {board.uf2_board}, here are {others}")
+    raise BoardNotFoundError(f"no boot drive of {board.name}: {board.boot_hint}, or name it with --drive")
+
+
+def board_id(folder: Path) -> str | None:
+    """The Board-ID of a UF2 boot drive; None if the folder is none."""
+    try:
+        text = (folder / INFO_NAME).read_bytes()[:4096].decode("ascii", "replace")
+    except OSError:
+        return None
+    found = re.search(r"^Board-ID:\s*([!-~]{1,64})\s*$", text, re.MULTILINE)
+    return found[1] if found else None
+
+
+def copy(
+    data: bytes,
+    drive: Path,
+    progress: Progress,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Copy a UF2 file to a boot drive and wait until it is gone: the boot ROM leaves when it has every block.
+
+    FlashError if the drive fails before it has all, or stays.
+    """
+    target = drive / "INKGATE.UF2"
+    done = 0
+    try:
+        with target.open("wb", buffering=0) as file:
+            while done < len(data):
+                done += file.write(data[done : done + COPY_BYTES])
+                progress("copying", done, len(data))
+            # The last blocks reach the board here, and it may be gone before it has said so.
+            os.fsync(file.fileno())
+    except OSError as error:
+        if done < len(data) or board_id(drive) is not None:
+            raise FlashError(
+                f"{drive}: the board left after {done:,} of {len(data):,} bytes: {error.strerror}: "
+                "try again, with another cable if it happens again"
+            ) from error
+    limit_s = clock() + GONE_TIMEOUT_S
+    while board_id(drive) is not None:
+        if clock() >= limit_s:
+            raise FlashError(
+                f"{drive}: the board has not taken the image: it is still a drive after {GONE_TIMEOUT_S:.0f} s"
+            )
+        sleep(POLL_S)
