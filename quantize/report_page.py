@@ -147,8 +147,8 @@ def _tensors(sets: Sequence[KernelSetReport]) -> str:
     heads = ("operation", "<tensor", "<kind", "values", *(s.kernels for s in sets), "largest")
     opened = " open" if any(found.mismatches for found in sets) else ""
     return (
-        f"<details{opened}><summary>Every tensor ({max(map(len, by_set))}), how many values differ in which kernel set</summary>"
-        f"{table(heads, rows, 'tensors')}</details>"
+        f"<details{opened}><summary>Every tensor ({max(map(len, by_set))}), how many values differ in which kernel set"
+        f"</summary>{table(heads, rows, 'tensors')}</details>"
     )
 
 
