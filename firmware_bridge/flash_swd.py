@@ -132,7 +132,6 @@ class SwdProgrammer:
             raise self._failed("connecting", error) from error
 
     def _failed(self, what: str, error: Exception) -> FlashError:
+        reason = str(error).partition("\n")[0] or type(error).__name__
         hint = "check SWDIO, SWCLK, GND and the board's supply"
-        return FlashError(
-            f"{self.where}: {what} failed: {str(error).splitlines()[0] if str(error) else error!r}: {hint}"
-        )
+        return FlashError(f"{self.where}: {what} failed: {reason}: {hint}")

@@ -100,7 +100,7 @@ class UartProgrammer:
         self._line.leave_boot_loader()
 
     def _sectors_to_erase(self, data: bytes, found: bytes) -> list[int]:
-        """Those with something in the way, the header's own sector first, so that no header stands over a broken image."""
+        """Those with something in the way; the header's first, so that no header stands over a broken image."""
         different = self._different(data, found)
         in_the_way = [piece for piece in different if found[piece * PIECE_BYTES :][:PIECE_BYTES].strip(b"\xff")]
         if different and found[_HEADER_PIECE * PIECE_BYTES :][:PIECE_BYTES].strip(b"\xff"):
@@ -196,7 +196,7 @@ class _Line:
     @property
     def timeout(self) -> float:
         """Seconds that a read waits; stm32loader sets it for long commands."""
-        return float(self._serial.timeout)
+        return float(self._serial.timeout or 0.0)
 
     @timeout.setter
     def timeout(self, timeout_s: float) -> None:
