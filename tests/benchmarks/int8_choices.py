@@ -132,7 +132,6 @@ CHOICES = (
     Choice("  and biases corrected", lambda n: n.refitted(n.oriented, without="fit")),
     Choice("  and weights refitted, to nearest", lambda n: n.refitted(n.oriented, without="together")),
     Choice("all of it: what ships", lambda n: n.refitted(n.oriented)),
-    Choice("  the same, 16-bit sums of conv1, simulated", lambda n: n.refitted(n.oriented), True),
 )
 
 
