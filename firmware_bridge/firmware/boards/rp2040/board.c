@@ -1,0 +1,216 @@
+/* RP2040: registers (RP2040 datasheet) -> the board's services, on the 12 MHz of the crystal, with the PLLs off.
+
+Host on UART0 (GP0, GP1), digitiser on UART1 (GP4, GP5), camera on SPI0 (GP16 to GP19), its button on GP15. */
+#include "board.h"
+
+#include "../inlet.h"
+#include "../services.h"
+
+#define CLEAR(reg) INK_REG((uintptr_t)&(reg) + 0x3000) /* the alias that clears bits */
+#define RESETS INK_REG(0x4000C000)
+#define RESET_DONE INK_REG(0x4000C008)
+#define CLK_REF_CTRL INK_REG(0x40008030)
+#define CLK_REF_SELECTED INK_REG(0x40008038)
+#define CLK_PERI_CTRL INK_REG(0x40008048)
+#define ROSC_RANDOMBIT INK_REG(0x4006001C)
+#define XOSC_CTRL INK_REG(0x40024000)
+#define XOSC_STATUS INK_REG(0x40024004)
+#define XOSC_STARTUP INK_REG(0x4002400C)
+#define PIN_FUNCTION(pin) INK_REG(0x40014004 + 8 * (pin))
+#define PIN_PAD(pin) INK_REG(0x4001C004 + 4 * (pin))
+#define SIO_IN INK_REG(0xD0000004)
+#define SIO_OUT_SET INK_REG(0xD0000014)
+#define SIO_OUT_CLR INK_REG(0xD0000018)
+#define SIO_OE_SET INK_REG(0xD0000024)
+#define UART0 0x40034000
+#define UART1 0x40038000
+#define UART_DR(base) INK_REG((base) + 0x00)
+#define UART_FR(base) INK_REG((base) + 0x18)
+#define SPI0 0x4003C000
+#define SPI_DR INK_REG(SPI0 + 0x08)
+#define SPI_SR INK_REG(SPI0 + 0x0C)
+
+#define CLOCK_HZ 12000000u
+#define READY_TRIES 100000u
+#define USED_BLOCKS (1u << 5 | 1u << 8 | 1u << 16 | 1u << 22 | 1u << 23) /* pins, pads, SPI0, UART0, UART1 */
+#define PAD_USUAL 0x56u   /* input on, 4 mA, Schmitt trigger, pull-down */
+#define PAD_PULLED_UP 0x5Au
+
+enum { AS_SPI = 1, AS_UART = 2, AS_GPIO = 5 };
+enum { BUTTON_PIN = 15, SPI_IN_PIN = 16, SELECT_PIN = 17, SPI_CLOCK_PIN = 18, SPI_OUT_PIN = 19 };
+
+/* The camera's controller, as on Arducam's SPI shields: a register's address, with WRITE to set it, then its value. */
+enum { CAMERA_WRITE = 0x80, CAMERA_TEST = 0x00, CAMERA_FIFO = 0x04, CAMERA_BURST = 0x3C, CAMERA_STATE = 0x41 };
+enum { FIFO_CLEAR = 0x01, FIFO_START = 0x02, STATE_DONE = 0x08 };
+
+static void clocks_init(void) {
+    XOSC_CTRL = 0xAA0; /* 1 to 15 MHz */
+    XOSC_STARTUP = 47; /* 1 ms */
+    XOSC_CTRL = 0xFABAA0;
+    (void)ink_await(&XOSC_STATUS, 1u << 31, 1u << 31, READY_TRIES);
+    CLK_REF_CTRL = 2; /* the crystal; the system clock follows the reference clock since reset */
+    (void)ink_await(&CLK_REF_SELECTED, 1u << 2, 1u << 2, READY_TRIES);
+    CLK_PERI_CTRL = 1u << 11;
+    CLEAR(RESETS) = USED_BLOCKS;
+    (void)ink_await(&RESET_DONE, USED_BLOCKS, USED_BLOCKS, READY_TRIES);
+}
+
+static void pin_init(uint32_t pin, uint32_t function, uint32_t pad) {
+    PIN_PAD(pin) = pad;
+    PIN_FUNCTION(pin) = function;
+}
+
+static void uart_init(uint32_t base, uint32_t transmit_pin, unsigned interrupt) {
+    pin_init(transmit_pin, AS_UART, PAD_USUAL);
+    pin_init(transmit_pin + 1, AS_UART, PAD_PULLED_UP);
+    INK_REG(base + 0x24) = 6; /* 12 MHz / 16 / 115200 = 6 + 33 / 64 */
+    INK_REG(base + 0x28) = 33;
+    INK_REG(base + 0x2C) = 0x70;          /* 8 bits, FIFOs */
+    INK_REG(base + 0x34) = 0;             /* interrupt at 4 bytes */
+    INK_REG(base + 0x38) = 1u << 4 | 1u << 6; /* or when fewer have waited for 32 bits' time */
+    INK_REG(base + 0x30) = 0x301;
+    ink_interrupt_enable(interrupt);
+}
+
+static void spi_init(void) {
+    pin_init(SPI_IN_PIN, AS_SPI, PAD_USUAL);
+    pin_init(SPI_CLOCK_PIN, AS_SPI, PAD_USUAL);
+    pin_init(SPI_OUT_PIN, AS_SPI, PAD_USUAL);
+    SIO_OUT_SET = 1u << SELECT_PIN;
+    SIO_OE_SET = 1u << SELECT_PIN;
+    pin_init(SELECT_PIN, AS_GPIO, PAD_USUAL);
+    pin_init(BUTTON_PIN, AS_GPIO, PAD_PULLED_UP);
+    INK_REG(SPI0 + 0x10) = 2; /* 6 MHz */
+    INK_REG(SPI0 + 0x00) = 7; /* 8 bits, mode 0 */
+    INK_REG(SPI0 + 0x04) = 2;
+}
+
+void ink_board_init(void) {
+    clocks_init();
+    ink_systick_start(CLOCK_HZ);
+    uart_init(UART0, 0, INK_HOST_INTERRUPT);
+    uart_init(UART1, 4, INK_DIGITISER_INTERRUPT);
+    spi_init();
+}
+
+static void take(uint32_t base, struct ink_inlet *inlet) {
+    while ((UART_FR(base) & 1u << 4) == 0 && ink_inlet_ready(inlet)) {
+        ink_inlet_put(inlet, (uint8_t)UART_DR(base));
+    }
+    INK_REG(base + 0x44) = 1u << 6;
+}
+
+void ink_board_interrupt(void) {
+    take(UART0, &ink_host);
+    take(UART1, &ink_digitiser);
+}
+
+void ink_board_write(const uint8_t *bytes, size_t count) {
+    for (size_t place = 0; place < count; place++) {
+        (void)ink_await(&UART_FR(UART0), 1u << 5, 0, READY_TRIES);
+        UART_DR(UART0) = bytes[place];
+    }
+}
+
+uint32_t ink_board_entropy(void) {
+    uint32_t bits = ink_milliseconds ^ INK_SYST_CVR << 8;
+    for (int place = 0; place < 64; place++) {
+        bits = (bits << 1 | bits >> 31) ^ (ROSC_RANDOMBIT & 1u);
+    }
+    return bits;
+}
+
+/* The boot ROM's functions for the flash, by its two-letter codes. */
+typedef void *(*rom_lookup)(uint16_t *table, uint32_t code);
+typedef void (*rom_plain)(void);
+typedef void (*rom_erase)(uint32_t offset, uint32_t count, uint32_t block, uint32_t command);
+typedef void (*rom_program)(uint32_t offset, const uint8_t *bytes, uint32_t count);
+
+/* Places in the boot ROM that a compiler cannot take for null pointers. */
+static uint16_t rom_pointer(uint32_t place) {
+    __asm volatile("" : "+r"(place));
+    return *(const uint16_t *)(uintptr_t)place;
+}
+
+static void *rom_function(char first, char second) {
+    rom_lookup lookup = (rom_lookup)(uintptr_t)rom_pointer(0x18);
+    return lookup((uint16_t *)(uintptr_t)rom_pointer(0x14), (uint32_t)((uint8_t)second << 8 | (uint8_t)first));
+}
+
+/* While the flash is written nothing can be read from it: this runs in RAM, without interrupts. words: NULL to erase. */
+__attribute__((section(".fast"), noinline)) static void flash_change(uint32_t offset, const uint32_t *words,
+                                                                     const rom_plain steps[4], rom_erase erase,
+                                                                     rom_program program) {
+    __asm volatile("cpsid i" ::: "memory");
+    steps[0]();
+    steps[1]();
+    if (words == NULL) {
+        erase(offset, 4096, 65536, 0xD8);
+    } else {
+        program(offset, (const uint8_t *)words, 256);
+    }
+    steps[2]();
+    steps[3]();
+    __asm volatile("cpsie i" ::: "memory");
+}
+
+static void flash_call(uint32_t address, const uint32_t *words) {
+    const rom_plain steps[4] = {
+        (rom_plain)rom_function('I', 'F'), /* connect the flash */
+        (rom_plain)rom_function('E', 'X'), /* leave XIP */
+        (rom_plain)rom_function('F', 'C'), /* flush the cache */
+        (rom_plain)rom_function('C', 'X'), /* XIP again, with command 03h as boot2 has it */
+    };
+    flash_change(address - 0x10000000, words, steps, (rom_erase)rom_function('R', 'E'),
+                 (rom_program)rom_function('R', 'P'));
+}
+
+void ink_flash_erase(uint32_t address) {
+    flash_call(address, NULL);
+}
+
+void ink_flash_program(uint32_t address, const uint32_t *words) {
+    flash_call(address, words);
+}
+
+static uint8_t spi_exchange(uint8_t byte) {
+    SPI_DR = byte;
+    (void)ink_await(&SPI_SR, 1u << 2, 1u << 2, READY_TRIES);
+    return (uint8_t)SPI_DR;
+}
+
+static uint8_t camera_register(uint8_t address, uint8_t value) {
+    SIO_OUT_CLR = 1u << SELECT_PIN;
+    (void)spi_exchange(address);
+    value = spi_exchange(value);
+    SIO_OUT_SET = 1u << SELECT_PIN;
+    return value;
+}
+
+bool ink_board_camera_pressed(void) {
+    return (SIO_IN >> BUTTON_PIN & 1u) == 0;
+}
+
+bool ink_board_camera_start(void) {
+    (void)camera_register(CAMERA_TEST + CAMERA_WRITE, 0x55);
+    if (camera_register(CAMERA_TEST, 0) != 0x55) {
+        return false;
+    }
+    (void)camera_register(CAMERA_WRITE | CAMERA_FIFO, FIFO_CLEAR);
+    (void)camera_register(CAMERA_WRITE | CAMERA_FIFO, FIFO_START);
+    return true;
+}
+
+bool ink_board_camera_ready(void) {
+    return (camera_register(CAMERA_STATE, 0) & STATE_DONE) != 0;
+}
+
+bool ink_board_camera_line(uint8_t *row, uint16_t width) {
+    SIO_OUT_CLR = 1u << SELECT_PIN;
+    (void)spi_exchange(CAMERA_BURST); /* the FIFO goes on where the last row ended */
+    for (uint16_t place = 0; place < width; place++) {
+        row[place] = spi_exchange(0);
+    }
+    SIO_OUT_SET = 1u << SELECT_PIN;
+    return true;
+}

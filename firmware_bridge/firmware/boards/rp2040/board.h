@@ -1,0 +1,14 @@
+/* Raspberry Pi Pico (RP2040): what the app and the shared parts are compiled with. */
+#ifndef INK_BOARD_H
+#define INK_BOARD_H
+
+#define INK_BOARD_NAME "rp2040"
+#define INK_BOARD_INTERRUPTS 32
+#define INK_HOST_INTERRUPT 20      /* UART0 */
+#define INK_DIGITISER_INTERRUPT 21 /* UART1 */
+#define INK_DIGITISER_INLET_BYTES 1024
+#define INK_OUTBOX_FRAGMENTS 256
+
+void ink_board_interrupt(void);
+
+#endif

@@ -1,0 +1,53 @@
+/* What every board offers to an app: line to the host, digitiser, camera, store, chance, time. */
+#ifndef INK_BOARDS_SERVICES_H
+#define INK_BOARDS_SERVICES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Clocks, pins, both UARTs at 115200 baud 8N1, interrupts on. To be called first. */
+void ink_board_init(void);
+
+/* Milliseconds since start; wraps after 49 days. */
+uint32_t ink_board_now_ms(void);
+
+/* The next byte from the host; false: none now. */
+bool ink_board_read(uint8_t *byte);
+
+/* All bytes to the host; returns when the last one is in the UART. Bytes that arrive meanwhile are kept. */
+void ink_board_write(const uint8_t *bytes, size_t count);
+
+/* The next byte from the digitiser (boards/digitiser.h); false: none now. */
+bool ink_board_digitiser_read(uint8_t *byte);
+
+/* Sleep until something may have happened, a millisecond at most. */
+void ink_board_idle(void);
+
+/* 32 bits from the part's source of chance, good enough to tell two starts apart; not for keys. */
+uint32_t ink_board_entropy(void);
+
+/* The bytes stored last; false: nothing was ever stored, or not so many bytes. */
+bool ink_board_store_read(void *into, size_t count);
+
+/* Store up to INK_STORE_BYTES bytes so that they outlive a power cut, which leaves either these or those before them.
+   False: they could not be read back. */
+bool ink_board_store_write(const void *from, size_t count);
+
+#define INK_STORE_BYTES 240
+
+/* Interrupts of all peripherals end here. */
+void ink_board_interrupt(void);
+
+/* For store.c: the erasable half of the store that begins at `address`; 256 bytes of it. Words must be erased before. */
+void ink_flash_erase(uint32_t address);
+void ink_flash_program(uint32_t address, const uint32_t *words);
+
+/* For the camera app, on boards that have one. `start`: expose; `ready`: the picture waits in the camera; `line`: its
+   next row of `width` grey bytes, 0 black, from the top. False: the camera does not answer. */
+bool ink_board_camera_pressed(void);
+bool ink_board_camera_start(void);
+bool ink_board_camera_ready(void);
+bool ink_board_camera_line(uint8_t *row, uint16_t width);
+
+#endif

@@ -1,0 +1,101 @@
+/* Up to 240 bytes <-> flash: each state in a slot of its own, so that a power cut leaves the one before it.
+
+The store is two halves that are erased as a whole. A slot is 256 bytes: serial number, count, content, CRC-32. The valid
+slot with the highest serial number counts. The next one goes into the first erased slot behind it; when there is none, the
+other half, which holds only older ones, is erased. */
+#include "../core/crc32.h"
+#include "../core/mem.h"
+#include "services.h"
+
+#define SLOT_BYTES 256
+#define SLOT_WORDS (SLOT_BYTES / 4)
+#define ERASED 0xFFFFFFFFu
+
+struct slot {
+    uint32_t serial, count;
+    uint8_t content[INK_STORE_BYTES];
+    uint32_t spare;
+    uint32_t crc;
+};
+
+_Static_assert(sizeof(struct slot) == SLOT_BYTES, "a slot is 256 bytes");
+
+extern uint8_t ink_store[], ink_store_bytes[];
+
+static const struct slot *slot_at(uint32_t number) {
+    return (const struct slot *)(const void *)(ink_store + number * SLOT_BYTES);
+}
+
+static uint32_t slots(void) {
+    return (uint32_t)(uintptr_t)ink_store_bytes / SLOT_BYTES;
+}
+
+static uint32_t crc_of(const struct slot *slot) {
+    return ink_crc32((const uint8_t *)slot, SLOT_BYTES - 4);
+}
+
+static bool erased(const struct slot *slot) {
+    const uint32_t *words = (const uint32_t *)(const void *)slot;
+    for (uint32_t place = 0; place < SLOT_WORDS; place++) {
+        if (words[place] != ERASED) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The number of the slot that counts; slots() if there is none. */
+static uint32_t newest(void) {
+    uint32_t best = slots(), serial = 0;
+    for (uint32_t number = 0; number < slots(); number++) {
+        const struct slot *slot = slot_at(number);
+        if (slot->serial != ERASED && slot->serial >= serial && slot->count <= INK_STORE_BYTES && slot->crc == crc_of(slot)) {
+            best = number;
+            serial = slot->serial;
+        }
+    }
+    return best;
+}
+
+bool ink_board_store_read(void *into, size_t count) {
+    uint32_t number = newest();
+    if (number == slots() || slot_at(number)->count != count) {
+        return false;
+    }
+    ink_copy(into, slot_at(number)->content, count);
+    return true;
+}
+
+/* The slot to write into behind `last`, after erasing the other half if it must be. */
+static uint32_t vacant(uint32_t last) {
+    const uint32_t half = slots() / 2;
+    uint32_t number = last == slots() ? 0 : last + 1;
+    const uint32_t end = last == slots() || last < half ? half : slots();
+    while (number < end && !erased(slot_at(number))) {
+        number++;
+    }
+    if (number < end) {
+        return number;
+    }
+    number = end == half ? half : 0;
+    ink_flash_erase((uint32_t)(uintptr_t)slot_at(number));
+    return number;
+}
+
+bool ink_board_store_write(const void *from, size_t count) {
+    if (count > INK_STORE_BYTES) {
+        return false;
+    }
+    static struct slot fresh;
+    const uint32_t last = newest();
+    ink_fill(&fresh, 0, sizeof fresh);
+    fresh.serial = last == slots() ? 1 : slot_at(last)->serial + 1;
+    fresh.count = (uint32_t)count;
+    ink_copy(fresh.content, from, count);
+    fresh.crc = crc_of(&fresh);
+    const uint32_t number = vacant(last);
+    ink_flash_program((uint32_t)(uintptr_t)slot_at(number), (const uint32_t *)(const void *)&fresh);
+    const bool kept = ink_same(slot_at(number), &fresh, sizeof fresh);
+    ink_wipe(&fresh, sizeof fresh);
+    return kept;
+}
