@@ -18,28 +18,33 @@
 extern volatile uint32_t ink_milliseconds;
 
 /* Let SysTick count milliseconds of a clock of so many Hz (at most 16 GHz / 1000). */
-static inline void ink_systick_start(uint32_t clock_hz) {
+static inline void ink_systick_start(uint32_t clock_hz)
+{
     INK_SYST_RVR = clock_hz / 1000 - 1;
     INK_SYST_CVR = 0;
     INK_SYST_CSR = 7; /* processor clock, interrupt, on */
 }
 
-static inline void ink_interrupt_enable(unsigned number) {
+static inline void ink_interrupt_enable(unsigned number)
+{
     INK_NVIC_ISER(number / 32) = (uint32_t)1 << (number % 32);
 }
 
-static inline void ink_interrupt_disable(unsigned number) {
+static inline void ink_interrupt_disable(unsigned number)
+{
     INK_NVIC_ICER(number / 32) = (uint32_t)1 << (number % 32);
     __asm volatile("dsb\n isb" ::: "memory");
 }
 
 /* Until the next interrupt, which SysTick brings within a millisecond. */
-static inline void ink_sleep(void) {
+static inline void ink_sleep(void)
+{
     __asm volatile("wfi" ::: "memory");
 }
 
 /* As from power-on. */
-static inline void ink_restart(void) {
+static inline void ink_restart(void)
+{
     __asm volatile("dsb" ::: "memory");
     INK_SCB_AIRCR = 0x05FA0004; /* key, SYSRESETREQ */
     for (;;) {
@@ -47,7 +52,8 @@ static inline void ink_restart(void) {
 }
 
 /* Wait until (register & mask) == value; false after `tries` looks, which no working part needs. */
-static inline int ink_await(const volatile uint32_t *reg, uint32_t mask, uint32_t value, uint32_t tries) {
+static inline int ink_await(const volatile uint32_t *reg, uint32_t mask, uint32_t value, uint32_t tries)
+{
     while (tries-- > 0) {
         if ((*reg & mask) == value) {
             return 1;

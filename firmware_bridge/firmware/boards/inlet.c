@@ -8,7 +8,8 @@ static uint8_t host_bytes[INK_HOST_INLET_BYTES], digitiser_bytes[INK_DIGITISER_I
 struct ink_inlet ink_host = {host_bytes, INK_HOST_INLET_BYTES - 1, INK_HOST_INTERRUPT, false, 0, 0};
 struct ink_inlet ink_digitiser = {digitiser_bytes, INK_DIGITISER_INLET_BYTES - 1, INK_DIGITISER_INTERRUPT, false, 0, 0};
 
-bool ink_inlet_get(struct ink_inlet *inlet, uint8_t *byte) {
+bool ink_inlet_get(struct ink_inlet *inlet, uint8_t *byte)
+{
     if (inlet->read == inlet->written) {
         return false;
     }
@@ -21,18 +22,22 @@ bool ink_inlet_get(struct ink_inlet *inlet, uint8_t *byte) {
     return true;
 }
 
-bool ink_board_read(uint8_t *byte) {
+bool ink_board_read(uint8_t *byte)
+{
     return ink_inlet_get(&ink_host, byte);
 }
 
-bool ink_board_digitiser_read(uint8_t *byte) {
+bool ink_board_digitiser_read(uint8_t *byte)
+{
     return ink_inlet_get(&ink_digitiser, byte);
 }
 
-uint32_t ink_board_now_ms(void) {
+uint32_t ink_board_now_ms(void)
+{
     return ink_milliseconds;
 }
 
-void ink_board_idle(void) {
+void ink_board_idle(void)
+{
     ink_sleep();
 }

@@ -22,7 +22,8 @@ struct ink_inlet {
 extern struct ink_inlet ink_host, ink_digitiser;
 
 /* Whether there is room for a byte; if not, the interrupt is silenced until there is. For interrupts. */
-static inline bool ink_inlet_ready(struct ink_inlet *inlet) {
+static inline bool ink_inlet_ready(struct ink_inlet *inlet)
+{
     if ((uint16_t)(inlet->written - inlet->read) <= inlet->mask) {
         return true;
     }
@@ -32,7 +33,8 @@ static inline bool ink_inlet_ready(struct ink_inlet *inlet) {
 }
 
 /* Keep a byte; only after ink_inlet_ready. For interrupts. */
-static inline void ink_inlet_put(struct ink_inlet *inlet, uint8_t byte) {
+static inline void ink_inlet_put(struct ink_inlet *inlet, uint8_t byte)
+{
     inlet->bytes[inlet->written & inlet->mask] = byte;
     inlet->written = (uint16_t)(inlet->written + 1);
 }

@@ -13,15 +13,18 @@ volatile uint32_t ink_milliseconds;
 
 void ink_start(void);
 
-static void fault(void) {
+static void fault(void)
+{
     ink_restart();
 }
 
-static void systick(void) {
+static void systick(void)
+{
     ink_milliseconds++;
 }
 
-static void passed_over(void) {
+static void passed_over(void)
+{
 }
 
 /* What the processor reads at start: stack, entry, 14 exceptions, then the board's interrupts, which share a handler. */
@@ -45,7 +48,8 @@ __attribute__((section(".vectors"), used)) static const ink_handler vectors[16 +
     [16 ... 16 + INK_BOARD_INTERRUPTS - 1] = ink_board_interrupt,
 };
 
-void ink_start(void) {
+void ink_start(void)
+{
     INK_SCB_VTOR = (uint32_t)(uintptr_t)vectors; /* a Cortex-M0 has none and passes over it */
     const uint32_t *from = ink_data_load;
     for (uint32_t *to = ink_data_begin; to != ink_data_end; to++, from++) {

@@ -22,19 +22,23 @@ _Static_assert(sizeof(struct slot) == SLOT_BYTES, "a slot is 256 bytes");
 
 extern uint8_t ink_store[], ink_store_bytes[];
 
-static const struct slot *slot_at(uint32_t number) {
+static const struct slot *slot_at(uint32_t number)
+{
     return (const struct slot *)(const void *)(ink_store + number * SLOT_BYTES);
 }
 
-static uint32_t slots(void) {
+static uint32_t slots(void)
+{
     return (uint32_t)(uintptr_t)ink_store_bytes / SLOT_BYTES;
 }
 
-static uint32_t crc_of(const struct slot *slot) {
+static uint32_t crc_of(const struct slot *slot)
+{
     return ink_crc32((const uint8_t *)slot, SLOT_BYTES - 4);
 }
 
-static bool erased(const struct slot *slot) {
+static bool erased(const struct slot *slot)
+{
     const uint32_t *words = (const uint32_t *)(const void *)slot;
     for (uint32_t place = 0; place < SLOT_WORDS; place++) {
         if (words[place] != ERASED) {
@@ -45,7 +49,8 @@ static bool erased(const struct slot *slot) {
 }
 
 /* The number of the slot that counts; slots() if there is none. */
-static uint32_t newest(void) {
+static uint32_t newest(void)
+{
     uint32_t best = slots(), serial = 0;
     for (uint32_t number = 0; number < slots(); number++) {
         const struct slot *slot = slot_at(number);
@@ -57,7 +62,8 @@ static uint32_t newest(void) {
     return best;
 }
 
-bool ink_board_store_read(void *into, size_t count) {
+bool ink_board_store_read(void *into, size_t count)
+{
     uint32_t number = newest();
     if (number == slots() || slot_at(number)->count != count) {
         return false;
@@ -67,7 +73,8 @@ bool ink_board_store_read(void *into, size_t count) {
 }
 
 /* The slot to write into behind `last`, after erasing the other half if it must be. */
-static uint32_t vacant(uint32_t last) {
+static uint32_t vacant(uint32_t last)
+{
     const uint32_t half = slots() / 2;
     uint32_t number = last == slots() ? 0 : last + 1;
     const uint32_t end = last == slots() || last < half ? half : slots();
@@ -82,7 +89,8 @@ static uint32_t vacant(uint32_t last) {
     return number;
 }
 
-bool ink_board_store_write(const void *from, size_t count) {
+bool ink_board_store_write(const void *from, size_t count)
+{
     if (count > INK_STORE_BYTES) {
         return false;
     }

@@ -23,12 +23,14 @@
    answers with the next row. */
 enum { CAMERA_PRESSED = 0xB0, CAMERA_EXPOSE = 0xE0, CAMERA_READY = 0xE1, CAMERA_ROW = 0xE2 };
 
-static void uart_init(uint32_t base, uint32_t interrupts) {
+static void uart_init(uint32_t base, uint32_t interrupts)
+{
     UART_BAUDDIV(base) = CLOCK_HZ / BAUD;
     UART_CTRL(base) = 3u | interrupts;
 }
 
-void ink_board_init(void) {
+void ink_board_init(void)
+{
     ink_systick_start(CLOCK_HZ);
     uart_init(UART0, 8u);
     uart_init(UART1, 8u);
@@ -37,63 +39,75 @@ void ink_board_init(void) {
     ink_interrupt_enable(INK_DIGITISER_INTERRUPT);
 }
 
-static void take(uint32_t base, struct ink_inlet *inlet) {
+static void take(uint32_t base, struct ink_inlet *inlet)
+{
     while ((UART_STATE(base) & STATE_RECEIVED) != 0 && ink_inlet_ready(inlet)) {
         UART_INTCLEAR(base) = 2u;
         ink_inlet_put(inlet, (uint8_t)UART_DATA(base));
     }
 }
 
-void ink_board_interrupt(void) {
+void ink_board_interrupt(void)
+{
     take(UART0, &ink_host);
     take(UART1, &ink_digitiser);
 }
 
-static void put(uint32_t base, uint8_t byte) {
+static void put(uint32_t base, uint8_t byte)
+{
     (void)ink_await(&UART_STATE(base), STATE_SENDING, 0, READY_TRIES);
     UART_DATA(base) = byte;
 }
 
-void ink_board_write(const uint8_t *bytes, size_t count) {
+void ink_board_write(const uint8_t *bytes, size_t count)
+{
     for (size_t place = 0; place < count; place++) {
         put(UART0, bytes[place]);
     }
 }
 
-uint32_t ink_board_entropy(void) {
+uint32_t ink_board_entropy(void)
+{
     return ink_milliseconds ^ INK_SYST_CVR;
 }
 
-void ink_flash_erase(uint32_t address) {
+void ink_flash_erase(uint32_t address)
+{
     for (uint32_t place = 0; place < 4096; place += 4) {
         INK_REG(address + place) = 0xFFFFFFFF;
     }
 }
 
-void ink_flash_program(uint32_t address, const uint32_t *words) {
+void ink_flash_program(uint32_t address, const uint32_t *words)
+{
     for (uint32_t place = 0; place < 64; place++) {
         INK_REG(address + 4 * place) &= words[place];
     }
 }
 
-static bool camera_said(uint8_t what) {
+static bool camera_said(uint8_t what)
+{
     return (UART_STATE(UART2) & STATE_RECEIVED) != 0 && UART_DATA(UART2) == what;
 }
 
-bool ink_board_camera_pressed(void) {
+bool ink_board_camera_pressed(void)
+{
     return camera_said(CAMERA_PRESSED);
 }
 
-bool ink_board_camera_start(void) {
+bool ink_board_camera_start(void)
+{
     put(UART2, CAMERA_EXPOSE);
     return true;
 }
 
-bool ink_board_camera_ready(void) {
+bool ink_board_camera_ready(void)
+{
     return camera_said(CAMERA_READY);
 }
 
-bool ink_board_camera_line(uint8_t *row, uint16_t width) {
+bool ink_board_camera_line(uint8_t *row, uint16_t width)
+{
     put(UART2, CAMERA_ROW);
     for (uint16_t place = 0; place < width; place++) {
         if (!ink_await(&UART_STATE(UART2), STATE_RECEIVED, STATE_RECEIVED, READY_TRIES)) {

@@ -43,7 +43,8 @@ uint8_t ink_spis_packet[INK_DIGITISER_PACKET_BYTES];
 
 static bool selected, sending;
 
-static void timer_init(void) {
+static void timer_init(void)
+{
     INK_REG(TIMER + 0x508) = 3;    /* 32 bits */
     INK_REG(TIMER + 0x510) = 4;    /* 16 MHz / 2^4 */
     INK_REG(TIMER + 0x540) = 1000; /* compare 0: a millisecond */
@@ -53,7 +54,8 @@ static void timer_init(void) {
     ink_interrupt_enable(TIMER_INTERRUPT);
 }
 
-static void uart_init(void) {
+static void uart_init(void)
+{
     UART_PSELTXD = TX_PIN;
     UART_PSELRXD = RX_PIN;
     UART_BAUDRATE = 0x01D7E000; /* 115200 */
@@ -64,7 +66,8 @@ static void uart_init(void) {
     ink_interrupt_enable(INK_HOST_INTERRUPT);
 }
 
-static void spis_init(void) {
+static void spis_init(void)
+{
     INK_REG(SPIS + 0x508) = SCK_PIN;
     INK_REG(SPIS + 0x50C) = 0xFFFFFFFF; /* nothing to say */
     INK_REG(SPIS + 0x510) = MOSI_PIN;
@@ -78,7 +81,8 @@ static void spis_init(void) {
     GPIO_PIN_CNF(SELECT_PIN) = 3u << 2;
 }
 
-void ink_board_init(void) {
+void ink_board_init(void)
+{
     TASK(CLOCK, 0) = 1; /* the crystal: the UART needs it */
     (void)ink_await(&EVENT(CLOCK, 0), 1, 1, READY_TRIES);
     timer_init();
@@ -88,7 +92,8 @@ void ink_board_init(void) {
 }
 
 /* The chip select's rising edge ends a packet. It is looked at once a millisecond; packets come every 10. */
-static void look_for_packet(void) {
+static void look_for_packet(void)
+{
     const bool now = (GPIO_IN >> SELECT_PIN & 1u) == 0;
     if (selected && !now) {
         for (unsigned place = 0; place < sizeof ink_spis_packet && ink_inlet_ready(&ink_digitiser); place++) {
@@ -99,7 +104,8 @@ static void look_for_packet(void) {
     selected = now;
 }
 
-void ink_board_interrupt(void) {
+void ink_board_interrupt(void)
+{
     while (EVENT(UART, 2) != 0 && ink_inlet_ready(&ink_host)) {
         EVENT(UART, 2) = 0;
         ink_inlet_put(&ink_host, (uint8_t)UART_RXD);
@@ -111,7 +117,8 @@ void ink_board_interrupt(void) {
     }
 }
 
-void ink_board_write(const uint8_t *bytes, size_t count) {
+void ink_board_write(const uint8_t *bytes, size_t count)
+{
     for (size_t place = 0; place < count; place++) {
         if (sending) { /* before the first byte there is no event to wait for */
             (void)ink_await(&EVENT(UART, 7), 1, 1, READY_TRIES);
@@ -122,7 +129,8 @@ void ink_board_write(const uint8_t *bytes, size_t count) {
     }
 }
 
-uint32_t ink_board_entropy(void) {
+uint32_t ink_board_entropy(void)
+{
     uint32_t bits = 0;
     for (int place = 0; place < 4; place++) {
         (void)ink_await(&EVENT(RNG, 0), 1, 1, READY_TRIES);
@@ -132,19 +140,22 @@ uint32_t ink_board_entropy(void) {
     return bits;
 }
 
-static void nvmc_settle(void) {
+static void nvmc_settle(void)
+{
     while ((NVMC_READY & 1u) == 0) {
     }
 }
 
-void ink_flash_erase(uint32_t address) {
+void ink_flash_erase(uint32_t address)
+{
     NVMC_CONFIG = 2;
     NVMC_ERASEPAGE = address;
     nvmc_settle();
     NVMC_CONFIG = 0;
 }
 
-void ink_flash_program(uint32_t address, const uint32_t *words) {
+void ink_flash_program(uint32_t address, const uint32_t *words)
+{
     NVMC_CONFIG = 1;
     for (uint32_t place = 0; place < 64; place++) {
         INK_REG(address + 4 * place) = words[place];

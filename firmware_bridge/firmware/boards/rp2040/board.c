@@ -43,7 +43,8 @@ enum { BUTTON_PIN = 15, SPI_IN_PIN = 16, SELECT_PIN = 17, SPI_CLOCK_PIN = 18, SP
 enum { CAMERA_WRITE = 0x80, CAMERA_TEST = 0x00, CAMERA_FIFO = 0x04, CAMERA_BURST = 0x3C, CAMERA_STATE = 0x41 };
 enum { FIFO_CLEAR = 0x01, FIFO_START = 0x02, STATE_DONE = 0x08 };
 
-static void clocks_init(void) {
+static void clocks_init(void)
+{
     XOSC_CTRL = 0xAA0; /* 1 to 15 MHz */
     XOSC_STARTUP = 47; /* 1 ms */
     XOSC_CTRL = 0xFABAA0;
@@ -55,12 +56,14 @@ static void clocks_init(void) {
     (void)ink_await(&RESET_DONE, USED_BLOCKS, USED_BLOCKS, READY_TRIES);
 }
 
-static void pin_init(uint32_t pin, uint32_t function, uint32_t pad) {
+static void pin_init(uint32_t pin, uint32_t function, uint32_t pad)
+{
     PIN_PAD(pin) = pad;
     PIN_FUNCTION(pin) = function;
 }
 
-static void uart_init(uint32_t base, uint32_t transmit_pin, unsigned interrupt) {
+static void uart_init(uint32_t base, uint32_t transmit_pin, unsigned interrupt)
+{
     pin_init(transmit_pin, AS_UART, PAD_USUAL);
     pin_init(transmit_pin + 1, AS_UART, PAD_PULLED_UP);
     INK_REG(base + 0x24) = 6; /* 12 MHz / 16 / 115200 = 6 + 33 / 64 */
@@ -72,7 +75,8 @@ static void uart_init(uint32_t base, uint32_t transmit_pin, unsigned interrupt) 
     ink_interrupt_enable(interrupt);
 }
 
-static void spi_init(void) {
+static void spi_init(void)
+{
     pin_init(SPI_IN_PIN, AS_SPI, PAD_USUAL);
     pin_init(SPI_CLOCK_PIN, AS_SPI, PAD_USUAL);
     pin_init(SPI_OUT_PIN, AS_SPI, PAD_USUAL);
@@ -85,7 +89,8 @@ static void spi_init(void) {
     INK_REG(SPI0 + 0x04) = 2;
 }
 
-void ink_board_init(void) {
+void ink_board_init(void)
+{
     clocks_init();
     ink_systick_start(CLOCK_HZ);
     uart_init(UART0, 0, INK_HOST_INTERRUPT);
@@ -93,26 +98,30 @@ void ink_board_init(void) {
     spi_init();
 }
 
-static void take(uint32_t base, struct ink_inlet *inlet) {
+static void take(uint32_t base, struct ink_inlet *inlet)
+{
     while ((UART_FR(base) & 1u << 4) == 0 && ink_inlet_ready(inlet)) {
         ink_inlet_put(inlet, (uint8_t)UART_DR(base));
     }
     INK_REG(base + 0x44) = 1u << 6;
 }
 
-void ink_board_interrupt(void) {
+void ink_board_interrupt(void)
+{
     take(UART0, &ink_host);
     take(UART1, &ink_digitiser);
 }
 
-void ink_board_write(const uint8_t *bytes, size_t count) {
+void ink_board_write(const uint8_t *bytes, size_t count)
+{
     for (size_t place = 0; place < count; place++) {
         (void)ink_await(&UART_FR(UART0), 1u << 5, 0, READY_TRIES);
         UART_DR(UART0) = bytes[place];
     }
 }
 
-uint32_t ink_board_entropy(void) {
+uint32_t ink_board_entropy(void)
+{
     uint32_t bits = ink_milliseconds ^ INK_SYST_CVR << 8;
     for (int place = 0; place < 64; place++) {
         bits = (bits << 1 | bits >> 31) ^ (ROSC_RANDOMBIT & 1u);
@@ -127,12 +136,14 @@ typedef void (*rom_erase)(uint32_t offset, uint32_t count, uint32_t block, uint3
 typedef void (*rom_program)(uint32_t offset, const uint8_t *bytes, uint32_t count);
 
 /* Places in the boot ROM that a compiler cannot take for null pointers. */
-static uint16_t rom_pointer(uint32_t place) {
+static uint16_t rom_pointer(uint32_t place)
+{
     __asm volatile("" : "+r"(place));
     return *(const uint16_t *)(uintptr_t)place;
 }
 
-static void *rom_function(char first, char second) {
+static void *rom_function(char first, char second)
+{
     rom_lookup lookup = (rom_lookup)(uintptr_t)rom_pointer(0x18);
     return lookup((uint16_t *)(uintptr_t)rom_pointer(0x14), (uint32_t)((uint8_t)second << 8 | (uint8_t)first));
 }
@@ -140,7 +151,8 @@ static void *rom_function(char first, char second) {
 /* While the flash is written nothing can be read from it: this runs in RAM, without interrupts. words: NULL to erase. */
 __attribute__((section(".fast"), noinline)) static void flash_change(uint32_t offset, const uint32_t *words,
                                                                      const rom_plain steps[4], rom_erase erase,
-                                                                     rom_program program) {
+                                                                     rom_program program)
+{
     __asm volatile("cpsid i" ::: "memory");
     steps[0]();
     steps[1]();
@@ -154,7 +166,8 @@ __attribute__((section(".fast"), noinline)) static void flash_change(uint32_t of
     __asm volatile("cpsie i" ::: "memory");
 }
 
-static void flash_call(uint32_t address, const uint32_t *words) {
+static void flash_call(uint32_t address, const uint32_t *words)
+{
     const rom_plain steps[4] = {
         (rom_plain)rom_function('I', 'F'), /* connect the flash */
         (rom_plain)rom_function('E', 'X'), /* leave XIP */
@@ -165,21 +178,25 @@ static void flash_call(uint32_t address, const uint32_t *words) {
                  (rom_program)rom_function('R', 'P'));
 }
 
-void ink_flash_erase(uint32_t address) {
+void ink_flash_erase(uint32_t address)
+{
     flash_call(address, NULL);
 }
 
-void ink_flash_program(uint32_t address, const uint32_t *words) {
+void ink_flash_program(uint32_t address, const uint32_t *words)
+{
     flash_call(address, words);
 }
 
-static uint8_t spi_exchange(uint8_t byte) {
+static uint8_t spi_exchange(uint8_t byte)
+{
     SPI_DR = byte;
     (void)ink_await(&SPI_SR, 1u << 2, 1u << 2, READY_TRIES);
     return (uint8_t)SPI_DR;
 }
 
-static uint8_t camera_register(uint8_t address, uint8_t value) {
+static uint8_t camera_register(uint8_t address, uint8_t value)
+{
     SIO_OUT_CLR = 1u << SELECT_PIN;
     (void)spi_exchange(address);
     value = spi_exchange(value);
@@ -187,11 +204,13 @@ static uint8_t camera_register(uint8_t address, uint8_t value) {
     return value;
 }
 
-bool ink_board_camera_pressed(void) {
+bool ink_board_camera_pressed(void)
+{
     return (SIO_IN >> BUTTON_PIN & 1u) == 0;
 }
 
-bool ink_board_camera_start(void) {
+bool ink_board_camera_start(void)
+{
     (void)camera_register(CAMERA_TEST + CAMERA_WRITE, 0x55);
     if (camera_register(CAMERA_TEST, 0) != 0x55) {
         return false;
@@ -201,11 +220,13 @@ bool ink_board_camera_start(void) {
     return true;
 }
 
-bool ink_board_camera_ready(void) {
+bool ink_board_camera_ready(void)
+{
     return (camera_register(CAMERA_STATE, 0) & STATE_DONE) != 0;
 }
 
-bool ink_board_camera_line(uint8_t *row, uint16_t width) {
+bool ink_board_camera_line(uint8_t *row, uint16_t width)
+{
     SIO_OUT_CLR = 1u << SELECT_PIN;
     (void)spi_exchange(CAMERA_BURST); /* the FIFO goes on where the last row ended */
     for (uint16_t place = 0; place < width; place++) {

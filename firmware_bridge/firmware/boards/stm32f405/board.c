@@ -37,7 +37,8 @@
 #define READY_TRIES 100000u
 
 /* The internal 16 MHz oscillator times 21 / 2: no board need have the same crystal. */
-static void clocks_init(void) {
+static void clocks_init(void)
+{
     FLASH_ACR = 0x305; /* 5 wait states, prefetch, instruction cache; the data cache would hide what was programmed */
     RCC_PLLCFGR = 16u | 336u << 6 | 7u << 24; /* /16, *336, /2, from the internal oscillator; 48 MHz for the RNG */
     RCC_CR |= 1u << 24;
@@ -51,20 +52,23 @@ static void clocks_init(void) {
     RNG_CR = 1u << 2;
 }
 
-static void pins_init(void) {
+static void pins_init(void)
+{
     GPIOA_AFRL = (GPIOA_AFRL & ~0xFF00u) | 0x7700u;
     GPIOA_AFRH = (GPIOA_AFRH & ~0x0FF0u) | 0x0770u;
     GPIOA_PUPDR = (GPIOA_PUPDR & ~0x003C00F0u) | 0x00140050u; /* pull-ups: a cable that hangs loose is silent */
     GPIOA_MODER = (GPIOA_MODER & ~0x003C00F0u) | 0x002800A0u;
 }
 
-static void usart_init(uint32_t base, uint32_t clock_hz, unsigned interrupt) {
+static void usart_init(uint32_t base, uint32_t clock_hz, unsigned interrupt)
+{
     USART_BRR(base) = (clock_hz + BAUD / 2) / BAUD;
     USART_CR1(base) = 1u << 13 | 1u << 5 | 1u << 3 | 1u << 2; /* on, interrupt on reception, both directions */
     ink_interrupt_enable(interrupt);
 }
 
-void ink_board_init(void) {
+void ink_board_init(void)
+{
     clocks_init();
     pins_init();
     ink_systick_start(CLOCK_HZ);
@@ -72,41 +76,48 @@ void ink_board_init(void) {
     usart_init(USART2, APB1_HZ, INK_DIGITISER_INTERRUPT);
 }
 
-static void take(uint32_t base, struct ink_inlet *inlet) {
+static void take(uint32_t base, struct ink_inlet *inlet)
+{
     while ((USART_SR(base) & 1u << 5) != 0 && ink_inlet_ready(inlet)) {
         ink_inlet_put(inlet, (uint8_t)USART_DR(base));
     }
 }
 
-void ink_board_interrupt(void) {
+void ink_board_interrupt(void)
+{
     take(USART1, &ink_host);
     take(USART2, &ink_digitiser);
 }
 
-void ink_board_write(const uint8_t *bytes, size_t count) {
+void ink_board_write(const uint8_t *bytes, size_t count)
+{
     for (size_t place = 0; place < count; place++) {
         (void)ink_await(&USART_SR(USART1), 1u << 7, 1u << 7, READY_TRIES);
         USART_DR(USART1) = bytes[place];
     }
 }
 
-uint32_t ink_board_entropy(void) {
+uint32_t ink_board_entropy(void)
+{
     return ink_await(&RNG_SR, 1u, 1u, READY_TRIES) ? RNG_DR : ink_milliseconds ^ INK_SYST_CVR;
 }
 
-static void flash_open(void) {
+static void flash_open(void)
+{
     FLASH_KEYR = 0x45670123;
     FLASH_KEYR = 0xCDEF89AB;
     FLASH_SR = 0xF3; /* errors of before */
 }
 
-static void flash_settle(void) {
+static void flash_settle(void)
+{
     while ((FLASH_SR & 1u << 16) != 0) {
     }
     FLASH_CR = 1u << 31;
 }
 
-void ink_flash_erase(uint32_t address) {
+void ink_flash_erase(uint32_t address)
+{
     const uint32_t sector = 5 + (address - 0x08020000) / 0x20000;
     flash_open();
     FLASH_CR = 2u << 8 | sector << 3 | 1u << 1;
@@ -114,7 +125,8 @@ void ink_flash_erase(uint32_t address) {
     flash_settle();
 }
 
-void ink_flash_program(uint32_t address, const uint32_t *words) {
+void ink_flash_program(uint32_t address, const uint32_t *words)
+{
     flash_open();
     FLASH_CR = 2u << 8 | 1u;
     for (uint32_t place = 0; place < 64; place++) {
