@@ -52,7 +52,7 @@ class UntrustedImageError(ImageError):
     exit_code: ClassVar[int] = REFUSED
 
 
-class DowngradeError(ImageError):
+class OlderImageError(ImageError):
     """The board has had a newer version than the image's."""
 
     exit_code: ClassVar[int] = REFUSED
@@ -72,6 +72,12 @@ class ExposedKeyError(SigningKeyError):
 
 class ToolMissingError(BridgeError):
     """A tool that is needed is not installed."""
+
+    exit_code: ClassVar[int] = USAGE
+
+
+class BuildError(BridgeError):
+    """The firmware could not be compiled, linked or written down."""
 
     exit_code: ClassVar[int] = USAGE
 

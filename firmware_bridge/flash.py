@@ -7,7 +7,7 @@ from typing import Protocol
 
 from firmware_bridge import boards, image, uf2
 from firmware_bridge.boards import HEADER_BYTES, HEADER_OFFSET, Board
-from firmware_bridge.errors_firmware import DowngradeError, ImageError, ReadBackError, WrongBoardError
+from firmware_bridge.errors_firmware import ImageError, OlderImageError, ReadBackError, WrongBoardError
 from firmware_bridge.image import Header, Verifier, Version
 
 Progress = Callable[[str, int, int], None]
@@ -71,12 +71,13 @@ def unpack(data: bytes) -> tuple[bytes, Header]:
     header = image.read_header(content)
     if header is None:
         raise ImageError("a UF2 file, but of no inkgate image")
+    if not content[header.size :].strip(b"\xff"):
+        content = content[: header.size]  # without what fills the last block
+    header = image.check(content)
     board = boards.find(header.board)
     if (origin, family) != (board.flash.origin, board.uf2_family):
         raise WrongBoardError(f"a UF2 file for family {family:#010x} at {origin:#010x} with an image for {board.name}")
-    if not content[header.size :].strip(b"\xff"):
-        content = content[: header.size]
-    return content, image.check(content)
+    return content, header
 
 
 def check_for(
@@ -88,7 +89,7 @@ def check_for(
     image.check_signature(header, trusted)
     if at_least is not None and header.version < at_least and not allow_downgrade:
         newer = ".".join(map(str, at_least))
-        raise DowngradeError(f"downgrade: version {header.version_text} after {newer}: see --allow-downgrade")
+        raise OlderImageError(f"downgrade: version {header.version_text} after {newer}: see --allow-downgrade")
 
 
 def flash(

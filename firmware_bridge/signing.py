@@ -11,15 +11,19 @@ from firmware_bridge.errors_firmware import ExposedKeyError, SigningKeyError, To
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-SECRET_NAME, PUBLIC_NAME = "firmware-signing.key", "firmware-signing.pub"
+SECRET_NAME, PUBLIC_SUFFIX = "firmware.key", ".pub"
 KEY_ID_BYTES = 8
 
 
-def config_folder() -> Path:
-    """Where this user's keys lie: $INKGATE_CONFIG, or `inkgate` in $XDG_CONFIG_HOME or ~/.config."""
-    if chosen := os.environ.get("INKGATE_CONFIG"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "inkgate"
+FOLDER_VARIABLE = "INKGATE_SIGNING"
+"""Names the folder if the usual one is not wanted."""
+
+
+def default_folder() -> Path:
+    """$INKGATE_SIGNING, or inkgate/signing among the user's configuration files."""
+    if named := os.environ.get(FOLDER_VARIABLE):
+        return Path(named)
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "inkgate" / "signing"
 
 
 class SigningKey:
@@ -117,7 +121,7 @@ def load_trusted_key(path: Path) -> TrustedKey:
 
 def public_of(secret: Path) -> Path:
     """The file of a secret key -> that of its public half."""
-    return secret.with_suffix(".pub")
+    return secret.with_suffix(PUBLIC_SUFFIX)
 
 
 def _need_cryptography() -> None:
