@@ -34,7 +34,7 @@ from firmware_bridge.errors_firmware import (
     UnsignedImageError,
     UntrustedImageError,
 )
-from firmware_bridge.uf2 import BOOT2_BYTES, boot2_with_crc
+from firmware_bridge.uf2 import boot2_with_crc
 
 MAGIC = b"INKIMAGE"
 FORM = 1
@@ -110,7 +110,7 @@ def seal(
     if len(image) > board.image_limit:
         raise OversizedImageError(f"{board.name}: {len(image):,} bytes, room for {board.image_limit:,}")
     if board.boot2:
-        image[:BOOT2_BYTES] = boot2_with_crc(bytes(image[:BOOT2_BYTES]))
+        image = bytearray(boot2_with_crc(bytes(image)))
     header = Header(board.name, app, version, protocol_hash, board.flash.origin, len(image), b"", None, b"")
     image[HEADER_OFFSET:_HEADER_END] = _pack(header)
     digest = _digest(image)
@@ -159,7 +159,7 @@ def check(image: bytes) -> Header:
         raise AlteredImageError("altered: its SHA-256 is not the one in its header")
     if image[HEADER_OFFSET:_HEADER_END] != _repack(header):
         raise AlteredImageError("altered: something is in its header that does not belong there")
-    if board.boot2 and image[:BOOT2_BYTES] != boot2_with_crc(image[:BOOT2_BYTES]):
+    if board.boot2 and image != boot2_with_crc(image):
         raise BootBlockError("the boot block's CRC is wrong: the boot ROM would not start it")
     return header
 

@@ -65,10 +65,11 @@ def decode(data: bytes) -> tuple[int, bytes, int]:
     return origin, bytes(content), family
 
 
-def boot2_with_crc(block: bytes) -> bytes:
-    """The 256-byte boot block, its last 4 bytes the CRC that the RP2040's boot ROM asks for (datasheet, 2.8.1.3.1)."""
-    code = block[: BOOT2_BYTES - 4]
-    return code + struct.pack("<I", crc32_mpeg2(code))
+def boot2_with_crc(image: bytes) -> bytes:
+    """The image with the CRC at the end of its 256-byte boot block that the RP2040's boot ROM asks for (datasheet,
+    2.8.1.3.1)."""
+    code, rest = image[: BOOT2_BYTES - 4], image[BOOT2_BYTES:]
+    return code + struct.pack("<I", crc32_mpeg2(code)) + rest
 
 
 def crc32_mpeg2(data: bytes) -> int:
