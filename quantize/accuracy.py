@@ -13,7 +13,9 @@ from quantize.words import Words
 Floats = npt.NDArray[np.float64]
 
 EER_SYMBOLS = 8
-MAX_EER_SHIFT_POINTS = 0.5
+MAX_EER_SHIFT_POINTS = 0.2
+"""A single word of a user is 0.1 points of about a thousand: a shift of one word is no sign of a bad conversion."""
+
 WORDS_PER_SIDE = 1000
 """About so many words of users and as many of strangers decide the equal error rates."""
 

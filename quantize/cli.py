@@ -117,7 +117,7 @@ def verify(
     """Prove BUNDLE: every value that an interpreter computes equals the fixed-point reference's, by kernel set.
 
     Writes verify.json and report.html into the bundle. Exit code 1 if a value differs, if the bundle's own kernels or
-    those asked for by name do not run here, or if int8 raises the equal error rate by more than 0.5 points.
+    those asked for by name do not run here, or if int8 raises the equal error rate by more than 0.2 points.
     """
     from quantize.graph import read_model
     from quantize.report_page import make_page

@@ -11,7 +11,7 @@ from quantize.decisions import compare_decisions
 from quantize.errors import KernelSetError
 from quantize.executors import RUNS_ON, EngineExecutor
 from quantize.graph import Graph
-from quantize.kernels import KERNEL_SETS, LITERT_OPTIMISED, kernel_set
+from quantize.kernels import ARCHITECTURES, KERNEL_SETS, kernel_set
 from quantize.machine import Machine
 from quantize.reference import Reference
 from quantize.report import DriftReport
@@ -94,7 +94,7 @@ def _elsewhere(model: bytes, machine: Machine) -> list[tuple[str, str]]:
     found = []
     for kernels in KERNEL_SETS:
         here = _rules(model, kernels, machine.architecture)
-        found += [(kernels, there) for there in LITERT_OPTIMISED if here not in (None, _rules(model, kernels, there))]
+        found += [(kernels, there) for there in ARCHITECTURES if here not in (None, _rules(model, kernels, there))]
     return found
 
 

@@ -1,6 +1,5 @@
 """The name of a kernel set, and the processor's architecture -> the rounding rules that its operations use."""
 
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from quantize import fixedpoint as fp
 from quantize.errors import KernelSetError, UnsupportedGraphError
 from quantize.fixedpoint import Int, Real
+from quantize.machine import this_machine
 
 ByMultiplier = Callable[[Int, Int, Int], Int]
 """(accumulator, multiplier, shift) -> accumulator times multiplier / 2^31 * 2^shift, rounded."""
@@ -163,6 +163,9 @@ INKGATE_C = replace(LITERT_REFERENCE, name="inkgate-c")
 """inkgate's own C. Equal to LiteRT's reference kernels, so that these are its oracle: integers throughout but for one
 float64 product for each output of a fully connected layer, K + 60 of some 2,700 requantisations a fragment."""
 
+ARCHITECTURES = ("x86_64", "aarch64")
+NO_AVX = "x86_64 without AVX"
+
 LITERT_OPTIMISED = {
     "x86_64": KernelSet(
         name="litert-optimised",
@@ -179,8 +182,9 @@ LITERT_OPTIMISED = {
         tanh=TANH_AWAY,
     ),
 }
-"""LiteRT's own kernels without delegates (BUILTIN_WITHOUT_DEFAULT_DELEGATES). x86-64 with AVX or better; NEON."""
-
+LITERT_OPTIMISED[NO_AVX] = LITERT_OPTIMISED["aarch64"]
+"""LiteRT's own kernels without delegates (BUILTIN_WITHOUT_DEFAULT_DELEGATES). For x86-64 without AVX ruy has none, and
+the NEON code runs by NEON_2_SSE: seen to equal aarch64 on every generated model."""
 
 LITERT_XNNPACK = KernelSet(
     name="litert-xnnpack",
@@ -207,7 +211,7 @@ TFLITE_RUNTIME_OPTIMISED = {
 
 
 def kernel_set(name: str, architecture: str | None = None) -> KernelSet:
-    """The kernel set of that name on a processor (x86_64 or aarch64; this machine's if not given).
+    """The kernel set of that name on a processor (x86_64, NO_AVX or aarch64; this machine's if not given).
 
     KernelSetError, listing the names, if the arithmetic of such kernels on such a processor is not known.
     """
@@ -217,11 +221,18 @@ def kernel_set(name: str, architecture: str | None = None) -> KernelSet:
     if name not in (*KERNEL_SETS, TFLITE_RUNTIME):
         known = ", ".join((*KERNEL_SETS, TFLITE_RUNTIME))
         raise KernelSetError(f"no arithmetic is known for kernels {name!r}; known: {known}")
-    asked = architecture or platform.machine()
-    processor = _ALIASES.get(asked.lower(), asked)
-    if processor not in LITERT_OPTIMISED:
-        raise KernelSetError(f"the arithmetic of {name} is known on {' and '.join(LITERT_OPTIMISED)}, not on {asked}")
-    return (TFLITE_RUNTIME_OPTIMISED if name == TFLITE_RUNTIME else LITERT_OPTIMISED)[processor]
+    processor = architecture or _this_processor()
+    by_processor = TFLITE_RUNTIME_OPTIMISED if name == TFLITE_RUNTIME else LITERT_OPTIMISED
+    if processor not in by_processor:
+        raise KernelSetError(f"the arithmetic of {name} is known on {', '.join(by_processor)}, not on {processor}")
+    return by_processor[processor]
+
+
+def _this_processor() -> str:
+    machine = this_machine()
+    if machine.architecture == "x86_64" and "avx" not in machine.cpu_features:
+        return NO_AVX
+    return _ALIASES.get(machine.architecture.lower(), machine.architecture)
 
 
 _ALIASES = {"amd64": "x86_64", "arm64": "aarch64"}
