@@ -51,7 +51,9 @@ def describe_gate(pixel_bits: int, session: int) -> wire.Info:
     except PackageNotFoundError:
         firmware = "inkgate"
     name = _fit(platform.node() or "gate", 32)
-    return wire.Info(wire.PROTOCOL_HASH, session, 0, wire.Kind.GATE, pixel_bits, name, MODEL, _fit(firmware, 24))
+    return wire.Info(
+        wire.PROTOCOL_HASH, session, 0, 0, wire.Kind.GATE, pixel_bits, name, MODEL, _fit(firmware, 24), b""
+    )
 
 
 def describe_machine() -> str:

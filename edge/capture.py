@@ -49,7 +49,8 @@ def whole_words(events: Iterable[Event]) -> Iterator[CapturedWord | Notice]:
             open_word = None
             yield Notice(f"link lost: {event.reason}" if isinstance(event, LinkLost) else f"board fault: {event.text}")
         elif isinstance(event, Connected):
-            yield Notice(f"board {event.info.board}: write")
+            doubt = "" if event.info.authenticated else " (it has no key: anybody on the line can write in its place)"
+            yield Notice(f"board {event.info.board}{doubt}: write")
 
 
 def add_word(fragments: FragmentSet | None, writer: str, pixels: Pixels, symbols: str | None) -> FragmentSet:

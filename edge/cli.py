@@ -25,6 +25,11 @@ _CONNECT_S = 5.0
 _SECONDS = click.FloatRange(min=0, min_open=True)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
+unauthenticated_option = click.option(
+    "--allow-unauthenticated",
+    is_flag=True,
+    help="Take the writing of a board without a key, in whose place anybody on the line can write.",
+)
 port_option = click.option("--port", required=True, help="Serial port, pty, socket://HOST:PORT, or auto.")
 
 
@@ -46,6 +51,7 @@ port_option = click.option("--port", required=True, help="Serial port, pty, sock
     show_default=True,
     help="Give up a word whose next fragment does not come for so many seconds.",
 )
+@unauthenticated_option
 @json_option
 @click.pass_context
 def run(
@@ -57,11 +63,14 @@ def run(
     words: int | None,
     idle_timeout: float | None,
     word_timeout: float,
+    allow_unauthenticated: bool,
     as_json: bool,
 ) -> None:
     """Decide who writes: fragments from a board in, a decision after each, a final one at the end of the word.
 
-    First the bundle's golden words are computed. If one bit is not as verified, the only decision is UNAVAILABLE.
+    First the bundle's golden words are computed. If one bit is not as verified, the only decision is UNAVAILABLE. A
+    board must prove that it has the key that this machine gave it (`inkgate firmware provision`); without a key it is
+    refused unless --allow-unauthenticated, and then every decision says so.
     """
     console = Console(stderr=True)
     bundle = Bundle.open(bundle_path)
@@ -79,6 +88,7 @@ def run(
         link = stack.enter_context(
             open_link(
                 port,
+                allow_unauthenticated=allow_unauthenticated,
                 idle_timeout_s=idle_timeout,
                 connect_patience_s=_CONNECT_S,
                 delivered=journal.delivered() if journal else None,
@@ -96,15 +106,24 @@ def run(
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The .npz file to make or to add to.")
 @click.option("--words", type=click.IntRange(min=1), help="End after so many words; else with Ctrl-C.")
 @click.option("--symbols", help="The text of each word, one character for each fragment.")
+@unauthenticated_option
 @json_option
-def capture(port: str, writer: str, out: Path, words: int | None, symbols: str | None, as_json: bool) -> None:
+def capture(
+    port: str,
+    writer: str,
+    out: Path,
+    words: int | None,
+    symbols: str | None,
+    allow_unauthenticated: bool,
+    as_json: bool,
+) -> None:
     """Record a writer's fragments from a board; the file holds every whole word as soon as it is written."""
     if not writer.strip() or not writer.isprintable():
         raise CaptureError("a writer's name must be printable text")
     console = Console(stderr=True)
     fragments = FragmentSet.load(out) if out.exists() else None
     captured = 0
-    with open_link(port, connect_patience_s=_CONNECT_S) as link:
+    with open_link(port, allow_unauthenticated=allow_unauthenticated, connect_patience_s=_CONNECT_S) as link:
         for item in whole_words(link.events()):
             if isinstance(item, CapturedWord):
                 try:
@@ -232,6 +251,7 @@ def _record(outcome: Outcome, verified: bool) -> dict[str, Any]:
         "reason": decision.reason,
         "latency_ms": round(outcome.latency_ms, 3),
         "verified": verified,
+        "authenticated": outcome.authenticated,
     }
 
 

@@ -69,7 +69,8 @@ class Rule:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A decision about one word of one board. time: ISO 8601, UTC; latency_ms: from the event's arrival to here."""
+    """A decision about one word of one board. time: ISO 8601, UTC; latency_ms: from the event's arrival to here;
+    authenticated: whether it is sure that the board wrote it."""
 
     time: str
     board: str
@@ -77,6 +78,7 @@ class Outcome:
     word: int
     decision: Decision
     latency_ms: float
+    authenticated: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def refuse(reason: str, bundle: str, journal: Recorder | None = None, now: Calla
     """
     time_of_day = now()
     session = round(datetime.fromisoformat(time_of_day).timestamp() * 1000)
-    outcome = Outcome(time_of_day, "", session, 0, unavailable(reason, 0), 0.0)
+    outcome = Outcome(time_of_day, "", session, 0, unavailable(reason, 0), 0.0, False)
     if journal is not None:
         try:
             journal.record(_entry(outcome, bundle))
@@ -172,6 +174,8 @@ class Gate:
                 yield from self._fail("the board connected anew in the middle of the word")
                 self._board = info
                 yield Notice(f"board {info.board}, firmware {info.firmware}, {info.pixel_bits} bit a pixel")
+                if not info.authenticated:
+                    yield Notice(f"board {info.board} has no key: anybody on the line can write in its place")
             case LinkLost(reason=reason):
                 yield from self._fail(f"link lost: {reason}")
                 yield Notice(f"link lost: {reason}")
@@ -257,7 +261,10 @@ class Gate:
         latency_ms = (self._monotonic_s() - self._arrived_s) * 1e3
         if self._rule.unverified:
             decision = replace(decision, reason=f"{decision.reason} (unverified: {self._rule.unverified})")
-        return Outcome(self._now(), *word.key, decision, latency_ms)
+        authenticated = self._board is not None and self._board.authenticated
+        if not authenticated:
+            decision = replace(decision, reason=f"{decision.reason} (unauthenticated: the board has no key)")
+        return Outcome(self._now(), *word.key, decision, latency_ms, authenticated)
 
     def _journalled(self, outcome: Outcome) -> Outcome:
         """The outcome once it is written down; UNAVAILABLE instead if it cannot be, and never what was not written."""

@@ -102,7 +102,7 @@ def parse(source: bytes) -> Protocol:
     _unique("message", [message.name for message in messages])
     _unique("message id", [message.id for message in messages])
     for message in messages:
-        if header.max_bytes + message.max_bytes > numbers["max_content_bytes"]:
+        if header.max_bytes + message.max_bytes + numbers["tag_bytes"] > numbers["max_content_bytes"]:
             raise ProtocolDefinitionError(f"protocol.toml: {message.name}: longer than a frame can be")
     _keys("protocol", tree["protocol"], {"name", "doc"})
     digest = hashlib.sha256(source).digest()

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-USAGE, DEVICE = 2, 3
-"""Exit codes: usage or configuration; device."""
+USAGE, DEVICE, REFUSED = 2, 3, 4
+"""Exit codes: usage or configuration; device; refused for security."""
 
 
 class BridgeError(Exception):
@@ -74,6 +74,50 @@ class PixelDepthError(LinkError):
     """The board sends another number of bits a pixel than the bundle was trained on."""
 
     exit_code: ClassVar[int] = USAGE
+
+
+class AuthenticationError(LinkError):
+    """The board's writing could not be trusted. Root of the reasons for which a board is refused."""
+
+    exit_code: ClassVar[int] = REFUSED
+
+
+class UnprovisionedError(AuthenticationError):
+    """The board has no key, and nobody said that it may do without."""
+
+
+class KeyMissingError(AuthenticationError):
+    """The board has a key that this host does not know."""
+
+
+class DowngradeError(AuthenticationError):
+    """This host knows the board's key, and something of that name says that it has none."""
+
+
+class WrongKeyError(AuthenticationError):
+    """Something has the board's name and not its key."""
+
+
+class CounterError(AuthenticationError):
+    """The board counts its starts, and this one is older than one that was seen before."""
+
+
+class ProvisionedError(AuthenticationError):
+    """The board has a key already."""
+
+    exit_code: ClassVar[int] = USAGE
+
+
+class KeyStoreError(BridgeError):
+    """The key store cannot be read or written."""
+
+    exit_code: ClassVar[int] = USAGE
+
+
+class KeyExposedError(KeyStoreError):
+    """Others than its owner can read or change the key store."""
+
+    exit_code: ClassVar[int] = REFUSED
 
 
 class UnansweredError(LinkError):

@@ -30,6 +30,8 @@ class BoardInfo:
     protocol_hash: bytes
     pixel_bits: int
     session: int
+    authenticated: bool
+    """Whether every frame of it is checked with its key."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ class FrameCounters:
     crc_errors: int = 0
     cobs_errors: int = 0
     oversize: int = 0
+    refused: int = 0
+    """Intact frames that the host did not take: forged, replayed, or of another connection."""
 
 
 def encode_frame(content: bytes) -> bytes:

@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
+from firmware_bridge import wire
 from firmware_bridge.errors import LinkError, PortMissingError
 from firmware_bridge.events import BoardInfo
 from firmware_bridge.framing import FrameCounters
+from firmware_bridge.keys import KeyStore
 from firmware_bridge.link import BAUD_RATE, POLL_S, RETRY_S
 from firmware_bridge.pixels import Pixels
 from firmware_bridge.ports import AUTO, find_board
@@ -21,13 +23,15 @@ class Inquiry:
     """One connection to the board on `port`, as `open_link` names ports, for questions alone: its words stay with it.
 
     A context manager. Whatever ends the connection is a BridgeError that names the port; it is not taken up again,
-    because a board that was restarted in the middle is something to know.
+    because a board that was restarted in the middle is something to know. A board whose key is in `keys` (None: the
+    user's own store) must prove it; one without a key may answer, and `info.authenticated` says so.
     """
 
     def __init__(
         self,
         port: str,
         *,
+        keys: KeyStore | None = None,
         baud_rate: int = BAUD_RATE,
         connect_patience_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
@@ -37,9 +41,18 @@ class Inquiry:
         self._counters = FrameCounters()
         self._clock = clock
         self._transport = self._open(baud_rate, connect_patience_s)
-        self._session = HostSession(secrets.randbits(32), clock(), counters=self._counters)
         try:
+            store = keys or KeyStore()
+            self._session = HostSession(
+                secrets.token_bytes(wire.NONCE_BYTES),
+                clock(),
+                keys=store.load(),
+                allow_unauthenticated=True,
+                counters=self._counters,
+            )
             self._until(lambda: self._session.info is not None)
+            if self.info.authenticated:
+                store.note(self.info.board, self.info.session)
         except BaseException:
             self.close()
             raise

@@ -6,9 +6,18 @@ import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
-from firmware_bridge.errors import BridgeError, LinkError, PixelDepthError, ProtocolMismatchError
+from firmware_bridge import wire
+from firmware_bridge.errors import (
+    AuthenticationError,
+    BridgeError,
+    KeyStoreError,
+    LinkError,
+    PixelDepthError,
+    ProtocolMismatchError,
+)
 from firmware_bridge.events import BoardFault, Connected, Event, LinkLost, Statistics, WordEnded
 from firmware_bridge.framing import FrameCounters
+from firmware_bridge.keys import KeyStore
 from firmware_bridge.ports import AUTO, find_board
 from firmware_bridge.session_host import Delivered, HostSession
 from firmware_bridge.transport import SerialTransport
@@ -26,6 +35,8 @@ gets through a line that loses one frame in ten with all but one chance in a tho
 def open_link(
     port: str,
     *,
+    keys: KeyStore | None = None,
+    allow_unauthenticated: bool = False,
     pixel_bits: int | None = None,
     baud_rate: int = BAUD_RATE,
     idle_timeout_s: float | None = None,
@@ -35,6 +46,9 @@ def open_link(
 ) -> "Link":
     """A link to the board on `port`: a device, a pty, `socket://host:port`, or `auto` for the one known board.
 
+    keys                  where the keys of the boards are; None: the user's own store.
+    allow_unauthenticated take the writing of a board without a key: anybody on the line can write in its place. A
+                          board whose key is known must prove it all the same.
     pixel_bits            refuse a board that sends another depth (PixelDepthError).
     idle_timeout_s        end `events()` when nothing but statistics came for so long; None: never.
     connect_patience_s    how long to go on trying before the first connection; 0: one try; None: for ever.
@@ -43,6 +57,8 @@ def open_link(
     """
     return Link(
         port,
+        keys=keys or KeyStore(),
+        allow_unauthenticated=allow_unauthenticated,
         pixel_bits=pixel_bits,
         baud_rate=baud_rate,
         idle_timeout_s=idle_timeout_s,
@@ -62,6 +78,8 @@ class Link:
         self,
         port: str,
         *,
+        keys: KeyStore,
+        allow_unauthenticated: bool,
         pixel_bits: int | None,
         baud_rate: int,
         idle_timeout_s: float | None,
@@ -72,6 +90,8 @@ class Link:
         self.port = port
         self.counters = FrameCounters()
         """Frames received, intact and damaged, over all connections."""
+        self._keys = keys
+        self._allow_unauthenticated = allow_unauthenticated
         self._pixel_bits = pixel_bits
         self._baud_rate = baud_rate
         self._idle_timeout_s = idle_timeout_s
@@ -104,7 +124,8 @@ class Link:
         """Connected, then what the board sends; LinkLost and Connected again whenever it was gone.
 
         Asking for the next event acknowledges the one before: journal first. Ends by idle timeout only. Raises the
-        BridgeError of the last try when patience is exhausted, and ProtocolMismatchError and PixelDepthError at once.
+        BridgeError of the last try when patience is exhausted, and at once what trying again does not cure:
+        ProtocolMismatchError, PixelDepthError, AuthenticationError and KeyStoreError.
         """
         self._active_s = trying_since_s = self._clock()
         patience_s = self._connect_patience_s
@@ -116,7 +137,9 @@ class Link:
                     yield event
                 self.close()
                 return
-            except (ProtocolMismatchError, PixelDepthError) as refusal:
+            except KeyStoreError:
+                raise
+            except (ProtocolMismatchError, PixelDepthError, AuthenticationError) as refusal:
                 raise type(refusal)(f"{self.port}: {refusal}") from refusal
             except BridgeError as error:
                 problem = self._named(error)
@@ -136,8 +159,10 @@ class Link:
         self.close()
         transport = SerialTransport(find_board() if self.port == AUTO else self.port, self._baud_rate)
         session = HostSession(
-            secrets.randbits(32),
+            secrets.token_bytes(wire.NONCE_BYTES),
             self._clock(),
+            keys=self._keys.load(),
+            allow_unauthenticated=self._allow_unauthenticated,
             pixel_bits=self._pixel_bits,
             delivered=self._delivered,
             counters=self.counters,
@@ -159,6 +184,8 @@ class Link:
     def _hand_out(self, session: HostSession, transport: SerialTransport) -> Iterator[Event]:
         """Every event that is ready. `session` learns that one is consumed when the consumer has come back for more."""
         while (event := session.next_event()) is not None:
+            if isinstance(event, Connected) and event.info.authenticated:
+                self._keys.note(event.info.board, event.info.session)
             handed_s = self._clock()
             yield event
             now_s = self._clock()

@@ -6,7 +6,7 @@ damage, repetition and delay can neither run the network twice on one fragment n
 Answering is static in C: one fragment, one answer, three counters.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from firmware_bridge import wire
@@ -21,11 +21,15 @@ from firmware_bridge.errors import (
 from firmware_bridge.pixels import FRAGMENT_BYTES, Pixels, pack, unpack
 from firmware_bridge.session import ANSWER_TIMEOUT_S, repeat_pause_s
 
-Question = wire.Identify | wire.Probe
-Answer = wire.Identity | wire.Logits
+Question = wire.Identify | wire.Probe | wire.Provision
+Answer = wire.Identity | wire.Logits | wire.Provisioned
 
-QUESTIONS = (wire.Identify.ID, wire.Probe.ID)
-ANSWERS: dict[type[Question], type[Answer]] = {wire.Identify: wire.Identity, wire.Probe: wire.Logits}
+QUESTIONS = (wire.Identify.ID, wire.Probe.ID, wire.Provision.ID)
+ANSWERS: dict[type[Question], type[Answer]] = {
+    wire.Identify: wire.Identity,
+    wire.Probe: wire.Logits,
+    wire.Provision: wire.Provisioned,
+}
 
 
 class Network(Protocol):
@@ -65,10 +69,10 @@ class Asking:
         self._repeats = 0
         self._due_s, self._limit_s = now_s, now_s + ANSWER_TIMEOUT_S
 
-    def take(self, number: int, message: wire.Identity | wire.Logits | wire.Cannot) -> None:
-        """An answer has come. CannotError, ProtocolViolationError; one to another question changes nothing."""
+    def take(self, number: int, message: Answer | wire.Cannot) -> bool:
+        """An answer has come; whether it is the one waited for. CannotError, ProtocolViolationError."""
         if self._question is None or number != self._number or self.answer is not None:
-            return
+            return False
         if isinstance(message, wire.Cannot):
             raise CannotError(f"the board cannot answer ({message.obstacle.name.lower()}): {message.text}")
         if not isinstance(message, ANSWERS[type(self._question)]):
@@ -76,6 +80,7 @@ class Asking:
             raise ProtocolViolationError(f"{came} came as the answer to {asked}")
         self.answer = message
         self._due_s = self._limit_s = float("inf")
+        return True
 
     def next_question(self, now_s: float) -> tuple[Question, int] | None:
         """The question and its number if it is due."""
@@ -100,24 +105,29 @@ class Asking:
 
 
 class Answering:
-    """The board's end, for one connection. Without a network every answer is CANNOT."""
+    """The board's end, for one connection. `provision` takes a key and gives the answer to that."""
 
-    def __init__(self, network: Network | None, pixel_bits: int) -> None:
+    def __init__(
+        self, network: Network | None, pixel_bits: int, provision: Callable[[bytes], wire.Message] | None = None
+    ) -> None:
         self._network = network
         self._pixel_bits = pixel_bits
+        self._provision = provision
         self._number = 0
         self._answer: wire.Message | None = None
         self._due = False
         self._index = 0
         self._partial = bytearray()
 
-    def take(self, number: int, message_id: int, payload: bytes) -> None:
-        """A question has come. WireError if its bytes are none."""
-        if number == self._number + 1:
+    def take(self, number: int, message_id: int, payload: bytes) -> tuple[bool, bool]:
+        """A question has come: whether it is taken, and whether for the first time. WireError if its bytes are none."""
+        fresh = number == self._number + 1
+        if fresh:
             self._answer = self._carry_out(wire.decode(message_id, payload))
             self._number = number
-        if number == self._number and self._answer is not None:
-            self._due = True
+        taken = number == self._number and self._answer is not None
+        self._due = self._due or taken
+        return taken, fresh
 
     def next_answer(self) -> tuple[wire.Message, int] | None:
         """The answer and its number if one is due."""
@@ -125,6 +135,8 @@ class Answering:
         return (self._answer, self._number) if due and self._answer is not None else None
 
     def _carry_out(self, question: wire.Message) -> wire.Message:
+        if isinstance(question, wire.Provision) and self._provision is not None:
+            return self._provision(question.key)
         if self._network is None:
             return wire.Cannot(wire.Obstacle.NO_NETWORK, "no network runs on this board")
         return self._probe(question, self._network) if isinstance(question, wire.Probe) else self._network.identity

@@ -1,14 +1,15 @@
 """The board's end, from its start to its end: words, questions and the time -> frames to send; sans-IO."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from firmware_bridge import wire
+from firmware_bridge import tags, wire
 from firmware_bridge.errors import HostSilentError, OutboxFullError, WireError, WritingError
 from firmware_bridge.framing import FrameReceiver
 from firmware_bridge.pixels import Pixels
 from firmware_bridge.questions import QUESTIONS, Answering, Network
-from firmware_bridge.session import HEARTBEAT_S, SILENCE_S, frame_of, repeat_pause_s, split_frame
+from firmware_bridge.session import frame_of, repeat_pause_ms, split_frame
 from firmware_bridge.words import WritingMessage, fragment_messages
 
 
@@ -25,7 +26,7 @@ class _Flight:
     """A frame under way."""
 
     stamp: int
-    due_s: float
+    due_ms: int
     repeats: int = 0
     received: bool = False
 
@@ -33,31 +34,47 @@ class _Flight:
 class BoardSession:
     """The board's end, from its start to its end: words in, frames out. Keeps each word until END is acknowledged.
 
-    `info.session` must never have been used by this board; `info.number` is ignored. Nothing is sent before HELLO.
-    `network` is run when a host asks; without one the board says that it cannot.
+    `info.session` must never have been used by this board; `info.number`, `.provisioned` and `.tag` are ignored.
+    `key`: what its host knows it by; without one nothing is authenticated, and a host may provision it: `keep_key` then
+    writes the key to the board's memory and says whether it could. `network` is run when a host asks.
+
+    Times are seconds and counted in whole milliseconds, as in C. Nothing is sent before HELLO. Memory is bounded: by
+    the capacities, by one window, one answer and one frame.
     """
 
     def __init__(
-        self, info: wire.Info, now_s: float, *, capacity_words: int = 8, network: Network | None = None
+        self,
+        info: wire.Info,
+        now_s: float,
+        *,
+        key: bytes | None = None,
+        keep_key: Callable[[bytes], bool] | None = None,
+        capacity_words: int = wire.OUTBOX_WORDS,
+        capacity_fragments: int = wire.MAX_WORD_FRAGMENTS,
+        network: Network | None = None,
     ) -> None:
         self.state = BoardState.WAITING
         self.words_acknowledged = 0
         self._info = info
-        self._began_s = self._heard_s = now_s
+        self._key = key
+        self._keep_key = keep_key
+        self._began_ms = self._heard_ms = self._statistics_due_ms = _ms(now_s)
         self._capacity_words = capacity_words
+        self._capacity_fragments = capacity_fragments
         self._network = network
         self._receiver = FrameReceiver()
         self._messages: list[WritingMessage] = []
+        self._fragments = 0
         self._open: int | None = None
         self._count = 0
         self._word = 0
-        self._host_number: int | None = None
+        self._host: tuple[int, bytes] | None = None
         self._connections = 0
         self._token = 0
-        self._info_due: int | None = None
-        self._statistics_due_s = now_s
+        self._session_key: bytes | None = None
+        self._info_due: tuple[int, bool] | None = None
         self._begin_again()
-        self._sent = self._repeated = 0
+        self._sent = self._repeated = self._refused = 0
 
     # Writing
 
@@ -65,19 +82,21 @@ class BoardSession:
         """Begin a word; its id. OutboxFullError while the board keeps as many words as it can."""
         if self._open is not None:
             raise WritingError(f"word {self._open} is still open")
-        if len(self.unacknowledged()) >= self._capacity_words:
-            raise OutboxFullError(f"{self._capacity_words} words are waiting to be acknowledged")
+        self._require_room()
         self._word += 1
         self._open, self._count = self._word, 0
         self._messages.append(wire.Start(self._word))
         return self._word
 
     def add_fragment(self, pixels: Pixels) -> None:
-        """Add one symbol, uint8 [33, 33], to the open word."""
+        """Add one symbol, uint8 [33, 33], to the open word. OutboxFullError if there is no room for it."""
         if self._open is None or self._count >= wire.MAX_WORD_FRAGMENTS:
             raise WritingError("no word is open" if self._open is None else f"word {self._open} is full")
+        if self._fragments >= self._capacity_fragments:
+            raise OutboxFullError(f"{self._capacity_fragments} fragments are waiting to be acknowledged")
         self._messages.extend(fragment_messages(self._count, pixels, self._info.pixel_bits))
         self._count += 1
+        self._fragments += 1
 
     def end_word(self) -> None:
         """Complete the open word."""
@@ -88,8 +107,8 @@ class BoardSession:
 
     def fail(self, fault: wire.Fault, text: str) -> None:
         """Report what went wrong; an open word ends here without a decision. OutboxFullError as above."""
-        if self._open is None and sum(map(_ends_word, self._messages)) >= self._capacity_words:
-            raise OutboxFullError(f"{self._capacity_words} words and faults are waiting to be acknowledged")
+        if self._open is None:
+            self._require_room()
         self._messages.append(wire.Error(fault, text))
         self._open = None
 
@@ -108,98 +127,151 @@ class BoardSession:
     def failure(self) -> HostSilentError | None:
         """The host is gone; set until it is heard again."""
         silent = self.state is BoardState.SILENT
-        return HostSilentError(f"the host has been silent for {SILENCE_S:g} s") if silent else None
+        return HostSilentError(f"the host has been silent for {wire.SILENCE_MS / 1000:g} s") if silent else None
 
     def receive(self, data: bytes, now_s: float) -> None:
-        """Take bytes from the line; what is not a valid message of this connection changes nothing."""
+        """Take bytes from the line; what is not a valid message of this connection changes nothing but a counter."""
         for content in self._receiver.feed(data):
             try:
-                header, payload = split_frame(content)
-                if header.message == wire.Hello.ID:
-                    self._hello(header.connection, payload, now_s)
-                elif header.message not in (wire.Acknowledge.ID, *QUESTIONS):
-                    continue
-                elif self._host_number is None or header.connection != self._token:
-                    self._info_due = header.connection
-                elif header.message == wire.Acknowledge.ID:
-                    self._hear(now_s)
-                    self._acknowledged(wire.Acknowledge.decode(payload))
-                else:
-                    self._hear(now_s)
-                    self._answering.take(header.sequence, header.message, payload)
+                taken = self._take(content, _ms(now_s))
             except WireError:
-                continue
+                taken = False
+            self._refused += not taken
 
     def next_frame(self, now_s: float) -> bytes:
         """The next frame that is due, b"" if none. Call when the line is free, until it gives b""."""
+        now_ms = _ms(now_s)
         if self._info_due is not None:
-            connection, self._info_due = self._info_due, None
-            return frame_of(replace(self._info, number=self._board_number()), connection)
+            (connection, greeted), self._info_due = self._info_due, None
+            return self._info_frame(connection, self._session_key if greeted else None)
         answer = self._answering.next_answer()
         if answer is not None:
-            return frame_of(answer[0], self._token, answer[1])
-        if self.state is BoardState.CONNECTED and now_s - self._heard_s >= SILENCE_S:
+            return self._frame(*answer)
+        if self.state is BoardState.CONNECTED and now_ms - self._heard_ms >= wire.SILENCE_MS:
             self.state = BoardState.SILENT
-        if self.state is not BoardState.CONNECTED:
+        if self.state is not BoardState.CONNECTED or self._newly_provisioned:
             return b""
-        sequence = self._lost(now_s)
+        sequence = self._lost(now_ms)
         if sequence is not None:
-            return self._send(sequence, now_s)
+            return self._send(sequence, now_ms)
         if self._next < self._base + wire.WINDOW_FRAMES and self._next - self._origin < len(self._messages):
             self._next += 1
-            return self._send(self._next - 1, now_s)
-        if now_s >= self._statistics_due_s:
-            self._statistics_due_s = now_s + HEARTBEAT_S
-            return frame_of(self.statistics(now_s), self._token)
+            return self._send(self._next - 1, now_ms)
+        if now_ms >= self._statistics_due_ms:
+            self._statistics_due_ms = now_ms + wire.HEARTBEAT_MS
+            self._statistics_sent += 1
+            return self._frame(self.statistics(now_s), self._statistics_sent)
         return b""
 
     def wake_s(self) -> float:
         """When to call `next_frame` if nothing is received or written before."""
         if self.state is not BoardState.CONNECTED:
             return float("inf")
+        silent_ms = self._heard_ms + wire.SILENCE_MS
+        if self._newly_provisioned:
+            return silent_ms / 1000
         repeats = [
-            flight.due_s for place, flight in self._flights.items() if not flight.received or place == self._base
+            flight.due_ms for place, flight in self._flights.items() if not flight.received or place == self._base
         ]
-        return min(*repeats, self._statistics_due_s, self._heard_s + SILENCE_S)
+        return min(*repeats, self._statistics_due_ms, silent_ms) / 1000
 
     def statistics(self, now_s: float) -> wire.Statistics:
         """Counters since the session began."""
         seen = self._receiver.counters
-        counted = (seen.frames, seen.crc_errors, seen.cobs_errors, seen.oversize)
-        return wire.Statistics(
-            int(now_s - self._began_s), self.words_acknowledged, self._sent, self._repeated, *counted
-        )
+        counted = (seen.frames, seen.crc_errors, seen.cobs_errors, seen.oversize, self._refused)
+        uptime_s = (_ms(now_s) - self._began_ms) // 1000
+        return wire.Statistics(uptime_s, self.words_acknowledged, self._sent, self._repeated, *counted)
 
-    def _hello(self, connection: int, payload: bytes, now_s: float) -> None:
-        """Answer always; begin again only for a new number from a host of the same protocol."""
-        self._info_due = connection
+    def _take(self, content: bytes, now_ms: int) -> bool:
+        """Whether the frame was taken. WireError if it is no message."""
+        header, payload = split_frame(content)
+        if header.message == wire.Hello.ID:
+            return self._hello(header.connection, payload, now_ms)
+        if header.message not in (wire.Acknowledge.ID, *QUESTIONS):
+            return False
+        if self._host is None or header.connection != self._token:
+            # The answer to HELLO is worth more than a hint, which the host can provoke again.
+            if self._info_due is None or not self._info_due[1]:
+                self._info_due = (header.connection, False)
+            return False
+        if self._session_key is not None:
+            bare = tags.untagged(self._session_key, wire.FROM_HOST, content)
+            if bare is None:
+                return False
+            payload = bare[wire.Header.SIZE :]
+        if header.message != wire.Acknowledge.ID:
+            taken, fresh = self._answering.take(header.sequence, header.message, payload)
+        elif self._newly_provisioned:
+            return False
+        else:
+            taken = fresh = self._acknowledged(header.sequence, wire.Acknowledge.decode(payload))
+        if fresh:
+            self._hear(now_ms)
+        return taken
+
+    def _hello(self, connection: int, payload: bytes, now_ms: int) -> bool:
+        """Answer always; begin again only for a new number or nonce from a host of the same protocol."""
         if payload[:8] != wire.PROTOCOL_HASH:
-            return
-        if connection != self._host_number:
-            self._host_number = connection
+            self._info_due = (connection, False)
+            return False
+        hello = wire.Hello.decode(payload)
+        if (connection, hello.nonce) != self._host:
+            self._host = (connection, hello.nonce)
             self._connections += 1
             self._token = connection ^ self._board_number()
+            self._session_key = None
+            if self._key is not None:
+                self._session_key = tags.session_key(self._key, connection, hello, self._description())
             self._begin_again()
-        self._hear(now_s)
+            self._hear(now_ms)
+        self._info_due = (connection, True)
+        return True
 
-    def _hear(self, now_s: float) -> None:
-        self._heard_s = now_s
+    def _hear(self, now_ms: int) -> None:
+        self._heard_ms = now_ms
         self.state = BoardState.CONNECTED
 
     def _board_number(self) -> int:
         """A replayed HELLO must not revive the connection whose old acknowledgements may be replayed with it."""
         return (self._info.session + self._connections) & 0xFFFF_FFFF
 
+    def _description(self) -> wire.Info:
+        provisioned = int(self._key is not None)
+        return replace(self._info, number=self._board_number(), provisioned=provisioned, tag=b"")
+
+    def _info_frame(self, connection: int, session_key: bytes | None) -> bytes:
+        return frame_of(self._description(), connection, sender=wire.FROM_BOARD, session_key=session_key)
+
+    def _frame(self, message: wire.Message, sequence: int) -> bytes:
+        return frame_of(message, self._token, sequence, sender=wire.FROM_BOARD, session_key=self._session_key)
+
+    @property
+    def _newly_provisioned(self) -> bool:
+        """The board has got its key in this connection, which is not authenticated by it."""
+        return self._key is not None and self._session_key is None
+
+    def _provision(self, key: bytes) -> wire.Message:
+        """Take a key if there is none, once it is written down."""
+        if self._key is not None:
+            return wire.Cannot(wire.Obstacle.PROVISIONED, "the board has a key already")
+        if self._keep_key is None or not self._keep_key(key):
+            return wire.Cannot(wire.Obstacle.NOT_STORED, "the key could not be stored")
+        self._key = key
+        return wire.Provisioned()
+
     def _begin_again(self) -> None:
         """Sequence 0 is START of the first unacknowledged word."""
         self._origin = self._base = self._next = 0
-        self._answering = Answering(self._network, self._info.pixel_bits)
+        self._answering = Answering(self._network, self._info.pixel_bits, self._provision)
         self._flights: dict[int, _Flight] = {}
         self._stamp = self._delivered_stamp = 0
+        self._statistics_sent = self._acknowledgements = 0
 
-    def _acknowledged(self, message: wire.Acknowledge) -> None:
-        if not self._base <= message.consumed <= self._next:
-            return
+    def _acknowledged(self, number: int, message: wire.Acknowledge) -> bool:
+        """Whether it is one that the host sent after all before."""
+        if number <= self._acknowledgements or not self._base <= message.consumed <= self._next:
+            return False
+        self._acknowledgements = number
         for sequence, flight in self._flights.items():
             place = sequence - message.consumed
             if not flight.received and (place < 0 or message.received >> place & 1):
@@ -209,6 +281,12 @@ class BoardSession:
         for sequence in [known for known in self._flights if known < self._base]:
             del self._flights[sequence]
         self._forget(self._base - self._origin)
+        return True
+
+    def _require_room(self) -> None:
+        """OutboxFullError unless one more word, or fault between words, may begin."""
+        if sum(map(_ends_word, self._messages)) >= self._capacity_words:
+            raise OutboxFullError(f"{self._capacity_words} words and faults are waiting to be acknowledged")
 
     def _forget(self, consumed: int) -> None:
         """Drop the words whose last message is among the first `consumed` messages."""
@@ -216,34 +294,39 @@ class BoardSession:
             if _ends_word(self._messages[place]):
                 gone = self._messages[: place + 1]
                 self.words_acknowledged += sum(isinstance(message, wire.Start) for message in gone)
+                self._fragments -= sum(isinstance(message, wire.Fragment) and not message.offset for message in gone)
                 del self._messages[: place + 1]
                 self._origin += place + 1
                 return
 
-    def _lost(self, now_s: float) -> int | None:
+    def _lost(self, now_ms: int) -> int | None:
         """A frame to repeat: one overtaken by a frame sent after it, or one whose time has run out.
 
         The oldest is repeated even if it was received: its acknowledgement as consumed may have been lost.
         """
         for sequence, flight in self._flights.items():
             overtaken = not flight.received and flight.stamp < self._delivered_stamp
-            if overtaken or (now_s >= flight.due_s and (not flight.received or sequence == self._base)):
+            if overtaken or (now_ms >= flight.due_ms and (not flight.received or sequence == self._base)):
                 return sequence
         return None
 
-    def _send(self, sequence: int, now_s: float) -> bytes:
+    def _send(self, sequence: int, now_ms: int) -> bytes:
         self._stamp += 1
         flight = self._flights.get(sequence)
         if flight is None:
-            self._flights[sequence] = _Flight(self._stamp, now_s + repeat_pause_s(0))
+            self._flights[sequence] = _Flight(self._stamp, now_ms + repeat_pause_ms(0))
             self._sent += 1
         else:
             flight.stamp = self._stamp
             flight.repeats += 1
-            flight.due_s = now_s + repeat_pause_s(flight.repeats)
+            flight.due_ms = now_ms + repeat_pause_ms(flight.repeats)
             self._repeated += 1
-        return frame_of(self._messages[sequence - self._origin], self._token, sequence)
+        return self._frame(self._messages[sequence - self._origin], sequence)
 
 
 def _ends_word(message: WritingMessage) -> bool:
     return isinstance(message, wire.End | wire.Error)
+
+
+def _ms(time_s: float) -> int:
+    return round(time_s * 1000)

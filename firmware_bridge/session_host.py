@@ -2,42 +2,68 @@
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import cast
 
-from firmware_bridge import wire
+from firmware_bridge import tags, wire
 from firmware_bridge.errors import (
+    AuthenticationError,
     BoardRestartedError,
     BoardSilentError,
+    CounterError,
+    DowngradeError,
+    KeyMissingError,
     LinkError,
     NoAnswerError,
     PixelDepthError,
     ProtocolMismatchError,
     ProtocolViolationError,
+    UnprovisionedError,
     WireError,
+    WrongKeyError,
 )
 from firmware_bridge.events import BoardInfo, Connected, Event
 from firmware_bridge.framing import FrameCounters, FrameReceiver
 from firmware_bridge.questions import Answer, Asking, Question
-from firmware_bridge.session import HEARTBEAT_S, HELLO_REPEAT_S, HELLO_TIMEOUT_S, SILENCE_S, frame_of, split_frame
+from firmware_bridge.session import (
+    HEARTBEAT_S,
+    HELLO_REPEAT_S,
+    HELLO_TIMEOUT_S,
+    SILENCE_S,
+    content_of,
+    frame_of,
+    split_frame,
+)
 from firmware_bridge.words import WordReader, WritingMessage
 
 Delivered = Mapping[str, tuple[int, int]]
 """By board: its last session, and the last word of it that was consumed to its end."""
 
 
+@dataclass(frozen=True)
+class BoardKey:
+    """What a host knows of a board that it provisioned: its key, and the highest session seen of it."""
+
+    key: bytes = field(repr=False)
+    session: int = 0
+
+
 class HostSession:
     """The host's end of one connection: HELLO until INFO, then words. A failed session stays failed; make another.
 
-    `connection` must be a number that this host never used, at random from 32 bits. Words up to `delivered` are taken
-    and acknowledged without events. With `pixel_bits` a board that sends another depth is refused. While nobody takes
-    events, the board keeps its words.
+    `nonce` is 16 random bytes that this host never used. A board whose name is in `keys` must prove that it has the
+    key; one whose name is not is refused unless it may do without. Words up to `delivered` are taken and acknowledged
+    without events. With `pixel_bits` a board that sends another depth is refused. While nobody takes events, the board
+    keeps its words.
     """
 
     def __init__(
         self,
-        connection: int,
+        nonce: bytes,
         now_s: float,
         *,
+        keys: Mapping[str, BoardKey] | None = None,
+        allow_unauthenticated: bool = False,
         pixel_bits: int | None = None,
         delivered: Delivered | None = None,
         counters: FrameCounters | None = None,
@@ -46,18 +72,25 @@ class HostSession:
         """Why the session ended; None while it goes on."""
         self.info: BoardInfo | None = None
         """The board, once it has answered."""
-        self._number = connection
+        self._hello = wire.Hello(wire.PROTOCOL_HASH, nonce)
+        self._number = int.from_bytes(nonce[:4], "little")
         self._token = 0
+        self._keys = keys or {}
+        self._key: bytes | None = None
+        self._session_key: bytes | None = None
+        self._allow_unauthenticated = allow_unauthenticated
+        self._impostor: AuthenticationError | None = None
         self._pixel_bits = pixel_bits
         self._delivered = delivered or {}
         self._receiver = FrameReceiver(counters)
         self._began_s = self._heard_s = now_s
         self._due_s = now_s
-        self._acknowledge_now = False
+        self._greet_now = self._acknowledge_now = False
         self._held: dict[int, WritingMessage] = {}
         self._ready: deque[tuple[int | None, Event | None]] = deque()
         self._expected = 0
         self._consumed = 0
+        self._acknowledgements = self._statistics = 0
         self._lent: int | None = None
         self._words = WordReader(0, 1)
         self._asking = Asking()
@@ -65,13 +98,16 @@ class HostSession:
     def receive(self, data: bytes, now_s: float) -> None:
         """Take bytes from the line. Never raises on bytes; a board that breaks the rules ends in `failure`."""
         for content in self._receiver.feed(data):
-            if self.failure is None and len(content) >= wire.Header.SIZE:
-                try:
-                    self._dispatch(*split_frame(content), now_s)
-                except LinkError as error:
-                    self.failure = error
-                except WireError as error:
-                    self.failure = ProtocolViolationError(str(error))
+            if self.failure is not None:
+                continue
+            try:
+                taken = len(content) >= wire.Header.SIZE and self._dispatch(content, now_s)
+            except LinkError as error:
+                self.failure = error
+            except WireError as error:
+                self.failure = ProtocolViolationError(str(error))
+            else:
+                self._receiver.counters.refused += not taken
 
     def next_event(self) -> Event | None:
         """The next event, if any. Asking says that the event before is taken care of: now it may be acknowledged."""
@@ -108,12 +144,15 @@ class HostSession:
             return b""
         question = self._asking.next_question(now_s)
         if question is not None:
-            return frame_of(question[0], self._token, question[1])
+            return self._frame(*question)
+        if self._greet_now:
+            self._greet_now = False
+            return frame_of(self._hello, self._number)
         if not (self._acknowledge_now or now_s >= self._due_s):
             return b""
         if self.info is None:
             self._due_s = now_s + HELLO_REPEAT_S
-            return frame_of(wire.Hello(wire.PROTOCOL_HASH), self._number)
+            return frame_of(self._hello, self._number)
         self._due_s = now_s + HEARTBEAT_S
         self._acknowledge_now = False
         received = sum(
@@ -121,67 +160,154 @@ class HostSession:
             for place in range(wire.WINDOW_FRAMES)
             if self._consumed + place < self._expected or self._consumed + place in self._held
         )
-        return frame_of(wire.Acknowledge(self._consumed, received), self._token)
+        self._acknowledgements += 1
+        return self._frame(wire.Acknowledge(self._consumed, received), self._acknowledgements)
 
     def wake_s(self) -> float:
         """When to call `next_frame` if nothing is received before."""
-        return 0.0 if self._acknowledge_now else min(self._due_s, self._limit_s(), self._asking.wake_s())
+        if self._greet_now or self._acknowledge_now:
+            return 0.0
+        return min(self._due_s, self._limit_s(), self._asking.wake_s())
 
-    def _dispatch(self, header: wire.Header, payload: bytes, now_s: float) -> None:
-        """Only frames of this connection count; what another one left on the line is nobody's fault."""
+    def _frame(self, message: wire.Message, sequence: int) -> bytes:
+        return frame_of(message, self._token, sequence, sender=wire.FROM_HOST, session_key=self._session_key)
+
+    def _dispatch(self, content: bytes, now_s: float) -> bool:
+        """Whether the frame is taken: only those of this connection are; others are nobody's fault."""
+        header, payload = split_frame(content)
         if header.message == wire.Info.ID:
-            self._answered(header.connection, payload, now_s)
-        elif self.info is not None and header.connection == self._token:
+            return self._answered(header.connection, payload, now_s)
+        if self.info is None or header.connection != self._token:
+            return False
+        if self._session_key is not None:
+            bare = tags.untagged(self._session_key, wire.FROM_BOARD, content)
+            if bare is None:
+                return False
+            payload = bare[wire.Header.SIZE :]
+        taken, fresh = self._take(header, payload)
+        if fresh:
             self._heard_s = now_s
-            self._take(header, payload)
+        return taken
 
-    def _answered(self, connection: int, payload: bytes, now_s: float) -> None:
+    def _answered(self, connection: int, payload: bytes, now_s: float) -> bool:
         """INFO. The protocol hash is read before anything whose place may differ between versions."""
         if self.info is not None:
-            if connection in (self._number, self._token):
-                self._answered_again(connection, wire.Info.decode(payload))
-            return
+            return self._answered_again(connection, payload)
         if connection != self._number:
-            return
+            return False
         if payload[:8] != wire.PROTOCOL_HASH:
             raise ProtocolMismatchError(_mismatch(payload))
         info = wire.Info.decode(payload)
+        session_key = self._authenticate(info)
+        if session_key is None and info.board in self._keys:
+            return False
         if self._pixel_bits not in (None, info.pixel_bits):
             raise PixelDepthError(
                 f"board {info.board} sends {info.pixel_bits} bits a pixel and {self._pixel_bits} are needed: "
                 f"use a bundle trained with {info.pixel_bits} bits, or configure the board"
             )
         session, last_word = self._delivered.get(info.board, (0, 0))
-        self._token = self._number ^ info.number
+        self._token, self._session_key = self._number ^ info.number, session_key
         self._words = WordReader(info.session, info.pixel_bits, last_word if session == info.session else 0)
         self.info = BoardInfo(
-            info.board, info.model, info.kind, info.firmware, info.protocol_hash, info.pixel_bits, info.session
+            info.board,
+            info.model,
+            info.kind,
+            info.firmware,
+            info.protocol_hash,
+            info.pixel_bits,
+            info.session,
+            session_key is not None,
         )
         self._heard_s = now_s
         self._acknowledge_now = True
         self._ready.append((None, Connected(self.info)))
+        return True
 
-    def _answered_again(self, connection: int, info: wire.Info) -> None:
-        """INFO in the middle: a repetition, unless it shows that the board does not know this connection any more."""
+    def _authenticate(self, info: wire.Info) -> bytes | None:
+        """The session key if the board has proved that it has the key; None for one without, which may do without.
+
+        None also for a board whose key is known and which did not prove it. Somebody else on the line may have answered
+        before the board does, so that is a failure only if nothing better comes: until then `_impostor` keeps it.
+        """
+        known = self._keys.get(info.board)
+        if known is None:
+            if info.provisioned:
+                raise KeyMissingError(
+                    f"board {info.board} has a key and this host does not: copy the key from the host that provisioned "
+                    "it, or erase the board and give it a new one with `inkgate firmware provision`"
+                )
+            if not self._allow_unauthenticated:
+                raise UnprovisionedError(
+                    f"board {info.board} has no key, so anybody on the line could write in its place: "
+                    "`inkgate firmware provision` gives it one, --allow-unauthenticated does without"
+                )
+            return None
+        self._key = known.key
+        session_key = self._proved(info)
+        if session_key is None:
+            self._impostor = _impostor(info)
+        elif info.session < known.session:
+            raise CounterError(
+                f"board {info.board} says that it was started {info.session} times and was seen at {known.session}: "
+                "its memory was turned back; `inkgate firmware provision --again` gives it a new key after an erasure"
+            )
+        return session_key
+
+    def _proved(self, info: wire.Info) -> bytes | None:
+        """The session key that belongs to INFO, if its tag says that the sender has the key."""
+        assert self._key is not None
+        bare = replace(info, tag=b"")
+        session_key = tags.session_key(self._key, self._number, self._hello, bare)
+        content = content_of(bare, self._number) + info.tag
+        return None if tags.untagged(session_key, wire.FROM_BOARD, content) is None else session_key
+
+    def _answered_again(self, connection: int, payload: bytes) -> bool:
+        """INFO in the middle: a repetition, the end of the connection, or a hint at it.
+
+        A hint comes from a board that does not know this connection any more and has no tag, so anybody could have sent
+        it. It is only asked about, with the same HELLO again: the answer to that has a tag.
+        """
         assert self.info is not None
+        if connection != self._number:
+            self._greet_now = self._greet_now or connection == self._token
+            return connection == self._token
+        try:
+            info = wire.Info.decode(payload)
+        except WireError:
+            return False
+        if self._session_key is not None and self._proved(info) is None:
+            return False
         known = info.session == self.info.session
-        if connection == self._token or not known or self._number ^ info.number != self._token:
+        if not known or self._number ^ info.number != self._token:
             raise BoardRestartedError(f"board {info.board} {'dropped the connection' if known else 'was restarted'}")
+        return True
 
-    def _take(self, header: wire.Header, payload: bytes) -> None:
+    def _take(self, header: wire.Header, payload: bytes) -> tuple[bool, bool]:
+        """Whether the message may come in this place, and whether for the first time."""
         message = wire.decode(header.message, payload)
         if isinstance(message, wire.Statistics):
-            self._ready.append((None, message))
-        elif isinstance(message, wire.Identity | wire.Logits | wire.Cannot):
-            self._asking.take(header.sequence, message)
-        elif message.SEQUENCED:
-            self._acknowledge_now = True
-            if self._expected <= header.sequence < self._consumed + wire.WINDOW_FRAMES:
-                self._held.setdefault(header.sequence, cast(WritingMessage, message))
-            while self._expected in self._held:
-                event = self._words.read(self._held.pop(self._expected))
-                self._ready.append((self._expected, event))
-                self._expected += 1
+            fresh = header.sequence > self._statistics
+            if fresh:
+                self._statistics = header.sequence
+                self._ready.append((None, message))
+            return fresh, fresh
+        if isinstance(message, wire.Identity | wire.Logits | wire.Provisioned | wire.Cannot):
+            return True, self._asking.take(header.sequence, message)
+        if not message.SEQUENCED:
+            return False, False
+        # What has come before comes again if its acknowledgement was lost.
+        self._acknowledge_now = True
+        if header.sequence >= self._consumed + wire.WINDOW_FRAMES:
+            return False, False
+        fresh = header.sequence >= self._expected and header.sequence not in self._held
+        if fresh:
+            self._held[header.sequence] = cast(WritingMessage, message)
+        while self._expected in self._held:
+            event = self._words.read(self._held.pop(self._expected))
+            self._ready.append((self._expected, event))
+            self._expected += 1
+        return True, fresh
 
     def _consume(self, sequence: int) -> None:
         self._consumed = sequence + 1
@@ -193,6 +319,8 @@ class HostSession:
     def _silence(self) -> LinkError:
         if self.info is not None:
             return BoardSilentError(f"board {self.info.board} has been silent for {SILENCE_S:g} s")
+        if self._impostor is not None:
+            return self._impostor
         seen = self._receiver.counters
         noise = seen.crc_errors + seen.cobs_errors + seen.oversize
         hint = f"{noise} damaged frames came: is the baud rate right?" if noise else "is it a pen or camera board?"
@@ -206,4 +334,16 @@ def _mismatch(payload: bytes) -> str:
         f"board and host do not speak one protocol: the board's is {payload[:8].hex()}, the host's "
         f"{wire.PROTOCOL_HASH.hex()}: give both the same version of inkgate (`inkgate --version` shows the host's, "
         "`inkgate firmware flash` renews the board)"
+    )
+
+
+def _impostor(info: wire.Info) -> AuthenticationError:
+    if not info.provisioned:
+        return DowngradeError(
+            f"something on the line calls itself {info.board} and has no key, but this host knows that board's key: "
+            "if its memory was erased, `inkgate firmware provision --again` gives it a new one"
+        )
+    return WrongKeyError(
+        f"something on the line calls itself {info.board} and has another key than this host knows: it is another "
+        "board, or another host provisioned it"
     )

@@ -3,7 +3,6 @@
 import os
 import pty
 import random
-import secrets
 import select
 import threading
 import time
@@ -19,6 +18,7 @@ import numpy.typing as npt
 
 from firmware_bridge import wire
 from firmware_bridge.errors import PixelsError, PortBusyError
+from firmware_bridge.memory import BoardMemory, Unprovisioned
 from firmware_bridge.noise import NoisyLine
 from firmware_bridge.questions import Network
 from firmware_bridge.session_board import BoardSession
@@ -55,6 +55,7 @@ class VirtualBoard:
     loss, corrupt  shares of the frames that vanish or are damaged, in both directions, by `seed`.
     link  a path that always leads to the current pty, as a device name leads to the same USB plug.
     network  what the board runs when a host asks; None: it cannot.
+    memory  its key and the counter of its starts; None: it has no key.
 
     `unplug` and `start`: the cable; session and words stay. `kill` and `start`: the power; a new session, and the word
     under way is lost with the memory. As a context manager it starts and is killed.
@@ -73,6 +74,7 @@ class VirtualBoard:
         seed: int = 0,
         link: Path | None = None,
         network: Network | None = None,
+        memory: BoardMemory | None = None,
     ) -> None:
         for word in words:
             _check_word(word)
@@ -86,13 +88,14 @@ class VirtualBoard:
         self._waiting = deque(range(len(words)))
         self._written: deque[Sent] = deque()
         self._info = wire.Info(
-            wire.PROTOCOL_HASH, 0, 0, kind, pixel_bits, board or f"virtual-{kind.name.lower()}", "virtual", FIRMWARE
+            wire.PROTOCOL_HASH, 0, 0, 0, kind, pixel_bits, board or name_of(kind), "virtual", FIRMWARE, b""
         )
         self._byte_s = BITS_PER_BYTE / baud_rate if baud_rate else 0.0
         rng = random.Random(seed)
         self._noise_out, self._noise_in = NoisyLine(loss, corrupt, rng), NoisyLine(loss, corrupt, rng)
         self._link = link
         self._network = network
+        self._memory = memory or Unprovisioned()
         self._session: BoardSession | None = None
         self._thread: threading.Thread | None = None
         self._wake: tuple[int, int] | None = None
@@ -113,10 +116,16 @@ class VirtualBoard:
             assert self.path is not None
             return self.path
         if self._session is None:
-            # Never from the seed: a session that came twice would make the host take new words for old ones.
-            self._info = replace(self._info, session=secrets.randbits(32))
+            key, session = self._memory.start()
+            self._info = replace(self._info, session=session)
             self._session = BoardSession(
-                self._info, time.monotonic(), capacity_words=OUTBOX_WORDS, network=self._network
+                self._info,
+                time.monotonic(),
+                key=key,
+                keep_key=self._memory.keep_key,
+                capacity_words=OUTBOX_WORDS,
+                capacity_fragments=OUTBOX_WORDS * wire.MAX_WORD_FRAGMENTS,
+                network=self._network,
             )
         master, slave = pty.openpty()
         tty.setraw(slave)
@@ -220,6 +229,11 @@ class VirtualBoard:
             self.acknowledged.append(self._written.popleft())
         if self.pending == 0:
             self._done.set()
+
+
+def name_of(kind: Kind) -> str:
+    """What a virtual board of that kind is called if it is given no name."""
+    return f"virtual-{kind.name.lower()}"
 
 
 def _check_word(word: Word) -> None:

@@ -1,7 +1,25 @@
-"""What all tests share: how hypothesis runs."""
+"""What all tests share: how hypothesis runs, and a key store that is nobody's."""
 
+import secrets
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 # Two busy cores make any single example slow now and then; what is tested is what it does, not how long it takes.
 settings.register_profile("inkgate", deadline=None)
 settings.load_profile("inkgate")
+
+
+@pytest.fixture(scope="session")
+def _folder_of_keys() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def _keys(_folder_of_keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands under test, in this process and in others, find and leave no keys in the user's own store."""
+    monkeypatch.setenv("INKGATE_KEYS", str(_folder_of_keys / secrets.token_hex(8)))

@@ -49,6 +49,8 @@ def parse_symbols(ctx: click.Context, param: click.Parameter, value: str) -> tup
 @click.option("--corrupt", type=click.FloatRange(0, 1), default=0.0, help="Share of frames damaged, each way.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of writers, words and noise.")
 @click.option("--grey", is_flag=True, help="8 bits a pixel instead of 1.")
+@click.option("--board", metavar="NAME", help="The board's name; two at once need two.  [default: virtual-KIND]")
+@click.option("--no-key", is_flag=True, help="A board that was never provisioned: hosts take it with a flag only.")
 @click.option("--link", type=click.Path(path_type=Path), help="A path that leads to the board, whatever its pty is.")
 @click.option("--json", "as_json", is_flag=True, help="One object per line on stdout: port, every word, done.")
 def simulate(
@@ -62,17 +64,22 @@ def simulate(
     corrupt: float,
     seed: int,
     grey: bool,
+    board: str | None,
+    no_key: bool,
     link: Path | None,
     as_json: bool,
 ) -> None:
     """A virtual pen or camera board on a pty.
 
     The first line on stdout is the path to give to `inkgate run --port`. The board waits for a host, sends its words as
-    a real board does and ends when all are acknowledged.
+    a real board does and ends when all are acknowledged. Nobody needs to provision it: it takes its key from
+    this user's key store, where `inkgate run` looks for it, and makes one at its first start.
     """
     from rich.console import Console
 
-    from firmware_bridge.virtual_board import BAUD_RATE, VirtualBoard
+    from firmware_bridge.keys import KeyStore
+    from firmware_bridge.memory import SelfProvisioned, Unprovisioned
+    from firmware_bridge.virtual_board import BAUD_RATE, VirtualBoard, name_of
     from firmware_bridge.wire import Kind
     from train.datasets import load
 
@@ -83,19 +90,22 @@ def simulate(
     chosen = choose_writers(fragments, writers, rng)
     writing = [chosen[place % len(chosen)] for place in range(words)]
     drawn = draw_words(fragments, writing, symbols, rng)
-    board = VirtualBoard(
+    name = board or name_of(Kind[kind.upper()])
+    virtual = VirtualBoard(
         [fragments.pixels[index] for index in drawn],
         kind=Kind[kind.upper()],
         pixel_bits=bits,
+        board=name,
         baud_rate=None if fast else BAUD_RATE,
         loss=loss,
         corrupt=corrupt,
         seed=seed,
         link=link,
+        memory=Unprovisioned() if no_key else SelfProvisioned(KeyStore(), name),
     )
-    with board:
-        click.echo(json.dumps({"event": "port", "path": board.path}) if as_json else board.path)
-        _follow(board, [fragments.name_of(writer) for writer in writing], drawn, as_json)
+    with virtual:
+        click.echo(json.dumps({"event": "port", "path": virtual.path}) if as_json else virtual.path)
+        _follow(virtual, [fragments.name_of(writer) for writer in writing], drawn, as_json)
 
 
 def choose_writers(fragments: FragmentSet, wanted: Sequence[str], rng: np.random.Generator) -> list[int]:

@@ -142,8 +142,10 @@ class Board:
     """What a flawless board called desk-pen says."""
 
     @staticmethod
-    def connected(session: int = SESSION, pixel_bits: int = 1) -> Connected:
-        return Connected(BoardInfo("desk-pen", "virtual", Kind.PEN, "1.0", bytes(8), pixel_bits, session))
+    def connected(session: int = SESSION, pixel_bits: int = 1, authenticated: bool = True) -> Connected:
+        return Connected(
+            BoardInfo("desk-pen", "virtual", Kind.PEN, "1.0", bytes(8), pixel_bits, session, authenticated)
+        )
 
     @staticmethod
     def word(number: int, word: npt.NDArray[np.uint8], session: int = SESSION) -> list[Event]:

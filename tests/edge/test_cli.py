@@ -23,7 +23,7 @@ from firmware_bridge.errors import PortLostError
 from firmware_bridge.events import Event
 
 KEYS = ["time", "board", "session", "word", "symbols", "decision", "user", "score", "final", "reason", "latency_ms"]
-KEYS += ["verified"]
+KEYS += ["verified", "authenticated"]
 
 
 class FakeLink:

@@ -10,11 +10,17 @@ from edge.decision import Decision, Verdict
 from edge.engine import Engine
 from edge.journal import Journal
 from edge.runtime import Gate, Outcome, Rule
+from firmware_bridge.keys import KeyStore
 from firmware_bridge.link import open_link
+from firmware_bridge.memory import SelfProvisioned
 from firmware_bridge.virtual_board import VirtualBoard
 
 IDLE_S = 3.0
 """A line with 5 % of its frames spoilt is never silent for so long: a frame is repeated after 0.15 to 1.2 s."""
+
+
+def provisioned() -> SelfProvisioned:
+    return SelfProvisioned(KeyStore(), "virtual-pen")
 
 
 def test_over_a_line_that_spoils_5_percent_of_its_frames_every_word_is_decided_once_and_rightly(
@@ -26,7 +32,7 @@ def test_over_a_line_that_spoils_5_percent_of_its_frames_every_word_is_decided_o
 ) -> None:
     many = words * 2
     with (
-        VirtualBoard(many, baud_rate=None, corrupt=0.05, seed=3) as board,
+        VirtualBoard(many, baud_rate=None, corrupt=0.05, seed=3, memory=provisioned()) as board,
         open_link(board.path or "", idle_timeout_s=IDLE_S) as link,
         Journal(tmp_path / "journal.db") as journal,
     ):
@@ -56,7 +62,7 @@ def test_a_board_lost_in_mid_word_makes_it_unavailable_and_the_words_after_it_ar
     three = [np.concatenate([words[0]] * 4), words[1], words[2]]  # The first takes 0.4 s of line and is cut within.
     outcomes: list[Outcome] = []
     with (
-        VirtualBoard(three, link=tmp_path / "pen") as board,
+        VirtualBoard(three, link=tmp_path / "pen", memory=provisioned()) as board,
         open_link(str(tmp_path / "pen"), idle_timeout_s=IDLE_S) as link,
     ):
         for item in Gate(engine, rule).run(link.events()):

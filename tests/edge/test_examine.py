@@ -88,7 +88,7 @@ def test_a_device_that_computes_the_golden_words_passes(
 def test_noise_on_the_line_changes_no_verdict(
     bundle: Bundle, device: Device, golden: GoldenVectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("firmware_bridge.session.RETRANSMIT_S", 0.03)
+    monkeypatch.setattr("firmware_bridge.wire.RETRANSMIT_MS", 30)
     assert ask(bundle, device, loss=0.15, corrupt=0.15).mismatches == 0
     assert device.steps == len(golden.fragments)
     wrong = ask(bundle, replace(device, flip=(7, 1, 0), steps=0), loss=0.15, corrupt=0.15)

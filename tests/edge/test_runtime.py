@@ -15,7 +15,7 @@ from edge.runtime import Gate, Notice, Outcome, Rule
 from firmware_bridge.events import BoardFault, Event, Fragment, LinkLost, WordEnded, WordStarted
 from firmware_bridge.wire import Statistics
 
-HEARTBEAT = Statistics(0, 0, 0, 0, 0, 0, 0, 0)
+HEARTBEAT = Statistics(*[0] * 9)
 
 
 def outcomes(gate: Gate, events: list[Event] | Iterator[Event]) -> list[Outcome]:

@@ -7,11 +7,13 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from firmware_bridge import link as bridge
 from firmware_bridge import wire
 from firmware_bridge.errors import (
     BoardRestartedError,
@@ -25,10 +27,12 @@ from firmware_bridge.errors import (
     UnansweredError,
 )
 from firmware_bridge.inquiry import Inquiry
-from firmware_bridge.link import open_link
 from firmware_bridge.pixels import Pixels
 from firmware_bridge.session_board import BoardSession
 from firmware_bridge.virtual_board import VirtualBoard, Word
+
+open_link = partial(bridge.open_link, allow_unauthenticated=True)
+"""Boards with keys are in test_authentication.py."""
 
 IDENTITY = wire.Identity(bytes(range(32)), "hash", "hashlib", "1", "any")
 
@@ -77,7 +81,7 @@ def first_error(port: str) -> BridgeError:
 def test_every_answer_is_right_over_a_line_that_loses_and_damages_frames(
     bits: int, loss: float, corrupt: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("firmware_bridge.session.RETRANSMIT_S", 0.03)
+    monkeypatch.setattr("firmware_bridge.wire.RETRANSMIT_MS", 30)
     with gate(bits, loss=loss, corrupt=corrupt, seed=3) as board, Inquiry(board.start()) as inquiry:
         assert inquiry.identify() == IDENTITY
         direct = Memory()
@@ -127,7 +131,7 @@ def test_a_board_that_falls_silent_in_mid_word_is_named(monkeypatch: pytest.Monk
 
 def test_a_board_that_only_sends_its_heartbeat_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("firmware_bridge.questions.ANSWER_TIMEOUT_S", 0.6)
-    monkeypatch.setattr("firmware_bridge.questions.Answering.take", lambda *_arguments: None)
+    monkeypatch.setattr("firmware_bridge.questions.Answering.take", lambda *_arguments: (False, False))
     with gate() as board:
         error = first_error(board.start())
     assert isinstance(error, UnansweredError)
@@ -140,7 +144,7 @@ def test_a_board_that_was_reset_in_mid_word_is_named_and_nothing_is_compared(mon
         session = board._session
         assert session is not None
         session.__init__(  # type: ignore[misc] # the power comes back in the same place
-            wire.Info(wire.PROTOCOL_HASH, 5, 0, wire.Kind.GATE, 1, "virtual-gate", "virtual", "1"),
+            wire.Info(wire.PROTOCOL_HASH, 5, 0, 0, wire.Kind.GATE, 1, "virtual-gate", "virtual", "1", b""),
             time.monotonic(),
             network=Memory(),
         )

@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from firmware_bridge import link as bridge
 from firmware_bridge import virtual_board, wire
 from firmware_bridge.errors import (
     BridgeError,
@@ -27,9 +29,12 @@ from firmware_bridge.errors import (
     ProtocolMismatchError,
 )
 from firmware_bridge.events import Connected, Event, Fragment, LinkLost, Statistics, WordEnded, WordStarted
-from firmware_bridge.link import Link, open_link
+from firmware_bridge.link import Link
 from firmware_bridge.session_board import BoardSession
 from firmware_bridge.virtual_board import VirtualBoard, Word
+
+open_link = partial(bridge.open_link, allow_unauthenticated=True)
+"""Boards with keys are in test_authentication.py."""
 
 IDLE_S = 1.0
 """A fast board on a pty answers within milliseconds; repetitions pause for a few tenths at the loss used here."""
@@ -236,9 +241,10 @@ def test_a_host_that_remembers_its_journal_gets_no_word_twice() -> None:
 
 
 def test_a_slow_consumer_loses_neither_words_nor_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("firmware_bridge.session_host", "firmware_bridge.session_board"):
-        monkeypatch.setattr(f"{module}.SILENCE_S", 0.6)
-        monkeypatch.setattr(f"{module}.HEARTBEAT_S", 0.1)
+    monkeypatch.setattr("firmware_bridge.session_host.SILENCE_S", 0.6)
+    monkeypatch.setattr("firmware_bridge.session_host.HEARTBEAT_S", 0.1)
+    monkeypatch.setattr("firmware_bridge.wire.SILENCE_MS", 600)
+    monkeypatch.setattr("firmware_bridge.wire.HEARTBEAT_MS", 100)
     board = VirtualBoard(make_words(3, 4), baud_rate=None)
     with board, open_link(board.start(), idle_timeout_s=IDLE_S) as link:
         kinds = []
@@ -273,7 +279,7 @@ def serve(server: socket.socket, words: list[Word]) -> None:
     """A board behind a TCP port, as an emulator has it; hangs up when all is acknowledged."""
     connection, _ = server.accept()
     server.close()
-    info = wire.Info(wire.PROTOCOL_HASH, 5, 0, wire.Kind.CAMERA, 1, "emulated", "qemu", "1")
+    info = wire.Info(wire.PROTOCOL_HASH, 5, 0, 0, wire.Kind.CAMERA, 1, "emulated", "qemu", "1", b"")
     session = BoardSession(info, time.monotonic(), capacity_words=len(words))
     for word in words:
         session.start_word()

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 from serial.tools import list_ports as serial_list_ports
 
+from firmware_bridge import link as bridge
 from firmware_bridge.cli import ports
 from firmware_bridge.errors import PortMissingError
-from firmware_bridge.link import open_link
 from firmware_bridge.ports import find_board, list_ports
 from firmware_bridge.virtual_board import VirtualBoard
+
+open_link = partial(bridge.open_link, allow_unauthenticated=True)
+"""Boards with keys are in test_authentication.py."""
 
 MODEM = SimpleNamespace(device="/dev/ttyS0", description="n/a", vid=None, pid=None, serial_number=None)
 PICO = SimpleNamespace(device="/dev/ttyACM1", description="Pico", vid=0x2E8A, pid=0x000A, serial_number="E66")

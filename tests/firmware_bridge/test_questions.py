@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,9 +24,33 @@ from firmware_bridge.pixels import Pixels
 from firmware_bridge.questions import Answer, Question, probes
 from firmware_bridge.session import ANSWER_TIMEOUT_S, RETRANSMIT_S, SILENCE_S, frame_of, split_frame
 from firmware_bridge.session_board import BoardSession
-from firmware_bridge.session_host import HostSession
+from firmware_bridge.session_host import BoardKey, HostSession
 
-INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, wire.Kind.GATE, 1, "pi-1", "gate", "1.2.3")
+INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.GATE, 1, "pi-1", "gate", "1.2.3", b"")
+KEY: bytes | None = None
+
+
+@pytest.fixture(autouse=True, params=[None, bytes(range(32))], ids=["without-key", "with-key"])
+def _key(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every claim holds for boards with a key and without one."""
+    monkeypatch.setattr(request.module, "KEY", request.param)
+
+
+def new_board(info: wire.Info, now_s: float, **options: Any) -> BoardSession:
+    return BoardSession(info, now_s, key=KEY, **options)
+
+
+def new_host(number: int, now_s: float, **options: Any) -> HostSession:
+    """A host whose number is that; knows the key if there is one."""
+    keys = {} if KEY is None else {INFO.board: BoardKey(KEY)}
+    return HostSession(number.to_bytes(16, "little"), now_s, keys=keys, allow_unauthenticated=True, **options)
+
+
+def forge(message: wire.Message, host: HostSession, sequence: int, sender: int = wire.FROM_HOST) -> bytes:
+    """A frame as either end of the host's connection could have sent it."""
+    return frame_of(message, host._token, sequence, sender=sender, session_key=host._session_key)
+
+
 IDENTITY = wire.Identity(bytes(range(32)), "hash", "hashlib", "1", "any")
 
 
@@ -56,7 +81,7 @@ def pixels(seed: int) -> Pixels:
 
 def connected(network: Memory | None, bits: int = 1) -> tuple[HostSession, BoardSession]:
     """A host that has had INFO, and its board; nothing else was exchanged."""
-    board, host = BoardSession(replace(INFO, pixel_bits=bits), 0.0, network=network), HostSession(4711, 0.0)
+    board, host = new_board(replace(INFO, pixel_bits=bits), 0.0, network=network), new_host(4711, 0.0)
     board.receive(host.next_frame(0.0), 0.0)
     host.receive(board.next_frame(0.0), 0.0)
     while host.next_frame(0.0):
@@ -75,11 +100,12 @@ def exchange(host: HostSession, board: BoardSession, question: Question, now_s: 
 
 def message(frame: bytes) -> wire.Message:
     (content,) = FrameReceiver().feed(frame)
-    return wire.decode(content[0], split_frame(content)[1])
+    bare = content if KEY is None else content[: -wire.TAG_BYTES]
+    return wire.decode(bare[0], split_frame(bare)[1])
 
 
 def question_by_hand(host: HostSession, number: int, asked: Question) -> bytes:
-    return frame_of(asked, host._token, number)
+    return forge(asked, host, number)
 
 
 def test_a_board_says_which_network_it_runs() -> None:
@@ -166,7 +192,7 @@ def test_a_new_connection_counts_from_one_and_forgets_the_fragment_begun() -> No
     begun = list(probes(0, grey, 8))
     for probe in begun[:3]:
         exchange(host, board, probe)
-    again = HostSession(4712, 1.0)
+    again = new_host(4712, 1.0)
     board.receive(again.next_frame(1.0), 1.0)
     again.receive(board.next_frame(1.0), 1.0)
     assert exchange(again, board, begun[3], 1.0) is None
@@ -199,7 +225,7 @@ def test_questions_take_no_word_from_a_board_and_the_next_host_gets_it_whole() -
         while frame := host.next_frame(step * 0.1):
             board.receive(frame, step * 0.1)
     assert board.unacknowledged() == [1]
-    taker = HostSession(4712, 4.0)
+    taker = new_host(4712, 4.0)
     board.receive(taker.next_frame(4.0), 4.0)
     ended = []
     for _ in range(10):
@@ -240,7 +266,7 @@ def test_an_answer_of_another_kind_than_the_question_is_against_the_rules() -> N
     host, _ = connected(Memory())
     host.ask(wire.Identify(), 0.0)
     host.next_frame(0.0)
-    host.receive(frame_of(wire.Logits(b""), host._token, 1), 0.0)
+    host.receive(forge(wire.Logits(b""), host, 1, sender=wire.FROM_BOARD), 0.0)
     assert isinstance(host.failure, ProtocolViolationError)
     assert "LOGITS came as the answer to IDENTIFY" in str(host.failure)
 
@@ -255,7 +281,8 @@ def test_a_board_that_lives_and_does_not_answer_is_told_from_one_that_is_gone() 
             while host.next_frame(now_s):
                 pass  # every question is lost
             if beats:
-                host.receive(frame_of(board.statistics(now_s), host._token), now_s)
+                beat = forge(board.statistics(now_s), host, round(now_s * 1000), sender=wire.FROM_BOARD)
+                host.receive(beat, now_s)
         assert isinstance(host.failure, expected)
         limit_s = ANSWER_TIMEOUT_S if beats else SILENCE_S
         assert limit_s <= now_s < limit_s + 0.2
@@ -264,10 +291,11 @@ def test_a_board_that_lives_and_does_not_answer_is_told_from_one_that_is_gone() 
 def test_a_board_that_was_restarted_between_questions_is_found_out() -> None:
     host, board = connected(Memory())
     exchange(host, board, wire.Identify())
-    reborn = BoardSession(replace(INFO, session=78), 0.0, network=Memory())
+    reborn = new_board(replace(INFO, session=78), 0.0, network=Memory())
     host.ask(wire.Identify(), 0.1)
-    reborn.receive(host.next_frame(0.1), 0.1)
-    host.receive(reborn.next_frame(0.1), 0.1)
+    for _ in range(2):  # the question, which brings a hint; HELLO, which brings the proof
+        reborn.receive(host.next_frame(0.1), 0.1)
+        host.receive(reborn.next_frame(0.1), 0.1)
     assert isinstance(host.failure, BoardRestartedError)
 
 

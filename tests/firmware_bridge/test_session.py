@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from firmware_bridge import wire
+from firmware_bridge import tags, wire
 from firmware_bridge.errors import (
     BoardRestartedError,
     BoardSilentError,
@@ -25,9 +26,31 @@ from firmware_bridge.framing import FrameReceiver, encode_frame
 from firmware_bridge.pixels import Pixels
 from firmware_bridge.session import HELLO_TIMEOUT_S, SILENCE_S, frame_of, split_frame
 from firmware_bridge.session_board import BoardSession, BoardState
-from firmware_bridge.session_host import HostSession
+from firmware_bridge.session_host import BoardKey, HostSession
 
-INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, wire.Kind.PEN, 1, "pen-1", "virtual", "1.2.3")
+INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.PEN, 1, "pen-1", "virtual", "1.2.3", b"")
+KEY: bytes | None = None
+
+
+@pytest.fixture(autouse=True, params=[None, bytes(range(32))], ids=["without-key", "with-key"])
+def _key(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every claim holds for boards with a key and without one."""
+    monkeypatch.setattr(request.module, "KEY", request.param)
+
+
+def new_board(info: wire.Info, now_s: float, **options: Any) -> BoardSession:
+    return BoardSession(info, now_s, key=KEY, **options)
+
+
+def new_host(number: int, now_s: float, **options: Any) -> HostSession:
+    """A host whose number is that; knows the key if there is one."""
+    keys = {} if KEY is None else {INFO.board: BoardKey(KEY)}
+    return HostSession(number.to_bytes(16, "little"), now_s, keys=keys, allow_unauthenticated=True, **options)
+
+
+def forge(message: wire.Message, host: HostSession, sequence: int, sender: int = wire.FROM_HOST) -> bytes:
+    """A frame as either end of the host's connection could have sent it."""
+    return frame_of(message, host._token, sequence, sender=sender, session_key=host._session_key)
 
 
 def pixels(seed: int) -> Pixels:
@@ -43,7 +66,7 @@ def drain(host: HostSession) -> list[object]:
 
 def connected(words: int = 1, length: int = 2, info: wire.Info = INFO) -> tuple[HostSession, BoardSession]:
     """A host that has had INFO, and its board with words to send; nothing else was exchanged."""
-    board, host = BoardSession(info, 0.0), HostSession(4711, 0.0)
+    board, host = new_board(info, 0.0), new_host(4711, 0.0)
     for word in range(words):
         board.start_word()
         for index in range(length):
@@ -56,7 +79,7 @@ def connected(words: int = 1, length: int = 2, info: wire.Info = INFO) -> tuple[
 
 
 def test_a_host_that_gets_no_answer_gives_up_within_five_seconds() -> None:
-    host = HostSession(1, 0.0)
+    host = new_host(1, 0.0)
     hellos = sum(bool(host.next_frame(step * 0.01)) for step in range(500))
     assert isinstance(host.failure, NoAnswerError)
     assert "inkgate ports" in str(host.failure)
@@ -64,7 +87,7 @@ def test_a_host_that_gets_no_answer_gives_up_within_five_seconds() -> None:
 
 
 def test_noise_instead_of_an_answer_asks_about_the_baud_rate() -> None:
-    host = HostSession(1, 0.0)
+    host = new_host(1, 0.0)
     host.receive(b"\x99\x80\0\x13\x01\0", 0.1)
     host.next_frame(HELLO_TIMEOUT_S)
     assert "baud rate" in str(host.failure)
@@ -114,8 +137,7 @@ def test_a_frame_is_acknowledged_only_when_the_next_event_is_asked_for() -> None
 def acknowledged(host: HostSession) -> int:
     """What the next ACKNOWLEDGE says is consumed."""
     (content,) = FrameReceiver().feed(host.next_frame(1.0))
-    message = wire.decode(content[0], split_frame(content)[1])
-    assert isinstance(message, wire.Acknowledge)
+    message = wire.Acknowledge.decode(split_frame(content)[1][:5])
     return message.consumed
 
 
@@ -126,7 +148,7 @@ def test_a_word_whose_end_was_not_acknowledged_comes_again_whole_to_the_next_hos
     for _ in range(4):
         host.next_event()
     board.receive(host.next_frame(0.0), 0.0)  # all but END are consumed
-    again = HostSession(4712, 1.0)
+    again = new_host(4712, 1.0)
     board.receive(again.next_frame(1.0), 1.0)
     while frame := board.next_frame(1.0):
         again.receive(frame, 1.0)
@@ -137,7 +159,7 @@ def test_a_word_whose_end_was_not_acknowledged_comes_again_whole_to_the_next_hos
 def test_a_word_that_was_consumed_to_its_end_comes_no_more_in_this_session_but_in_another() -> None:
     for session, expected in ((77, 0), (78, 1)):
         _, board = connected(words=1)
-        again = HostSession(4712, 1.0, delivered={"pen-1": (session, 1)})
+        again = new_host(4712, 1.0, delivered={"pen-1": (session, 1)})
         board.receive(again.next_frame(1.0), 1.0)
         while frame := board.next_frame(1.0):
             again.receive(frame, 1.0)
@@ -147,7 +169,7 @@ def test_a_word_that_was_consumed_to_its_end_comes_no_more_in_this_session_but_i
 
 
 def test_another_protocol_is_refused_with_the_command_that_helps() -> None:
-    board, host = BoardSession(replace(INFO, protocol_hash=b"otherone"), 0.0), HostSession(1, 0.0)
+    board, host = new_board(replace(INFO, protocol_hash=b"otherone"), 0.0), new_host(1, 0.0)
     board.receive(host.next_frame(0.0), 0.0)
     host.receive(board.next_frame(0.0), 0.0)
     assert isinstance(host.failure, ProtocolMismatchError)
@@ -156,22 +178,22 @@ def test_another_protocol_is_refused_with_the_command_that_helps() -> None:
 
 
 def test_an_info_of_another_protocol_is_named_even_if_nothing_after_the_hash_can_be_read() -> None:
-    host = HostSession(1, 0.0)
+    host = new_host(1, 0.0)
     host.receive(encode_frame(wire.Header(wire.Info.ID, 1, 0).encode() + b"otherone" + b"\xff" * 50), 0.0)
     assert isinstance(host.failure, ProtocolMismatchError)
 
 
 def test_a_board_answers_a_hello_of_another_protocol_but_sends_no_word() -> None:
-    board = BoardSession(INFO, 0.0)
+    board = new_board(INFO, 0.0)
     board.start_word()
-    board.receive(frame_of(wire.Hello(b"otherone"), 1), 0.0)
+    board.receive(frame_of(wire.Hello(b"otherone", bytes(16)), 1), 0.0)
     assert board.next_frame(0.0)
     assert board.next_frame(0.0) == b""
     assert board.state is BoardState.WAITING
 
 
 def test_a_board_of_another_pixel_depth_is_refused() -> None:
-    board, host = BoardSession(replace(INFO, pixel_bits=8), 0.0), HostSession(1, 0.0, pixel_bits=1)
+    board, host = new_board(replace(INFO, pixel_bits=8), 0.0), new_host(1, 0.0, pixel_bits=1)
     board.receive(host.next_frame(0.0), 0.0)
     host.receive(board.next_frame(0.0), 0.0)
     assert isinstance(host.failure, PixelDepthError)
@@ -179,7 +201,10 @@ def test_a_board_of_another_pixel_depth_is_refused() -> None:
 
 def test_a_board_that_was_restarted_is_found_out_by_the_next_sign_of_life() -> None:
     host, _ = connected()
-    reborn = BoardSession(replace(INFO, session=78), 1.0)
+    reborn = new_board(replace(INFO, session=78), 1.0)
+    reborn.receive(host.next_frame(1.0), 1.0)
+    host.receive(reborn.next_frame(1.0), 1.0)
+    assert host.failure is None, "anybody could have said so"
     reborn.receive(host.next_frame(1.0), 1.0)
     host.receive(reborn.next_frame(1.0), 1.0)
     assert isinstance(host.failure, BoardRestartedError)
@@ -187,10 +212,10 @@ def test_a_board_that_was_restarted_is_found_out_by_the_next_sign_of_life() -> N
 
 def test_an_intact_frame_against_the_rules_ends_the_connection_by_name() -> None:
     for payload in (wire.End(3, 1).encode(), b"\xff"):
-        host, board = connected()
-        (content,) = FrameReceiver().feed(board.next_frame(0.0))  # START, for its token
-        header = wire.Header(wire.End.ID, split_frame(content)[0].connection, 0)
-        host.receive(encode_frame(header.encode() + payload), 0.0)
+        host, _ = connected()
+        content = wire.Header(wire.End.ID, host._token, 0).encode() + payload
+        key = host._session_key
+        host.receive(encode_frame(content + (tags.tag(key, wire.FROM_BOARD, content) if key else b"")), 0.0)
         assert isinstance(host.failure, ProtocolViolationError)
 
 
@@ -209,7 +234,7 @@ def test_a_fault_in_mid_word_is_delivered_and_the_next_word_is_whole() -> None:
 
 
 def test_a_board_keeps_no_more_words_than_it_has_room_for_and_takes_only_writing() -> None:
-    board = BoardSession(INFO, 0.0, capacity_words=2)
+    board = new_board(INFO, 0.0, capacity_words=2)
     for _ in range(2):
         board.start_word()
         with pytest.raises(WritingError):
@@ -244,24 +269,21 @@ def test_frames_from_outside_the_window_are_not_kept() -> None:
         host.receive(b"".join(frames), 0.0)  # old ones, the second time
         assert len(drain(host)) in (wire.WINDOW_FRAMES, 0)
         assert host._held == {}
-    (content,) = FrameReceiver().feed(frames[0])
-    header, payload = split_frame(content)
     for ahead in (2 * wire.WINDOW_FRAMES - 1, 2 * wire.WINDOW_FRAMES, 0xFFFF_FFFF):
-        host.receive(encode_frame(replace(header, sequence=ahead).encode() + payload), 0.0)
+        host.receive(forge(wire.Start(9), host, ahead, sender=wire.FROM_BOARD), 0.0)
     assert list(host._held) == [2 * wire.WINDOW_FRAMES - 1]
 
 
 def test_an_acknowledgement_of_what_was_never_sent_or_is_long_past_changes_nothing() -> None:
-    _, board = connected(words=1)
-    (content,) = FrameReceiver().feed(board.next_frame(0.0))
-    token = split_frame(content)[0].connection
-    for consumed in (2, 4, 0xFFFF_FFFF):
-        board.receive(frame_of(wire.Acknowledge(consumed, 0xFF), token), 0.0)
+    host, board = connected(words=1)
+    board.next_frame(0.0)
+    for number, consumed in enumerate((2, 4, 0xFFFF_FFFF), 1):
+        board.receive(forge(wire.Acknowledge(consumed, 0xFF), host, number), 0.0)
         assert board.unacknowledged() == [1]
     while board.next_frame(0.0):
         pass
-    for consumed in (3, 1):
-        board.receive(frame_of(wire.Acknowledge(consumed, 0), token), 0.0)
+    for number, consumed in ((9, 3), (10, 1), (8, 4), (9, 4)):
+        board.receive(forge(wire.Acknowledge(consumed, 0), host, number), 0.0)
     assert board.under_way == 1
     assert board._base == 3
 
@@ -289,7 +311,7 @@ def test_frames_of_an_earlier_connection_are_not_taken_for_frames_of_this_one() 
     host, board = connected(words=1)
     old = deliver_all(board, host)
     assert board.unacknowledged() == []
-    again = HostSession(4712, 1.0)
+    again = new_host(4712, 1.0)
     board.receive(again.next_frame(1.0), 1.0)
     again.receive(board.next_frame(1.0), 1.0)
     again.receive(b"".join(old), 1.0)
@@ -297,7 +319,7 @@ def test_frames_of_an_earlier_connection_are_not_taken_for_frames_of_this_one() 
 
 
 def test_a_replayed_connection_makes_a_board_forget_nothing() -> None:
-    board, first = BoardSession(INFO, 0.0), HostSession(4711, 0.0)
+    board, first = new_board(INFO, 0.0), new_host(4711, 0.0)
     write_word(board, pixels(1))
     hello = first.next_frame(0.0)
     board.receive(hello, 0.0)
@@ -308,7 +330,7 @@ def test_a_replayed_connection_makes_a_board_forget_nothing() -> None:
     consumed_all = first.next_frame(0.0)
     board.receive(consumed_all, 0.0)
     assert board.unacknowledged() == []
-    board.receive(HostSession(4712, 1.0).next_frame(1.0), 1.0)
+    board.receive(new_host(4712, 1.0).next_frame(1.0), 1.0)
     write_word(board, pixels(2))
     board.receive(hello, 1.0)
     while board.next_frame(1.0):
@@ -322,16 +344,18 @@ def test_an_acknowledgement_of_another_connection_is_answered_but_not_believed()
     token = host._token
     while board.next_frame(0.0):
         pass
-    board.receive(frame_of(wire.Acknowledge(4, 0), token ^ 1), 0.0)
+    host._token ^= 1
+    board.receive(forge(wire.Acknowledge(4, 0), host, 1), 0.0)
+    host._token = token
     assert board.unacknowledged() == [1]
     (content,) = FrameReceiver().feed(board.next_frame(0.0))
     assert split_frame(content)[0] == wire.Header(wire.Info.ID, token ^ 1, 0)
-    board.receive(frame_of(wire.Acknowledge(4, 0), token), 0.0)
+    board.receive(forge(wire.Acknowledge(4, 0), host, 1), 0.0)
     assert board.unacknowledged() == []
 
 
 def test_a_hello_that_was_answered_already_disturbs_nothing() -> None:
-    board, host = BoardSession(INFO, 0.0), HostSession(4711, 0.0)
+    board, host = new_board(INFO, 0.0), new_host(4711, 0.0)
     write_word(board, pixels(1))
     hellos = [host.next_frame(0.0), host.next_frame(0.3)]
     board.receive(hellos[0], 0.3)

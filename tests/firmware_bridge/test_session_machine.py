@@ -23,10 +23,10 @@ from firmware_bridge.events import BoardFault, Fragment, WordEnded, WordStarted
 from firmware_bridge.pixels import Pixels
 from firmware_bridge.questions import Question, probes
 from firmware_bridge.session_board import BoardSession
-from firmware_bridge.session_host import HostSession
+from firmware_bridge.session_host import BoardKey, HostSession
 
 BOARD = "pen-1"
-INFO = wire.Info(wire.PROTOCOL_HASH, 0, 0, wire.Kind.PEN, 1, BOARD, "virtual", "1")
+INFO = wire.Info(wire.PROTOCOL_HASH, 0, 0, 0, wire.Kind.PEN, 1, BOARD, "virtual", "1", b"")
 CAPACITY_WORDS = 4
 LOGITS = 11
 DRAIN_S = 60.0
@@ -66,8 +66,9 @@ class Memory:
 
 
 class Line(RuleBasedStateMachine):
-    @initialize(bits=st.sampled_from([1, 8]))
-    def begin(self, bits: int) -> None:
+    @initialize(bits=st.sampled_from([1, 8]), key=st.sampled_from([None, bytes(range(32))]))
+    def begin(self, bits: int, key: bytes | None) -> None:
+        self.keys = {} if key is None else {BOARD: BoardKey(key)}
         self.now_s = 0.0
         self.info = replace(INFO, pixel_bits=bits)
         self.sessions = self.connections = self.fragments = self.answered = 0
@@ -89,6 +90,7 @@ class Line(RuleBasedStateMachine):
         self.board = BoardSession(
             replace(self.info, session=1000 * self.sessions),
             self.now_s,
+            key=self.keys[BOARD].key if self.keys else None,
             capacity_words=CAPACITY_WORDS,
             network=Memory(),
         )
@@ -97,7 +99,13 @@ class Line(RuleBasedStateMachine):
         self.connections += 1
         self.remembers = remembers
         self.reading: list[int] | None = None
-        self.host = HostSession(self.connections << 16, self.now_s, delivered=self.last if remembers else {})
+        self.host = HostSession(
+            self.connections.to_bytes(16, "little"),
+            self.now_s,
+            keys=self.keys,
+            allow_unauthenticated=not self.keys,
+            delivered=self.last if remembers else {},
+        )
         self.questions = self.exam()
         self.expected: wire.Identity | wire.Logits | None = None
 

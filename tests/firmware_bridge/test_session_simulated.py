@@ -15,7 +15,7 @@ from firmware_bridge.pixels import Pixels
 from firmware_bridge.session_board import BoardSession
 from firmware_bridge.session_host import HostSession
 
-INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, wire.Kind.PEN, 1, "pen-1", "virtual", "1.2.3")
+INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.PEN, 1, "pen-1", "virtual", "1.2.3", b"")
 BYTE_S = 10 / 115_200
 STEP_S = 0.001
 LATENCY_S = 0.016
@@ -32,7 +32,7 @@ class Simulation:
     def __init__(self, words: int, length: int, loss: float = 0.0, corrupt: float = 0.0, bits: int = 1) -> None:
         self.now_s = 0.0
         self.board = BoardSession(replace(INFO, pixel_bits=bits), 0.0, capacity_words=3)
-        self.host = HostSession(4711, 0.0)
+        self.host = HostSession(bytes(16), 0.0, allow_unauthenticated=True)
         self.words = [[pixels(1000 * word + index) for index in range(length)] for word in range(words)]
         self.got: list[list[Pixels]] = []
         self.open: list[Pixels] = []

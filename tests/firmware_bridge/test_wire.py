@@ -103,7 +103,7 @@ def test_bytes_are_a_message_or_a_wire_error_and_nothing_else(message_id: int, p
 @given(messages(), st.data())
 def test_a_message_cut_short_or_with_a_byte_too_many_is_refused(message: wire.Message, data: st.DataObject) -> None:
     payload = message.encode()
-    if isinstance(message, wire.Fragment | wire.Probe | wire.Logits):
+    if isinstance(message, wire.Fragment | wire.Probe | wire.Logits | wire.Info):
         return  # the last field is whatever is left of the frame
     if payload:
         cut = data.draw(st.integers(0, len(payload) - 1))
@@ -125,7 +125,7 @@ def test_a_message_cut_short_or_with_a_byte_too_many_is_refused(message: wire.Me
     ],
 )
 def test_values_outside_the_definition_cannot_be_sent(field: str, wrong: Any) -> None:
-    info = wire.Info(wire.PROTOCOL_HASH, 1, 2, wire.Kind.PEN, 1, "b", "m", "f")
+    info = wire.Info(wire.PROTOCOL_HASH, 1, 2, 0, wire.Kind.PEN, 1, "b", "m", "f", b"")
     with pytest.raises(WireError, match=field):
         dataclasses.replace(info, **{field: wrong}).encode()
 
