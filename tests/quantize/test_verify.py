@@ -295,7 +295,7 @@ def test_a_run_trained_again_since_is_not_used(bundle_path: Path, run_path: Path
     assert any("is not the one" in note for note in found.notes)
 
 
-def test_a_shift_of_the_equal_error_rate_above_half_a_point_fails(
+def test_a_shift_of_the_equal_error_rate_beyond_the_limit_fails(
     bundle_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates = iter([3.0, 3.51, 3.0])
