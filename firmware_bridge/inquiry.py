@@ -16,7 +16,7 @@ from firmware_bridge.ports import AUTO, find_board
 from firmware_bridge.questions import Answer, Question, probes
 from firmware_bridge.session_host import HostSession
 from firmware_bridge.transport import SerialTransport
-from firmware_bridge.wire import Identify, Identity, Logits
+from firmware_bridge.wire import Identify, Identity, Logits, Provision
 
 
 class Inquiry:
@@ -24,7 +24,8 @@ class Inquiry:
 
     A context manager. Whatever ends the connection is a BridgeError that names the port; it is not taken up again,
     because a board that was restarted in the middle is something to know. A board whose key is in `keys` (None: the
-    user's own store) must prove it; one without a key may answer, and `info.authenticated` says so.
+    user's own store) must prove it; one without a key may answer, and `info.authenticated` says so. `trust_anew`: a
+    board that lost its key may answer too.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Inquiry:
         port: str,
         *,
         keys: KeyStore | None = None,
+        trust_anew: bool = False,
         baud_rate: int = BAUD_RATE,
         connect_patience_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
@@ -46,7 +48,7 @@ class Inquiry:
             self._session = HostSession(
                 secrets.token_bytes(wire.NONCE_BYTES),
                 clock(),
-                keys=store.load(),
+                keys={} if trust_anew else store.load(),
                 allow_unauthenticated=True,
                 counters=self._counters,
             )
@@ -85,6 +87,10 @@ class Inquiry:
         answer = self._ask(Identify())
         assert isinstance(answer, Identity)
         return answer
+
+    def provision(self, key: bytes) -> None:
+        """Let the board keep the key, whose writing it down is the answer. CannotError if it has one already."""
+        self._ask(Provision(key))
 
     def step(self, index: int, pixels: Pixels) -> bytes:
         """Fragment `index` of a word, uint8 [33, 33] -> the logits of it, int8; 0 begins a word."""

@@ -4,7 +4,6 @@ import fcntl
 import os
 import secrets
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ FOLDER_VARIABLE = "INKGATE_KEYS"
 
 SUFFIX = ".key"
 _LOCK = ".lock"
+_ROOT = 0
 
 
 class _Stored(msgspec.Struct, forbid_unknown_fields=True):
@@ -33,7 +33,12 @@ def default_folder() -> Path:
     named = os.environ.get(FOLDER_VARIABLE)
     if named:
         return Path(named)
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "inkgate" / "keys"
+    try:
+        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "inkgate" / "keys"
+    except RuntimeError as error:
+        raise KeyStoreError(
+            f"this user has no home for the keys of boards: name a folder in ${FOLDER_VARIABLE}"
+        ) from error
 
 
 class KeyStore:
@@ -72,6 +77,15 @@ class KeyStore:
         with self._locked():
             self._write(board, BoardKey(key, session))
 
+    def remove(self, board: str) -> None:
+        """Forget the board, if it is known."""
+        with self._locked():
+            try:
+                self._path(board).unlink(missing_ok=True)
+                self._sync_folder()
+            except OSError as error:
+                raise self._failed(error) from error
+
     def note(self, board: str, session: int) -> None:
         """A session of the board was seen: none before it will be taken again."""
         with self._locked():
@@ -108,13 +122,15 @@ class KeyStore:
     def _write(self, board: str, board_key: BoardKey) -> None:
         """Whole or not at all, and on the disk before it returns."""
         content = msgspec.json.encode(_Stored(board_key.key.hex(), board_key.session)) + b"\n"
+        fresh = self._path(board).with_suffix(".fresh")  # one writer at a time: what is there is of one that was killed
         try:
-            descriptor, fresh = tempfile.mkstemp(dir=self.folder)  # made for its owner alone
+            fresh.unlink(missing_ok=True)
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(fresh).replace(self._path(board))
+            fresh.replace(self._path(board))
             self._sync_folder()
         except OSError as error:
             raise self._failed(error) from error
@@ -146,7 +162,7 @@ class KeyStore:
             found = path.stat()
         except OSError as error:
             raise self._failed(error) from error
-        if found.st_uid not in (os.geteuid(), 0):
+        if found.st_uid not in (os.geteuid(), _ROOT):
             raise KeyExposedError(
                 f"{path}: belongs to another user, who could read the keys: `sudo chown $USER {path}`"
             )

@@ -157,11 +157,12 @@ class Link:
     def _converse(self) -> Iterator[Event]:
         """One connection, from opening the port. Returns by idle timeout; all else is a BridgeError."""
         self.close()
+        keys = self._keys.load()
         transport = SerialTransport(find_board() if self.port == AUTO else self.port, self._baud_rate)
         session = HostSession(
             secrets.token_bytes(wire.NONCE_BYTES),
             self._clock(),
-            keys=self._keys.load(),
+            keys=keys,
             allow_unauthenticated=self._allow_unauthenticated,
             pixel_bits=self._pixel_bits,
             delivered=self._delivered,

@@ -103,7 +103,7 @@ def examine(bundle: Bundle, inquiry: Inquiry, progress: Progress = lambda _done,
         kernel_sets=[report],
         damaged_frames=inquiry.damaged_frames,
         failures=[f"{inquiry.port}: {identity.kernels} on {inquiry.info.board}: {failure}" for failure in failures],
-        notes=_notes(bundle, identity),
+        notes=_notes(bundle, identity, inquiry),
     )
 
 
@@ -160,8 +160,10 @@ def _compare(golden: GoldenVectors, got: npt.NDArray[np.int8], identity: Identit
     )
 
 
-def _notes(bundle: Bundle, identity: Identity) -> list[str]:
-    notes = ["who a device is, it says itself: the golden words prove what it computes, not who computes it"]
+def _notes(bundle: Bundle, identity: Identity, inquiry: Inquiry) -> list[str]:
+    notes = []
+    if not inquiry.info.authenticated:
+        notes.append("who a device is, it says itself: the golden words prove what it computes, not who computes it")
     pinned = bundle.manifest.executor.kernels
     if identity.kernels != pinned:
         notes.append(f"the thresholds were made on {pinned}, the device runs {identity.kernels}")
