@@ -8,6 +8,7 @@ from firmware_bridge.errors_firmware import SegmentError
 
 _ARM = 40
 _LOADABLE = 1
+_SYMBOLS = 2
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,23 @@ def read_segments(elf: bytes) -> list[Segment]:
                 segments.append(Segment(load, address, size, elf[offset : offset + file_bytes]))
         return segments
     except struct.error as error:
+        raise SegmentError("the ELF file is cut off") from error
+
+
+def read_symbols(elf: bytes) -> dict[str, int]:
+    """The addresses of a program's functions and variables by name; SegmentError if the file is cut off."""
+    try:
+        (table,) = struct.unpack_from("<I", elf, 32)
+        entry_bytes, count = struct.unpack_from("<2H", elf, 46)
+        sections = [struct.unpack_from("<10I", elf, table + number * entry_bytes) for number in range(count)]
+        symbols = {}
+        for _, kind, _, _, offset, size, names, *_ in sections:
+            for place in range(offset, offset + size, 16) if kind == _SYMBOLS else ():
+                name, value = struct.unpack_from("<2I", elf, place)
+                start = sections[names][4] + name
+                symbols[elf[start : elf.index(b"\0", start)].decode()] = value
+        return symbols
+    except (struct.error, IndexError, ValueError) as error:
         raise SegmentError("the ELF file is cut off") from error
 
 

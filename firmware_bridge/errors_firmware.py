@@ -82,6 +82,12 @@ class BuildError(BridgeError):
     exit_code: ClassVar[int] = USAGE
 
 
+class EmulatorError(BridgeError):
+    """An emulated board does not run."""
+
+    exit_code: ClassVar[int] = DEVICE
+
+
 class FlashError(BridgeError):
     """The image did not get into the board's flash, or not whole."""
 

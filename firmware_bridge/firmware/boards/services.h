@@ -36,6 +36,9 @@ bool ink_board_store_write(const void *from, size_t count);
 
 #define INK_STORE_BYTES 240
 
+/* Tells this board from all others of its model; it came to be with the first write into the store. */
+uint32_t ink_board_number(void);
+
 /* Interrupts of all peripherals end here. */
 void ink_board_interrupt(void);
 

@@ -2,6 +2,7 @@
 #include "cortex_m.h"
 
 #include "board.h"
+#include "services.h"
 
 extern uint32_t ink_data_load[], ink_data_begin[], ink_data_end[], ink_bss_begin[], ink_bss_end[], ink_stack_top[];
 

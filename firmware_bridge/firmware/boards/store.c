@@ -1,6 +1,6 @@
-/* Up to 240 bytes <-> flash: each state in a slot of its own, so that a power cut leaves the one before it.
+/* Up to 240 bytes and the board's number <-> flash: each state in a slot of its own, so that a power cut leaves the one before it.
 
-The store is two halves that are erased as a whole. A slot is 256 bytes: serial number, count, content, CRC-32. The valid
+The store is two halves that are erased as a whole. A slot is 256 bytes: serial number, count, content, board's number, CRC-32. The valid
 slot with the highest serial number counts. The next one goes into the first erased slot behind it; when there is none, the
 other half, which holds only older ones, is erased. */
 #include "../core/crc32.h"
@@ -14,7 +14,7 @@ other half, which holds only older ones, is erased. */
 struct slot {
     uint32_t serial, count;
     uint8_t content[INK_STORE_BYTES];
-    uint32_t spare;
+    uint32_t board; /* drawn by chance at the first write */
     uint32_t crc;
 };
 
@@ -98,6 +98,7 @@ bool ink_board_store_write(const void *from, size_t count)
     const uint32_t last = newest();
     ink_fill(&fresh, 0, sizeof fresh);
     fresh.serial = last == slots() ? 1 : slot_at(last)->serial + 1;
+    fresh.board = last == slots() ? ink_board_entropy() : slot_at(last)->board;
     fresh.count = (uint32_t)count;
     ink_copy(fresh.content, from, count);
     fresh.crc = crc_of(&fresh);
@@ -106,4 +107,10 @@ bool ink_board_store_write(const void *from, size_t count)
     const bool kept = ink_same(slot_at(number), &fresh, sizeof fresh);
     ink_wipe(&fresh, sizeof fresh);
     return kept;
+}
+
+uint32_t ink_board_number(void)
+{
+    const uint32_t number = newest();
+    return number == slots() ? 0 : slot_at(number)->board;
 }

@@ -6,9 +6,7 @@
 #define INK_BOARD_INTERRUPTS 32
 #define INK_HOST_INTERRUPT 2      /* UART0 */
 #define INK_DIGITISER_INTERRUPT 4 /* SPIS1 */
-#define INK_DIGITISER_INLET_BYTES 512
-#define INK_OUTBOX_FRAGMENTS 32
-
-void ink_board_interrupt(void);
+#define INK_DIGITISER_INLET_BYTES 256
+#define INK_OUTBOX_FRAGMENTS 24
 
 #endif

@@ -9,6 +9,4 @@
 #define INK_DIGITISER_INLET_BYTES 1024 /* 1.4 s of writing at 100 Hz */
 #define INK_OUTBOX_FRAGMENTS 256
 
-void ink_board_interrupt(void);
-
 #endif

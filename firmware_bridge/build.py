@@ -1,0 +1,133 @@
+"""A board and an app -> its program as linked, its bytes for the flash, and what it takes of flash and RAM.
+
+Two compilers do, whichever is there: gcc-arm-none-eabi from Debian, or zig from PyPI. The same sources by the same
+compiler give the same bytes: nothing of the machine, the time or the folder gets into them.
+"""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from firmware_bridge.boards import Board, find
+from firmware_bridge.elf import check_segments, flatten, read_segments
+from firmware_bridge.errors_firmware import BuildError, ToolMissingError
+from firmware_bridge.uf2 import boot2_with_crc
+
+SOURCES = Path(__file__).parent / "firmware"
+GCC = "arm-none-eabi-gcc"
+GCC_PACKAGE = "sudo apt-get install --no-install-recommends gcc-arm-none-eabi"
+ZIG_PACKAGE = "pip install ziglang"
+
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
+_COMMON = ("-std=c99", *WARNINGS, "-ffreestanding", "-nostdlib", "-ffunction-sections", "-fdata-sections")
+_LINK = ("-Wl,--gc-sections", "-Wl,-e,ink_start")
+_GCC = ("-mthumb", "-fno-tree-loop-distribute-patterns", "-fstack-usage", "-fcallgraph-info=su", "-Wl,--fatal-warnings")
+_ZIG = ("-target", "thumb-freestanding-eabi", "-fno-sanitize=undefined", "-Wno-unused-command-line-argument")
+
+_RUNTIME = {"gcc": ("-lgcc",), "zig": ("-lcompiler_rt",)}
+_OTHERS = {"pen": "core/segment*.c", "camera": "core/pen.c"}
+"""What an app does not need, so that it is not even compiled."""
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """A compiler that is installed: `name` is gcc or zig, `version` its own words for it."""
+
+    name: str
+    version: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build left. `ram_bytes`: variables and the reserve for the stack. gcc leaves stack use beside the ELF."""
+
+    board: Board
+    app: str
+    elf: Path
+    bin: Path
+    flash_bytes: int
+    ram_bytes: int
+    toolchain: Toolchain
+
+
+def toolchains() -> list[Toolchain]:
+    """The compilers that are installed, the preferred one first."""
+    found = []
+    if shutil.which(GCC):
+        found.append(Toolchain("gcc", _first_line(GCC, "-dumpfullversion"), (GCC,)))
+    if importlib.util.find_spec("ziglang"):
+        command = (sys.executable, "-m", "ziglang")
+        found.append(Toolchain("zig", _first_line(*command, "version"), (*command, "cc")))
+    return found
+
+
+def find_toolchain(name: str | None = None) -> Toolchain:
+    """The compiler of that name, or the preferred one. ToolMissingError says how to get it."""
+    for toolchain in toolchains():
+        if name in (None, toolchain.name):
+            return toolchain
+    ways = {"gcc": f"`{GCC_PACKAGE}`", "zig": f"`{ZIG_PACKAGE}`"}
+    how = ways.get(name or "", f"{ways['gcc']}, or without root {ways['zig']}")
+    raise ToolMissingError(f"no compiler{f' {name}' if name else ''} for the boards: {how}")
+
+
+def build(board: str, app: str, out: Path, *, toolchain: str | None = None, optimise: str = "s") -> Built:
+    """Compile and link APP for BOARD into the folder `out`, which is made: BOARD-APP.elf and .bin.
+
+    UnknownBoardError; BuildError if the board has no such app or the compiler objects; SegmentError if it does not fit.
+    """
+    chosen, tool = find(board), find_toolchain(toolchain)
+    if app not in chosen.apps:
+        raise BuildError(f"{board} has no app {app!r}: it has {', '.join(chosen.apps)}")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BuildError(f"{out}: {error.strerror}") from error
+    elf, binary = (out.resolve() / f"{board}-{app}.{suffix}" for suffix in ("elf", "bin"))
+    _compile(chosen, app, elf, tool, optimise)
+    segments = read_segments(elf.read_bytes())
+    check_segments(segments, chosen)
+    image = flatten(segments, chosen)
+    binary.write_bytes(boot2_with_crc(image) if chosen.boot2 else image)
+    ram = sum(segment.size for segment in segments if chosen.ram.holds(segment.address, segment.size))
+    return Built(chosen, app, elf, binary, len(image), ram, tool)
+
+
+def source_files(board: Board, app: str) -> list[str]:
+    """What the program is made of, as paths in SOURCES, in an order that never changes."""
+    groups = (f"apps/{app}_app.c", "apps/delivery.c", "core/*.c", "boards/*.c", f"boards/{board.folder}/*.[cS]")
+    found = (path for group in groups for path in sorted(SOURCES.glob(group)))
+    return [path.relative_to(SOURCES).as_posix() for path in found if not path.match(_OTHERS[app])]
+
+
+def release() -> str:
+    """The version that the firmware reports: inkgate's own."""
+    try:
+        return version("inkgate")
+    except PackageNotFoundError:
+        return "0.0.0"
+
+
+def _compile(board: Board, app: str, elf: Path, tool: Toolchain, optimise: str) -> None:
+    own = _GCC if tool.name == "gcc" else _ZIG
+    cpu = board.cpu if tool.name == "gcc" else board.cpu.replace("-", "_")
+    command = [
+        *tool.command, *_COMMON, *own, f"-mcpu={cpu}", f"-O{optimise}", *_LINK,
+        f"-I{board.folder}", "-I.", "-I../core", "-include", f"{board.folder}/board.h",
+        f'-DINK_VERSION="{release()}"', f"-Wl,-T,{board.folder}/link.ld",
+        *(f"../{source}" for source in source_files(board, app)),
+        *_RUNTIME[tool.name], "-o", str(elf),
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=SOURCES / "boards", capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BuildError(f"{board.name} {app}: {tool.name} {tool.version} objects:\n{done.stderr.strip()}")
+
+
+def _first_line(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.partition("\n")[0].strip()

@@ -1,0 +1,151 @@
+"""A built program -> a running board: an emulator with the real program, and sockets where the board has its plugs.
+
+QEMU has a machine for every board but the RP2040: that one runs in rp2040py, from its real boot ROM on (pico.py).
+QEMU lacks one thing: the STM32F405's flash controller. There ink_flash_erase and ink_flash_program are done from
+outside, by GDB; on the other boards the firmware's own code writes the flash.
+"""
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Protocol
+
+from firmware_bridge.build import Built
+from firmware_bridge.elf import read_symbols
+from firmware_bridge.errors_firmware import EmulatorError, ToolMissingError
+from firmware_bridge.gdb import Gdb
+
+QEMU = "qemu-system-arm"
+QEMU_PACKAGE = "sudo apt-get install --no-install-recommends qemu-system-arm"
+STOP_TIMEOUT_S = 5.0
+PLUG_BYTES = 4096
+"""What a plug's socket buffers: little, as a cable does."""
+
+_SERIALS = {"microbit": 1, "netduinoplus2": 2, "mps2-an386": 3}
+_WITHOUT_FLASH_CONTROLLER = ("netduinoplus2",)
+
+
+class Emulator(Protocol):
+    """A board under power. Plugs are sockets: what is written into one arrives there, unless the board is slow."""
+
+    host: socket.socket
+    digitiser: socket.socket | None
+    camera: socket.socket | None
+
+    def reset(self) -> None:
+        """Press the reset button: memory but the flash is lost."""
+
+    def store(self) -> bytes:
+        """What the store, the end of the flash, holds."""
+
+    def close(self) -> None:
+        """Cut the power."""
+
+
+class QemuBoard:
+    """See Emulator. `store`: what the store holds at the start; erased if None. `options`: more for QEMU."""
+
+    def __init__(self, built: Built, *, store: bytes | None = None, options: Sequence[str] = ()) -> None:
+        machine = built.board.machine
+        if machine is None or not shutil.which(QEMU):
+            raise ToolMissingError(f"{built.board.name} is emulated by {QEMU}: `{QEMU_PACKAGE}`")
+        self._board = built.board
+        plugs = [_plug() for _ in range(_SERIALS[machine] + 1)]
+        theirs = [plug[1] for plug in plugs]
+        command = [QEMU, "-M", machine, "-kernel", str(built.elf), "-display", "none", "-monitor", "none", "-S"]
+        for number, plug in enumerate(theirs):
+            command += ["-chardev", f"socket,id=plug{number},fd={plug.fileno()}"]
+            command += ["-serial", f"chardev:plug{number}"] if plug is not theirs[-1] else []
+        command += ["-gdb", f"chardev:plug{len(plugs) - 1}", *options]
+        self._process = spawn(command, theirs)
+        self.host, *others, debugger = [plug[0] for plug in plugs]
+        self.digitiser = others[0] if others else None
+        self.camera = others[1] if others[1:] else None
+        try:
+            self._gdb = Gdb(debugger)
+            self._gdb.write(self._board.store.origin, store or bytes(b"\xff" * self._board.store.size))
+            if machine in _WITHOUT_FLASH_CONTROLLER:
+                self._stand_in(read_symbols(built.elf.read_bytes()))
+            self._gdb.start()
+        except EmulatorError:
+            self.close()
+            raise
+
+    def __enter__(self) -> "QemuBoard":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def reset(self) -> None:
+        self._gdb.do(self._gdb.reset)
+
+    def store(self) -> bytes:
+        return self.memory(self._board.store.origin, self._board.store.size)
+
+    def memory(self, address: int, count: int) -> bytes:
+        """`count` bytes of the running board's memory."""
+        return self._gdb.do(lambda: self._gdb.read(address, count))
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Into the running board's memory."""
+        self._gdb.do(lambda: self._gdb.write(address, data))
+
+    def close(self) -> None:
+        stop(self._process)
+        for plug in (self.host, self.digitiser, self.camera):
+            if plug is not None:
+                plug.close()
+
+    def _stand_in(self, symbols: dict[str, int]) -> None:
+        """Do the work of a flash controller in place of the functions that drive it."""
+        half = self._board.store.size // 2
+
+        def erase() -> None:
+            self._gdb.write(self._gdb.register(0), b"\xff" * half)
+
+        def program() -> None:
+            address, words = self._gdb.register(0), self._gdb.read(self._gdb.register(1), 256)
+            before = self._gdb.read(address, len(words))
+            self._gdb.write(address, bytes(a & b for a, b in zip(before, words, strict=True)))
+
+        self._gdb.at(symbols["ink_flash_erase"], erase)
+        self._gdb.at(symbols["ink_flash_program"], program)
+
+
+def spawn(command: list[str], plugs: Sequence[socket.socket]) -> "subprocess.Popen[bytes]":
+    """A process that holds its ends of the plugs, and ends when its parent does, however that ends."""
+    with_parent = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
+    try:
+        return subprocess.Popen(
+            with_parent + command,
+            pass_fds=[plug.fileno() for plug in plugs],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    finally:
+        for plug in plugs:
+            plug.close()
+
+
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """End a process, kindly if it can."""
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _plug() -> tuple[socket.socket, socket.socket]:
+    """Two ends of a cable."""
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PLUG_BYTES)
+    return ours, theirs

@@ -1,0 +1,142 @@
+#include "delivery.h"
+
+#include "../boards/services.h"
+#include "kept.h"
+#include "raster.h"
+#include "session.h"
+
+#define RETRY_MS 1000
+
+static const struct ink_store store = {ink_board_store_read, ink_board_store_write};
+static struct ink_session session;
+static char name[33];
+static bool word_open, word_lost;
+static uint16_t symbols;
+
+/* "MODEL-" and the board's number as 8 hexadecimal digits. */
+static void make_name(uint32_t number)
+{
+    static const char model[] = INK_BOARD_NAME "-";
+    char *end = name;
+    for (const char *letter = model; *letter != '\0'; letter++) {
+        *end++ = *letter;
+    }
+    for (int shift = 28; shift >= 0; shift -= 4) {
+        *end++ = "0123456789abcdef"[number >> shift & 0xFu];
+    }
+    *end = '\0';
+}
+
+static void sleep_ms(uint32_t pause_ms)
+{
+    const uint32_t begin_ms = ink_board_now_ms();
+    while (ink_board_now_ms() - begin_ms < pause_ms) {
+        ink_board_idle();
+    }
+}
+
+void ink_delivery_init(enum ink_kind kind)
+{
+    static struct ink_kept kept;
+    ink_board_init();
+    while (!ink_kept_begin(&kept, &store)) {
+        sleep_ms(RETRY_MS);
+    }
+    make_name(ink_board_number());
+    const struct ink_identity identity = {
+        .board = name,
+        .model = INK_BOARD_NAME,
+        .firmware = INK_VERSION,
+        .kind = kind,
+        .session = kept.session,
+        .store = &store,
+    };
+    ink_session_init(&session, &identity, kept.provisioned != 0 ? kept.key : NULL, ink_board_now_ms());
+}
+
+bool ink_delivery_serve(void)
+{
+    static uint8_t frame[INK_MAX_WIRE_BYTES];
+    bool busy = false;
+    uint8_t byte;
+    while (ink_board_read(&byte)) {
+        ink_session_receive(&session, byte, ink_board_now_ms());
+        busy = true;
+    }
+    const size_t count = ink_session_poll(&session, ink_board_now_ms(), frame);
+    if (count > 0) {
+        ink_board_write(frame, count);
+    }
+    return busy || count > 0;
+}
+
+/* Serve the line until `step` has room or the time is over. */
+static bool wait_for(bool (*step)(const uint8_t *), const uint8_t *bits)
+{
+    const uint32_t begin_ms = ink_board_now_ms();
+    while (!step(bits)) {
+        if (ink_board_now_ms() - begin_ms >= INK_HOLD_MS) {
+            return false;
+        }
+        if (!ink_delivery_serve()) {
+            ink_board_idle();
+        }
+    }
+    return true;
+}
+
+static bool begin(const uint8_t *bits)
+{
+    (void)bits;
+    return ink_session_begin_word(&session);
+}
+
+static bool add(const uint8_t *bits)
+{
+    return ink_session_add_fragment(&session, bits);
+}
+
+void ink_delivery_symbol(const uint8_t *pixels)
+{
+    static uint8_t bits[INK_BITS_FRAGMENT_BYTES];
+    if (word_lost) {
+        return;
+    }
+    if (symbols >= INK_OUTBOX_FRAGMENTS) {
+        ink_delivery_fault(INK_FAULT_WORD_TOO_LONG, "more symbols than the board can keep");
+        word_lost = true;
+        return;
+    }
+    ink_raster_pack(pixels, bits);
+    if (!word_open) {
+        word_open = wait_for(begin, NULL);
+    }
+    if (!word_open || !wait_for(add, bits)) {
+        ink_delivery_fault(INK_FAULT_OUTBOX_FULL, "too many words wait for the host");
+        word_lost = true;
+        return;
+    }
+    symbols++;
+}
+
+void ink_delivery_word(void)
+{
+    if (word_open) {
+        (void)ink_session_end_word(&session);
+    }
+    word_open = word_lost = false;
+    symbols = 0;
+}
+
+void ink_delivery_fault(enum ink_fault fault, const char *text)
+{
+    /* Without room for it the host has been away for long: it will see that words are missing from their numbers. */
+    (void)ink_session_fault(&session, fault, text);
+    word_open = word_lost = false;
+    symbols = 0;
+}
+
+bool ink_delivery_is_open(void)
+{
+    return word_open;
+}

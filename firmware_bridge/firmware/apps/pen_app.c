@@ -1,0 +1,85 @@
+/* A digitiser's packets -> words of fragments to the host. */
+#include "pen.h"
+
+#include "../boards/digitiser.h"
+#include "../boards/services.h"
+#include "delivery.h"
+#include "mem.h"
+#include "raster.h"
+
+#define SILENCE_MS 1000 /* a digitiser that says nothing for so long has failed */
+
+static struct ink_pen pen;
+static uint8_t packet[INK_DIGITISER_PACKET_BYTES];
+static unsigned held;
+static uint32_t heard_ms;
+
+static void deliver(enum ink_pen_event event)
+{
+    static uint8_t pixels[INK_GREY_FRAGMENT_BYTES];
+    for (; event != INK_PEN_NONE; event = ink_pen_pending(&pen)) {
+        if (event == INK_PEN_SYMBOL) {
+            ink_raster_strokes(pen.points, pen.count, pixels);
+            ink_delivery_symbol(pixels);
+        } else {
+            ink_delivery_word();
+        }
+    }
+}
+
+/* Drop what cannot be the beginning of a packet. */
+static void resynchronise(void)
+{
+    unsigned skipped = 1;
+    while (skipped < held && packet[skipped] != INK_DIGITISER_MARK) {
+        skipped++;
+    }
+    held -= skipped;
+    for (unsigned place = 0; place < held; place++) {
+        packet[place] = packet[place + skipped];
+    }
+}
+
+static bool is_packet(void)
+{
+    uint8_t check = 0;
+    for (unsigned place = 0; place < INK_DIGITISER_PACKET_BYTES; place++) {
+        check ^= packet[place];
+    }
+    return check == 0 && packet[0] == INK_DIGITISER_MARK;
+}
+
+static void take(uint8_t byte)
+{
+    packet[held++] = byte;
+    if (packet[0] != INK_DIGITISER_MARK) {
+        held = 0;
+    } else if (held == INK_DIGITISER_PACKET_BYTES) {
+        if (!is_packet()) {
+            resynchronise();
+            return;
+        }
+        held = 0;
+        heard_ms = ink_board_now_ms();
+        deliver(ink_pen_sample(&pen, ink_get_u16(packet + 1), ink_get_u16(packet + 3), ink_get_u16(packet + 5)));
+    }
+}
+
+int main(void)
+{
+    ink_delivery_init(INK_KIND_PEN);
+    ink_pen_init(&pen, &ink_pen_defaults);
+    for (;;) {
+        uint8_t byte;
+        const bool written = ink_board_digitiser_read(&byte);
+        if (written) {
+            take(byte);
+        } else if (ink_delivery_is_open() && ink_board_now_ms() - heard_ms >= SILENCE_MS) {
+            ink_delivery_fault(INK_FAULT_SENSOR_FAILED, "the digitiser fell silent in a word");
+            ink_pen_init(&pen, &ink_pen_defaults);
+        }
+        if (!ink_delivery_serve() && !written) {
+            ink_board_idle();
+        }
+    }
+}
