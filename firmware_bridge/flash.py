@@ -37,6 +37,10 @@ class Programmer(Protocol):
         """
         ...
 
+    def erase_store(self) -> None:
+        """Erase the board's key and counters."""
+        ...
+
     def start(self) -> None:
         """Let the board run what it was given."""
         ...
@@ -99,9 +103,10 @@ def flash(
     trusted: Iterable[Verifier],
     *,
     allow_downgrade: bool = False,
+    erase_key: bool = False,
     progress: Progress = lambda what, done, total: None,
 ) -> Flashed:
-    """Put a loaded image into the board behind `programmer`, read it back, and start it.
+    """Put a loaded image into the board behind `programmer`, read it back, and start it. The board keeps its key.
 
     The part and what it holds are looked at first; nothing is written before everything has been checked.
     """
@@ -116,6 +121,8 @@ def flash(
         raise WrongBoardError(f"wrong board: {programmer.where} is a {before.board}, the image is for {header.board}")
     at_least = before.version if before is not None else None
     check_for(header, board, trusted, at_least=at_least, allow_downgrade=allow_downgrade)
+    if erase_key:
+        programmer.erase_store()
     written = programmer.write(content, progress)
     compare(content, programmer.read(board.flash.origin, len(content), progress), programmer)
     programmer.start()

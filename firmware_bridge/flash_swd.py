@@ -85,6 +85,15 @@ class SwdProgrammer:
         changed = sum(found[at] != data[at] for at in range(split, len(data)))
         return split + changed
 
+    def erase_store(self) -> None:
+        """See flash.Programmer."""
+        try:
+            self._session.target.reset_and_halt()
+            store = (self.board.store.origin, self.board.store.end)
+            FlashEraser(self._session, FlashEraser.Mode.SECTOR).erase([store])
+        except HARDWARE_ERRORS as error:
+            raise self._failed("erasing the key", error) from error
+
     def start(self) -> None:
         """See flash.Programmer."""
         try:

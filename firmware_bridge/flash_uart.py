@@ -93,6 +93,14 @@ class UartProgrammer:
                     raise
         raise AssertionError
 
+    def erase_store(self) -> None:
+        """See flash.Programmer."""
+        start = self.board.store.origin
+        while start < self.board.store.end:
+            number, region = self.board.sector_of(start)
+            self._erase(number, b"")
+            start = region.end
+
     def start(self) -> None:
         """See flash.Programmer. With BOOT0 still at 3V3 and no wire to reset, only until the next power-up."""
         with self._named("starting the program"):
@@ -188,10 +196,17 @@ class _Line:
     def __init__(self, port: str) -> None:
         try:
             self._serial = serial.serial_for_url(
-                port, BAUD_RATE, parity=serial.PARITY_EVEN, timeout=REPLY_TIMEOUT_S, write_timeout=2.0, exclusive=True
+                port, BAUD_RATE, timeout=REPLY_TIMEOUT_S, write_timeout=2.0, exclusive=True
             )
         except PORT_ERRORS as error:
             raise not_opened(port, error) from error
+        try:
+            self._serial.parity = serial.PARITY_EVEN
+            # A pty knows no parity, and says so when it is told for the second time.
+            self._serial.timeout = QUIET_S
+        except PORT_ERRORS:
+            self._serial.parity = serial.PARITY_NONE
+        self._serial.timeout = REPLY_TIMEOUT_S
 
     @property
     def timeout(self) -> float:

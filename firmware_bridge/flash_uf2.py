@@ -6,14 +6,61 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import msgspec
+
+from firmware_bridge import uf2
 from firmware_bridge.boards import Board
-from firmware_bridge.errors_firmware import BoardNotFoundError, FlashError, WrongBoardError
+from firmware_bridge.errors_firmware import BoardNotFoundError, FlashError, ImageError, WrongBoardError
 from firmware_bridge.flash import Progress
+from firmware_bridge.image import Header, Version, parse_version
 
 INFO_NAME = "INFO_UF2.TXT"
 COPY_BYTES = 16 * 512
 GONE_TIMEOUT_S = 10.0
 POLL_S = 0.05
+
+
+class Versions:
+    """The newest version of each board's firmware that was flashed from here: a boot drive cannot be asked for it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def newest(self, board: Board) -> Version | None:
+        """None if none was."""
+        version = self._load().get(board.name)
+        return None if version is None else parse_version(version)
+
+    def note(self, header: Header) -> None:
+        """One was."""
+        known = self._load()
+        if parse_version(known.get(header.board, "0.0.0")) > header.version:
+            return
+        known[header.board] = header.version_text
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh = self._path.with_suffix(".fresh")
+            fresh.write_bytes(msgspec.json.encode(known))
+            fresh.replace(self._path)
+        except OSError as error:
+            raise ImageError(f"{self._path}: cannot be written: {error.strerror}") from error
+
+    def _load(self) -> dict[str, str]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.MsgspecError) as error:
+            raise ImageError(f"{self._path}: no list of versions: {error}: remove it if you know why") from error
+
+
+def encode(content: bytes, board: Board, *, erase_key: bool = False) -> bytes:
+    """The UF2 file of an image; with `erase_key` the board's key and counters are overwritten as with the rest."""
+    assert board.uf2_family is not None
+    if not erase_key:
+        return uf2.encode(content, board.flash.origin, board.uf2_family)
+    blank = b"\xff" * board.store.size
+    return uf2.encode_parts([(board.flash.origin, content), (board.store.origin, blank)], board.uf2_family)
 
 
 def mounted_folders(mounts: Path = Path("/proc/self/mounts")) -> list[Path]:

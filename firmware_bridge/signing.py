@@ -23,7 +23,10 @@ def default_folder() -> Path:
     """$INKGATE_SIGNING, or inkgate/signing among the user's configuration files."""
     if named := os.environ.get(FOLDER_VARIABLE):
         return Path(named)
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "inkgate" / "signing"
+    try:
+        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "inkgate" / "signing"
+    except RuntimeError as error:
+        raise SigningKeyError(f"this user has no home for signing keys: name a folder in ${FOLDER_VARIABLE}") from error
 
 
 class SigningKey:

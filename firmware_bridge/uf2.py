@@ -4,6 +4,7 @@ UF2 is Microsoft's format: blocks of 512 bytes, each with 256 bytes of the image
 """
 
 import struct
+from collections.abc import Iterable
 
 from firmware_bridge.errors_firmware import ImageError, TruncatedImageError
 
@@ -26,14 +27,21 @@ def is_uf2(data: bytes) -> bool:
 
 def encode(image: bytes, origin: int, family: int) -> bytes:
     """The UF2 file that puts `image` at `origin` of a part of that family; 0xFF fills the last block."""
-    payloads = [image[start : start + PAYLOAD_BYTES] for start in range(0, len(image), PAYLOAD_BYTES)]
+    return encode_parts([(origin, image)], family)
+
+
+def encode_parts(parts: Iterable[tuple[int, bytes]], family: int) -> bytes:
+    """The UF2 file that puts each content at its address."""
+    payloads = [
+        (origin + start, content[start : start + PAYLOAD_BYTES])
+        for origin, content in parts
+        for start in range(0, len(content), PAYLOAD_BYTES)
+    ]
     return b"".join(
-        _HEADER.pack(
-            *_MAGIC, _FAMILY_PRESENT, origin + number * PAYLOAD_BYTES, PAYLOAD_BYTES, number, len(payloads), family
-        )
+        _HEADER.pack(*_MAGIC, _FAMILY_PRESENT, address, PAYLOAD_BYTES, number, len(payloads), family)
         + payload.ljust(PAYLOAD_BYTES, b"\xff").ljust(BLOCK_BYTES - _HEADER.size - _END.size, b"\0")
         + _END.pack(_MAGIC_END)
-        for number, payload in enumerate(payloads)
+        for number, (address, payload) in enumerate(payloads)
     )
 
 

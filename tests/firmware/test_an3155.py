@@ -89,6 +89,27 @@ def test_over_a_pseudo_terminal_the_flash_holds_the_image_and_it_runs() -> None:
     assert {step[0] for step in progress} == {"reading", "erasing", "writing"}
 
 
+def test_one_port_serves_several_flashings() -> None:
+    loader = BootLoader()
+    with PtyServer(loader) as server:
+        for seed in range(3):
+            loader.reset()
+            put(sealed(BOARD, seed=seed), server.port)
+    assert loader.flash[:0x1234] == sealed(BOARD, seed=2)
+    assert [change for change in loader.changes if change[0] == "erase"] == [("erase", 0)] * 2
+
+
+def test_the_key_stays_unless_it_is_to_be_erased(loader: BootLoader) -> None:
+    store = BOARD.image_limit
+    loader.flash[store : store + 4] = loader.flash[-4:] = b"key!"
+    put(sealed(BOARD))
+    assert loader.flash[store : store + 4] == loader.flash[-4:] == b"key!"
+    loader.reset()
+    put(sealed(BOARD), erase_key=True)
+    assert not loader.flash[store:].strip(b"\xff")
+    assert loader.flash[:0x1234] == sealed(BOARD)
+
+
 def test_a_flipped_byte_in_the_flash_is_found_and_its_place_named(loader: BootLoader) -> None:
     content = sealed(BOARD)
     loader.stuck[ORIGIN + 0x1001] = 0x04

@@ -1,0 +1,99 @@
+"""`inkgate firmware monitor`: what a board sends, for people who look for a fault."""
+
+import json
+from dataclasses import asdict, fields, is_dataclass
+from typing import Any
+
+import click
+from rich.console import Console
+
+from firmware_bridge.events import BoardFault, Connected, Event, Fragment, LinkLost, Statistics, WordEnded, WordStarted
+from firmware_bridge.link import open_link
+from firmware_bridge.pixels import Pixels
+
+_CONNECT_S = 5.0
+_SECONDS = click.FloatRange(min=0, min_open=True)
+_INK = 128
+_HALVES = {(False, False): " ", (True, False): "\u2580", (False, True): "\u2584", (True, True): "\u2588"}
+
+
+@click.command()
+@click.option("--port", required=True, help="Serial port, pty, socket://HOST:PORT, or auto.")
+@click.option("--pixels/--no-pixels", default=True, help="Draw each fragment.")
+@click.option("--words", type=click.IntRange(min=1), help="End after so many words.")
+@click.option("--idle-timeout", type=_SECONDS, help="End when nothing was written for so many seconds.")
+@click.option("--json", "as_json", is_flag=True, help="One object per event on stdout.")
+def monitor(port: str, pixels: bool, words: int | None, idle_timeout: float | None, as_json: bool) -> None:
+    """Show what a board sends, its writing and its counters, until Ctrl-C.
+
+    The words are taken from the board, as `inkgate run` takes them, and nobody decides them. A board without a key is
+    watched too, and said to be so.
+    """
+    console = Console(stderr=True)
+    seen = 0
+    with open_link(
+        port, allow_unauthenticated=True, idle_timeout_s=idle_timeout, connect_patience_s=_CONNECT_S
+    ) as link:
+        for event in link.events():
+            if as_json:
+                click.echo(json.dumps(as_object(event)))
+            else:
+                console.print(said(event), markup=False, highlight=False, soft_wrap=True)
+                if pixels and isinstance(event, Fragment):
+                    console.print(drawn(event.pixels), markup=False, highlight=False)
+            seen += isinstance(event, WordEnded)
+            if words is not None and seen >= words:
+                return
+
+
+def as_object(event: Event) -> dict[str, Any]:
+    """An event as JSON has it. A fragment's pixels: 33 lines of 33 two-digit numbers, hexadecimal."""
+    found: dict[str, Any] = {"event": type(event).__name__}
+    for field in fields(event):
+        value = getattr(event, field.name)
+        if is_dataclass(value) and not isinstance(value, type):
+            found |= {name: _plain(each) for name, each in asdict(value).items()}
+        else:
+            found[field.name] = _plain(value)
+    return found
+
+
+def said(event: Event) -> str:
+    """An event in a line."""
+    match event:
+        case Connected(info):
+            bound = "authenticated" if info.authenticated else "without a key: anybody on the line could say this"
+            return (
+                f"connected: {info.board}, {info.model}, {info.kind.name.lower()}, firmware {info.firmware}, "
+                f"{info.pixel_bits} bits a pixel, start {info.session}, {bound}"
+            )
+        case WordStarted(_, word):
+            return f"word {word}"
+        case Fragment(_, word, index, pixels):
+            return f"word {word}, symbol {index}: {int((pixels >= _INK).sum())} of {pixels.size} pixels are ink"
+        case WordEnded(_, word, count):
+            return f"word {word} ends: {count} symbols"
+        case BoardFault(code, text, _, word):
+            ended = "" if word is None else f", which ends word {word}"
+            return f"fault {code}: {text}{ended}"
+        case LinkLost(reason):
+            return f"lost: {reason}"
+        case Statistics():
+            return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in asdict(event).items())
+    raise AssertionError(event)
+
+
+def drawn(pixels: Pixels) -> str:
+    """A fragment in characters, two rows of pixels in each line."""
+    ink = [[bool(value >= _INK) for value in row] for row in pixels] + [[False] * pixels.shape[1]]
+    return "\n".join(
+        "".join(_HALVES[pair] for pair in zip(ink[row], ink[row + 1], strict=True)) for row in range(0, len(ink) - 1, 2)
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    if hasattr(value, "tobytes"):
+        return [bytes(row).hex() for row in value]
+    return value.name.lower() if hasattr(value, "name") else value
