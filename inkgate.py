@@ -18,6 +18,7 @@ COMMANDS = {
     "data": ("train.cli_data:data", "Fetch, describe and export sets of fragments."),
     "demo": ("train.demo:demo", "The whole path on this machine: writers, enrolment, int8, proof, board, decisions."),
     "evaluate": ("train.cli:evaluate", "Error rates of a run or a bundle by number of symbols, with bounds."),
+    "firmware": ("firmware_bridge.cli_firmware:firmware", "Build, sign, flash, inspect, watch and provision boards."),
     "journal": ("edge.cli:journal", "Show and verify the journal of decisions."),
     "ports": ("firmware_bridge.cli:ports", "List serial ports and the boards recognised on them."),
     "quantize": ("quantize.cli:quantize", "Turn a run into the int8 bundle that the edge runs."),
