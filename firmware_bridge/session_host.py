@@ -30,7 +30,6 @@ from firmware_bridge.session import (
     HELLO_REPEAT_S,
     HELLO_TIMEOUT_S,
     SILENCE_S,
-    content_of,
     frame_of,
     split_frame,
 )
@@ -176,7 +175,7 @@ class HostSession:
         """Whether the frame is taken: only those of this connection are; others are nobody's fault."""
         header, payload = split_frame(content)
         if header.message == wire.Info.ID:
-            return self._answered(header.connection, payload, now_s)
+            return self._answered(header.connection, content, payload, now_s)
         if self.info is None or header.connection != self._token:
             return False
         if self._session_key is not None:
@@ -189,16 +188,16 @@ class HostSession:
             self._heard_s = now_s
         return taken
 
-    def _answered(self, connection: int, payload: bytes, now_s: float) -> bool:
+    def _answered(self, connection: int, content: bytes, payload: bytes, now_s: float) -> bool:
         """INFO. The protocol hash is read before anything whose place may differ between versions."""
         if self.info is not None:
-            return self._answered_again(connection, payload)
+            return self._answered_again(connection, content, payload)
         if connection != self._number:
             return False
         if payload[:8] != wire.PROTOCOL_HASH:
             raise ProtocolMismatchError(_mismatch(payload))
         info = wire.Info.decode(payload)
-        session_key = self._authenticate(info)
+        session_key = self._authenticate(info, content)
         if session_key is None and info.board in self._keys:
             return False
         if self._pixel_bits not in (None, info.pixel_bits):
@@ -224,7 +223,7 @@ class HostSession:
         self._ready.append((None, Connected(self.info)))
         return True
 
-    def _authenticate(self, info: wire.Info) -> bytes | None:
+    def _authenticate(self, info: wire.Info, content: bytes) -> bytes | None:
         """The session key if the board has proved that it has the key; None for one without, which may do without.
 
         None also for a board whose key is known and which did not prove it. Somebody else on the line may have answered
@@ -244,7 +243,7 @@ class HostSession:
                 )
             return None
         self._key = known.key
-        session_key = self._proved(info)
+        session_key = self._proved(info, content)
         if session_key is None:
             self._impostor = _impostor(info)
         elif info.session < known.session:
@@ -254,15 +253,13 @@ class HostSession:
             )
         return session_key
 
-    def _proved(self, info: wire.Info) -> bytes | None:
+    def _proved(self, info: wire.Info, content: bytes) -> bytes | None:
         """The session key that belongs to INFO, if its tag says that the sender has the key."""
         assert self._key is not None
-        bare = replace(info, tag=b"")
-        session_key = tags.session_key(self._key, self._number, self._hello, bare)
-        content = content_of(bare, self._number) + info.tag
+        session_key = tags.session_key(self._key, self._number, self._hello, replace(info, tag=b""))
         return None if tags.untagged(session_key, wire.FROM_BOARD, content) is None else session_key
 
-    def _answered_again(self, connection: int, payload: bytes) -> bool:
+    def _answered_again(self, connection: int, content: bytes, payload: bytes) -> bool:
         """INFO in the middle: a repetition, the end of the connection, or a hint at it.
 
         A hint comes from a board that does not know this connection any more and has no tag, so anybody could have sent
@@ -276,7 +273,7 @@ class HostSession:
             info = wire.Info.decode(payload)
         except WireError:
             return False
-        if self._session_key is not None and self._proved(info) is None:
+        if self._session_key is not None and self._proved(info, content) is None:
             return False
         known = info.session == self.info.session
         if not known or self._number ^ info.number != self._token:
