@@ -83,7 +83,7 @@ def _struct(message: Message) -> Iterator[str]:
     yield from _comment(sender + message.doc)
     yield f"#define INK_{message.name.upper()}_BYTES {message.max_bytes}{' /* at most */' if _varies(message) else ''}"
     if message.fields:
-        yield f"struct ink_{message.name} {{"
+        yield f"struct ink_wire_{message.name} {{"
         for field in message.fields:
             yield from _comment(field.doc, "    ")
             yield from (f"    {line}" for line in _declared(field))
@@ -107,12 +107,12 @@ def _declared(field: Field) -> list[str]:
 
 
 def _encoder(message: Message) -> str:
-    given = f", const struct ink_{message.name} *{message.name}" if message.fields else ""
+    given = f", const struct ink_wire_{message.name} *{message.name}" if message.fields else ""
     return f"int ink_encode_{message.name}(uint8_t *payload{given})"
 
 
 def _decoder(message: Message) -> str:
-    given = f"struct ink_{message.name} *{message.name}, " if message.fields else ""
+    given = f"struct ink_wire_{message.name} *{message.name}, " if message.fields else ""
     return f"bool ink_decode_{message.name}({given}const uint8_t *payload, size_t count)"
 
 

@@ -17,6 +17,16 @@ void ink_fill(void *to, uint8_t value, size_t count)
     }
 }
 
+void ink_copy_text(char *to, const char *from, size_t most)
+{
+    size_t at = 0;
+    while (at < most && from[at] != '\0') {
+        to[at] = from[at];
+        at++;
+    }
+    to[at] = '\0';
+}
+
 bool ink_same(const void *left, const void *right, size_t count)
 {
     const volatile uint8_t *a = left;

@@ -12,6 +12,9 @@ void ink_copy(void *to, const void *from, size_t count);
 /* `count` bytes of `value`. */
 void ink_fill(void *to, uint8_t value, size_t count);
 
+/* A text that ends in 0, at most `most` characters of it, and a 0 behind them: to[most + 1]. */
+void ink_copy_text(char *to, const char *from, size_t most);
+
 /* Whether `count` bytes are the same, in a time that does not tell where they differ. */
 bool ink_same(const void *left, const void *right, size_t count);
 

@@ -1,0 +1,327 @@
+"""Board in C, board in Python and a plain model under one machine: whatever comes, all three agree after every call.
+
+The line feeds, splits, drops, damages, duplicates, delays and replays; either end restarts; the board's memory fails;
+an adversary forges. Both boards must send the same bytes and be in the same state: twin_session.py checks after each
+call. The model is what was written, what the board's memory holds and what the host's consumer has taken: a word leaves
+the board only for the consumer, comes out as it was written, once, in order; what is forged or replayed changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from twin_session import OUTBOX_FRAGMENTS, Memory, TwinBoard
+
+from firmware_bridge import tags, wire
+from firmware_bridge.events import BoardFault, Fragment, WordEnded, WordStarted
+from firmware_bridge.framing import encode_frame
+from firmware_bridge.pixels import Pixels
+from firmware_bridge.session_host import BoardKey, HostSession
+
+BOARD = "pen-1"
+STEPS = 10_000
+HISTORY_FRAMES = 60
+DRAIN_MS = 60_000
+FATES = ["arrives"] * 6 + ["halves", "lost", "damaged", "late", "twice"]
+QUESTIONS = [wire.Identify(), wire.Probe(0, 0, bytes(137)), wire.Probe(3, 220, b""), wire.Provision(bytes(range(32)))]
+KEY = bytes(range(100, 132))
+
+WordKey = tuple[int, int]
+
+
+def numbered(number: int) -> Pixels:
+    """A fragment that no other equals: its number in its first and its last row, which differ in chunks of 8 bits."""
+    flat = np.zeros(33 * 33, np.uint8)
+    flat[:32] = flat[-32:] = np.unpackbits(np.frombuffer(number.to_bytes(4, "big"), np.uint8)) * 255
+    return flat.reshape(33, 33)
+
+
+def number_of(pixels: Pixels) -> int:
+    first, last = (np.packbits(part >= 128).tobytes() for part in (pixels.reshape(-1)[:32], pixels.reshape(-1)[-32:]))
+    assert first == last, "two fragments were mixed"
+    return int.from_bytes(first, "big")
+
+
+class Line(RuleBasedStateMachine):
+    steps = 0
+    """Of all machines."""
+
+    @initialize(bits=st.sampled_from([1, 1, 8]), key=st.sampled_from([None, KEY]))
+    def begin(self, bits: int, key: bytes | None) -> None:
+        self.bits, self.key = bits, key
+        self.now_ms = self.sessions = self.connections = self.fragments = 0
+        self.sent_to_host: list[bytes] = []
+        self.sent_to_board: list[bytes] = []
+        self.late_to_host: list[bytes] = []
+        self.late_to_board: list[bytes] = []
+        self.written: dict[WordKey, list[int]] = {}
+        self.aborted: set[WordKey] = set()
+        self.journal: dict[WordKey, list[int]] = {}
+        self.last: dict[str, tuple[int, int]] = {}
+        self.memory = Memory(bits, key)
+        self.start_board()
+        self.start_host()
+
+    # Both ends
+
+    def start_board(self) -> None:
+        """A reset: what is left is what the memory holds."""
+        self.sessions += 1
+        self.open_word: WordKey | None = None
+        self.board = TwinBoard(self.memory, self.now_ms, pixel_bits=self.bits)
+
+    def start_host(self) -> None:
+        self.connections += 1
+        self.reading: list[int] | None = None
+        self.asked: wire.Message | None = None
+        nonce = hashlib.sha256(self.connections.to_bytes(4, "big")).digest()[:16]
+        keys = {} if self.key is None else {BOARD: BoardKey(self.key)}
+        self.host = HostSession(
+            nonce, self.now_ms / 1000, keys=keys, allow_unauthenticated=self.key is None, delivered=self.last
+        )
+
+    @precondition(lambda self: self.fragments > 0 and self.memory.works)
+    @rule()
+    def the_board_is_reset(self) -> None:
+        self.start_board()
+
+    @precondition(lambda self: self.host.info is not None)
+    @rule()
+    def the_host_restarts(self) -> None:
+        self.start_host()
+
+    @rule(broken=st.booleans())
+    def the_memory_breaks_or_is_mended(self, broken: bool) -> None:
+        self.memory.break_down(broken)
+
+    # Writing
+
+    @rule(
+        counts=st.lists(st.integers(0, 3), min_size=1, max_size=3),
+        fault=st.sampled_from([None, None, 0, 1, 2]),
+        ends=st.booleans(),
+    )
+    def the_pen_writes(self, counts: list[int], fault: int | None, ends: bool) -> None:
+        """Some words, and perhaps the beginning of one that the next call goes on with; as far as there is room."""
+        for place, count in enumerate(counts):
+            if self.open_word is None:
+                if not self.board.start_word():
+                    assert len(self.board.python._messages) > 0
+                    return
+                self.open_word = (self.sessions, self.board.python._word)
+                self.written[self.open_word] = []
+            for _ in range(count):
+                room = self.board.python._fragments < OUTBOX_FRAGMENTS
+                assert self.board.add_fragment(numbered(self.fragments + 1)) is room
+                if room:
+                    self.fragments += 1
+                    self.written[self.open_word].append(self.fragments)
+            if ends or place < len(counts) - 1:
+                self.end_word(fault)
+
+    def end_word(self, fault: int | None) -> None:
+        assert self.open_word is not None
+        if fault is None:
+            assert self.board.end_word()
+        else:
+            assert self.board.fail(wire.Fault.WORD_ABORTED, fault)
+            self.aborted.add(self.open_word)
+        self.open_word = None
+
+    @rule(call=st.integers(0, 3))
+    def a_call_comes_out_of_turn(self, call: int) -> None:
+        if self.open_word is not None and call == 0:
+            assert not self.board.start_word()
+        elif self.open_word is None and call in (1, 2):
+            assert not (self.board.end_word() if call == 1 else self.board.add_fragment(numbered(1)))
+        elif self.open_word is None:
+            self.board.fail(wire.Fault.SENSOR_FAILED, 1)
+
+    # The line
+
+    @rule(fates=st.lists(st.sampled_from(FATES), min_size=4, max_size=24), takes=st.integers(0, 12))
+    def the_line_is_busy(self, fates: list[str], takes: int) -> None:
+        """Frames go both ways, each to its fate; then the consumer takes some events."""
+        for fate in fates:
+            if frame := self.board.next_frame(self.now_ms):
+                self.sent_to_host = [*self.sent_to_host, frame][-HISTORY_FRAMES:]
+                self.carry(frame, fate, self.to_host, self.late_to_host)
+            if frame := self.host.next_frame(self.now_ms / 1000):
+                self.sent_to_board = [*self.sent_to_board, frame][-HISTORY_FRAMES:]
+                self.carry(frame, fate, self.to_board, self.late_to_board)
+            self.now_ms += 20
+        self.the_consumer_takes(takes)
+
+    def to_host(self, data: bytes) -> None:
+        self.host.receive(data, self.now_ms / 1000)
+
+    def to_board(self, data: bytes) -> None:
+        self.board.receive(data, self.now_ms)
+
+    def carry(self, frame: bytes, fate: str, to, late: list[bytes]) -> None:  # type: ignore[no-untyped-def]
+        """`late` frames wait for their time; what came twice may come a third time."""
+        if fate in ("arrives", "twice"):
+            to(frame)
+        if fate == "halves":
+            for part in (frame[:5], frame[5:-1], frame[-1:]):
+                to(part)
+        if fate == "damaged":
+            to(frame[:7] + bytes((frame[7] ^ 0x41,)) + frame[8:])
+        if fate in ("late", "twice"):
+            late.append(frame)
+
+    @rule(up=st.booleans(), place=st.integers(0, 99), again=st.booleans())
+    def a_late_frame_comes(self, up: bool, place: int, again: bool) -> None:
+        late, to = (self.late_to_host, self.to_host) if up else (self.late_to_board, self.to_board)
+        if late:
+            to(late[place % len(late)] if again else late.pop(place % len(late)))
+
+    @rule(seed=st.integers(0, 2**32 - 1), shuffled=st.booleans())
+    def the_past_is_replayed(self, seed: int, shuffled: bool) -> None:
+        """What either end sent comes again, in its order or in another, while both go on."""
+        frames = [(frame, self.to_host) for frame in self.sent_to_host]
+        frames += [(frame, self.to_board) for frame in self.sent_to_board]
+        if shuffled:
+            random.Random(seed).shuffle(frames)
+        for frame, to in frames[: seed % 40]:
+            to(frame)
+            self.board.next_frame(self.now_ms)
+            self.now_ms += 3
+
+    @rule(data=st.binary(max_size=600))
+    def garbage_comes(self, data: bytes) -> None:
+        """Cut off from what follows; it changes counters and nothing else."""
+        assert self.changed_by(b"\0" + data + b"\0") <= {"crc_errors", "cobs_errors", "oversize", "held"}
+
+    def changed_by(self, data: bytes) -> set[str]:
+        """The names of what is not as it was when the board has heard it."""
+        before = self.board.state(self.now_ms)
+        self.to_board(data)
+        after = self.board.state(self.now_ms)
+        assert before.keys() == after.keys()
+        return {name for name in before if before[name] != after[name]}
+
+    @precondition(lambda self: self.board.python._session_key is not None)
+    @rule(
+        consumed=st.integers(0, 40),
+        received=st.integers(0, 255),
+        number=st.sampled_from([1, 2, 50, 2**32 - 1]),
+        how=st.integers(0, 4),
+    )
+    def an_acknowledgement_is_forged(self, consumed: int, received: int, number: int, how: int) -> None:
+        """By one who knows all but the key: untagged, mistagged, tagged with the wrong key or as the board's."""
+        token = self.board.python._token
+        consumed += self.board.python._base
+        content = wire.Header(wire.Acknowledge.ID, token, number).encode()
+        content += wire.Acknowledge(consumed, received).encode()
+        right = self.board.python._session_key
+        assert right is not None
+        content += (
+            b"",
+            bytes(16),
+            tags.tag(KEY, wire.FROM_HOST, content),
+            tags.tag(right, wire.FROM_BOARD, content),
+            tags.tag(right, wire.FROM_HOST, content)[:-1],
+        )[how]
+        changed = self.changed_by(b"\0" + encode_frame(content))
+        # What was half received before is cut off, and so counted, too.
+        assert {"refused", "frames"} <= changed <= {"refused", "frames", "crc_errors", "cobs_errors", "held"}
+
+    @rule(hash_=st.booleans(), nonce=st.integers(0, 3), connection=st.integers(0, 3))
+    def a_stranger_says_hello(self, hash_: bool, nonce: int, connection: int) -> None:
+        """The board begins again, or answers that it speaks another protocol; it loses nothing."""
+        protocol = wire.PROTOCOL_HASH if hash_ else bytes(8)
+        content = wire.Header(wire.Hello.ID, connection, 0).encode()
+        self.to_board(b"\0" + encode_frame(content + wire.Hello(protocol, bytes([nonce]) * 16).encode()))
+
+    @precondition(lambda self: self.host.info is not None and self.asked is None)
+    @rule(question=st.sampled_from(QUESTIONS))
+    def somebody_asks(self, question: wire.Identify | wire.Probe | wire.Provision) -> None:
+        self.asked = question
+        self.host.ask(question, self.now_ms / 1000)
+
+    @rule(ms=st.sampled_from([1, 10, 149, 200, 1000, 4499, 5000, 10 * 86_400_000]))
+    def time_passes(self, ms: int) -> None:
+        self.now_ms += ms
+        self.board.next_frame(self.now_ms)
+
+    # What the model says
+
+    @rule(count=st.integers(1, 12))
+    def the_consumer_takes(self, count: int) -> None:
+        for _ in range(count):
+            self.take()
+        if isinstance(self.asked, wire.Provision) and self.host.answer is not None:
+            self.key = self.asked.key
+            assert self.memory.key == self.key, "the board says that it has a key, and it is not in its memory"
+        if self.host.answer is not None:
+            self.asked = None
+        if self.host.failure is not None:
+            while self.take():
+                pass
+            self.start_host()
+
+    def take(self) -> bool:
+        event = self.host.next_event()
+        if isinstance(event, WordStarted):
+            assert self.reading is None
+            self.reading = []
+        elif isinstance(event, Fragment):
+            assert self.reading is not None
+            assert event.index == len(self.reading)
+            self.reading.append(number_of(event.pixels))
+        elif isinstance(event, WordEnded):
+            key = (event.session, event.word)
+            assert self.reading == self.written[key], "the word is not what was written"
+            assert key not in self.journal, "the word came twice"
+            assert key not in self.aborted
+            assert all(known < key for known in self.journal), "out of order"
+            self.journal[key] = self.reading
+            self.last = {BOARD: key}
+            self.reading = None
+        elif isinstance(event, BoardFault) and event.word is not None:
+            assert (event.session, event.word) in self.aborted
+            self.reading = None
+            self.last = {BOARD: (event.session, event.word)}
+        return event is not None
+
+    @precondition(lambda self: hasattr(self, "board"))
+    @invariant()
+    def a_word_leaves_the_board_only_for_the_journal(self) -> None:
+        Line.steps += 1
+        kept = self.board.python.unacknowledged()
+        for session, word in self.written:
+            if session == self.sessions and word not in kept:
+                assert (session, word) in self.journal or (session, word) in self.aborted, "a word was lost"
+
+    def teardown(self) -> None:
+        """The line is good again: everything that the board kept arrives."""
+        if not hasattr(self, "board"):
+            return
+        if self.open_word is not None:
+            self.end_word(None)
+        limit_ms = self.now_ms + DRAIN_MS
+        while self.board.python._messages:
+            assert self.now_ms < limit_ms, f"stuck: {self.host.failure}"
+            self.the_line_is_busy(["arrives"] * 12, takes=20)
+        self.a_word_leaves_the_board_only_for_the_journal()
+
+
+def test_c_python_and_the_model_agree_for_10_000_steps() -> None:
+    Line.steps = 0
+    # A machine makes some 41 steps.
+    every = settings(max_examples=STEPS // 33, stateful_step_count=50, report_multiple_bugs=False)
+    run_state_machine_as_test(Line, settings=every)
+    assert Line.steps >= STEPS
