@@ -168,6 +168,15 @@ def test_no_two_connections_of_a_board_have_one_session_key() -> None:
     assert len(keys) == 8
 
 
+def test_a_host_number_that_comes_twice_is_another_connection_if_the_nonce_is_another() -> None:
+    board = new_board()
+    for nonce in (b"same" + bytes(12), b"same" + bytes(range(12))):
+        host = HostSession(nonce, 0.0, keys={BOARD: BoardKey(KEY)})
+        board.receive(host.next_frame(0.0), 0.0)
+        host.receive(board.next_frame(0.0), 0.0)
+        assert host.info is not None
+
+
 # Alteration and forgery
 
 

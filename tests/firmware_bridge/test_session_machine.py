@@ -3,7 +3,8 @@
 The model is what was written and what the consumer has journalled. Whatever happens: what is journalled is what was
 written, in order, each word once; a word leaves the board only for the journal; and once the line is good again every
 word that the board kept arrives. An answer is the one to the question asked: the network of the board, whose logits
-tell every fragment that it was ever given since the word began, was given each exactly once.
+tell every fragment that it was ever given since the word began, was given each exactly once. Boards with a key are
+besides under attack: somebody sends altered and forged frames, and those of another board, to either end.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from firmware_bridge import wire
+from firmware_bridge import tags, wire
 from firmware_bridge.errors import CannotError, ProtocolViolationError
 from firmware_bridge.events import BoardFault, Fragment, WordEnded, WordStarted
+from firmware_bridge.framing import FrameReceiver, encode_frame
 from firmware_bridge.pixels import Pixels
 from firmware_bridge.questions import Question, probes
+from firmware_bridge.session import content_of, frame_of
 from firmware_bridge.session_board import BoardSession
 from firmware_bridge.session_host import BoardKey, HostSession
 
@@ -32,6 +35,18 @@ LOGITS = 11
 DRAIN_S = 60.0
 HISTORY_FRAMES = 100
 FAULTS = [None, None, None, wire.Fault.WORD_ABORTED]
+LIES = [
+    wire.Acknowledge(3, 0xFF),
+    wire.Acknowledge(0, 0),
+    wire.Start(1),
+    wire.End(1, 0),
+    wire.Error(wire.Fault.WORD_ABORTED, "lies"),
+    wire.Statistics(*[0] * 9),
+    wire.Identify(),
+    wire.Provision(bytes(32)),
+    wire.Logits(bytes(11)),
+    wire.Cannot(wire.Obstacle.NETWORK_FAILED, "lies"),
+]
 FATES = ["arrives"] * 6 + ["lost", "damaged", "late", "twice"]
 
 Key = tuple[int, int]
@@ -79,6 +94,7 @@ class Line(RuleBasedStateMachine):
         self.written: dict[Key, list[int]] = {}
         self.open_word: Key | None = None
         self.aborted: set[Key] = set()
+        self.forged = 0
         self.journal: dict[Key, list[int]] = {}
         self.last: dict[str, tuple[int, int]] = {}
         self.start_board()
@@ -202,6 +218,61 @@ class Line(RuleBasedStateMachine):
             self.host.next_frame(self.now_s)
             self.now_s += 0.02
         self.the_consumer_takes(takes)
+
+    @precondition(lambda self: self.keys)
+    @rule(up=st.booleans(), place=st.integers(0, 99), at=st.integers(0, 249), flip=st.integers(1, 255))
+    def somebody_alters_a_frame(self, up: bool, place: int, at: int, flip: int) -> None:
+        """One that was heard at any time on the line, with a CRC that fits."""
+        heard = self.sent_to_host if up else self.sent_to_board
+        if not heard:
+            return
+        (content,) = FrameReceiver().feed(heard[place % len(heard)])
+        altered = bytearray(content)
+        altered[at % len(altered)] ^= flip
+        self.attack(up, bytes(altered))
+
+    @precondition(lambda self: self.keys)
+    @rule(
+        up=st.booleans(),
+        message=st.sampled_from(LIES),
+        sequence=st.integers(0, 9),
+        key=st.sampled_from([None, bytes(32), bytes(range(32))]),
+    )
+    def somebody_lies(self, up: bool, message: wire.Message, sequence: int, key: bytes | None) -> None:
+        """What would do harm, in this very connection, with the best tag that can be made without the session key."""
+        token = self.host._token if up else self.board._token
+        content = content_of(message, token, sequence)
+        sender = wire.FROM_BOARD if up else wire.FROM_HOST
+        self.attack(up, content if key is None else content + tags.tag(key, sender, content))
+
+    @precondition(lambda self: self.keys)
+    @rule(same_name=st.booleans())
+    def another_board_answers(self, same_name: bool) -> None:
+        other = BoardSession(
+            replace(self.info, session=1, board=BOARD if same_name else "pen-2"), self.now_s, key=bytes(32)
+        )
+        other.start_word()
+        other.end_word()
+        other.receive(frame_of(wire.Hello(wire.PROTOCOL_HASH, self.host._hello.nonce), self.host._number), self.now_s)
+        other.next_frame(self.now_s)  # INFO under another name is refused by name, which is tested elsewhere
+        while frame := other.next_frame(self.now_s):
+            self.host.receive(frame, self.now_s)
+
+    def attack(self, up: bool, content: bytes) -> None:
+        """No state may follow from it, but that a HELLO makes the board begin again and an INFO the host."""
+        end = self.host if up else self.board
+        before = self.state()
+        end.receive(encode_frame(content), self.now_s)
+        if content[0] not in (wire.Hello.ID, wire.Info.ID):
+            assert self.state() == before
+            self.forged += 1
+
+    def state(self) -> tuple[object, ...]:
+        host, board = self.host, self.board
+        board_state = (board._base, board._next, board._acknowledgements, board._heard_ms, board._key, board._token)
+        host_state = (host._expected, host._consumed, dict(host._held), len(host._ready), host._statistics)
+        rest = (host._heard_s, host.answer, host.failure, board.unacknowledged(), board._answering._number)
+        return (*board_state, *host_state, *rest)
 
     @rule(count=st.integers(1, 12))
     def the_consumer_takes(self, count: int) -> None:
