@@ -270,3 +270,30 @@ def test_the_real_command_line_turns_refusals_into_exit_codes(bundle: Bundle, fi
     assert done.returncode == code
     assert file in json.loads(done.stdout)["error"]
     assert "Traceback" not in done.stderr
+
+
+def test_a_board_without_a_key_is_said_in_every_decision_and_in_the_journal(
+    bundle: Bundle, link: FakeLink, board: Any, words: list[np.ndarray], oracle: Any, tmp_path: Path
+) -> None:
+    link.said = [board.connected(authenticated=False), *link.said[1:]]
+    arguments = ["--port", "p", "--bundle", bundle.path, "--allow-unauthenticated", "--journal", tmp_path / "j.db"]
+    result = invoke(edge.cli.run, *arguments, "--json")
+    assert link.options["allow_unauthenticated"] is True
+    found = records(result)
+    assert len(found) == sum(len(word) + 1 for word in words[:4])
+    assert not any(record["authenticated"] for record in found)
+    assert all(record["reason"].endswith("(unauthenticated: the board has no key)") for record in found)
+    assert [r["decision"] for r in found if r["final"]] == [oracle(word).verdict.name for word in words[:4]]
+    with Journal(tmp_path / "j.db", read_only=True) as journal:
+        assert [entry.reason for _, entry, _ in journal.rows()] == [record["reason"] for record in found]
+    assert "anybody on the line can write in its place" in result.stderr
+
+
+def test_boards_prove_who_they_are_unless_a_flag_says_otherwise(bundle: Bundle, link: FakeLink, tmp_path: Path) -> None:
+    result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--json")
+    assert link.options["allow_unauthenticated"] is False
+    assert all(record["authenticated"] and "unauthenticated" not in record["reason"] for record in records(result))
+    invoke(edge.cli.capture, "--port", "p", "--writer", "Ada", "--out", tmp_path / "set.npz")
+    assert link.options["allow_unauthenticated"] is False
+    invoke(edge.cli.capture, "--port", "p", "--writer", "B", "--out", tmp_path / "b.npz", "--allow-unauthenticated")
+    assert link.options["allow_unauthenticated"] is True

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edge.fragments import FragmentSet
+from firmware_bridge.errors import UnprovisionedError
 from firmware_bridge.events import Connected, Fragment, LinkLost, WordEnded, WordStarted
 from firmware_bridge.link import open_link
 from firmware_bridge.wire import Kind
@@ -73,6 +74,7 @@ def test_the_command_prints_its_port_streams_its_words_and_ends(
         with open_link(str(tmp_path / "board"), idle_timeout_s=20.0) as link:
             for event in link.events():
                 if isinstance(event, Connected):
+                    assert event.info.authenticated
                     assert event.info.kind is Kind[kind.upper()]
                     assert event.info.board == f"virtual-{kind}"
                     assert event.info.pixel_bits == (8 if grey else 1)
@@ -89,3 +91,18 @@ def test_the_command_prints_its_port_streams_its_words_and_ends(
     assert [word["writer"] for word in told] == ["bob", "eve"] * 3
     assert done["words"] == 6
     assert seen == ([{160}, {200}] if grey else [{255}, {255}]) * 3
+
+
+def test_a_virtual_board_can_be_one_that_nobody_provisioned_and_have_any_name(
+    fragments: FragmentSet, tmp_path: Path
+) -> None:
+    fragments.save(tmp_path / "set.npz")
+    command = [sys.executable, "-m", "inkgate", "simulate", "pen", "--dataset", str(tmp_path / "set.npz"), "--no-key"]
+    with subprocess.Popen([*command, "--board", "desk"], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port = process.stdout.readline().strip()
+            with open_link(port) as link, pytest.raises(UnprovisionedError, match="board desk has no key"):
+                list(link.events())
+        finally:
+            process.kill()

@@ -1,0 +1,210 @@
+"""Keys on a real pty: boards that prove theirs, boards that are refused, and how a board gets one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from firmware_bridge import wire
+from firmware_bridge.errors import (
+    BridgeError,
+    CannotError,
+    CounterError,
+    DowngradeError,
+    KeyExposedError,
+    KeyMissingError,
+    PortLostError,
+    ProvisionedError,
+    UnprovisionedError,
+    WrongKeyError,
+)
+from firmware_bridge.events import BoardInfo, Connected, Fragment, WordEnded
+from firmware_bridge.inquiry import Inquiry
+from firmware_bridge.keys import KeyStore
+from firmware_bridge.link import open_link
+from firmware_bridge.memory import SelfProvisioned, Unprovisioned
+from firmware_bridge.provision import provision
+from firmware_bridge.virtual_board import VirtualBoard, Word
+
+PEN = "virtual-pen"
+KEY = bytes(range(32))
+
+
+class Fixed:
+    """A board's memory that somebody can turn back."""
+
+    def __init__(self, key: bytes, session: int) -> None:
+        self.key, self.session = key, session
+
+    def start(self) -> tuple[bytes, int]:
+        return self.key, self.session
+
+    def keep_key(self, key: bytes) -> bool:
+        return False
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> KeyStore:
+    return KeyStore(tmp_path / "keys")
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("firmware_bridge.session_host.HELLO_TIMEOUT_S", 0.4)
+
+
+def writing(count: int, length: int) -> list[Word]:
+    rng = np.random.default_rng(9)
+    return [(rng.random((length, 33, 33)) < 0.3).astype(np.uint8) * np.uint8(255) for _ in range(count)]
+
+
+def pen(memory: Unprovisioned | SelfProvisioned | Fixed, words: int = 1, **options: float) -> VirtualBoard:
+    return VirtualBoard(writing(words, 4), baud_rate=None, memory=memory, **options)  # type: ignore[arg-type] # by name
+
+
+def connect(board: VirtualBoard, store: KeyStore, allow_unauthenticated: bool = False) -> BoardInfo:
+    """What the first host learns that comes to the board."""
+    with board, open_link(board.start(), keys=store, allow_unauthenticated=allow_unauthenticated) as link:
+        first = next(link.events())
+    assert isinstance(first, Connected)
+    return first.info
+
+
+def refusal(board: VirtualBoard, store: KeyStore, allow_unauthenticated: bool = False) -> BridgeError:
+    with board:
+        port = board.start()
+        with (
+            open_link(port, keys=store, allow_unauthenticated=allow_unauthenticated, connect_patience_s=30.0) as link,
+            pytest.raises(BridgeError) as caught,
+        ):
+            list(link.events())
+    assert str(caught.value).startswith(f"{port}: ")
+    assert board.acknowledged == []
+    return caught.value
+
+
+def test_a_board_with_a_key_delivers_every_word_over_a_line_with_5_percent_damaged_frames(store: KeyStore) -> None:
+    board = pen(SelfProvisioned(store, PEN), words=20, corrupt=0.05, seed=3)
+    got: list[Word] = []
+    fragments: list[Word] = []
+    with board, open_link(board.start(), keys=store, idle_timeout_s=1.0) as link:
+        for event in link.events():
+            if isinstance(event, Connected):
+                assert event.info.authenticated
+            elif isinstance(event, Fragment):
+                fragments.append(event.pixels)
+            elif isinstance(event, WordEnded):
+                got.append(np.array(fragments))
+                fragments = []
+    assert all(map(np.array_equal, got, writing(20, 4)))
+    assert len(board.acknowledged) == len(got) == 20
+
+
+def test_a_board_without_a_key_is_refused_at_once_and_keeps_its_words(store: KeyStore) -> None:
+    error = refusal(pen(Unprovisioned()), store)
+    assert isinstance(error, UnprovisionedError)
+    assert error.exit_code == 4
+    assert not connect(pen(Unprovisioned()), store, allow_unauthenticated=True).authenticated
+    assert store.load() == {}
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_known_name_without_the_right_key_is_refused_even_if_boards_may_do_without(store: KeyStore) -> None:
+    store.put(PEN, KEY)
+    for memory, expected in ((Unprovisioned(), DowngradeError), (Unprovisioned(bytes(32)), WrongKeyError)):
+        error = refusal(pen(memory), store, allow_unauthenticated=True)
+        assert isinstance(error, expected)
+        assert error.exit_code == 4
+
+
+def test_a_session_is_written_down_before_its_words_are_taken_and_none_before_it_comes_again(store: KeyStore) -> None:
+    store.put(PEN, KEY, 3)
+    for session in (5, 5):
+        assert connect(pen(Fixed(KEY, session)), store).session == session
+        known = store.get(PEN)
+        assert known is not None
+        assert known.session == session
+    assert isinstance(refusal(pen(Fixed(KEY, 4)), store), CounterError)
+
+
+def test_a_key_store_that_others_can_read_stops_the_run(store: KeyStore) -> None:
+    board = pen(SelfProvisioned(store, PEN))
+    with board:
+        port = board.start()
+        store.folder.chmod(0o750)
+        with open_link(port, keys=store, connect_patience_s=30.0) as link, pytest.raises(KeyExposedError):
+            list(link.events())
+
+
+def test_a_board_is_provisioned_once_and_proves_it_then_and_after_its_power_was_cut(store: KeyStore) -> None:
+    board = pen(Unprovisioned(), words=2)
+    with board:
+        info = provision(board.start(), store)
+        assert info.authenticated
+        assert info.board == PEN
+        with pytest.raises(ProvisionedError, match="nothing to do") as caught:
+            provision(board.start(), store)
+        assert caught.value.exit_code == 2
+        board.kill()
+        with open_link(board.start(), keys=store, idle_timeout_s=1.0) as link:
+            events = list(link.events())
+    assert sum(isinstance(event, WordEnded) for event in events) == 2 - len(board.lost) >= 1
+    assert isinstance(refusal(pen(Unprovisioned(KEY)), KeyStore(store.folder / "of another host")), KeyMissingError)
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_board_that_lost_its_memory_gets_a_new_key_only_if_asked_for(store: KeyStore) -> None:
+    store.put(PEN, KEY)
+    board = pen(Unprovisioned())
+    with board:
+        with pytest.raises(DowngradeError, match="--again"):
+            provision(board.start(), store)
+        assert provision(board.start(), store, again=True).authenticated
+    known = store.get(PEN)
+    assert known is not None
+    assert known.key != KEY
+
+
+def test_a_cable_pulled_in_the_middle_costs_no_board_its_key(store: KeyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The board has its key; the answer was lost."""
+    asked = Inquiry.provision
+
+    def cut(self: Inquiry, key: bytes) -> None:
+        asked(self, key)
+        raise PortLostError("pulled")
+
+    board = pen(Unprovisioned())
+    with board:
+        with monkeypatch.context() as patch:
+            patch.setattr(Inquiry, "provision", cut)
+            with pytest.raises(PortLostError):
+                provision(board.start(), store)
+        with open_link(board.start(), keys=store) as link:
+            first = next(link.events())
+    assert isinstance(first, Connected)
+    assert first.info.authenticated
+
+
+def test_a_board_that_cannot_keep_a_key_is_not_taken_for_provisioned(store: KeyStore) -> None:
+    memory = Unprovisioned()
+    memory.keep_key = lambda key: False  # type: ignore[method-assign] # its memory is worn out
+    board = pen(memory)
+    with board, pytest.raises(CannotError, match="not_stored"):
+        provision(board.start(), store)
+    assert store.load() == {}
+
+
+def test_questions_are_answered_with_a_key_and_without_and_the_answer_says_which(store: KeyStore) -> None:
+    class Deaf:
+        identity = wire.Identity(bytes(32), "none", "none", "1", "any")
+
+        def step(self, pixels: Word, first: bool) -> bytes:
+            return b"\1"
+
+    for memory in (Unprovisioned(), SelfProvisioned(store, "virtual-gate")):
+        board = VirtualBoard([], kind=wire.Kind.GATE, network=Deaf(), memory=memory, baud_rate=None)
+        with board, Inquiry(board.start(), keys=store) as inquiry:
+            assert inquiry.info.authenticated is isinstance(memory, SelfProvisioned)
+            assert inquiry.step(0, writing(1, 1)[0][0]) == b"\1"
