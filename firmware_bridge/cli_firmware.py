@@ -23,6 +23,9 @@ from firmware_bridge.signing import SigningKey, TrustedKey
 from firmware_bridge.wire import PROTOCOL_HASH
 
 _OUT = Path("build/firmware")
+_CONNECT_S = 2.0
+"""How long a board may take to be there."""
+
 _path = click.Path(path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
 key_option = click.option(
@@ -177,7 +180,7 @@ def info(image_path: Path | None, port: str | None, trusted_paths: tuple[Path, .
     if port is not None:
         from firmware_bridge.inquiry import Inquiry
 
-        with Inquiry(port) as inquiry:
+        with Inquiry(port, connect_patience_s=_CONNECT_S) as inquiry:
             found = inquiry.info
         facts: dict[str, Any] = {
             "board": found.board, "model": found.model, "kind": found.kind.name.lower(), "firmware": found.firmware,
@@ -203,10 +206,10 @@ def provision(port: str, again: bool, as_json: bool) -> None:
     The key crosses the line in the clear, once: do it where nobody else is on the line.
     """
     from firmware_bridge.keys import KeyStore
-    from firmware_bridge.provisioning import provision as give_key
+    from firmware_bridge.provision import provision as give_key
 
     store = KeyStore()
-    found = give_key(port, store, again=again)
+    found = give_key(port, store, again=again, connect_patience_s=_CONNECT_S)
     _show({"board": found.board, "authenticated": found.authenticated, "keys": str(store.folder)}, as_json)
 
 

@@ -1,0 +1,285 @@
+"""`inkgate firmware` as people call it: what it does, what it refuses, and with which exit code."""
+
+import json
+import re
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+from an3155 import BootLoader, PtyServer
+from click.testing import CliRunner, Result
+from images import KEY, OTHER_KEY, sealed
+from test_uf2 import BootRom, make_drive
+
+from firmware_bridge import build, cli_firmware, cli_monitor, flash_uf2, session_host, signing, uf2
+from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
+from firmware_bridge.cli_firmware import firmware
+from firmware_bridge.errors import BridgeError
+from firmware_bridge.keys import KeyStore
+from firmware_bridge.memory import Unprovisioned
+from firmware_bridge.ports import KNOWN_BOARDS
+from firmware_bridge.virtual_board import VirtualBoard
+from firmware_bridge.wire import PROTOCOL_HASH
+
+STM32, RP2040 = BOARDS["stm32f405"], BOARDS["rp2040"]
+needs_gcc = pytest.mark.skipif(shutil.which(build.GCC) is None, reason="needs gcc-arm-none-eabi")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user whose signing key is that of `sealed`."""
+    own = tmp_path / "signing"
+    own.mkdir()
+    (own / "firmware.pub").write_bytes(KEY.public.pem())
+    monkeypatch.setenv(signing.FOLDER_VARIABLE, str(own))
+    # How long is waited for a board is not what is tested here.
+    monkeypatch.setattr(session_host, "HELLO_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(cli_firmware, "_CONNECT_S", 0.0)
+    monkeypatch.setattr(cli_monitor, "_CONNECT_S", 0.0)
+    return tmp_path
+
+
+def inkgate(*arguments: object) -> Result:
+    return CliRunner().invoke(firmware, [str(argument) for argument in arguments])
+
+
+def code(result: Result) -> int:
+    """The exit code that inkgate.main makes of it."""
+    if isinstance(result.exception, BridgeError):
+        return result.exception.exit_code
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code
+
+
+def facts(result: Result) -> dict[str, object]:
+    assert code(result) == 0, result.exception or result.stderr
+    found = json.loads(result.stdout.splitlines()[-1])
+    assert isinstance(found, dict)
+    return found
+
+
+@needs_gcc
+@pytest.mark.parametrize(("board", "app"), [("stm32f405", "pen"), ("rp2040", "camera")])
+def test_what_is_built_is_signed_and_taken(board: str, app: str, folder: Path) -> None:
+    (folder / "signing" / "firmware.pub").unlink()
+    built = facts(inkgate("build", board, app, "--out", folder / "out", "--json"))
+    told = facts(inkgate("info", built["image"], "--json"))
+    assert (told["board"], told["app"], told["version"]) == (board, app, FIRMWARE_VERSION)
+    assert (told["protocol"], told["fits_this_inkgate"]) == (PROTOCOL_HASH.hex(), True)
+    assert told["sha256"] == built["sha256"]
+
+
+@needs_gcc
+def test_building_twice_and_elsewhere_gives_one_hash(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = facts(inkgate("build", "rp2040", "pen", "--out", folder / "a", "--json"))
+    shutil.copytree(build.SOURCES, folder / "another place" / "firmware")
+    monkeypatch.setattr(build, "SOURCES", folder / "another place" / "firmware")
+    again = facts(inkgate("build", "rp2040", "pen", "--out", folder / "b", "--json"))
+    assert first["sha256"] == again["sha256"]
+    assert (folder / "a/rp2040-pen.uf2").read_bytes() == (folder / "b/rp2040-pen.uf2").read_bytes()
+
+
+@needs_gcc
+def test_a_key_is_made_once_and_kept(folder: Path) -> None:
+    (folder / "signing" / "firmware.pub").unlink()
+    first = inkgate("build", "nrf51", "pen", "--out", folder, "--json")
+    again = inkgate("build", "nrf51", "pen", "--out", folder, "--json")
+    assert "made a signing key" in first.stderr
+    assert "made a signing key" not in again.stderr
+    assert facts(first)["signed_by"] == facts(again)["signed_by"] is not None
+    assert (folder / "signing" / "firmware.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_where_no_compiler_is_the_package_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "toolchains", list)
+    result = inkgate("build", "rp2040", "pen", "--unsigned", "--out", folder)
+    assert code(result) == 2
+    assert "apt-get install --no-install-recommends gcc-arm-none-eabi" in str(result.exception)
+    assert "pip install ziglang" in str(result.exception)
+
+
+def test_without_cryptography_the_package_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "cryptography", None)
+    result = inkgate("build", "rp2040", "pen", "--out", folder)
+    assert code(result) == 2
+    assert "inkgate[firmware]" in str(result.exception)
+
+
+@pytest.mark.parametrize("arguments", [(), ("rp2040", "pen", "--all"), ("rp2040", "camera obscura"), ("rp2041", "pen")])
+def test_a_board_or_app_that_is_not_there_is_a_usage_error(arguments: tuple[str, ...], folder: Path) -> None:
+    assert code(inkgate("build", *arguments, "--unsigned", "--out", folder)) == 2
+
+
+def test_flashing_ends_with_a_verified_read_back(folder: Path) -> None:
+    (folder / "a.img").write_bytes(sealed(STM32))
+    loader = BootLoader()
+    with PtyServer(loader) as server:
+        done = facts(inkgate("flash", folder / "a.img", "--port", server.port, "--json"))
+    assert done["read_back"] is True
+    assert (done["board"], done["method"], done["where"]) == ("stm32f405", "uart", server.port)
+    assert (done["written_bytes"], done["before"]) == (0x1234, None)
+    assert loader.flash[:0x1234] == sealed(STM32)
+
+
+def test_a_flipped_byte_in_the_flash_ends_in_exit_code_3(folder: Path) -> None:
+    (folder / "a.img").write_bytes(sealed(STM32))
+    loader = BootLoader()
+    loader.stuck[0x0800_0F00] = 0x80
+    with PtyServer(loader) as server:
+        result = inkgate("flash", folder / "a.img", "--port", server.port)
+    assert code(result) == 3
+    assert "0x08000f00" in str(result.exception)
+
+
+def altered(content: bytes) -> bytes:
+    return content[:0x500] + bytes((content[0x500] ^ 1,)) + content[0x501:]
+
+
+@pytest.mark.parametrize(
+    ("content", "exit_code", "says"),
+    [
+        pytest.param(sealed(STM32, signer=None), 4, "unsigned", id="unsigned"),
+        pytest.param(sealed(STM32, signer=OTHER_KEY), 4, "not trusted", id="signed by somebody else"),
+        pytest.param(altered(sealed(STM32)), 4, "altered", id="altered"),
+        pytest.param(sealed(STM32)[:-1], 2, "truncated", id="truncated"),
+        pytest.param(sealed(STM32) + b"\0", 2, "oversized", id="oversized"),
+        pytest.param(sealed(STM32, version=(0, 9, 0)), 4, "downgrade", id="downgraded"),
+        pytest.param(b"", 2, "no image", id="empty"),
+        pytest.param(bytes(10_000), 2, "not an inkgate image", id="something else"),
+    ],
+)
+def test_what_must_not_be_flashed_is_refused_by_name(content: bytes, exit_code: int, says: str, folder: Path) -> None:
+    (folder / "a.img").write_bytes(content)
+    loader = BootLoader()
+    loader.flash[:0x1234] = installed = sealed(STM32, version=(1, 0, 0))
+    with PtyServer(loader) as server:
+        result = inkgate("flash", folder / "a.img", "--port", server.port)
+    assert code(result) == exit_code
+    assert says in str(result.exception)
+    assert loader.flash[:0x1234] == installed
+    assert not loader.changes
+
+
+def test_the_image_of_another_board_is_refused_by_the_boot_loader_that_is_there(folder: Path) -> None:
+    (folder / "a.img").write_bytes(sealed(STM32))
+    with PtyServer(BootLoader(product_id=0x411)) as server:
+        result = inkgate("flash", folder / "a.img", "--port", server.port)
+    assert code(result) == 2
+    assert "wrong board" in str(result.exception)
+
+
+def test_an_image_by_somebody_else_is_taken_with_that_key(folder: Path) -> None:
+    (folder / "a.img").write_bytes(sealed(STM32, signer=OTHER_KEY))
+    (folder / "other.pub").write_bytes(OTHER_KEY.public.pem())
+    loader = BootLoader()
+    with PtyServer(loader) as server:
+        facts(inkgate("flash", folder / "a.img", "--port", server.port, "--trust", folder / "other.pub", "--json"))
+    assert code(inkgate("info", folder / "a.img")) == 4
+    assert code(inkgate("info", folder / "a.img", "--trust", folder / "other.pub")) == 0
+
+
+def test_a_board_that_exists_in_emulators_only_is_not_flashed(folder: Path) -> None:
+    (folder / "a.img").write_bytes(sealed(BOARDS["mps2-an386"]))
+    result = inkgate("flash", folder / "a.img")
+    assert code(result) == 2
+    assert "emulators" in result.stderr
+
+
+@pytest.mark.parametrize("suffix", ["img", "uf2"])
+def test_a_pico_is_flashed_by_copying_and_remembers_the_version(suffix: str, folder: Path) -> None:
+    content = sealed(RP2040, version=(2, 0, 0))
+    encoded = uf2.encode(content, RP2040.flash.origin, 0xE48BFF56)
+    (folder / f"a.{suffix}").write_bytes(content if suffix == "img" else encoded)
+    drive = make_drive(folder / "drive")
+    rom = BootRom(drive, len(encoded) // 512)
+    done = facts(inkgate("flash", folder / f"a.{suffix}", "--drive", drive, "--json"))
+    assert rom.data == encoded
+    assert (done["method"], done["read_back"]) == ("uf2", False)
+
+    older = sealed(RP2040, version=(1, 9, 9))
+    (folder / "older.img").write_bytes(older)
+    other = make_drive(folder / "other drive")
+    refused = inkgate("flash", folder / "older.img", "--drive", other)
+    assert code(refused) == 4
+    assert "downgrade" in str(refused.exception)
+    assert not list(other.glob("*.UF2"))
+    BootRom(other, len(encoded) // 512)
+    assert code(inkgate("flash", folder / "older.img", "--drive", other, "--allow-downgrade")) == 0
+
+
+def test_erasing_the_key_of_a_pico_overwrites_its_store(folder: Path) -> None:
+    data = flash_uf2.encode(sealed(RP2040), RP2040, erase_key=True)
+    blocks = [data[place : place + 512] for place in range(0, len(data), 512)]
+    addresses = [int.from_bytes(block[12:16], "little") for block in blocks]
+    held = range(RP2040.store.origin, RP2040.store.end, 256)
+    assert addresses[-len(held) :] == list(held)
+    assert all(block[32:288] == b"\xff" * 256 for block in blocks[-len(held) :])
+
+
+def test_a_folder_that_is_no_boot_drive_gets_nothing(folder: Path) -> None:
+    (folder / "a.img").write_bytes(sealed(RP2040))
+    (folder / "stick").mkdir()
+    result = inkgate("flash", folder / "a.img", "--drive", folder / "stick")
+    assert code(result) == 3
+    assert not list((folder / "stick").iterdir())
+
+
+def test_a_board_is_given_a_key_once_and_proves_it_from_then_on(folder: Path) -> None:
+    with VirtualBoard([], board="pen-7", memory=Unprovisioned()) as board:
+        assert facts(inkgate("info", "--port", board.path, "--json"))["authenticated"] is False
+        given = facts(inkgate("provision", "--port", board.path, "--json"))
+        assert (given["board"], given["authenticated"]) == ("pen-7", True)
+        assert facts(inkgate("info", "--port", board.path, "--json"))["authenticated"] is True
+        assert code(inkgate("provision", "--port", board.path)) == 2
+    files_of_keys = [path for path in KeyStore().folder.iterdir() if path.suffix == ".key"]
+    assert [path.stat().st_mode & 0o777 for path in files_of_keys] == [0o600]
+    with VirtualBoard([], board="pen-7", memory=Unprovisioned()) as erased:
+        assert code(inkgate("provision", "--port", erased.path)) == 4
+        assert facts(inkgate("provision", "--port", erased.path, "--again", "--json"))["authenticated"] is True
+
+
+def test_monitor_shows_every_symbol_of_a_word(folder: Path) -> None:
+    word = np.zeros((2, 33, 33), np.uint8)
+    word[0, 5:9, 7] = 255
+    with VirtualBoard([word], memory=Unprovisioned(), baud_rate=None) as board:
+        shown = inkgate("monitor", "--port", board.path, "--words", 1, "--json")
+        assert code(shown) == 0, shown.exception
+    events = [json.loads(line) for line in shown.stdout.splitlines()]
+    kinds = [event["event"] for event in events if event["event"] != "Statistics"]
+    assert kinds == ["Connected", "WordStarted", "Fragment", "Fragment", "WordEnded"]
+    assert events[0]["authenticated"] is False
+    drawn = next(event["pixels"] for event in events if event["event"] == "Fragment")
+    assert [bytes.fromhex(row) for row in drawn] == [bytes(row) for row in word[0]]
+
+
+def test_monitor_draws_for_people(folder: Path) -> None:
+    word = np.zeros((1, 33, 33), np.uint8)
+    word[0, 0:2, 3], word[0, 32, 32] = 255, 255
+    with VirtualBoard([word], memory=Unprovisioned(), baud_rate=None) as board:
+        shown = inkgate("monitor", "--port", board.path, "--words", 1)
+    lines = shown.stderr.splitlines()
+    assert any("anybody on the line could say this" in line for line in lines)
+    first = next(number for number, line in enumerate(lines) if "symbol 0" in line) + 1
+    assert lines[first] == " " * 3 + "\u2588" + " " * 29
+    assert lines[first + 16] == " " * 32 + "\u2580"
+
+
+def test_nobody_on_the_line_is_exit_code_3(folder: Path) -> None:
+    for command in ("info", "provision", "monitor"):
+        assert code(inkgate(command, "--port", "socket://127.0.0.1:9")) == 3
+
+
+def test_the_udev_rules_name_every_usb_device_that_is_known() -> None:
+    rules = inkgate("udev").stdout
+    assert rules == files("firmware_bridge").joinpath("60-inkgate.rules").read_text()
+    found = re.findall(r'ATTRS\{idVendor\}=="([0-9a-f]{4})", ATTRS\{idProduct\}=="([0-9a-f]{4})"', rules)
+    named = {(int(vendor, 16), int(product, 16)) for vendor, product in found}
+    assert set(KNOWN_BOARDS) <= named
+    assert (0x2E8A, 0x0003) in named
+
+
+def test_an_image_and_a_port_are_not_asked_at_once(folder: Path) -> None:
+    assert code(inkgate("info")) == 2
+    assert code(inkgate("info", folder / "a.img", "--port", "x")) == 2
