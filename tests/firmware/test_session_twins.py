@@ -3,11 +3,12 @@
 The line feeds, splits, drops, damages, duplicates, delays and replays; either end restarts; the board's memory fails;
 an adversary forges. Both boards must send the same bytes and be in the same state: twin_session.py checks after each
 call. The model is what was written, what the board's memory holds and what the host's consumer has taken: a word leaves
-the board only for the consumer, comes out as it was written, once, in order; what is forged or replayed changes nothing.
+the board only for the consumer, comes out as it was written, once, in order; forged and replayed frames change nothing.
 """
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import random
 
@@ -26,8 +27,9 @@ from twin_session import OUTBOX_FRAGMENTS, Memory, TwinBoard
 
 from firmware_bridge import tags, wire
 from firmware_bridge.events import BoardFault, Fragment, WordEnded, WordStarted
-from firmware_bridge.framing import encode_frame
+from firmware_bridge.framing import FrameReceiver, encode_frame
 from firmware_bridge.pixels import Pixels
+from firmware_bridge.session import split_frame
 from firmware_bridge.session_host import BoardKey, HostSession
 
 BOARD = "pen-1"
@@ -325,3 +327,88 @@ def test_c_python_and_the_model_agree_for_10_000_steps() -> None:
     every = settings(max_examples=STEPS // 33, stateful_step_count=50, report_multiple_bugs=False)
     run_state_machine_as_test(Line, settings=every)
     assert Line.steps >= STEPS
+
+
+def connected(bits: int = 1) -> tuple[TwinBoard, HostSession, bytes]:
+    """A provisioned board in an authenticated connection, one word written and sent; and the host's acknowledgement."""
+    board = TwinBoard(Memory(bits, KEY), 0, pixel_bits=bits)
+    host = HostSession(bytes(range(16)), 0.0, keys={BOARD: BoardKey(KEY)})
+    board.receive(host.next_frame(0.0), 0)
+    host.receive(board.next_frame(0), 0.0)
+    assert board.start_word()
+    assert board.add_fragment(numbered(1))
+    assert board.end_word()
+    while frame := board.next_frame(1):
+        host.receive(frame, 0.001)
+    while host.next_event():
+        pass
+    return board, host, host.next_frame(0.001)
+
+
+def test_an_acknowledgement_with_any_byte_altered_is_refused_by_both_and_then_taken_as_it_is() -> None:
+    """All positions, all 255 values, each with the right CRC: only the tag can tell."""
+    board, _, frame = connected()
+    [content] = FrameReceiver().feed(frame)
+    altered = [
+        content[:place] + bytes((value,)) + content[place + 1 :]
+        for place in range(len(content))
+        for value in range(256)
+        if value != content[place]
+    ]
+    before = board.state(1)
+    board.receive(b"".join(map(encode_frame, altered)), 1)
+    after = board.state(1)
+    assert after["refused"] - before["refused"] == len(altered)
+    # A frame of another connection is answered with a hint.
+    told = {"refused", "frames", "info_due", "info_connection"}
+    assert {name for name in before if before[name] != after[name]} == told
+    board.receive(frame, 1)
+    assert board.state(1)["words_acknowledged"] == 1
+
+
+def test_acknowledgements_cut_short_or_with_bytes_too_many_are_refused_by_both() -> None:
+    board, _, frame = connected()
+    [content] = FrameReceiver().feed(frame)
+    wrong = [content[:count] for count in range(len(content))]
+    wrong += [content + bytes(count) for count in range(1, wire.MAX_CONTENT_BYTES - len(content) + 1)]
+    board.receive(b"".join(map(encode_frame, wrong)), 1)
+    assert board.state(1)["refused"] == len(wrong)
+    assert board.state(1)["words_acknowledged"] == 0
+
+
+def test_a_mebibyte_of_garbage_changes_nothing_but_counters_in_both() -> None:
+    board, _, frame = connected()
+    before = board.state(1)
+    garbage = random.Random(5).randbytes(1 << 20)
+    for at in range(0, len(garbage), 1 << 14):
+        board.receive(garbage[at : at + (1 << 14)], 1)
+    board.receive(b"\0", 1)
+    after = board.state(1)
+    assert {name for name in before if before[name] != after[name]} == {"crc_errors", "cobs_errors", "oversize"}
+    board.receive(frame, 1)
+    assert board.state(1)["words_acknowledged"] == 1
+
+
+def test_a_key_is_written_down_before_the_board_says_so_and_a_start_before_it_is_used() -> None:
+    memory = Memory(1, None)
+    board = TwinBoard(memory, 0, pixel_bits=1)
+    host = HostSession(bytes(16), 0.0, allow_unauthenticated=True)
+    for broken in (True, False, False):
+        memory.break_down(broken)
+        board.receive(host.next_frame(0.0), 0)
+        host.receive(board.next_frame(0), 0.0)
+        host.ask(wire.Provision(KEY), 0.0)
+        board.receive(host.next_frame(0.0), 0)
+        [content] = FrameReceiver().feed(board.next_frame(0))
+        header, payload = split_frame(content)
+        answer = wire.decode(header.message, payload)
+        if broken:
+            assert answer == wire.Cannot(wire.Obstacle.NOT_STORED, "the key could not be stored")
+            assert memory.key is None
+            host = HostSession(b"\1" * 16, 0.0, allow_unauthenticated=True)
+    assert memory.key == KEY
+    assert answer == wire.Cannot(wire.Obstacle.PROVISIONED, "the board has a key already")
+    assert TwinBoard(memory, 0, pixel_bits=1).state(0)["session"] == 2
+    memory.break_down(True)
+    begun = board.lib.function("twin_begin", ctypes.c_bool)
+    assert not begun(board.lib.buffer(board.lib.value("size_of_session").value), ctypes.c_uint32(0))
