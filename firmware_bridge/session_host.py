@@ -233,8 +233,9 @@ class HostSession:
         if known is None:
             if info.provisioned:
                 raise KeyMissingError(
-                    f"board {info.board} has a key and this host does not: copy the key from the host that provisioned "
-                    "it, or erase the board and give it a new one with `inkgate firmware provision`"
+                    f"board {info.board} has a key and this host does not: copy its key file from the host that "
+                    "provisioned it, or give it another with `inkgate firmware flash --erase-key` and then "
+                    "`inkgate firmware provision`"
                 )
             if not self._allow_unauthenticated:
                 raise UnprovisionedError(

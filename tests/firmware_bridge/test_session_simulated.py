@@ -13,7 +13,7 @@ from firmware_bridge.events import Fragment, WordEnded, WordStarted
 from firmware_bridge.noise import NoisyLine
 from firmware_bridge.pixels import Pixels
 from firmware_bridge.session_board import BoardSession
-from firmware_bridge.session_host import HostSession
+from firmware_bridge.session_host import BoardKey, HostSession
 
 INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.PEN, 1, "pen-1", "virtual", "1.2.3", b"")
 BYTE_S = 10 / 115_200
@@ -29,10 +29,20 @@ def pixels(seed: int) -> Pixels:
 class Simulation:
     """A board and a host on a noisy 115200-baud line with an adapter's latency, in steps of 1 ms."""
 
-    def __init__(self, words: int, length: int, loss: float = 0.0, corrupt: float = 0.0, bits: int = 1) -> None:
+    def __init__(
+        self,
+        words: int,
+        length: int,
+        loss: float = 0.0,
+        corrupt: float = 0.0,
+        bits: int = 1,
+        key: bytes | None = bytes(range(32)),
+    ) -> None:
         self.now_s = 0.0
-        self.board = BoardSession(replace(INFO, pixel_bits=bits), 0.0, capacity_words=3)
-        self.host = HostSession(bytes(16), 0.0, allow_unauthenticated=True)
+        self.board = BoardSession(replace(INFO, pixel_bits=bits), 0.0, key=key, capacity_words=3)
+        self.host = HostSession(
+            bytes(16), 0.0, keys={INFO.board: BoardKey(key)} if key else {}, allow_unauthenticated=key is None
+        )
         self.words = [[pixels(1000 * word + index) for index in range(length)] for word in range(words)]
         self.got: list[list[Pixels]] = []
         self.open: list[Pixels] = []
@@ -97,17 +107,19 @@ def test_every_word_arrives_once_in_order_and_right_over_a_bad_line(loss: float,
     assert simulation.all_right()
 
 
-def test_goodput_at_ten_percent_loss_is_at_least_60_percent_of_lossless() -> None:
-    clean = Simulation(words=60, length=8).run(limit_s=60)
-    lossy = Simulation(words=60, length=8, loss=0.1)
+@pytest.mark.parametrize("key", [None, bytes(range(32))], ids=["without-key", "with-key"])
+def test_goodput_at_ten_percent_loss_is_at_least_60_percent_of_lossless(key: bytes | None) -> None:
+    clean = Simulation(words=60, length=8, key=key).run(limit_s=60)
+    lossy = Simulation(words=60, length=8, loss=0.1, key=key)
     time_s = lossy.run(limit_s=60)
     assert lossy.all_right()
     print(f"goodput at 10 % loss each way: {clean / time_s:.3f} of lossless")
     assert clean / time_s >= 0.6
 
 
-def test_at_least_60_fragments_a_second_pass_at_115200_baud() -> None:
-    simulation = Simulation(words=40, length=10)
+@pytest.mark.parametrize("key", [None, bytes(range(32))], ids=["without-key", "with-key"])
+def test_at_least_60_fragments_a_second_pass_at_115200_baud(key: bytes | None) -> None:
+    simulation = Simulation(words=40, length=10, key=key)
     rate_hz = 400 / simulation.run(limit_s=60)
     print(f"1-bit fragments a second at 115200 baud: {rate_hz:.1f}")
     assert rate_hz >= 60
