@@ -9,10 +9,9 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from firmware_bridge.boards import Board, find
+from firmware_bridge.boards import FIRMWARE_VERSION, Board, find
 from firmware_bridge.elf import check_segments, flatten, read_segments
 from firmware_bridge.errors_firmware import BuildError, ToolMissingError
 from firmware_bridge.uf2 import boot2_with_crc
@@ -105,21 +104,13 @@ def source_files(board: Board, app: str) -> list[str]:
     return [path.relative_to(SOURCES).as_posix() for path in found if not path.match(_OTHERS[app])]
 
 
-def release() -> str:
-    """The version that the firmware reports: inkgate's own."""
-    try:
-        return version("inkgate")
-    except PackageNotFoundError:
-        return "0.0.0"
-
-
 def _compile(board: Board, app: str, elf: Path, tool: Toolchain, optimise: str) -> None:
     own = _GCC if tool.name == "gcc" else _ZIG
     cpu = board.cpu if tool.name == "gcc" else board.cpu.replace("-", "_")
     command = [
         *tool.command, *_COMMON, *own, f"-mcpu={cpu}", f"-O{optimise}", *_LINK,
         f"-I{board.folder}", "-I.", "-I../core", "-include", f"{board.folder}/board.h",
-        f'-DINK_VERSION="{release()}"', f"-Wl,-T,{board.folder}/link.ld",
+        f'-DINK_VERSION="{FIRMWARE_VERSION}"', f"-Wl,-T,{board.folder}/link.ld",
         *(f"../{source}" for source in source_files(board, app)),
         *_RUNTIME[tool.name], "-o", str(elf),
     ]  # fmt: skip

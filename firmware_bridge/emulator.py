@@ -23,6 +23,9 @@ STOP_TIMEOUT_S = 5.0
 PLUG_BYTES = 4096
 """What a plug's socket buffers: little, as a cable does."""
 
+_CAMERA_TIMEOUT_S = 30.0
+_PICTURE_WIDTH = 320
+_PRESSED, _READY = b"\xb0", b"\xe1"
 _SERIALS = {"microbit": 1, "netduinoplus2": 2, "mps2-an386": 3}
 _WITHOUT_FLASH_CONTROLLER = ("netduinoplus2",)
 
@@ -32,7 +35,9 @@ class Emulator(Protocol):
 
     host: socket.socket
     digitiser: socket.socket | None
-    camera: socket.socket | None
+
+    def show(self, picture: bytes) -> None:
+        """Put this picture, 320x240 bytes of grey, before the camera and press its button."""
 
     def reset(self) -> None:
         """Press the reset button: memory but the flash is lost."""
@@ -52,17 +57,17 @@ class QemuBoard:
         if machine is None or not shutil.which(QEMU):
             raise ToolMissingError(f"{built.board.name} is emulated by {QEMU}: `{QEMU_PACKAGE}`")
         self._board = built.board
-        plugs = [_plug() for _ in range(_SERIALS[machine] + 1)]
-        theirs = [plug[1] for plug in plugs]
+        plugs = [cable() for _ in range(_SERIALS[machine] + 1)]
+        theirs = [ends[1] for ends in plugs]
         command = [QEMU, "-M", machine, "-kernel", str(built.elf), "-display", "none", "-monitor", "none", "-S"]
         for number, plug in enumerate(theirs):
             command += ["-chardev", f"socket,id=plug{number},fd={plug.fileno()}"]
             command += ["-serial", f"chardev:plug{number}"] if plug is not theirs[-1] else []
         command += ["-gdb", f"chardev:plug{len(plugs) - 1}", *options]
         self._process = spawn(command, theirs)
-        self.host, *others, debugger = [plug[0] for plug in plugs]
+        self.host, *others, debugger = [ends[0] for ends in plugs]
         self.digitiser = others[0] if others else None
-        self.camera = others[1] if others[1:] else None
+        self._camera = others[1] if others[1:] else None
         try:
             self._gdb = Gdb(debugger)
             self._gdb.write(self._board.store.origin, store or bytes(b"\xff" * self._board.store.size))
@@ -81,6 +86,21 @@ class QemuBoard:
     ) -> None:
         self.close()
 
+    def show(self, picture: bytes) -> None:
+        """Returns when the board has fetched it. See the serial camera in boards/mps2_an386."""
+        if self._camera is None:
+            raise EmulatorError(f"{self._board.name} has no camera")
+        rows = [picture[start : start + _PICTURE_WIDTH] for start in range(0, len(picture), _PICTURE_WIDTH)]
+        self._camera.settimeout(_CAMERA_TIMEOUT_S)
+        try:
+            self._camera.sendall(_PRESSED)
+            for answer in (_READY, *rows):
+                if not self._camera.recv(1):
+                    raise EmulatorError(f"{self._board.name}: the emulator has gone")
+                self._camera.sendall(answer)
+        except OSError as error:
+            raise EmulatorError(f"{self._board.name}: the board does not fetch the picture") from error
+
     def reset(self) -> None:
         self._gdb.do(self._gdb.reset)
 
@@ -97,7 +117,7 @@ class QemuBoard:
 
     def close(self) -> None:
         stop(self._process)
-        for plug in (self.host, self.digitiser, self.camera):
+        for plug in (self.host, self.digitiser, self._camera):
             if plug is not None:
                 plug.close()
 
@@ -143,7 +163,7 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _plug() -> tuple[socket.socket, socket.socket]:
+def cable() -> tuple[socket.socket, socket.socket]:
     """Two ends of a cable."""
     ours, theirs = socket.socketpair()
     for end in (ours, theirs):

@@ -46,11 +46,14 @@ void ink_board_interrupt(void);
 void ink_flash_erase(uint32_t address);
 void ink_flash_program(uint32_t address, const uint32_t *words);
 
-/* For the camera app, on boards that have one. `start`: expose; `ready`: the picture waits in the camera; `line`: its
-   next row of `width` grey bytes, 0 black, from the top. False: the camera does not answer. */
+/* For the camera app, on boards that have one: whether the writer presses the button; expose; whether the picture waits in
+   the camera; its next row of `width` grey bytes, 0 black, from the top. False of `start` and `line`: it does not answer. */
 bool ink_board_camera_pressed(void);
 bool ink_board_camera_start(void);
 bool ink_board_camera_ready(void);
 bool ink_board_camera_line(uint8_t *row, uint16_t width);
+
+#define INK_CAMERA_WIDTH 320
+#define INK_CAMERA_HEIGHT 240
 
 #endif

