@@ -1,38 +1,29 @@
 """`inkgate firmware`: a board's program built, signed, flashed and asked what it is."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from firmware_bridge import flash as flashing
 from firmware_bridge import flash_uf2, image, signing
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION, Board, find
+from firmware_bridge.cli_common import described, json_option, path_type, say, trust_option, trusted_keys
+from firmware_bridge.cli_flash import flash
 from firmware_bridge.cli_monitor import monitor
 from firmware_bridge.errors_firmware import ImageError
-from firmware_bridge.flash import Flashed, Programmer
-from firmware_bridge.image import Header
-from firmware_bridge.ports import AUTO, find_board
-from firmware_bridge.signing import SigningKey, TrustedKey
+from firmware_bridge.signing import SigningKey
 from firmware_bridge.wire import PROTOCOL_HASH
 
 _OUT = Path("build/firmware")
 _CONNECT_S = 2.0
 """How long a board may take to be there."""
 
-_path = click.Path(path_type=Path)
-json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
 key_option = click.option(
-    "--key", "key_path", type=_path, help="Sign with this Ed25519 key, not with the one that the first build makes."
-)
-trust_option = click.option(
-    "--trust", "trusted_paths", type=_path, multiple=True, help="A public key whose images are taken too. Repeatable."
+    "--key", "key_path", type=path_type, help="Sign with this Ed25519 key, not with the one that the first build makes."
 )
 
 
@@ -52,7 +43,7 @@ def firmware() -> None:
 @click.argument("board", required=False)
 @click.argument("app", required=False)
 @click.option("--all", "everything", is_flag=True, help="Every app of every board.")
-@click.option("--out", type=_path, default=_OUT, show_default=True, help="Folder for the images.")
+@click.option("--out", type=path_type, default=_OUT, show_default=True, help="Folder for the images.")
 @key_option
 @click.option("--unsigned", is_flag=True, help="Do not sign: no board is flashed with it.")
 @click.option("--compiler", type=click.Choice(["gcc", "zig"]), help="Not the first that is installed.")
@@ -88,88 +79,16 @@ def build(
         tool = f"{built.toolchain.name} {built.toolchain.version}"
         if as_json:
             sizes = {"flash_bytes": header.size, "ram_bytes": built.ram_bytes}
-            click.echo(json.dumps({"image": str(path), **_described(header), **sizes, "compiler": tool}))
+            click.echo(json.dumps({"image": str(path), **described(header), **sizes, "compiler": tool}))
         else:
             sizes_said = f"{header.size:,} bytes of flash, {built.ram_bytes:,} of RAM, {tool}"
-            _say(console, f"{path}: {sizes_said}\n  SHA-256 {header.sha256.hex()}")
+            say(console, f"{path}: {sizes_said}\n  SHA-256 {header.sha256.hex()}")
     if unsigned:
         console.print("unsigned: `inkgate firmware flash` refuses these", style="yellow")
 
 
 @firmware.command()
-@click.argument("image_path", metavar="IMAGE", type=_path)
-@click.option("--method", type=click.Choice(["uf2", "uart", "swd"]), help="Not the board's usual one.")
-@click.option("--port", default=AUTO, show_default=True, help="uart: the serial port.")
-@click.option("--drive", type=_path, help="uf2: the boot drive, if it is not found by itself.")
-@click.option("--probe", help="swd: (part of) the debug probe's id, if there is more than one.")
-@trust_option
-@click.option("--allow-downgrade", is_flag=True, help="Take an image that is older than what the board has had.")
-@click.option("--erase-key", is_flag=True, help="Erase the board's key and counters too; then provision it again.")
-@json_option
-def flash(
-    image_path: Path,
-    method: str | None,
-    port: str,
-    drive: Path | None,
-    probe: str | None,
-    trusted_paths: tuple[Path, ...],
-    allow_downgrade: bool,
-    erase_key: bool,
-    as_json: bool,
-) -> None:
-    """Put IMAGE (.img or .uf2) into its board, and read it back.
-
-    Refused is an image that is unsigned, by an unknown signer, altered, truncated, oversized, older, or for another
-    board. The board keeps its key.
-    An interrupted flashing goes on where it stopped when the command is given again.
-    """
-    console = Console(stderr=True)
-    content, header = flashing.load(image_path)
-    board = find(header.board)
-    chosen = method or next(iter(board.methods), None)
-    if chosen not in board.methods:
-        ways = " or ".join(board.methods) or "not at all: it exists in emulators only"
-        raise click.UsageError(f"{board.name} is flashed by {ways}")
-    trusted = _trusted(trusted_paths)
-    image.check_signature(header, trusted)
-    if header.protocol_hash != PROTOCOL_HASH:
-        console.print(
-            f"this image speaks protocol {header.protocol_hash.hex()}, this inkgate {PROTOCOL_HASH.hex()}: they will "
-            "not talk to each other: `inkgate firmware build` makes one that fits",
-            style="yellow",
-            soft_wrap=True,
-        )
-    with _progress(console) as progress:
-        if chosen == "uf2":
-            versions = flash_uf2.Versions(signing.default_folder() / "flashed.json")
-            flashing.check_for(header, board, trusted, at_least=versions.newest(board), allow_downgrade=allow_downgrade)
-            folder = drive or flash_uf2.find_drive(board, flash_uf2.mounted_folders())
-            where = str(flash_uf2.find_drive(board, [folder]))
-            flash_uf2.copy(flash_uf2.encode(content, board, erase_key=erase_key), folder, progress)
-            versions.note(header)
-            done = Flashed(header, None, len(content))
-        else:
-            with _programmer(chosen, board, port, probe) as programmer:
-                where = programmer.where
-                done = flashing.flash(
-                    content, header, programmer, trusted,
-                    allow_downgrade=allow_downgrade, erase_key=erase_key, progress=progress,
-                )  # fmt: skip
-    verified = chosen != "uf2"
-    if as_json:
-        before = done.before and _described(done.before)
-        report = {"method": chosen, "where": where, "written_bytes": done.written, "read_back": verified}
-        click.echo(json.dumps({**_described(header), **report, "before": before}))
-    _say(console, f"{where}: {board.name} {header.app} {header.version_text}, {header.size:,} bytes")
-    if verified:
-        console.print("read back: the flash holds the image", style="green")
-    else:
-        console.print("the boot ROM took every block and started it; its drive cannot be read back: ask the board with "
-                      "`inkgate firmware info --port auto`", soft_wrap=True)  # fmt: skip
-
-
-@firmware.command()
-@click.argument("image_path", metavar="[IMAGE]", required=False, type=_path)
+@click.argument("image_path", metavar="[IMAGE]", required=False, type=path_type)
 @click.option("--port", help="Ask the board on this serial port, pty, socket://HOST:PORT, or auto.")
 @trust_option
 @json_option
@@ -192,8 +111,8 @@ def info(image_path: Path | None, port: str | None, trusted_paths: tuple[Path, .
     assert image_path is not None
     _, header = flashing.load(image_path)
     fits = header.protocol_hash == PROTOCOL_HASH
-    _show({**_described(header), "fits_this_inkgate": fits}, as_json)
-    image.check_signature(header, _trusted(trusted_paths))
+    _show({**described(header), "fits_this_inkgate": fits}, as_json)
+    image.check_signature(header, trusted_keys(trusted_paths))
 
 
 @firmware.command()
@@ -222,6 +141,7 @@ def udev() -> None:
     click.echo(files("firmware_bridge").joinpath("60-inkgate.rules").read_text(), nl=False)
 
 
+firmware.add_command(flash)
 firmware.add_command(monitor)
 
 
@@ -248,59 +168,13 @@ def _signing_key(path: Path | None, console: Console) -> SigningKey:
     return key
 
 
-def _trusted(paths: tuple[Path, ...]) -> list[TrustedKey]:
-    own = signing.public_of(signing.default_folder() / signing.SECRET_NAME)
-    return [signing.load_trusted_key(path) for path in (*paths, *([own] if own.exists() else []))]
-
-
-@contextmanager
-def _programmer(method: str, board: Board, port: str, probe: str | None) -> Iterator[Programmer]:
-    if method == "uart":
-        from firmware_bridge.flash_uart import UartProgrammer
-
-        with UartProgrammer(board, find_board() if port == AUTO else port) as by_uart:
-            yield by_uart
-    else:
-        from firmware_bridge.flash_swd import SwdProgrammer
-
-        with SwdProgrammer(board, probe) as by_swd:
-            yield by_swd
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[flashing.Progress]:
-    """A bar for each thing that is done."""
-    columns = (TextColumn("{task.description:8}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def report(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
-
-        yield report
-
-
-def _described(header: Header) -> dict[str, Any]:
-    return {
-        "board": header.board,
-        "app": header.app,
-        "version": header.version_text,
-        "bytes": header.size,
-        "sha256": header.sha256.hex(),
-        "protocol": header.protocol_hash.hex(),
-        "signed_by": header.key_id.hex() if header.key_id else None,
-    }
-
-
 def _show(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts))
         return
     width = max(map(len, facts))
     for name, value in facts.items():
-        _say(Console(stderr=True), f"{name.replace('_', ' '):{width}}  {_spoken(value)}")
+        say(Console(stderr=True), f"{name.replace('_', ' '):{width}}  {_spoken(value)}")
 
 
 def _write(path: Path, content: bytes) -> Path:
@@ -315,7 +189,3 @@ def _spoken(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "nobody" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -22,6 +22,16 @@ HARDWARE_ERRORS = (OSError, ValueError, RuntimeError)
 """What pyOCD and the USB libraries below it raise; its own root error is a RuntimeError."""
 
 
+def probe_is_there() -> bool:
+    """Whether pyOCD sees a debug probe."""
+    if ConnectHelper is None:
+        return False
+    try:
+        return bool(ConnectHelper.get_all_connected_probes(blocking=False, print_wait_message=False))
+    except HARDWARE_ERRORS:
+        return False
+
+
 class SwdProgrammer:
     """See flash.Programmer. A context manager; `probe` is (part of) a probe's id where more than one is connected."""
 

@@ -13,10 +13,20 @@ from click.testing import CliRunner, Result
 from images import KEY, OTHER_KEY, sealed
 from test_uf2 import BootRom, make_drive
 
-from firmware_bridge import build, cli_firmware, cli_monitor, flash_uf2, session_host, signing, uf2
+from firmware_bridge import (
+    build,
+    cli_firmware,
+    cli_flash,
+    cli_monitor,
+    flash_uf2,
+    session_host,
+    signing,
+    uf2,
+    virtual_board,
+)
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
 from firmware_bridge.cli_firmware import firmware
-from firmware_bridge.errors import BridgeError
+from firmware_bridge.errors import BridgeError, PortMissingError
 from firmware_bridge.keys import KeyStore
 from firmware_bridge.memory import Unprovisioned
 from firmware_bridge.ports import KNOWN_BOARDS
@@ -207,6 +217,40 @@ def test_a_pico_is_flashed_by_copying_and_remembers_the_version(suffix: str, fol
     assert not list(other.glob("*.UF2"))
     BootRom(other, len(encoded) // 512)
     assert code(inkgate("flash", folder / "older.img", "--drive", other, "--allow-downgrade")) == 0
+
+
+def test_a_pico_is_asked_on_its_port_what_it_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "a.img").write_bytes(sealed(RP2040))
+    monkeypatch.setattr(virtual_board, "FIRMWARE", "1.2.3")
+    with VirtualBoard([], memory=Unprovisioned()) as board:
+        BootRom(make_drive(folder / "drive"), -(-0x1234 // 256))
+        flashed = inkgate("flash", folder / "a.img", "--drive", folder / "drive", "--port", board.path)
+        assert code(flashed) == 0, flashed.exception
+        assert "the board runs it" in flashed.stderr
+    monkeypatch.setattr(virtual_board, "FIRMWARE", "1.2.2")
+    with VirtualBoard([], memory=Unprovisioned()) as board:
+        BootRom(make_drive(folder / "again"), -(-0x1234 // 256))
+        other = inkgate("flash", folder / "a.img", "--drive", folder / "again", "--port", board.path)
+    assert code(other) == 3
+    assert "runs 1.2.2, not 1.2.3" in str(other.exception)
+
+
+@pytest.mark.parametrize(("ports", "probes", "expected"), [(1, 1, "uart"), (0, 1, "swd"), (0, 0, "uart")])
+def test_the_way_is_the_first_that_finds_a_board(
+    ports: int, probes: int, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_board() -> str:
+        if not ports:
+            raise PortMissingError("auto: no board")
+        return "/dev/ttyUSB0"
+
+    monkeypatch.setattr(cli_flash, "find_board", find_board)
+    monkeypatch.setattr("firmware_bridge.flash_swd.probe_is_there", lambda: bool(probes))
+    assert cli_flash.choose_method(STM32, None, None, None, None) == expected
+    assert cli_flash.choose_method(STM32, None, "/dev/x", None, None) == "uart"
+    assert cli_flash.choose_method(STM32, "swd", "/dev/x", None, None) == "swd"
+    assert cli_flash.choose_method(RP2040, None, None, None, "0123") == "swd"
+    assert cli_flash.choose_method(RP2040, None, "/dev/x", Path("d"), None) == "uf2"
 
 
 def test_erasing_the_key_of_a_pico_overwrites_its_store(folder: Path) -> None:

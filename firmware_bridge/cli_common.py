@@ -1,0 +1,45 @@
+"""What the commands of `inkgate firmware` share: options, whom to trust, how an image is described."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from firmware_bridge import signing
+from firmware_bridge.image import Header
+from firmware_bridge.signing import TrustedKey
+
+path_type = click.Path(path_type=Path)
+json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
+trust_option = click.option(
+    "--trust",
+    "trusted_paths",
+    type=path_type,
+    multiple=True,
+    help="A public key whose images are taken too.",
+)
+
+
+def trusted_keys(paths: tuple[Path, ...]) -> list[TrustedKey]:
+    """The public keys in these files, and the user's own."""
+    own = signing.public_of(signing.default_folder() / signing.SECRET_NAME)
+    return [signing.load_trusted_key(path) for path in (*paths, *([own] if own.exists() else []))]
+
+
+def described(header: Header) -> dict[str, Any]:
+    """An image as JSON has it."""
+    return {
+        "board": header.board,
+        "app": header.app,
+        "version": header.version_text,
+        "bytes": header.size,
+        "sha256": header.sha256.hex(),
+        "protocol": header.protocol_hash.hex(),
+        "signed_by": header.key_id.hex() if header.key_id else None,
+    }
+
+
+def say(console: Console, text: str) -> None:
+    """Text as it is, in whole lines."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,178 @@
+"""`inkgate firmware flash`: an image into a board, by the way that is there."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from firmware_bridge import flash as flashing
+from firmware_bridge import flash_uf2, image, signing
+from firmware_bridge.boards import Board, find
+from firmware_bridge.cli_common import described, json_option, path_type, say, trust_option, trusted_keys
+from firmware_bridge.errors import BridgeError
+from firmware_bridge.errors_firmware import ReadBackError
+from firmware_bridge.flash import Flashed, Programmer
+from firmware_bridge.image import Header
+from firmware_bridge.ports import AUTO, find_board
+from firmware_bridge.signing import TrustedKey
+from firmware_bridge.wire import PROTOCOL_HASH
+
+_START_S = 10.0
+"""How long a board may take to start after it was flashed."""
+
+
+@click.command()
+@click.argument("image_path", metavar="IMAGE", type=path_type)
+@click.option("--method", type=click.Choice(["uf2", "uart", "swd"]), help="Not the first that finds a board.")
+@click.option("--port", help="uart: the serial port. uf2: ask the board there afterwards what it runs.")
+@click.option("--drive", type=path_type, help="uf2: the boot drive, if it is not found by itself.")
+@click.option("--probe", help="swd: (part of) the debug probe's id, if there is more than one.")
+@trust_option
+@click.option("--allow-downgrade", is_flag=True, help="Take an image that is older than what the board has had.")
+@click.option("--erase-key", is_flag=True, help="Erase the board's key and counters too; then provision it again.")
+@json_option
+def flash(
+    image_path: Path,
+    method: str | None,
+    port: str | None,
+    drive: Path | None,
+    probe: str | None,
+    trusted_paths: tuple[Path, ...],
+    allow_downgrade: bool,
+    erase_key: bool,
+    as_json: bool,
+) -> None:
+    """Put IMAGE (.img or .uf2) into its board, and read it back.
+
+    Refused is an image that is unsigned, by an unknown signer, altered, truncated, oversized, older, or for another
+    board. The board keeps its key.
+    An interrupted flashing goes on where it stopped when the command is given again.
+    """
+    console = Console(stderr=True)
+    content, header = flashing.load(image_path)
+    board = find(header.board)
+    chosen = choose_method(board, method, port, drive, probe)
+    trusted = trusted_keys(trusted_paths)
+    image.check_signature(header, trusted)
+    if header.protocol_hash != PROTOCOL_HASH:
+        console.print(
+            f"this image speaks protocol {header.protocol_hash.hex()}, this inkgate {PROTOCOL_HASH.hex()}: they will "
+            "not talk to each other: `inkgate firmware build` makes one that fits",
+            style="yellow",
+            soft_wrap=True,
+        )
+    with _progress(console) as progress:
+        if chosen == "uf2":
+            where = _flash_by_drive(content, header, drive, trusted, allow_downgrade, erase_key, progress)
+            if port is not None:
+                _confirm(header, port)
+            done = Flashed(header, None, len(content))
+        else:
+            with _programmer(chosen, board, port, probe) as programmer:
+                where = programmer.where
+                done = flashing.flash(
+                    content, header, programmer, trusted,
+                    allow_downgrade=allow_downgrade, erase_key=erase_key, progress=progress,
+                )  # fmt: skip
+    verified = chosen != "uf2"
+    if as_json:
+        before = done.before and described(done.before)
+        report = {"method": chosen, "where": where, "written_bytes": done.written, "read_back": verified}
+        click.echo(json.dumps({**described(header), **report, "before": before}))
+    say(console, f"{where}: {board.name} {header.app} {header.version_text}, {header.size:,} bytes")
+    if verified:
+        console.print("read back: the flash holds the image", style="green")
+    elif port is not None:
+        console.print(f"{port}: the board runs it", style="green")
+    else:
+        say(
+            console,
+            "the boot ROM took every block and started it; its drive cannot be read back: --port asks the board",
+        )
+
+
+def choose_method(board: Board, method: str | None, port: str | None, drive: Path | None, probe: str | None) -> str:
+    """The one that was named, or belongs to what was named, or finds something; else the board's usual one."""
+    named = method or ("uf2" if drive else "swd" if probe else None)
+    if named is None and port is not None and "uf2" not in board.methods:
+        named = "uart"
+    chosen = named or next(filter(_finds(board), board.methods), next(iter(board.methods), ""))
+    if chosen not in board.methods:
+        ways = " or ".join(board.methods) or "no method, it exists in emulators only"
+        raise click.UsageError(f"{board.name} is flashed by {ways}")
+    return chosen
+
+
+def _finds(board: Board) -> Callable[[str], bool]:
+    def finds(method: str) -> bool:
+        if method == "swd":
+            from firmware_bridge.flash_swd import probe_is_there
+
+            return probe_is_there()
+        try:
+            return bool(flash_uf2.find_drive(board, flash_uf2.mounted_folders()) if method == "uf2" else find_board())
+        except BridgeError:
+            return False
+
+    return finds
+
+
+def _flash_by_drive(
+    content: bytes,
+    header: Header,
+    drive: Path | None,
+    trusted: list[TrustedKey],
+    allow_downgrade: bool,
+    erase_key: bool,
+    progress: flashing.Progress,
+) -> str:
+    board = find(header.board)
+    versions = flash_uf2.Versions(signing.default_folder() / "flashed.json")
+    flashing.check_for(header, board, trusted, at_least=versions.newest(board), allow_downgrade=allow_downgrade)
+    folder = flash_uf2.find_drive(board, [drive] if drive else flash_uf2.mounted_folders())
+    flash_uf2.copy(flash_uf2.encode(content, board, erase_key=erase_key), folder, progress)
+    versions.note(header)
+    return str(folder)
+
+
+def _confirm(header: Header, port: str) -> None:
+    """ReadBackError unless the board on the port says that it runs what the header says."""
+    from firmware_bridge.inquiry import Inquiry
+
+    with Inquiry(port, connect_patience_s=_START_S) as inquiry:
+        found = inquiry.info
+    if (found.firmware, found.protocol_hash) != (header.version_text, header.protocol_hash):
+        raise ReadBackError(f"{port}: the board runs {found.firmware}, not {header.version_text}: flash it again")
+
+
+@contextmanager
+def _programmer(method: str, board: Board, port: str | None, probe: str | None) -> Iterator[Programmer]:
+    if method == "uart":
+        from firmware_bridge.flash_uart import UartProgrammer
+
+        with UartProgrammer(board, find_board() if port in (None, AUTO) else port) as by_uart:
+            yield by_uart
+    else:
+        from firmware_bridge.flash_swd import SwdProgrammer
+
+        with SwdProgrammer(board, probe) as by_swd:
+            yield by_swd
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[flashing.Progress]:
+    """A bar for each thing that is done."""
+    columns = (TextColumn("{task.description:8}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield report
