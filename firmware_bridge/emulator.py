@@ -16,6 +16,7 @@ from firmware_bridge.build import Built
 from firmware_bridge.elf import read_symbols
 from firmware_bridge.errors_firmware import EmulatorError, ToolMissingError
 from firmware_bridge.gdb import Gdb
+from firmware_bridge.spi_master import SpiMaster
 
 QEMU = "qemu-system-arm"
 QEMU_PACKAGE = "sudo apt-get install --no-install-recommends qemu-system-arm"
@@ -27,6 +28,7 @@ _CAMERA_TIMEOUT_S = 30.0
 _PICTURE_WIDTH = 320
 _PRESSED, _READY = b"\xb0", b"\xe1"
 _SERIALS = {"microbit": 1, "netduinoplus2": 2, "mps2-an386": 3}
+_SPI_DIGITISER = ("microbit",)
 _WITHOUT_FLASH_CONTROLLER = ("netduinoplus2",)
 
 
@@ -34,7 +36,9 @@ class Emulator(Protocol):
     """A board under power. Plugs are sockets: what is written into one arrives there, unless the board is slow."""
 
     host: socket.socket
-    digitiser: socket.socket | None
+
+    def touch(self, packets: bytes) -> None:
+        """Let the digitiser send these packets, as fast as the board takes them."""
 
     def show(self, picture: bytes) -> None:
         """Put this picture, 320x240 bytes of grey, before the camera and press its button."""
@@ -57,22 +61,26 @@ class QemuBoard:
         if machine is None or not shutil.which(QEMU):
             raise ToolMissingError(f"{built.board.name} is emulated by {QEMU}: `{QEMU_PACKAGE}`")
         self._board = built.board
-        plugs = [cable() for _ in range(_SERIALS[machine] + 1)]
+        symbols = read_symbols(built.elf.read_bytes())
+        serials, has_spi = _SERIALS[machine], machine in _SPI_DIGITISER
+        plugs = [cable() for _ in range(serials + 1 + has_spi)]
         theirs = [ends[1] for ends in plugs]
         command = [QEMU, "-M", machine, "-kernel", str(built.elf), "-display", "none", "-monitor", "none", "-S"]
-        for number, plug in enumerate(theirs):
-            command += ["-chardev", f"socket,id=plug{number},fd={plug.fileno()}"]
-            command += ["-serial", f"chardev:plug{number}"] if plug is not theirs[-1] else []
-        command += ["-gdb", f"chardev:plug{len(plugs) - 1}", *options]
+        for number, end in enumerate(theirs):
+            command += ["-chardev", f"socket,id=plug{number},fd={end.fileno()}"]
+            command += ["-serial", f"chardev:plug{number}"] if number < serials else []
+        command += ["-gdb", f"chardev:plug{serials}", *options]
+        command += ["-object", f"qtest,id=spi,chardev=plug{serials + 1}"] if has_spi else []
         self._process = spawn(command, theirs)
-        self.host, *others, debugger = [ends[0] for ends in plugs]
-        self.digitiser = others[0] if others else None
-        self._camera = others[1] if others[1:] else None
+        self._plugs = [ends[0] for ends in plugs]
+        self.host = self._plugs[0]
+        self._camera = self._plugs[2] if serials > 2 else None
+        self._spi = SpiMaster(self._plugs[-1], symbols) if has_spi else None
         try:
-            self._gdb = Gdb(debugger)
+            self._gdb = Gdb(self._plugs[serials])
             self._gdb.write(self._board.store.origin, store or bytes(b"\xff" * self._board.store.size))
             if machine in _WITHOUT_FLASH_CONTROLLER:
-                self._stand_in(read_symbols(built.elf.read_bytes()))
+                self._stand_in(symbols)
             self._gdb.start()
         except EmulatorError:
             self.close()
@@ -85,6 +93,12 @@ class QemuBoard:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def touch(self, packets: bytes) -> None:
+        if self._spi is not None:
+            self._spi.send(packets)
+        else:
+            self._plugs[1].sendall(packets)
 
     def show(self, picture: bytes) -> None:
         """Returns when the board has fetched it. See the serial camera in boards/mps2_an386."""
@@ -117,9 +131,8 @@ class QemuBoard:
 
     def close(self) -> None:
         stop(self._process)
-        for plug in (self.host, self.digitiser, self._camera):
-            if plug is not None:
-                plug.close()
+        for end in self._plugs:
+            end.close()
 
     def _stand_in(self, symbols: dict[str, int]) -> None:
         """Do the work of a flash controller in place of the functions that drive it."""

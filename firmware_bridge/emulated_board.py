@@ -1,0 +1,272 @@
+"""An emulator with the real firmware, and what is written on it -> a board on a pseudo-terminal."""
+
+import contextlib
+import os
+import pty
+import random
+import select
+import socket
+import threading
+import time
+import tty
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import xor
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from firmware_bridge import wire
+from firmware_bridge.emulator import Emulator
+from firmware_bridge.errors_firmware import EmulatorError
+from firmware_bridge.noise import NoisyLine
+from firmware_bridge.virtual_board import BAUD_RATE, BITS_PER_BYTE, READ_BYTES, Sent, publish
+from firmware_bridge.wiretap import Wiretap
+
+Samples = npt.NDArray[np.uint16]
+"""[T, 3]: x, y, pressure at 100 Hz, from a word's first touch to the pause that ends it."""
+Picture = npt.NDArray[np.uint8]
+"""[240, 320] of grey, 0 black."""
+
+MARK = 0xA5
+SAMPLE_S = 0.01
+AHEAD_WORDS = 2
+"""Words that are written before the first of them is acknowledged; a hand is not faster."""
+LOOP_S = 0.01
+_SLOW_BYTES = 64
+
+
+def packets(samples: Samples) -> bytes:
+    """What a digitiser sends: boards/digitiser.h."""
+    heads = (bytes((MARK,)) + sample.astype("<u2").tobytes() for sample in samples)
+    return b"".join(head + bytes((reduce(xor, head),)) for head in heads)
+
+
+@dataclass
+class _Pace:
+    """When so many bytes may pass."""
+
+    byte_s: float
+    free_s: float = 0.0
+
+    def take(self, count: int, now_s: float) -> None:
+        self.free_s = max(self.free_s, now_s) + count * self.byte_s
+
+
+class EmulatedBoard:
+    """Starts with a running emulator; waits for a host; then writes `words` one after the other, Samples or Pictures.
+
+    `fast`: not at 115200 baud and 100 samples a second, but as fast as the board takes them. The rest as VirtualBoard.
+    `unplug` and `start`: the cable. `reset`: the board's button; what it had not delivered is lost. As a context
+    manager it starts, and is closed together with its emulator.
+    """
+
+    def __init__(
+        self,
+        emulator: Emulator,
+        words: Sequence[Samples | Picture],
+        *,
+        fast: bool = False,
+        loss: float = 0.0,
+        corrupt: float = 0.0,
+        seed: int = 0,
+        link: Path | None = None,
+    ) -> None:
+        self.path: str | None = None
+        """Where a host finds the board; None while it is unplugged."""
+        self.problem: EmulatorError | None = None
+        """Why nothing more is written."""
+        self._emulator = emulator
+        self._words = words
+        self._fast = fast
+        self._pace = _Pace(0.0 if fast else BITS_PER_BYTE / BAUD_RATE)
+        rng = random.Random(seed)
+        self._noise_out, self._noise_in = NoisyLine(loss, corrupt, rng), NoisyLine(loss, corrupt, rng)
+        self._link = link
+        self._tap = Wiretap()
+        self._lock = threading.Lock()
+        self._first_place: dict[int, int] = {}
+        self._written = 0
+        self._terminal: tuple[int, int] | None = None
+        self._ended = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> "EmulatedBoard":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> str:
+        """Plug the cable in, for the first time or again; the path where the board is now."""
+        with self._lock:
+            if self._terminal is None:
+                master, slave = pty.openpty()
+                tty.setraw(slave)
+                os.set_blocking(master, False)
+                try:
+                    self.path = publish(os.ttyname(slave), self._link)
+                except BaseException:
+                    os.close(master)
+                    os.close(slave)
+                    raise
+                self._terminal = master, slave
+        if not self._threads:
+            self._threads = [threading.Thread(target=run, daemon=True) for run in (self._carry, self._write)]
+            for thread in self._threads:
+                thread.start()
+        assert self.path is not None
+        return self.path
+
+    def unplug(self) -> None:
+        """Pull the cable: the port vanishes; the board goes on living."""
+        with self._lock:
+            if self._terminal is not None:
+                for descriptor in self._terminal:
+                    os.close(descriptor)
+                if self._link is not None:
+                    self._link.unlink(missing_ok=True)
+            self._terminal = self.path = None
+
+    def reset(self) -> None:
+        """Press the board's reset button."""
+        self._emulator.reset()
+
+    def close(self) -> None:
+        """Cut power and cable."""
+        self._ended.set()
+        self._emulator.close()
+        for thread in self._threads:
+            thread.join()
+        self.unplug()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether every word was acknowledged; waits no longer than that, nor when nothing more can come."""
+        end_s = time.monotonic() + timeout_s
+        while len(self.acknowledged) < len(self._words) and not self._ended.is_set() and time.monotonic() < end_s:
+            time.sleep(LOOP_S)
+        return len(self.acknowledged) >= len(self._words)
+
+    @property
+    def acknowledged(self) -> list[Sent]:
+        """Words delivered, in order, with their places among those given."""
+        with self._lock:
+            return [
+                Sent(word.session, word.word, self._first_place.get(word.session, 0) + word.word - 1)
+                for word in self._tap.delivered
+            ]
+
+    @property
+    def faults(self) -> list[wire.Error]:
+        """What the board has reported."""
+        with self._lock:
+            return [fault for _, fault in self._tap.faults]
+
+    @property
+    def spoiled(self) -> tuple[int, int]:
+        """Frames lost or damaged so far: from board to host, from host to board."""
+        up, down = self._noise_out, self._noise_in
+        return up.lost + up.corrupted, down.lost + down.corrupted
+
+    def statistics(self) -> wire.Statistics | None:
+        """The board's own counters, as it sent them last."""
+        with self._lock:
+            return self._tap.statistics
+
+    def _carry(self) -> None:
+        """Bytes between emulator and pty, with the line's noise and pace; ends with the emulator."""
+        plug = self._emulator.host
+        plug.setblocking(False)
+        outgoing: deque[bytes] = deque()
+        try:
+            while not self._ended.is_set():
+                with self._lock:
+                    master = self._terminal[0] if self._terminal else None
+                wait_s = min(max(0.0, self._pace.free_s - time.monotonic()), LOOP_S)
+                watched = [plug] if wait_s == 0 and not outgoing else []
+                # A terminal that is closed meanwhile is looked at once more, in vain.
+                with contextlib.suppress(ValueError):
+                    ends: list[Any] = [] if master is None else [master]
+                    readable, _, _ = select.select([*watched, *ends], ends if outgoing else [], [], wait_s or LOOP_S)
+                    with self._lock:
+                        if plug in readable:
+                            self._from_board(plug, outgoing)
+                        if master in readable:
+                            self._from_host(plug)
+                        self._flush(outgoing)
+        except OSError:
+            self._ended.set()
+
+    def _from_board(self, plug: socket.socket, outgoing: deque[bytes]) -> None:
+        data = plug.recv(READ_BYTES if self._fast else _SLOW_BYTES)
+        if not data:
+            raise OSError("the emulator has gone")
+        before = self._tap.info
+        self._tap.board_says(data)
+        if self._tap.info is not None and (before is None or before.session != self._tap.info.session):
+            self._first_place[self._tap.info.session] = self._written
+        outgoing.append(self._noise_out.carry(data))
+        self._pace.take(len(data), time.monotonic())
+
+    def _from_host(self, plug: socket.socket) -> None:
+        if self._terminal is not None:
+            with contextlib.suppress(OSError):  # nobody has the pty open any more
+                arrived = self._noise_in.carry(os.read(self._terminal[0], READ_BYTES))
+                self._tap.host_says(arrived)
+                plug.setblocking(True)
+                plug.sendall(arrived)
+                plug.setblocking(False)
+
+    def _flush(self, outgoing: deque[bytes]) -> None:
+        """What the pty takes; all of it vanishes while the cable is out."""
+        if self._terminal is None:
+            outgoing.clear()
+        while outgoing and self._terminal is not None:
+            try:
+                sent = os.write(self._terminal[0], outgoing[0])
+            except BlockingIOError:
+                return
+            outgoing[0] = outgoing[0][sent:]
+            if not outgoing[0]:
+                outgoing.popleft()
+
+    def _write(self) -> None:
+        """The hand: the next word, whenever the host is there and has got those before it."""
+        try:
+            for word in self._words:
+                while not self._may_write():
+                    if self._ended.wait(LOOP_S):
+                        return
+                with self._lock:
+                    self._written += 1
+                self._write_word(word)
+        except (OSError, EmulatorError) as error:
+            self.problem = EmulatorError(f"the board takes no more writing: {error}")
+
+    def _may_write(self) -> bool:
+        with self._lock:
+            session = self._tap.info.session if self._tap.info else None
+            done = sum(word.session == session for word in self._tap.delivered)
+            done += sum(at == session for at, _ in self._tap.faults)
+            waiting = self._written - self._first_place.get(session, 0) - done if session is not None else 0
+            return self._tap.connected and waiting < AHEAD_WORDS
+
+    def _write_word(self, word: Samples | Picture) -> None:
+        if word.dtype == np.uint8:
+            self._emulator.show(word.tobytes())
+        elif self._fast:
+            self._emulator.touch(packets(word.astype(np.uint16)))
+        else:
+            began_s = time.monotonic()
+            for place in range(len(word)):
+                self._emulator.touch(packets(word[place : place + 1].astype(np.uint16)))
+                if self._ended.wait(max(0.0, began_s + (place + 1) * SAMPLE_S - time.monotonic())):
+                    return

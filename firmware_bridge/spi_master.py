@@ -1,0 +1,63 @@
+"""A digitiser's packets -> the SPI slave of an emulated micro:bit, which QEMU lacks: memory and chip select, by qtest.
+
+What the part's DMA would do is done from outside: the packet is put where the firmware wants it, and the chip select
+goes down and up. A packet follows when the firmware has taken the one before.
+"""
+
+import socket
+import time
+
+from firmware_bridge.errors_firmware import EmulatorError
+
+PACKET_BYTES = 8
+SELECT_PIN = 16
+LOOK_S = 0.0025
+"""The firmware looks at its chip select once a millisecond."""
+PATIENCE = 200
+_WRITTEN_OFFSET = 8
+"""Of `written` in struct ink_inlet."""
+
+
+class SpiMaster:
+    """`symbols`: of the program, for the packet's place and the count of what was taken."""
+
+    def __init__(self, connection: socket.socket, symbols: dict[str, int]) -> None:
+        self._connection = connection
+        self._buffer = b""
+        self._packet = symbols["ink_spis_packet"]
+        self._written = symbols["ink_digitiser"] + _WRITTEN_OFFSET
+
+    def send(self, packets: bytes) -> None:
+        """Whole packets, one transaction each. EmulatorError if the board takes none."""
+        for start in range(0, len(packets), PACKET_BYTES):
+            packet = packets[start : start + PACKET_BYTES]
+            before = self._count()
+            self._ask(f"write {self._packet:#x} {len(packet):#x} 0x{packet.hex()}")
+            for _ in range(PATIENCE):
+                self._select(0)
+                time.sleep(LOOK_S)
+                self._select(1)
+                time.sleep(LOOK_S)
+                if self._count() != before:
+                    break
+            else:
+                raise EmulatorError("the board takes no packet from its digitiser")
+
+    def _count(self) -> int:
+        return int(self._ask(f"readw {self._written:#x}"), 16)
+
+    def _select(self, level: int) -> None:
+        self._ask(f"set_irq_in /machine/nrf51 unnamed-gpio-in {SELECT_PIN} {level}")
+
+    def _ask(self, question: str) -> str:
+        self._connection.sendall(question.encode() + b"\n")
+        while b"\n" not in self._buffer:
+            more = self._connection.recv(4096)
+            if not more:
+                raise EmulatorError("the emulator has gone")
+            self._buffer += more
+        answer, _, self._buffer = self._buffer.partition(b"\n")
+        word, _, rest = answer.decode().partition(" ")
+        if word != "OK":
+            raise EmulatorError(f"the emulator refuses {question}: {answer.decode()}")
+        return rest
