@@ -108,11 +108,9 @@ class UartProgrammer:
         self._line.leave_boot_loader()
 
     def _sectors_to_erase(self, data: bytes, found: bytes) -> list[int]:
-        """Those with something in the way; the header's first, so that no header stands over a broken image."""
+        """Those with something in the way. A header is different where anything is: its sector, the first, is first."""
         different = self._different(data, found)
         in_the_way = [piece for piece in different if found[piece * PIECE_BYTES :][:PIECE_BYTES].strip(b"\xff")]
-        if different and found[_HEADER_PIECE * PIECE_BYTES :][:PIECE_BYTES].strip(b"\xff"):
-            in_the_way.append(_HEADER_PIECE)
         origin = self.board.flash.origin
         return sorted({self.board.sector_of(origin + piece * PIECE_BYTES)[0] for piece in in_the_way})
 

@@ -198,6 +198,19 @@ def test_a_line_that_loses_and_spoils_bytes_never_leaves_a_wrong_image(
     assert loader.flash[: len(content)] == content
 
 
+def test_a_byte_lost_in_a_reading_is_no_fault_of_the_flash(loader: BootLoader, monkeypatch: pytest.MonkeyPatch) -> None:
+    choice = random.Random(1)
+
+    def spoil(data: bytes) -> bytes:
+        if len(data) > 100 and choice.random() < 0.2:
+            return data[:50] + data[51:]
+        return data
+
+    monkeypatch.setattr(MemoryLine, "spoil", staticmethod(spoil))
+    content = sealed(BOARD, size=8_000)
+    assert put(content).written == len(content)
+
+
 def test_a_conversation_broken_off_anywhere_is_taken_up_again(loader: BootLoader) -> None:
     talk = b"\x7f" + b"\x31\xce" + b"\x08\0\0\0\x08" + b"\xff" + bytes(200)
     for length in range(1, len(talk)):
