@@ -94,6 +94,7 @@ def run(
                 delivered=journal.delivered() if journal else None,
             )
         )
+        stack.callback(lambda: _tell_refused(console, link.counters.refused))
         with closing(Gate(engine, rule, journal, word_timeout_s=word_timeout).run(link.events())) as outcomes:
             decided = _follow(outcomes, Display(console), words, as_json, engine.verified)
     if words is not None and decided < words:
@@ -209,6 +210,13 @@ def _follow(
         if decided == words:
             break
     return decided
+
+
+def _tell_refused(console: Console, frames: int) -> None:
+    """A few are of a connection that broke off; many are somebody's."""
+    if frames:
+        text = f"{frames} intact frames were refused: forged, replayed, or of an earlier connection"
+        console.print(text, style="yellow", highlight=False, soft_wrap=True)
 
 
 def _introduce(console: Console, bundle: Bundle, engine: Engine) -> None:

@@ -53,10 +53,10 @@ class KeyStore:
 
     def load(self) -> dict[str, BoardKey]:
         """By name, every board."""
-        if not self.folder.exists():
-            return {}
-        self._check(self.folder)
         try:
+            if not self.folder.exists():
+                return {}
+            self._check(self.folder)
             return {
                 unquote(path.name.removesuffix(SUFFIX)): self._read(path)
                 for path in sorted(self.folder.glob(f"*{SUFFIX}"))
@@ -67,8 +67,11 @@ class KeyStore:
     def get(self, board: str) -> BoardKey | None:
         """One board."""
         path = self._path(board)
-        if not path.exists():
-            return None
+        try:
+            if not path.exists():
+                return None
+        except OSError as error:
+            raise self._failed(error) from error
         self._check(self.folder)
         return self._read(path)
 

@@ -21,6 +21,7 @@ from edge.fragments import FragmentSet
 from edge.journal import Journal
 from firmware_bridge.errors import PortLostError
 from firmware_bridge.events import Event
+from firmware_bridge.framing import FrameCounters
 
 KEYS = ["time", "board", "session", "word", "symbols", "decision", "user", "score", "final", "reason", "latency_ms"]
 KEYS += ["verified", "authenticated"]
@@ -31,6 +32,7 @@ class FakeLink:
 
     def __init__(self, events: list[Event]) -> None:
         self.said, self.asked, self.options = events, 0, {}
+        self.counters = FrameCounters()
         self.left_with: type[BaseException] | None = EOFError
 
     def __call__(self, port: str, **options: Any) -> "FakeLink":
@@ -297,3 +299,18 @@ def test_boards_prove_who_they_are_unless_a_flag_says_otherwise(bundle: Bundle, 
     assert link.options["allow_unauthenticated"] is False
     invoke(edge.cli.capture, "--port", "p", "--writer", "B", "--out", tmp_path / "b.npz", "--allow-unauthenticated")
     assert link.options["allow_unauthenticated"] is True
+
+
+def test_refused_frames_are_told_at_the_end_however_it_comes(
+    bundle: Bundle, link: FakeLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "refused" not in invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path).stderr
+    link.counters.refused = 3
+    assert "3 intact frames were refused" in invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path).stderr
+
+    def events() -> Iterator[Event]:
+        yield link.said[0]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(link, "events", events)
+    assert "3 intact frames were refused" in invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path).stderr
