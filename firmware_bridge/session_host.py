@@ -82,6 +82,7 @@ class HostSession:
         self._pixel_bits = pixel_bits
         self._delivered = delivered or {}
         self._receiver = FrameReceiver(counters)
+        self._refused_before = self._receiver.counters.refused
         self._began_s = self._heard_s = now_s
         self._due_s = now_s
         self._greet_now = self._acknowledge_now = False
@@ -322,6 +323,8 @@ class HostSession:
         seen = self._receiver.counters
         noise = seen.crc_errors + seen.cobs_errors + seen.oversize
         hint = f"{noise} damaged frames came: is the baud rate right?" if noise else "is it a pen or camera board?"
+        if seen.refused > self._refused_before and not noise:
+            hint = "only frames of other connections came: does another program talk to the board, or play a recording?"
         return NoAnswerError(
             f"nothing answered HELLO for {HELLO_TIMEOUT_S:g} s: {hint} `inkgate ports` lists the ports"
         )

@@ -1,5 +1,10 @@
 """A virtual board on a pseudo-terminal, the real link, the loop, the journal: every word decided once and rightly."""
 
+import os
+import pty
+import select
+import threading
+import tty
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +15,11 @@ from edge.decision import Decision, Verdict
 from edge.engine import Engine
 from edge.journal import Journal
 from edge.runtime import Gate, Outcome, Rule
+from firmware_bridge.errors import NoAnswerError
 from firmware_bridge.keys import KeyStore
 from firmware_bridge.link import open_link
 from firmware_bridge.memory import SelfProvisioned
+from firmware_bridge.transport import SerialTransport
 from firmware_bridge.virtual_board import VirtualBoard
 
 IDLE_S = 3.0
@@ -80,3 +87,49 @@ def test_a_board_lost_in_mid_word_makes_it_unavailable_and_the_words_after_it_ar
     assert [o.decision for o in finals[1:]] == [oracle(word) for word in three[1:]]
     sessions = {o.session for o in finals}
     assert len(sessions) == (2 if accident == "kill" else 1)
+
+
+def test_a_recording_of_an_accepted_word_played_to_the_gate_again_decides_nothing(
+    engine: Engine,
+    rule: Rule,
+    words: list[np.ndarray],
+    oracle: Callable[[np.ndarray], Decision],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    accepted = next(word for word in words if oracle(word).verdict is Verdict.ACCEPT)
+    recorded: list[bytes] = []
+    original = SerialTransport.read
+
+    def read(transport: SerialTransport, timeout_s: float) -> bytes:
+        recorded.append(original(transport, timeout_s))
+        return recorded[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SerialTransport, "read", read)
+        board = VirtualBoard([accepted], baud_rate=None, memory=provisioned())
+        with board, open_link(board.path or "", idle_timeout_s=0.5) as link:
+            outcomes = [item for item in Gate(engine, rule).run(link.events()) if isinstance(item, Outcome)]
+    assert outcomes[-1].decision.verdict is Verdict.ACCEPT
+    monkeypatch.setattr("firmware_bridge.session_host.HELLO_TIMEOUT_S", 0.6)
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    stop = threading.Event()
+    player = threading.Thread(target=play, args=(master, b"".join(recorded), stop))
+    player.start()
+    try:
+        with open_link(os.ttyname(slave)) as link, pytest.raises(NoAnswerError):
+            assert list(Gate(engine, rule).run(link.events())) == []
+        assert link.counters.refused > 0
+    finally:
+        stop.set()
+        player.join()
+        os.close(master)
+        os.close(slave)
+
+
+def play(master: int, recording: bytes, stop: threading.Event) -> None:
+    """Answer whatever comes with the whole recording."""
+    while not stop.is_set():
+        if select.select([master], [], [], 0.05)[0]:
+            os.read(master, 4096)
+            os.write(master, recording)

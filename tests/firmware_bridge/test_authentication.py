@@ -25,7 +25,7 @@ from firmware_bridge.errors import (
 from firmware_bridge.events import Connected, WordEnded
 from firmware_bridge.framing import FrameCounters, FrameReceiver, encode_frame
 from firmware_bridge.pixels import Pixels
-from firmware_bridge.session import HELLO_TIMEOUT_S, content_of, frame_of
+from firmware_bridge.session import HELLO_TIMEOUT_S, content_of, frame_of, split_frame
 from firmware_bridge.session_board import BoardSession, BoardState
 from firmware_bridge.session_host import BoardKey, HostSession
 
@@ -300,12 +300,33 @@ def test_a_recorded_board_writes_nothing_to_a_new_host(same_board: bool) -> None
         for frame in replay:
             host.receive(frame, 0.0)
         assert host.info is None
+        if not same_board:
+            played = new_host(nonce=2)
+            played.next_frame(0.0)
+            played.receive(b"".join(replay), 0.0)
+            played.next_frame(HELLO_TIMEOUT_S)
+            assert "play a recording" in str(played.failure)
         host.receive(live.next_frame(0.0), 0.0)
         for frame in replay:
             host.receive(frame, 0.0)
         assert isinstance(host.next_event(), Connected)
         assert (host.next_event(), host.failure) == (None, None)
         assert refused(host) == 2 * len(replay)
+
+
+def test_a_recording_whose_connection_was_made_to_fit_is_refused_as_the_work_of_an_impostor() -> None:
+    _, _, tap = a_conversation()
+    host = new_host(nonce=2)
+    host.next_frame(0.0)
+    for frame in tap.up:
+        header, payload = split_frame(content_in(frame))
+        fitting = wire.Header(
+            header.message, host._number if header.message == wire.Info.ID else 78 ^ 2, header.sequence
+        )
+        host.receive(encode_frame(fitting.encode() + payload), 0.0)
+    assert (host.info, host.next_event(), refused(host)) == (None, None, len(tap.up))
+    host.next_frame(HELLO_TIMEOUT_S)
+    assert isinstance(host.failure, WrongKeyError)
 
 
 def test_a_recorded_board_does_not_answer_the_very_hello_that_it_answered_then() -> None:
