@@ -124,7 +124,8 @@ def flash(
     if erase_key:
         programmer.erase_store()
     written = programmer.write(content, progress)
-    compare(content, programmer.read(board.flash.origin, len(content), progress), programmer)
+    held = programmer.read(board.flash.origin, len(content), lambda _, done, total: progress("checking", done, total))
+    compare(content, held, programmer)
     programmer.start()
     return Flashed(header, before, written)
 

@@ -86,7 +86,7 @@ def test_over_a_pseudo_terminal_the_flash_holds_the_image_and_it_runs() -> None:
     assert loader.flash[BOARD.image_limit :] == store
     assert loader.running_from == ORIGIN
     assert (done.before, done.written) == (None, len(content))
-    assert {step[0] for step in progress} == {"reading", "erasing", "writing"}
+    assert {step[0] for step in progress} == {"reading", "erasing", "writing", "checking"}
 
 
 def test_one_port_serves_several_flashings() -> None:
