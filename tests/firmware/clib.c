@@ -20,6 +20,12 @@ static EXPORT void found(const char *text)
     snprintf(clib_report + used, sizeof clib_report - used, "%s\n", text);
 }
 
+/* A promise that a fuzz target checks: -DINK_BROKEN=clib_broken. */
+EXPORT void clib_broken(const char *promise)
+{
+    found(promise);
+}
+
 EXPORT const char *__asan_default_options(void)
 {
     return "verify_asan_link_order=0:detect_leaks=0:halt_on_error=0:handle_segv=0:handle_sigbus=0:handle_abort=0:"

@@ -13,6 +13,7 @@ import hashlib
 import random
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -241,6 +242,25 @@ class Line(RuleBasedStateMachine):
         # What was half received before is cut off, and so counted, too.
         assert {"refused", "frames"} <= changed <= {"refused", "frames", "crc_errors", "cobs_errors", "held"}
 
+    @precondition(lambda self: self.board.python._host is not None)
+    @rule(ahead=st.sampled_from([1, 2, 50, -1, -9]), question=st.booleans())
+    def a_host_that_has_the_key_says_what_cannot_be(self, ahead: int, question: bool) -> None:
+        """It acknowledges what was not sent, or what it had acknowledged; it asks the question after the next one."""
+        board = self.board.python
+        place = (board._next if ahead > 0 else board._base) + ahead
+        if question:
+            number = board._answering._number + 1 + abs(ahead)
+            content = wire.Header(wire.Identify.ID, board._token, number).encode()
+        elif place >= 0:
+            content = wire.Header(wire.Acknowledge.ID, board._token, board._acknowledgements + 1).encode()
+            content += wire.Acknowledge(place, 255).encode()
+        else:
+            return
+        if board._session_key is not None:
+            content += tags.tag(board._session_key, wire.FROM_HOST, content)
+        changed = self.changed_by(b"\0" + encode_frame(content))
+        assert {"refused", "frames"} <= changed <= {"refused", "frames", "crc_errors", "cobs_errors", "held"}
+
     @rule(hash_=st.booleans(), nonce=st.integers(0, 3), connection=st.integers(0, 3))
     def a_stranger_says_hello(self, hash_: bool, nonce: int, connection: int) -> None:
         """The board begins again, or answers that it speaks another protocol; it loses nothing."""
@@ -343,6 +363,34 @@ def connected(bits: int = 1) -> tuple[TwinBoard, HostSession, bytes]:
     while host.next_event():
         pass
     return board, host, host.next_frame(0.001)
+
+
+@pytest.mark.parametrize("bits", [1, 8])
+def test_words_of_every_length_go_round_a_full_outbox_and_come_out_as_they_were_written(bits: int) -> None:
+    board, host, frame = connected(bits)
+    board.receive(frame, 1)
+    rng, now_ms, number = random.Random(6), 1, 1
+    written: list[list[int]] = []
+    read: list[list[int]] = []
+    while len(read) < 60:
+        while board.start_word():
+            written.append([])
+            for _ in range(rng.randrange(5)):
+                if board.add_fragment(numbered(number + 1)):
+                    number += 1
+                    written[-1].append(number)
+            board.end_word()
+        now_ms += 10
+        host.receive(board.next_frame(now_ms), now_ms / 1000)
+        while event := host.next_event():
+            if isinstance(event, WordStarted):
+                read.append([])
+            if isinstance(event, Fragment):
+                read[-1].append(number_of(event.pixels))
+        board.receive(host.next_frame(now_ms / 1000), now_ms)
+    assert host.failure is None
+    assert read[:-1] == written[: len(read) - 1]
+    assert max(map(len, read)) == 4
 
 
 def test_an_acknowledgement_with_any_byte_altered_is_refused_by_both_and_then_taken_as_it_is() -> None:

@@ -1,0 +1,24 @@
+/* What the fuzz targets share: any bytes -> one call of the code under test, and a trap where a promise is broken. */
+#ifndef INK_FUZZ_H
+#define INK_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* libFuzzer's entry; always 0. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t count);
+
+#ifdef INK_BROKEN
+void INK_BROKEN(const char *promise);
+#else
+#define INK_BROKEN(promise) __builtin_trap()
+#endif
+
+#define INK_PROMISE(holds)                                                                                             \
+    do {                                                                                                               \
+        if (!(holds)) {                                                                                                \
+            INK_BROKEN(#holds);                                                                                        \
+        }                                                                                                              \
+    } while (0)
+
+#endif

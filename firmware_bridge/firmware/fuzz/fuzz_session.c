@@ -1,0 +1,142 @@
+/* Any bytes, as a script of what a host, an adversary, the line and the pen do: the board keeps within its limits. */
+#include "fuzz.h"
+#include "mem.h"
+#include "session.h"
+#include "tags.h"
+
+static struct ink_session session;
+static uint32_t now_ms;
+static bool store_works;
+
+static bool read_nothing(void *into, size_t count)
+{
+    (void)into;
+    (void)count;
+    return false;
+}
+
+static bool write_perhaps(const void *from, size_t count)
+{
+    (void)from;
+    (void)count;
+    return store_works;
+}
+
+static const struct ink_store store = {read_nothing, write_perhaps};
+
+static void within_limits(void)
+{
+    INK_PROMISE(session.next - session.base <= INK_WINDOW_FRAMES);
+    INK_PROMISE(session.base - session.origin <= ink_outbox_messages(&session.outbox));
+    INK_PROMISE(session.next - session.origin <= ink_outbox_messages(&session.outbox));
+    INK_PROMISE(session.outbox.items_kept <= INK_OUTBOX_WORDS);
+    INK_PROMISE(session.outbox.fragments_kept <= INK_OUTBOX_FRAGMENTS);
+    INK_PROMISE(!session.authenticated || session.kept.provisioned == 1);
+}
+
+/* What the board sends is a frame, and carries a tag where it must. */
+static void listen(void)
+{
+    static struct ink_receiver receiver;
+    uint8_t wire[INK_MAX_WIRE_BYTES];
+    const size_t count = ink_session_poll(&session, now_ms, wire);
+    enum ink_rx heard = INK_RX_NONE;
+    ink_receiver_init(&receiver);
+    for (size_t at = 0; at < count; at++) {
+        heard = ink_receive(&receiver, wire[at]);
+    }
+    INK_PROMISE(count == 0 || heard == INK_RX_FRAME);
+    if (count > 0 && session.authenticated && receiver.content[0] != INK_ID_INFO) {
+        INK_PROMISE(ink_is_tagged(session.session_key, INK_FROM_BOARD, receiver.content, receiver.length));
+    }
+}
+
+static void say(const uint8_t *content, size_t count)
+{
+    uint8_t wire[INK_MAX_WIRE_BYTES];
+    const size_t length = ink_frame_encode(wire, content, count);
+    for (size_t at = 0; at < length; at++) {
+        ink_session_receive(&session, wire[at], now_ms);
+    }
+}
+
+/* `payload` as message `id` of this connection, perhaps with the tag that it must have. */
+static void speak(uint8_t id, const uint8_t *payload, size_t count, bool tagged)
+{
+    uint8_t content[INK_MAX_CONTENT_BYTES];
+    const uint32_t sequence = count == 0 ? 0 : payload[0];
+    const struct ink_wire_header header = {id, session.token, sequence};
+    const size_t body = count < INK_PROBE_BYTES ? count : INK_PROBE_BYTES;
+    (void)ink_encode_header(content, &header);
+    ink_copy(content + INK_HEADER_BYTES, count == 0 ? content : payload + 1, body == 0 ? 0 : body - 1U);
+    size_t length = INK_HEADER_BYTES + (body == 0 ? 0 : body - 1U);
+    if (tagged) {
+        ink_tag(content + length, session.session_key, INK_FROM_HOST, content, length);
+        length += INK_TAG_BYTES;
+    }
+    say(content, length);
+}
+
+static void greet(uint8_t number)
+{
+    uint8_t content[INK_HEADER_BYTES + INK_HELLO_BYTES];
+    const struct ink_wire_header header = {INK_ID_HELLO, number, 0};
+    const struct ink_wire_hello hello = {.protocol_hash = INK_PROTOCOL_HASH, .nonce = {number}};
+    (void)ink_encode_header(content, &header);
+    (void)ink_encode_hello(content + INK_HEADER_BYTES, &hello);
+    say(content, sizeof content);
+}
+
+static void acknowledge(uint8_t consumed, uint8_t received)
+{
+    uint8_t payload[1 + INK_ACKNOWLEDGE_BYTES];
+    const struct ink_wire_acknowledge message = {session.base + consumed % (INK_WINDOW_FRAMES + 2), received};
+    payload[0] = (uint8_t)(session.acknowledgements + 1);
+    (void)ink_encode_acknowledge(payload + 1, &message);
+    speak(INK_ID_ACKNOWLEDGE, payload, sizeof payload, session.authenticated);
+}
+
+/* One step of the script: `count` bytes belong to `what`. */
+static void act(uint8_t what, const uint8_t *bytes, size_t count)
+{
+    static const uint8_t ids[] = {INK_ID_ACKNOWLEDGE, INK_ID_IDENTIFY, INK_ID_PROBE, INK_ID_PROVISION};
+    static uint8_t pixels[INK_PACKED_BYTES];
+    const uint8_t first = count > 0 ? bytes[0] : 0;
+    switch (what % 12) {
+    case 0:
+        for (size_t at = 0; at < count; at++) {
+            ink_session_receive(&session, bytes[at], now_ms);
+        }
+        break;
+    case 1: say(bytes, count); break;
+    case 2: greet(first); break;
+    case 3: acknowledge(first, count > 1 ? bytes[1] : 0); break;
+    case 4: speak(ids[first % 4], bytes, count, true); break;
+    case 5: speak(ids[first % 4], bytes, count, false); break;
+    case 6: ink_session_begin_word(&session); break;
+    case 7: ink_session_add_fragment(&session, pixels); break;
+    case 8: ink_session_end_word(&session); break;
+    case 9: ink_session_fault(&session, (enum ink_fault)(first % 8), "lifted"); break;
+    case 10: now_ms += (uint32_t)first * first; break;
+    default: store_works = !store_works; break;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t count)
+{
+    static const uint8_t key[INK_KEY_BYTES] = {7};
+    const struct ink_identity identity = {"pen-1", "fuzz", "0", INK_KIND_PEN, 1, &store};
+    const bool keyed = count > 0 && (data[0] & 1) != 0;
+    now_ms = 0xFFFFF000U;
+    store_works = true;
+    ink_session_init(&session, &identity, keyed ? key : NULL, now_ms);
+    for (size_t at = 1; at + 1 < count;) {
+        const size_t left = count - at - 2;
+        const size_t length = data[at + 1] < left ? data[at + 1] : left;
+        act(data[at], data + at + 2, length);
+        within_limits();
+        listen();
+        at += 2 + length;
+    }
+    return 0;
+}
