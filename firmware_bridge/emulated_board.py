@@ -36,7 +36,7 @@ Picture = npt.NDArray[np.uint8]
 MARK = 0xA5
 SAMPLE_S = 0.01
 AHEAD_WORDS = 2
-"""Words that are written before the first of them is acknowledged; a hand is not faster."""
+"""Words that are written before the first of them is acknowledged; a hand is not faster. Pictures are taken singly."""
 LOOP_S = 0.01
 _SLOW_BYTES = 64
 
@@ -149,11 +149,12 @@ class EmulatedBoard:
         self.unplug()
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether every word was acknowledged; waits no longer than that, nor when nothing more can come."""
+        """Whether every word was delivered or reported as a fault; waits no longer, nor when nothing more can come."""
         end_s = time.monotonic() + timeout_s
-        while len(self.acknowledged) < len(self._words) and not self._ended.is_set() and time.monotonic() < end_s:
-            time.sleep(LOOP_S)
-        return len(self.acknowledged) >= len(self._words)
+        while not (done := self._told() >= len(self._words)) and time.monotonic() < end_s:
+            if self._ended.wait(LOOP_S):
+                break
+        return done
 
     @property
     def acknowledged(self) -> list[Sent]:
@@ -180,6 +181,10 @@ class EmulatedBoard:
         """The board's own counters, as it sent them last."""
         with self._lock:
             return self._tap.statistics
+
+    def _told(self) -> int:
+        with self._lock:
+            return len(self._tap.delivered) + len(self._tap.faults)
 
     def _carry(self) -> None:
         """Bytes between emulator and pty, with the line's noise and pace; ends with the emulator."""
@@ -242,7 +247,7 @@ class EmulatedBoard:
         """The hand: the next word, whenever the host is there and has got those before it."""
         try:
             for word in self._words:
-                while not self._may_write():
+                while not self._may_write(1 if word.dtype == np.uint8 else AHEAD_WORDS):
                     if self._ended.wait(LOOP_S):
                         return
                 with self._lock:
@@ -251,13 +256,13 @@ class EmulatedBoard:
         except (OSError, EmulatorError) as error:
             self.problem = EmulatorError(f"the board takes no more writing: {error}")
 
-    def _may_write(self) -> bool:
+    def _may_write(self, ahead: int) -> bool:
         with self._lock:
             session = self._tap.info.session if self._tap.info else None
             done = sum(word.session == session for word in self._tap.delivered)
             done += sum(at == session for at, _ in self._tap.faults)
             waiting = self._written - self._first_place.get(session, 0) - done if session is not None else 0
-            return self._tap.connected and waiting < AHEAD_WORDS
+            return self._tap.connected and waiting < ahead
 
     def _write_word(self, word: Samples | Picture) -> None:
         if word.dtype == np.uint8:

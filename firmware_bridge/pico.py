@@ -118,9 +118,10 @@ class _Camera:
         if self._command is None:
             self._command = byte
             return 0
-        if self._command == 0x3C and self._left:
-            value, self._left = self._left[0], self._left[1:]
-            return value
+        if self._command == 0x3C:
+            count = self._mcu.spi[0].data_bits // 8
+            value, self._left = bytes(self._left[:count]), self._left[count:]
+            return int.from_bytes(value, "big")
         if self._command == 0x80:
             self._test = byte
         elif self._command == 0x84 and byte == 0x02 and self._pictures:

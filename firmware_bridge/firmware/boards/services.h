@@ -47,7 +47,7 @@ void ink_flash_erase(uint32_t address);
 void ink_flash_program(uint32_t address, const uint32_t *words);
 
 /* For the camera app, on boards that have one: whether the writer presses the button; expose; whether the picture waits in
-   the camera; its next row of `width` grey bytes, 0 black, from the top. False of `start` and `line`: it does not answer. */
+   the camera; its next row of `width` grey bytes, a multiple of 16, 0 black, from the top. False of `start` and `line`: it does not answer. */
 bool ink_board_camera_pressed(void);
 bool ink_board_camera_start(void);
 bool ink_board_camera_ready(void);

@@ -7,6 +7,7 @@
 #define UART0 0x40004000
 #define UART1 0x40005000
 #define UART2 0x40006000
+#define CAMERA_INTERRUPT 4 /* UART2, reception */
 #define UART_DATA(base) INK_REG((base) + 0x00)
 #define UART_STATE(base) INK_REG((base) + 0x04)
 #define UART_CTRL(base) INK_REG((base) + 0x08)
@@ -17,26 +18,29 @@
 
 #define CLOCK_HZ 25000000u
 #define BAUD 115200u
-#define READY_TRIES 100000000u
+#define READY_TRIES 100000u
+#define ROW_MS 1000
 
 /* The camera, a serial one: it sends PRESSED when its button is; it takes EXPOSE and answers READY; it takes ROW and
    answers with the next row. */
 enum { CAMERA_PRESSED = 0xB0, CAMERA_EXPOSE = 0xE0, CAMERA_READY = 0xE1, CAMERA_ROW = 0xE2 };
 
-static void uart_init(uint32_t base, uint32_t interrupts)
+static uint8_t camera_bytes[512];
+static struct ink_inlet camera = {camera_bytes, sizeof camera_bytes - 1, CAMERA_INTERRUPT, false, 0, 0};
+
+static void uart_init(uint32_t base, unsigned interrupt)
 {
     UART_BAUDDIV(base) = CLOCK_HZ / BAUD;
-    UART_CTRL(base) = 3u | interrupts;
+    UART_CTRL(base) = 3u | 8u; /* both directions, interrupt on reception */
+    ink_interrupt_enable(interrupt);
 }
 
 void ink_board_init(void)
 {
     ink_systick_start(CLOCK_HZ);
-    uart_init(UART0, 8u);
-    uart_init(UART1, 8u);
-    uart_init(UART2, 0u);
-    ink_interrupt_enable(INK_HOST_INTERRUPT);
-    ink_interrupt_enable(INK_DIGITISER_INTERRUPT);
+    uart_init(UART0, INK_HOST_INTERRUPT);
+    uart_init(UART1, INK_DIGITISER_INTERRUPT);
+    uart_init(UART2, CAMERA_INTERRUPT);
 }
 
 static void take(uint32_t base, struct ink_inlet *inlet)
@@ -51,6 +55,7 @@ void ink_board_interrupt(void)
 {
     take(UART0, &ink_host);
     take(UART1, &ink_digitiser);
+    take(UART2, &camera);
 }
 
 static void put(uint32_t base, uint8_t byte)
@@ -87,7 +92,8 @@ void ink_flash_program(uint32_t address, const uint32_t *words)
 
 static bool camera_said(uint8_t what)
 {
-    return (UART_STATE(UART2) & STATE_RECEIVED) != 0 && UART_DATA(UART2) == what;
+    uint8_t said;
+    return ink_inlet_get(&camera, &said) && said == what;
 }
 
 bool ink_board_camera_pressed(void)
@@ -108,12 +114,15 @@ bool ink_board_camera_ready(void)
 
 bool ink_board_camera_line(uint8_t *row, uint16_t width)
 {
+    const uint32_t begin_ms = ink_milliseconds;
     put(UART2, CAMERA_ROW);
     for (uint16_t place = 0; place < width; place++) {
-        if (!ink_await(&UART_STATE(UART2), STATE_RECEIVED, STATE_RECEIVED, READY_TRIES)) {
-            return false;
+        while (!ink_inlet_get(&camera, &row[place])) {
+            if (ink_milliseconds - begin_ms >= ROW_MS) {
+                return false;
+            }
+            ink_sleep();
         }
-        row[place] = (uint8_t)UART_DATA(UART2);
     }
     return true;
 }
