@@ -17,18 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.fragments import SIDE, FragmentSet
+from edge.raster import NOMINAL_PRESSURE, POINT, Points, raster_strokes
 from train.alphabet import DIGITS, SYMBOLS, Stroke, allographs, code_of
 from train.errors import TooFewWritersError, UnknownSymbolError
 
 Floats = NDArray[np.float64]
 
 RATE_HZ = 200
-INK_BOX = 25.0
-"""Larger side of a fragment's ink in pixels: what mnist.embed makes of MNIST's 20."""
+DIGITISER_HZ = 100
 
-_POINTS = 160
-_HALF_MAXIMUM = 2 * np.sqrt(2 * np.log(2))  # full width at half maximum of a Gaussian, in standard deviations
-_EDGE_GAIN = 2.2  # from paper to ink in about one pixel, as in the enlarged MNIST images
 _VISIBLE = 1.645  # a movement is seen to begin and end when 5 % and 95 % of it are done
 
 
@@ -117,23 +114,24 @@ def write_symbol(style: Style, symbol: str, rng: np.random.Generator) -> Strokes
     return Strokes(x, y, t, _pressure(style, x, y, number), number)
 
 
-def rasterise(strokes: Strokes, pen_width_mm: float) -> NDArray[np.uint8]:
-    """Ink on paper: grey uint8 [33,33], ink INK_BOX pixels on its larger side, aspect kept, centred by mass.
+def to_points(strokes: Strokes) -> Points:
+    """What a digitiser gives of these strokes at DIGITISER_HZ: POINT [P] in 1/100 mm, y downwards, from (0, 0) on.
 
-    The ink is a Gaussian ridge along the path, at pressure 1 as wide as the pen at half its height. A Gaussian is
-    separable, so the whole path is one matrix product.
+    The last place of every stroke is kept, as pen.c keeps it.
     """
-    x, y, pressure, length_mm = _evenly(strokes)
-    scale = INK_BOX / (max(np.ptp(x), np.ptp(y)) + pen_width_mm)
-    width = pen_width_mm * scale
-    sigma = width / _HALF_MAXIMUM
-    grid = np.arange(SIDE, dtype=np.float64)[:, None]
-    across = np.exp((grid - _placed(x * scale, pressure, width)) ** 2 * (-0.5 / sigma**2))
-    down = np.exp((grid - _placed(-y * scale, pressure, width)) ** 2 * (-0.5 / sigma**2))
-    step = max(length_mm * scale, width) / _POINTS
-    ridge = (down * pressure) @ across.T * (step / (np.sqrt(2 * np.pi) * sigma))
-    grey = np.rint(255 * (0.5 + _EDGE_GAIN * (ridge - 0.5)))
-    return np.asarray(np.clip(grey, 0, 255), np.uint8)
+    taken = np.arange(len(strokes.x)) % (RATE_HZ // DIGITISER_HZ) == 0
+    taken |= np.append(strokes.stroke[1:] != strokes.stroke[:-1], True)
+    points = np.zeros(int(taken.sum()), POINT)
+    points["x"] = np.rint(100 * (strokes.x - strokes.x.min())[taken])
+    points["y"] = np.rint(100 * (strokes.y.max() - strokes.y)[taken])
+    points["pressure"] = np.clip(np.rint(NOMINAL_PRESSURE * strokes.pressure[taken]), 1, 255)
+    points["stroke"] = strokes.stroke[taken]
+    return points
+
+
+def rasterise(strokes: Strokes, pen_width_mm: float) -> NDArray[np.uint8]:
+    """Ink on paper: grey uint8 [33,33], by the rasteriser of a pen board (edge.raster) with a pen of this width."""
+    return raster_strokes(to_points(strokes), round(100 * pen_width_mm))
 
 
 def write_fragment(style: Style, symbol: str, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -258,33 +256,10 @@ def _trembling(style: Style, x: Floats, y: Floats, t: Floats, rng: np.random.Gen
 
 
 def _pressure(style: Style, x: Floats, y: Floats, stroke: NDArray[np.int32]) -> Floats:
-    """About 1, less where the pen is fast; a dot is pressed until it shows."""
-    piece = _pieces(x, y, stroke)
-    pressure = 1 + style.pressure_drop * (0.4 - piece / max(float(piece.max()), 1e-9))
-    length = np.bincount(stroke, piece)
-    dot = np.clip(style.pen_width_mm / np.maximum(length, 1e-9), 1.0, 3.0)
-    return np.asarray(pressure * dot[stroke])
-
-
-def _pieces(x: Floats, y: Floats, stroke: NDArray[np.int32]) -> Floats:
-    """Distance from each sample to the one before it, 0 where the pen was lifted in between."""
+    """About 1, less where the pen is fast."""
     piece = np.zeros_like(x)
     piece[1:] = np.hypot(x[1:] - x[:-1], y[1:] - y[:-1]) * (stroke[1:] == stroke[:-1])
-    return piece
-
-
-def _evenly(strokes: Strokes) -> tuple[Floats, Floats, Floats, float]:
-    """x, y and pressure at _POINTS places evenly spaced along the ink, and the length of the ink."""
-    distance = np.cumsum(_pieces(strokes.x, strokes.y, strokes.stroke))
-    places = np.linspace(0, distance[-1], _POINTS)
-    x, y, pressure = (np.interp(places, distance, values) for values in (strokes.x, strokes.y, strokes.pressure))
-    return x, y, pressure, float(distance[-1])
-
-
-def _placed(position: Floats, weight: Floats, width: float) -> Floats:
-    """One coordinate of the path in pixels, its mass in the middle of the fragment unless ink would leave the paper."""
-    shift = (SIDE - 1) / 2 - position @ weight / weight.sum()
-    return np.asarray(position + np.clip(shift, width / 2 - position.min(), SIDE - 1 - width / 2 - position.max()))
+    return np.asarray(1 + style.pressure_drop * (0.4 - piece / max(float(piece.max()), 1e-9)))
 
 
 def _normal_cdf(z: Floats) -> Floats:

@@ -54,7 +54,7 @@ def test_any_writer_writes_any_symbol_onto_the_fragment(seed: int, symbol: str, 
     ink = pixels >= 128
     assert 15 < ink.sum() < 700  # neither a speck nor a blot: the 33x33 fragment has 1089 pixels
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    # INK_BOX is 25; an edge may gain a pixel where ink is dense and lose some where a stroke ends in a point.
+    # 25 pixels; an edge may gain a pixel where ink is dense and lose some where a stroke ends in a point.
     assert 17 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 28
 
 

@@ -1,0 +1,213 @@
+"""Samples of a digitiser at a fixed rate -> finished symbols and words: the twin of firmware/core/pen.c, bit by bit."""
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edge.raster import NOMINAL_PRESSURE, POINT, Points
+
+MAX_POINTS = 512
+"""Of a symbol: 5 s of steady contact at 100 Hz; longer ones are thinned out."""
+MAX_STROKES = 64
+"""Of a symbol; further ones are dropped and counted."""
+
+
+class PenEvent(enum.IntEnum):
+    """What a sample completed."""
+
+    NONE = 0
+    SYMBOL = 1
+    """`points` are the symbol's, until the next call."""
+    WORD = 2
+    """All symbols since the last WORD are one."""
+
+
+@dataclass(frozen=True)
+class PenConfig:
+    """Lengths in 1/100 mm, times in ms, pressures in the digitiser's units."""
+
+    rate_hz: int = 100
+    contact: int = 64  # from this pressure on the pen touches
+    release: int = 32  # below this one it has left
+    nominal: int = 1024  # the pressure of a line as wide as the pen
+    gap: int = 150  # a stroke that begins further than this to the right of the symbol begins another one
+    back: int = 500  # so does one that begins further than this to the left,
+    line: int = 400  # or further than this above or below
+    spacing: int = 8  # points closer than this to the last one kept are not kept
+    pen_up_ms: int = 500  # without contact: the symbol is finished
+    word_ms: int = 1000  # without contact: the word is
+    least_samples: int = 2  # a symbol with fewer was no writing
+
+
+@dataclass(frozen=True)
+class _Point:
+    x: int
+    y: int
+    pressure: int
+    stroke: int = 0
+
+
+class Pen:
+    """The state of a pen board's capture. Counters: specks, dropped, thinned, as in struct ink_pen."""
+
+    def __init__(self, config: PenConfig | None = None) -> None:
+        given = config or PenConfig()
+        self.config = replace(
+            given,
+            rate_hz=max(given.rate_hz, 1),
+            nominal=max(given.nominal, 1),
+            least_samples=max(given.least_samples, 1),
+        )
+        self.specks = self.dropped = self.thinned = 0
+        self._pen_up_samples = self._samples(self.config.pen_up_ms)
+        self._word_samples = self._samples(self.config.word_ms)
+        self._idle = self._word_samples
+        self._held: _Point | None = None
+        self._word_open = self._word_due = False
+        self._clear()
+
+    @property
+    def points(self) -> Points:
+        """POINT [P] of the symbol so far, or of the one just finished."""
+        return np.array([(p.x, p.y, p.pressure, p.stroke) for p in self._points], POINT)
+
+    def sample(self, x: int, y: int, pressure: int) -> PenEvent:
+        """One sample; pressure 0 where the digitiser is silent. Call `pending` until NONE after it."""
+        self._settle()
+        touches = pressure >= self.config.contact or (self._down and pressure >= self.config.release)
+        if touches and pressure > 0:
+            self._idle = 0
+            event = self._touch(_Point(x, y, min(pressure * NOMINAL_PRESSURE // self.config.nominal, 255)))
+        else:
+            event = self._leave()
+        return self.pending() if event is PenEvent.NONE and self._word_due else event
+
+    def pending(self) -> PenEvent:
+        """What is due without another sample."""
+        self._settle()
+        if not self._word_due:
+            return PenEvent.NONE
+        self._word_due = self._word_open = False
+        return PenEvent.WORD
+
+    def _samples(self, time_ms: int) -> int:
+        return max(time_ms * self.config.rate_hz // 1000, 1)
+
+    def _clear(self) -> None:
+        self._points: list[_Point] = []
+        self._strokes = self._contacts = 0
+        self._left = self._top = self._right = self._bottom = 0
+        self._spacing = self.config.spacing
+        self._down = self._delivered = False
+
+    def _settle(self) -> None:
+        """What the last call left to be done."""
+        if self._delivered:
+            self._clear()
+        if self._held:
+            held, self._held = self._held, None
+            self._touch(held)
+
+    def _touch(self, point: _Point) -> PenEvent:
+        """A place where the pen touches; a new symbol if there is none open."""
+        if not self._down and self._contacts and self._is_far(point) and self._finish():
+            self._held = point
+            return PenEvent.SYMBOL
+        if not self._down:
+            if self._strokes == MAX_STROKES:
+                self.dropped += 1
+                return PenEvent.NONE
+            self._strokes += 1
+        point = replace(point, stroke=self._strokes - 1)
+        self._cover(point)
+        self._contacts += 1
+        self._last = point
+        if not self._down or self._apart(point, self._points[-1]) >= self._spacing:
+            self._keep(point)
+        self._down = True
+        return PenEvent.NONE
+
+    def _leave(self) -> PenEvent:
+        self._lift()
+        if self._idle == self._word_samples:
+            return PenEvent.NONE
+        self._idle += 1
+        word = self._idle == self._word_samples
+        finished = bool(self._contacts) and (word or self._idle >= self._pen_up_samples) and self._finish()
+        if word and self._word_open:
+            self._word_due = self._word_open = finished
+            return PenEvent.SYMBOL if finished else PenEvent.WORD
+        return PenEvent.SYMBOL if finished else PenEvent.NONE
+
+    def _finish(self) -> bool:
+        """The symbol is finished: true, unless it was no writing."""
+        self._lift()
+        if self._contacts < self.config.least_samples:
+            self.specks += 1
+            self._clear()
+            return False
+        self._delivered = self._word_open = True
+        return True
+
+    def _lift(self) -> None:
+        """The pen has left the paper: the stroke ends where it was last."""
+        if self._down and (self._points[-1].x, self._points[-1].y) != (self._last.x, self._last.y):
+            self._keep(self._last)
+        self._down = False
+
+    def _keep(self, point: _Point) -> None:
+        if len(self._points) == MAX_POINTS:
+            self._thin_out()
+        self._points.append(point)
+
+    def _thin_out(self) -> None:
+        """Twice the spacing, and every other point of each stroke gone but its first and its last."""
+        kept, odd = [], False
+        for number, point in enumerate(self._points):
+            first = number == 0 or self._points[number - 1].stroke != point.stroke
+            last = number + 1 == len(self._points) or self._points[number + 1].stroke != point.stroke
+            odd = not first and not odd
+            if first or last or not odd:
+                kept.append(point)
+        self._points = kept
+        self._spacing = 2 * self._spacing + 1 if self._spacing < 32768 else 65535
+        self.thinned += 1
+
+    def _is_far(self, point: _Point) -> bool:
+        """Whether a stroke that begins here belongs to another symbol."""
+        return (
+            point.x > self._right + self.config.gap
+            or point.x + self.config.back < self._left
+            or point.y > self._bottom + self.config.line
+            or point.y + self.config.line < self._top
+        )
+
+    def _cover(self, point: _Point) -> None:
+        new = self._contacts == 0
+        self._left = point.x if new else min(self._left, point.x)
+        self._top = point.y if new else min(self._top, point.y)
+        self._right = point.x if new else max(self._right, point.x)
+        self._bottom = point.y if new else max(self._bottom, point.y)
+
+    @staticmethod
+    def _apart(a: _Point, b: _Point) -> int:
+        return abs(a.x - b.x) + abs(a.y - b.y)
+
+
+def capture(samples: Iterable[tuple[int, int, int]], config: PenConfig | None = None) -> list[list[Points]]:
+    """What a board makes of samples (x, y, pressure): the points of every symbol of every word that ended."""
+    pen = Pen(config)
+    words: list[list[Points]] = []
+    word: list[Points] = []
+    for x, y, pressure in samples:
+        event = pen.sample(x, y, pressure)
+        while event is not PenEvent.NONE:
+            if event is PenEvent.SYMBOL:
+                word.append(pen.points)
+            else:
+                words.append(word)
+                word = []
+            event = pen.pending()
+    return words

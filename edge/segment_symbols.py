@@ -1,0 +1,271 @@
+"""Connected components of ink -> symbols in reading order: the twin of firmware/core/segment_symbols.c."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+MAX_SYMBOLS = 48
+MAX_PIECES = 128
+BLANK, OVERFULL, TOO_MANY = -1, -2, -3
+
+_LEAST_SIDE = 6
+_LEAST_PART = 3
+_CUT_WIDTH_10 = 12
+_TALL_10 = 7
+
+
+class Run(NamedTuple):
+    """Ink pixels side by side in one row; both ends belong to it."""
+
+    left: int
+    right: int
+    row: int
+
+
+class Box(NamedTuple):
+    """Right and bottom belong to it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """Pixels across."""
+        return self.right - self.left + 1
+
+    @property
+    def height(self) -> int:
+        """Pixels down."""
+        return self.bottom - self.top + 1
+
+
+class Symbol(NamedTuple):
+    """Its box, its components' group, its line from the top, and the columns of the group that are its own."""
+
+    box: Box
+    group: int
+    line: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """Symbols, the group of every component (-1: dropped), the height of symbols and the width of the pen."""
+
+    symbols: tuple[Symbol, ...]
+    groups: tuple[int, ...]
+    height: int
+    pen: int
+
+
+def find_symbols(runs: list[Run], labels: list[int], count: int, width: int, rows: int) -> Found | int:
+    """Specks dropped, pieces merged, joined symbols cut, sorted; or BLANK, OVERFULL, TOO_MANY.
+
+    labels: the component, 0 .. count - 1, of each run; width, rows: the picture's.
+    """
+    boxes: list[Box | None] = [None] * count
+    areas = [0] * count
+    for run, label in zip(runs, labels, strict=True):
+        boxes[label] = _around(boxes[label], Box(run.left, run.row, run.right, run.row))
+        areas[label] += run.right - run.left + 1
+    whole = [box for box in boxes if box is not None]
+    frames = [_is_frame(box, width, rows) for box in whole]
+    used = sum(1 for label in labels if not frames[label])
+    if used == 0:
+        return BLANK
+    pen = sum(area for area, frame in zip(areas, frames, strict=True) if not frame) // used
+    least = max(pen * pen // 2, 4)
+    kept = [i for i in range(count) if not frames[i] and areas[i] >= least]
+    if len(kept) > MAX_PIECES:
+        return OVERFULL
+    pieces = [_Piece(whole[i], areas[i], (i,)) for i in kept]
+    _merge(pieces, lambda a, b: _breach(a, b, pen))
+    height = _measure_height(pieces, rows)
+    _merge(pieces, lambda a, b: _kinship(a, b, height, pen))
+    groups = [-1] * count
+    for group, piece in enumerate(pieces):
+        for component in piece.components:
+            groups[component] = group
+    by_group = [
+        [run for run, label in zip(runs, labels, strict=True) if groups[label] == g] for g in range(len(pieces))
+    ]
+    symbols: list[Symbol] = []
+    for group, piece in enumerate(pieces):
+        for first, last in _cut(by_group[group], piece.box, height, pen):
+            symbol = _symbol(by_group[group], group, first, last, height)
+            if symbol:
+                symbols.append(symbol)
+            if len(symbols) > MAX_SYMBOLS:
+                return TOO_MANY
+    return Found(tuple(_ordered(symbols)), tuple(groups), height, pen) if symbols else BLANK
+
+
+class _Column(NamedTuple):
+    """Ink of one column."""
+
+    ink: int
+    top: int
+    bottom: int
+
+
+_PAPER = _Column(0, 1, 0)
+
+
+class _Piece(NamedTuple):
+    """Components that belong to one symbol."""
+
+    box: Box
+    area: int
+    components: tuple[int, ...]
+
+
+def _around(a: Box | None, b: Box) -> Box:
+    if a is None:
+        return b
+    return Box(min(a.left, b.left), min(a.top, b.top), max(a.right, b.right), max(a.bottom, b.bottom))
+
+
+def _gap(a_from: int, a_to: int, b_from: int, b_to: int) -> int:
+    """Pixels of paper between two stretches; negative: they overlap by as many."""
+    return max(a_from, b_from) - min(a_to, b_to) - 1
+
+
+def _is_frame(box: Box, width: int, rows: int) -> bool:
+    """No writing: longer than half of the picture and at its border: the sheet's edge, a shadow."""
+    at_border = box.left == 0 or box.top == 0 or box.right + 1 == width or box.bottom + 1 == rows
+    return at_border and (2 * box.width > width or 2 * box.height > rows)
+
+
+def _measure_height(pieces: list[_Piece], rows: int) -> int:
+    """The height that half of the ink belongs to pieces of, or lower ones."""
+    total = sum(piece.area for piece in pieces)
+    reached = [
+        piece.box.height
+        for piece in pieces
+        if 2 * sum(other.area for other in pieces if other.box.height <= piece.box.height) >= total
+    ]
+    return min([*reached, rows])
+
+
+def _is_stacked(a: Box, b: Box) -> bool:
+    """Whether more than half of the narrower one stands below or above the other."""
+    return -2 * _gap(a.left, a.right, b.left, b.right) >= min(a.width, b.width)
+
+
+def _breach(a: Box, b: Box, pen: int) -> int:
+    """How far apart two halves of a broken stroke are, one above the other; -1 if they are no such halves."""
+    down = _gap(a.top, a.bottom, b.top, b.bottom)
+    return max(down, 0) if _is_stacked(a, b) and -pen <= down <= pen else -1
+
+
+def _kinship(a: Box, b: Box, height: int, pen: int) -> int:
+    """How far apart two pieces of one symbol are, one of them small; -1 if they are no such pieces."""
+    across, down = _gap(a.left, a.right, b.left, b.right), _gap(a.top, a.bottom, b.top, b.bottom)
+    both = _around(a, b)
+    small = 5 * min(a.height, b.height) < 3 * height
+    stacked = _is_stacked(a, b) and 2 * down <= height
+    broken = across <= pen and down <= pen and 10 * both.width <= 11 * height
+    if not small or 5 * both.height > 8 * height or not (stacked or broken):
+        return -1
+    return max(across, 0) + max(down, 0)
+
+
+def _merge(pieces: list[_Piece], distance_of: Callable[[Box, Box], int]) -> None:
+    """Merge the two nearest pieces of one symbol, again and again."""
+    while True:
+        near = [
+            (apart, i, j)
+            for i in range(len(pieces))
+            for j in range(i + 1, len(pieces))
+            if (apart := distance_of(pieces[i].box, pieces[j].box)) >= 0
+        ]
+        if not near:
+            return
+        _, first, second = min(near)
+        a, b = pieces[first], pieces[second]
+        pieces[first] = _Piece(_around(a.box, b.box), a.area + b.area, a.components + b.components)
+        last = pieces.pop()
+        if second != len(pieces):
+            pieces[second] = last
+
+
+def _cut(runs: list[Run], box: Box, height: int, pen: int) -> list[tuple[int, int]]:
+    """Columns of the symbols of a group: one, or several that are joined by thin strokes."""
+    if 10 * box.width <= _CUT_WIDTH_10 * height:
+        return [(box.left, box.right)]
+    columns = _columns(runs)
+    joints = [x for x in range(box.left, box.right) if _is_joint(columns.get(x, _PAPER), height, pen)]
+    first, found = box.left, []
+    for begin, end in _stretches(joints):
+        _, cut = min(
+            (2 * columns.get(x, _PAPER).ink * height + abs(2 * x - begin - end) * pen, x) for x in range(begin, end + 1)
+        )
+        if cut > first and all(
+            side is not None and 10 * side.height >= _TALL_10 * height
+            for side in (_box_of(runs, first, cut - 1), _box_of(runs, cut, box.right))
+        ):
+            found.append((first, cut - 1))
+            first = cut
+    return [*found, (first, box.right)]
+
+
+def _columns(runs: list[Run]) -> dict[int, _Column]:
+    """Ink of a group in each of its columns: how much, its first and its last row."""
+    columns: dict[int, _Column] = {}
+    for run in runs:
+        for x in range(run.left, run.right + 1):
+            before = columns.get(x, _Column(0, run.row, run.row))
+            columns[x] = _Column(before.ink + 1, before.top, run.row)
+    return columns
+
+
+def _is_joint(column: _Column, height: int, pen: int) -> bool:
+    """Whether two symbols may be joined here: thin ink, and not far apart as the two strokes of a 0."""
+    return 2 * column.ink <= 3 * pen + 2 and 3 * (column.bottom - column.top + 1) <= height
+
+
+def _stretches(places: list[int]) -> list[tuple[int, int]]:
+    """Ascending places -> (first, last) of those side by side."""
+    begins = [x for i, x in enumerate(places) if i == 0 or places[i - 1] != x - 1]
+    ends = [x for i, x in enumerate(places) if i + 1 == len(places) or places[i + 1] != x + 1]
+    return list(zip(begins, ends, strict=True))
+
+
+def _box_of(runs: list[Run], first: int, last: int) -> Box | None:
+    """Around the ink in these columns."""
+    box: Box | None = None
+    for run in runs:
+        if run.right >= first and run.left <= last:
+            box = _around(box, Box(max(run.left, first), run.row, min(run.right, last), run.row))
+    return box
+
+
+def _symbol(runs: list[Run], group: int, first: int, last: int, height: int) -> Symbol | None:
+    """The group's ink in these columns, unless it is a speck."""
+    box = _box_of(runs, first, last)
+    if box is None:
+        return None
+    side = max(box.width, box.height)
+    return None if side < _LEAST_SIDE or _LEAST_PART * side < height else Symbol(box, group, 0, first, last)
+
+
+def _ordered(symbols: list[Symbol]) -> list[Symbol]:
+    """From left to right, each on the line whose last symbol is most beside it; lines from top to bottom."""
+    across = sorted(symbols, key=lambda symbol: symbol.box.left + symbol.box.right)
+    lines: list[list[Symbol]] = []
+    for symbol in across:
+        best, most = None, 0
+        for line in lines:
+            end = line[-1].box
+            shared = -_gap(symbol.box.top, symbol.box.bottom, end.top, end.bottom)
+            if shared > most and 2 * shared >= min(symbol.box.height, end.height):
+                best, most = line, shared
+        if best is None:
+            lines.append([symbol])
+        else:
+            best.append(symbol)
+    lines.sort(key=lambda line: line[0].box.top + line[0].box.bottom)
+    return [symbol._replace(line=number) for number, line in enumerate(lines) for symbol in line]
