@@ -3,6 +3,7 @@
 #include "../boards/services.h"
 #include "kept.h"
 #include "raster.h"
+#include "selftest.h"
 #include "session.h"
 
 #define RETRY_MS 1000
@@ -10,7 +11,7 @@
 static const struct ink_store store = {ink_board_store_read, ink_board_store_write};
 static struct ink_session session;
 static char name[33];
-static bool word_open, word_lost;
+static bool word_open, word_lost, defective;
 static uint16_t symbols;
 
 /* "MODEL-" and the board's number as 8 hexadecimal digits. */
@@ -52,6 +53,11 @@ void ink_delivery_init(enum ink_kind kind)
         .store = &store,
     };
     ink_session_init(&session, &identity, kept.provisioned != 0 ? kept.key : NULL, ink_board_now_ms());
+    const char *defect = ink_self_test();
+    if (defect != NULL) {
+        defective = true;
+        ink_delivery_fault(INK_FAULT_SELF_TEST_FAILED, defect);
+    }
 }
 
 bool ink_delivery_serve(void)
@@ -99,7 +105,7 @@ static bool add(const uint8_t *bits)
 void ink_delivery_symbol(const uint8_t *pixels)
 {
     static uint8_t bits[INK_BITS_FRAGMENT_BYTES];
-    if (word_lost) {
+    if (word_lost || defective) {
         return;
     }
     if (symbols >= INK_OUTBOX_FRAGMENTS) {

@@ -7,7 +7,8 @@
 
 #include "wire.h"
 
-/* Board and session. Returns when a start was counted in the store, without which no session may begin. */
+/* Board, session and self-test; a board that fails it tells the host and delivers no symbol. Returns when a start was
+   counted in the store, without which no session may begin. */
 void ink_delivery_init(enum ink_kind kind);
 
 /* Take what the host has sent, send one frame if one is due; whether there was anything to do. */
