@@ -197,7 +197,9 @@ class HostSession:
             return False
         if payload[:8] != wire.PROTOCOL_HASH:
             raise ProtocolMismatchError(_mismatch(payload))
-        info = wire.Info.decode(payload)
+        info = _info_in(payload)
+        if info is None:
+            return False
         session_key = self._authenticate(info, content)
         if session_key is None and info.board in self._keys:
             return False
@@ -271,9 +273,8 @@ class HostSession:
         if connection != self._number:
             self._greet_now = self._greet_now or connection == self._token
             return connection == self._token
-        try:
-            info = wire.Info.decode(payload)
-        except WireError:
+        info = _info_in(payload)
+        if info is None:
             return False
         if self._session_key is not None and self._proved(info, content) is None:
             return False
@@ -328,6 +329,14 @@ class HostSession:
         return NoAnswerError(
             f"nothing answered HELLO for {HELLO_TIMEOUT_S:g} s: {hint} `inkgate ports` lists the ports"
         )
+
+
+def _info_in(payload: bytes) -> wire.Info | None:
+    """None if it is none: no board sends that, so nobody's conversation ends with it."""
+    try:
+        return wire.Info.decode(payload)
+    except WireError:
+        return None
 
 
 def _mismatch(payload: bytes) -> str:
