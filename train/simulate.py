@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.fragments import FragmentSet
+    from firmware_bridge.emulated_board import EmulatedBoard
     from firmware_bridge.virtual_board import VirtualBoard
 
 DEFAULT_WRITERS = 4
@@ -49,6 +50,7 @@ def parse_symbols(ctx: click.Context, param: click.Parameter, value: str) -> tup
 @click.option("--corrupt", type=click.FloatRange(0, 1), default=0.0, help="Share of frames damaged, each way.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of writers, words and noise.")
 @click.option("--grey", is_flag=True, help="8 bits a pixel instead of 1.")
+@click.option("--firmware", metavar="BOARD", help="Not in Python: BOARD's real firmware in an emulator.")
 @click.option("--board", metavar="NAME", help="The board's name; two at once need two.  [default: virtual-KIND]")
 @click.option("--no-key", is_flag=True, help="A board that was never provisioned: hosts take it with a flag only.")
 @click.option("--link", type=click.Path(path_type=Path), help="A path that leads to the board, whatever its pty is.")
@@ -64,6 +66,7 @@ def simulate(
     corrupt: float,
     seed: int,
     grey: bool,
+    firmware: str | None,
     board: str | None,
     no_key: bool,
     link: Path | None,
@@ -74,38 +77,74 @@ def simulate(
     The first line on stdout is the path to give to `inkgate run --port`. The board waits for a host, sends its words as
     a real board does and ends when all are acknowledged. Nobody needs to provision it: it takes its key from
     this user's key store, where `inkgate run` looks for it, and makes one at its first start.
+
+    With --firmware the board is emulated: a pen board's digitiser is written on by the dataset's invented hands, a
+    camera board's camera sees pictures of the dataset's fragments.
     """
     from rich.console import Console
 
+    from firmware_bridge import emulate
+    from firmware_bridge.emulated_board import EmulatedBoard
     from firmware_bridge.keys import KeyStore
     from firmware_bridge.memory import SelfProvisioned, Unprovisioned
     from firmware_bridge.virtual_board import BAUD_RATE, VirtualBoard, name_of
     from firmware_bridge.wire import Kind
-    from train.datasets import load
+    from train import hands
+    from train.datasets import SYNTHETIC_PER_WRITER, load
 
+    if firmware is not None:
+        _check_firmware(firmware, kind, dataset, grey, board)
     bits = 8 if grey else 1
     with Console(stderr=True).status(f"taking fragments from {dataset}"):
-        fragments = load(dataset, pixel_bits=bits)
+        # A digitiser is written on by the writers themselves: of their fragments the names do.
+        fragments = load(dataset, pixel_bits=bits, per_writer=1 if firmware and kind == "pen" else SYNTHETIC_PER_WRITER)
     rng = np.random.default_rng(seed)
     chosen = choose_writers(fragments, writers, rng)
     writing = [chosen[place % len(chosen)] for place in range(words)]
     drawn = draw_words(fragments, writing, symbols, rng)
-    name = board or name_of(Kind[kind.upper()])
-    virtual = VirtualBoard(
-        [fragments.pixels[index] for index in drawn],
-        kind=Kind[kind.upper()],
-        pixel_bits=bits,
-        board=name,
-        baud_rate=None if fast else BAUD_RATE,
-        loss=loss,
-        corrupt=corrupt,
-        seed=seed,
-        link=link,
-        memory=Unprovisioned() if no_key else SelfProvisioned(KeyStore(), name),
-    )
-    with virtual:
-        click.echo(json.dumps({"event": "port", "path": virtual.path}) if as_json else virtual.path)
-        _follow(virtual, [fragments.name_of(writer) for writer in writing], drawn, as_json)
+    name = emulate.name_of(firmware) if firmware else board or name_of(Kind[kind.upper()])
+    memory = Unprovisioned() if no_key else SelfProvisioned(KeyStore(), name)
+    told: list[dict[str, object]] = [{"fragments": word.tolist()} for word in drawn]
+    simulated: VirtualBoard | EmulatedBoard
+    if firmware is not None:
+        given: Sequence[NDArray[np.uint16] | NDArray[np.uint8]]
+        if kind == "pen":
+            texts = hands.draw_texts(words, symbols, rng)
+            told = [{"text": text} for text in texts]
+            given = hands.write_texts(writing, texts, rng)
+        else:
+            given = hands.photograph([fragments.pixels[index] for index in drawn], rng)
+        with Console(stderr=True).status(f"building {firmware} {kind}"):
+            emulator = emulate.build_and_power_on(firmware, kind, memory)
+        simulated = EmulatedBoard(emulator, given, fast=fast, loss=loss, corrupt=corrupt, seed=seed, link=link)
+    else:
+        simulated = VirtualBoard(
+            [fragments.pixels[index] for index in drawn],
+            kind=Kind[kind.upper()],
+            pixel_bits=bits,
+            board=name,
+            baud_rate=None if fast else BAUD_RATE,
+            loss=loss,
+            corrupt=corrupt,
+            seed=seed,
+            link=link,
+            memory=memory,
+        )
+    with simulated:
+        click.echo(json.dumps({"event": "port", "path": simulated.path}) if as_json else simulated.path)
+        _follow(simulated, [fragments.name_of(writer) for writer in writing], told, as_json)
+
+
+def _check_firmware(firmware: str, kind: str, dataset: str, grey: bool, board: str | None) -> None:
+    """click.UsageError if this cannot be simulated with the firmware of a board; UnknownBoardError."""
+    from firmware_bridge.boards import find
+
+    if kind not in find(firmware).apps:
+        raise click.UsageError(f"{firmware} has no app {kind}: it has {', '.join(find(firmware).apps)}")
+    if kind == "pen" and dataset != "synthetic":
+        raise click.UsageError("a digitiser needs strokes, which fragments have not: take --dataset synthetic")
+    if grey or board is not None:
+        raise click.UsageError("--grey and --board are not for --firmware: that sends one bit a pixel by its own name")
 
 
 def choose_writers(fragments: FragmentSet, wanted: Sequence[str], rng: np.random.Generator) -> list[int]:
@@ -135,7 +174,9 @@ def draw_words(
     return words
 
 
-def _follow(board: VirtualBoard, names: Sequence[str], drawn: Sequence[NDArray[np.int64]], as_json: bool) -> None:
+def _follow(
+    board: VirtualBoard | EmulatedBoard, names: Sequence[str], written: Sequence[dict[str, object]], as_json: bool
+) -> None:
     """Report every acknowledged word until there are no more; the counters come even when interrupted."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -153,8 +194,7 @@ def _follow(board: VirtualBoard, names: Sequence[str], drawn: Sequence[NDArray[n
                     progress.update(task, completed=reported, description=f"word {reported} by {names[sent.place]}")
                     if as_json:
                         key = {"event": "word", "session": sent.session, "word": sent.word}
-                        written = {"writer": names[sent.place], "fragments": drawn[sent.place].tolist()}
-                        click.echo(json.dumps({**key, **written}))
+                        click.echo(json.dumps({**key, "writer": names[sent.place], **written[sent.place]}))
     finally:
         counters = board.statistics()
         if counters is not None and as_json:

@@ -43,8 +43,8 @@ uint32_t ink_board_number(void);
 void ink_board_interrupt(void);
 
 /* For store.c: the erasable half of the store that begins at `address`; 256 bytes of it. Words must be erased before. */
-void ink_flash_erase(uint32_t address);
-void ink_flash_program(uint32_t address, const uint32_t *words);
+void ink_flash_erase(uintptr_t address);
+void ink_flash_program(uintptr_t address, const uint32_t *words);
 
 /* For the camera app, on boards that have one: whether the writer presses the button; expose; whether the picture waits in
    the camera; its next row of `width` grey bytes, a multiple of 16, 0 black, from the top. False of `start` and `line`: it does not answer. */

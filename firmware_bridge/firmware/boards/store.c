@@ -5,10 +5,12 @@ slot with the highest serial number counts. The next one goes into the first era
 other half, which holds only older ones, is erased. */
 #include "../core/crc32.h"
 #include "../core/mem.h"
+#include "board.h"
 #include "services.h"
 
 #define SLOT_BYTES 256
 #define SLOT_WORDS (SLOT_BYTES / 4)
+#define SLOTS (INK_STORE_TOTAL_BYTES / SLOT_BYTES)
 #define ERASED 0xFFFFFFFFu
 
 struct slot {
@@ -20,16 +22,11 @@ struct slot {
 
 _Static_assert(sizeof(struct slot) == SLOT_BYTES, "a slot is 256 bytes");
 
-extern uint8_t ink_store[], ink_store_bytes[];
+extern uint8_t ink_store[];
 
 static const struct slot *slot_at(uint32_t number)
 {
     return (const struct slot *)(const void *)(ink_store + number * SLOT_BYTES);
-}
-
-static uint32_t slots(void)
-{
-    return (uint32_t)(uintptr_t)ink_store_bytes / SLOT_BYTES;
 }
 
 static uint32_t crc_of(const struct slot *slot)
@@ -48,11 +45,11 @@ static bool erased(const struct slot *slot)
     return true;
 }
 
-/* The number of the slot that counts; slots() if there is none. */
+/* The number of the slot that counts; SLOTS if there is none. */
 static uint32_t newest(void)
 {
-    uint32_t best = slots(), serial = 0;
-    for (uint32_t number = 0; number < slots(); number++) {
+    uint32_t best = SLOTS, serial = 0;
+    for (uint32_t number = 0; number < SLOTS; number++) {
         const struct slot *slot = slot_at(number);
         if (slot->serial != ERASED && slot->serial >= serial && slot->count <= INK_STORE_BYTES && slot->crc == crc_of(slot)) {
             best = number;
@@ -65,7 +62,7 @@ static uint32_t newest(void)
 bool ink_board_store_read(void *into, size_t count)
 {
     uint32_t number = newest();
-    if (number == slots() || slot_at(number)->count != count) {
+    if (number == SLOTS || slot_at(number)->count != count) {
         return false;
     }
     ink_copy(into, slot_at(number)->content, count);
@@ -75,9 +72,9 @@ bool ink_board_store_read(void *into, size_t count)
 /* The slot to write into behind `last`, after erasing the other half if it must be. */
 static uint32_t vacant(uint32_t last)
 {
-    const uint32_t half = slots() / 2;
-    uint32_t number = last == slots() ? 0 : last + 1;
-    const uint32_t end = last == slots() || last < half ? half : slots();
+    const uint32_t half = SLOTS / 2;
+    uint32_t number = last == SLOTS ? 0 : last + 1;
+    const uint32_t end = last == SLOTS || last < half ? half : SLOTS;
     while (number < end && !erased(slot_at(number))) {
         number++;
     }
@@ -85,7 +82,7 @@ static uint32_t vacant(uint32_t last)
         return number;
     }
     number = end == half ? half : 0;
-    ink_flash_erase((uint32_t)(uintptr_t)slot_at(number));
+    ink_flash_erase((uintptr_t)slot_at(number));
     return number;
 }
 
@@ -97,13 +94,13 @@ bool ink_board_store_write(const void *from, size_t count)
     static struct slot fresh;
     const uint32_t last = newest();
     ink_fill(&fresh, 0, sizeof fresh);
-    fresh.serial = last == slots() ? 1 : slot_at(last)->serial + 1;
-    fresh.board = last == slots() ? ink_board_entropy() : slot_at(last)->board;
+    fresh.serial = last == SLOTS ? 1 : slot_at(last)->serial + 1;
+    fresh.board = last == SLOTS ? ink_board_entropy() : slot_at(last)->board;
     fresh.count = (uint32_t)count;
     ink_copy(fresh.content, from, count);
     fresh.crc = crc_of(&fresh);
     const uint32_t number = vacant(last);
-    ink_flash_program((uint32_t)(uintptr_t)slot_at(number), (const uint32_t *)(const void *)&fresh);
+    ink_flash_program((uintptr_t)slot_at(number), (const uint32_t *)(const void *)&fresh);
     const bool kept = ink_same(slot_at(number), &fresh, sizeof fresh);
     ink_wipe(&fresh, sizeof fresh);
     return kept;
@@ -112,5 +109,5 @@ bool ink_board_store_write(const void *from, size_t count)
 uint32_t ink_board_number(void)
 {
     const uint32_t number = newest();
-    return number == slots() ? 0 : slot_at(number)->board;
+    return number == SLOTS ? 0 : slot_at(number)->board;
 }

@@ -76,14 +76,14 @@ uint32_t ink_board_entropy(void)
     return ink_milliseconds ^ INK_SYST_CVR;
 }
 
-void ink_flash_erase(uint32_t address)
+void ink_flash_erase(uintptr_t address)
 {
     for (uint32_t place = 0; place < 4096; place += 4) {
         INK_REG(address + place) = 0xFFFFFFFF;
     }
 }
 
-void ink_flash_program(uint32_t address, const uint32_t *words)
+void ink_flash_program(uintptr_t address, const uint32_t *words)
 {
     for (uint32_t place = 0; place < 64; place++) {
         INK_REG(address + 4 * place) &= words[place];

@@ -8,5 +8,6 @@
 #define INK_DIGITISER_INTERRUPT 2 /* UART1, reception */
 #define INK_DIGITISER_INLET_BYTES 1024
 #define INK_OUTBOX_FRAGMENTS 256
+#define INK_STORE_TOTAL_BYTES (8 * 1024) /* as in link.ld; erased in two halves */
 
 #endif

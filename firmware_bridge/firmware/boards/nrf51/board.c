@@ -146,15 +146,15 @@ static void nvmc_settle(void)
     }
 }
 
-void ink_flash_erase(uint32_t address)
+void ink_flash_erase(uintptr_t address)
 {
     NVMC_CONFIG = 2;
-    NVMC_ERASEPAGE = address;
+    NVMC_ERASEPAGE = (uint32_t)address;
     nvmc_settle();
     NVMC_CONFIG = 0;
 }
 
-void ink_flash_program(uint32_t address, const uint32_t *words)
+void ink_flash_program(uintptr_t address, const uint32_t *words)
 {
     NVMC_CONFIG = 1;
     for (uint32_t place = 0; place < 64; place++) {

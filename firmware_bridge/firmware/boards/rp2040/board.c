@@ -171,7 +171,7 @@ __attribute__((section(".fast"), noinline)) static void flash_change(uint32_t of
     __asm volatile("cpsie i" ::: "memory");
 }
 
-static void flash_call(uint32_t address, const uint32_t *words)
+static void flash_call(uintptr_t address, const uint32_t *words)
 {
     const rom_plain steps[4] = {
         (rom_plain)rom_function('I', 'F'), /* connect the flash */
@@ -179,16 +179,16 @@ static void flash_call(uint32_t address, const uint32_t *words)
         (rom_plain)rom_function('F', 'C'), /* flush the cache */
         (rom_plain)rom_function('C', 'X'), /* XIP again, with command 03h as boot2 has it */
     };
-    flash_change(address - 0x10000000, words, steps, (rom_erase)rom_function('R', 'E'),
+    flash_change((uint32_t)address - 0x10000000, words, steps, (rom_erase)rom_function('R', 'E'),
                  (rom_program)rom_function('R', 'P'));
 }
 
-void ink_flash_erase(uint32_t address)
+void ink_flash_erase(uintptr_t address)
 {
     flash_call(address, NULL);
 }
 
-void ink_flash_program(uint32_t address, const uint32_t *words)
+void ink_flash_program(uintptr_t address, const uint32_t *words)
 {
     flash_call(address, words);
 }

@@ -116,16 +116,16 @@ static void flash_settle(void)
     FLASH_CR = 1u << 31;
 }
 
-void ink_flash_erase(uint32_t address)
+void ink_flash_erase(uintptr_t address)
 {
-    const uint32_t sector = 5 + (address - 0x08020000) / 0x20000;
+    const uint32_t sector = 5 + ((uint32_t)address - 0x08020000) / 0x20000;
     flash_open();
     FLASH_CR = 2u << 8 | sector << 3 | 1u << 1;
     FLASH_CR |= 1u << 16;
     flash_settle();
 }
 
-void ink_flash_program(uint32_t address, const uint32_t *words)
+void ink_flash_program(uintptr_t address, const uint32_t *words)
 {
     flash_open();
     FLASH_CR = 2u << 8 | 1u;

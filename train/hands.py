@@ -1,0 +1,33 @@
+"""Invented writers and fragments -> what a digitiser or a camera gives when they are written, for emulated boards."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.alphabet import DIGITS
+from train.digitiser import Samples, write_word
+from train.picture import draw_picture
+from train.synthetic import Style, invent_writer
+
+
+def style_of(writer: int, seed: int = 0) -> Style:
+    """The hand of this writer of `synthetic_set(..., seed)`; of the dataset `synthetic`, whose seed is 0."""
+    return invent_writer(int(np.random.default_rng([seed, writer]).integers(2**62)))
+
+
+def draw_texts(count: int, symbols: tuple[int, int], rng: np.random.Generator) -> list[str]:
+    """Words of random digits, their lengths uniform in `symbols`."""
+    lengths = rng.integers(symbols[0], symbols[1], size=count, endpoint=True)
+    return ["".join(rng.choice(list(DIGITS), int(length))) for length in lengths]
+
+
+def write_texts(writing: Sequence[int], texts: Sequence[str], rng: np.random.Generator) -> list[Samples]:
+    """Each text by the writer of the dataset `synthetic` beside it."""
+    styles = {writer: style_of(writer) for writer in set(writing)}
+    return [write_word(styles[writer], text, rng) for writer, text in zip(writing, texts, strict=True)]
+
+
+def photograph(words: Sequence[NDArray[np.uint8]], rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+    """Of each word, uint8 [T, 33, 33], a picture uint8 [240, 320]."""
+    return [draw_picture(word, rng) for word in words]
