@@ -36,12 +36,14 @@ class Library:
     """One shared library. Functions raise SanitizerError when the call, or one before it, was caught."""
 
     def __init__(self, path: Path) -> None:
+        # First, for the address sanitizer asks it for its options as soon as it is loaded.
+        runtime = ctypes.CDLL(str(_runtime()))
         self._library = ctypes.CDLL(str(path))
-        self._findings = ctypes.c_int.in_dll(self._library, "clib_findings")
+        self._findings = ctypes.c_int.in_dll(runtime, "clib_findings")
         # By name: Python would mangle two underscores.
         self._poisoned = getattr(self._library, "__asan_poison_memory_region")
         self._unpoisoned = getattr(self._library, "__asan_unpoison_memory_region")
-        self._report = (ctypes.c_char * 4096).in_dll(self._library, "clib_report")
+        self._report = (ctypes.c_char * 4096).in_dll(runtime, "clib_report")
 
     def function(self, name: str, returns: Any = None, *arguments: Any) -> Callable[..., Any]:
         """The C function of that name; without `arguments` ctypes takes integers, buffers and None as they come."""
@@ -101,16 +103,38 @@ def library(*sources: str | Path, flags: tuple[str, ...] = ()) -> Library:
     if shutil.which("gcc") is None:
         pytest.skip("gcc is missing: apt-get install --no-install-recommends gcc libc6-dev")
     files = [source if isinstance(source, Path) else CORE / f"{source}.c" for source in sources]
-    target = _folder() / f"{len(list(_folder().iterdir()))}.so"
-    command = ["gcc", *WARNINGS, *flags, *SANITIZERS, "-O1", "-g", "-fPIC", "-I", str(CORE)]
-    objects = []
-    for file in files:
-        objects.append(target.with_suffix(f".{file.stem}.o"))
-        _run([*command, "-c", str(file), "-o", str(objects[-1])])
-    # The undefined behaviour sanitizer is not named to the linker: clib.c is its runtime.
-    runtime = ["-std=gnu99", "-O1", str(HERE / "clib.c")]
-    _run(["gcc", "-shared", "-fPIC", "-fsanitize=address", *runtime, *map(str, objects), "-o", str(target)])
+    target = _folder() / f"{_place()}.so"
+    objects = [str(_object(file, flags)) for file in files]
+    _link(target, *objects, str(_runtime()), f"-Wl,-rpath,{_folder()}")
     return Library(target)
+
+
+@functools.cache
+def _runtime() -> Path:
+    """What hears the sanitizers, for all libraries: there is one address sanitizer in the process.
+
+    The undefined behaviour sanitizer is not named to the linker: clib.c is its runtime.
+    """
+    target = _folder() / "libclib.so"
+    _link(target, "-std=gnu99", "-O1", "-fPIC", "-Wl,-soname,libclib.so", str(HERE / "clib.c"))
+    return target
+
+
+@functools.cache
+def _object(file: Path, flags: tuple[str, ...]) -> Path:
+    """The source compiled, once a test run."""
+    target = _folder() / f"{_place()}.o"
+    command = ["gcc", *WARNINGS, *flags, *SANITIZERS, "-O1", "-g", "-fPIC", "-I", str(CORE)]
+    _run([*command, "-c", str(file), "-o", str(target)])
+    return target
+
+
+def _link(target: Path, *parts: str) -> None:
+    _run(["gcc", "-shared", "-fsanitize=address", *parts, "-o", str(target)])
+
+
+def _place() -> int:
+    return len(list(_folder().iterdir()))
 
 
 def _run(command: list[str]) -> None:

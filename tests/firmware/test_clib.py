@@ -73,6 +73,16 @@ def test_memory_that_was_a_buffer_once_may_be_used_again(lib: clib.Library) -> N
         assert [read(plain, place) for place in range(0, 300, 7)] == [0] * 43
 
 
+def test_a_finding_belongs_to_the_library_that_was_called(lib: clib.Library, tmp_path: Path) -> None:
+    source = tmp_path / "other.c"
+    source.write_text(WRONG)
+    other = clib.library(source)
+    for one, rest in ((lib, other), (other, lib), (lib, other)):
+        with pytest.raises(clib.SanitizerError, match="poison"):
+            one.function("ink_read", ctypes.c_uint8)(one.bytes(b"ink"), 3)
+        assert rest.function("ink_add", ctypes.c_int)(1, 2) == 3
+
+
 def test_a_source_with_a_warning_does_not_compile(tmp_path: Path) -> None:
     source = tmp_path / "loud.c"
     source.write_text("unsigned char ink_loud(int x);\nunsigned char ink_loud(int x) { return x; }\n")

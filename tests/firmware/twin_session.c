@@ -92,8 +92,8 @@ size_t twin_state(const struct ink_session *session, uint32_t now_ms, uint32_t *
     for (size_t place = 0; place < sizeof plain / sizeof plain[0]; place++) {
         state[at++] = plain[place];
     }
-    for (uint32_t sequence = session->base; sequence != session->next; sequence++) {
-        const struct ink_flight *flight = &session->flights[sequence % INK_WINDOW_FRAMES];
+    for (uint32_t place = 0; place < session->next - session->base && place < INK_WINDOW_FRAMES; place++) {
+        const struct ink_flight *flight = &session->flights[(session->base + place) % INK_WINDOW_FRAMES];
         state[at++] = flight->stamp;
         state[at++] = is_past(flight->due_ms, now_ms);
         state[at++] = flight->repeats;

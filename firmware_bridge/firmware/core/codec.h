@@ -1,4 +1,4 @@
-/* Field values <-> payload bytes, bounded at every step; the twin of codec.py. What goes wrong stays wrong to the end. */
+/* Field values <-> payload bytes, bounded at every step; the twin of codec.py. What goes wrong stays so. */
 #ifndef INK_CODEC_H
 #define INK_CODEC_H
 

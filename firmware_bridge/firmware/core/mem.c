@@ -69,7 +69,7 @@ void ink_put_u32(uint8_t *bytes, uint32_t value)
 }
 
 #if !__STDC_HOSTED__
-/* What compilers call of their own accord, even without a libc. GCC must not turn these loops into calls of themselves. */
+/* What compilers call of their own accord, even without a libc. GCC must not turn the loops into calls of themselves. */
 #if defined(__GNUC__) && !defined(__clang__)
 #define INK_AS_WRITTEN __attribute__((optimize("no-tree-loop-distribute-patterns")))
 #else

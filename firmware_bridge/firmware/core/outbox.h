@@ -44,8 +44,8 @@ void ink_outbox_init(struct ink_outbox *outbox);
 /* Whether a word is open. */
 bool ink_outbox_is_open(const struct ink_outbox *outbox);
 
-/* False: no room, or the call cannot come here; nothing has changed. `text` is kept where it lies, so it must stay as it
- * is for ever: at most 64 printable ASCII characters; what is behind them is not sent. */
+/* False: no room, or the call cannot come here; nothing has changed. `text` is kept where it lies, so it must stay as
+ * it is for ever: at most 64 printable ASCII characters; what is behind them is not sent. */
 bool ink_outbox_begin_word(struct ink_outbox *outbox);
 bool ink_outbox_add_fragment(struct ink_outbox *outbox, const uint8_t *packed);
 bool ink_outbox_end_word(struct ink_outbox *outbox);
@@ -57,7 +57,7 @@ uint32_t ink_outbox_messages(const struct ink_outbox *outbox);
 /* Id and payload of the message at that place, 0 for the oldest kept; its length, or -1 if there is none. */
 int ink_outbox_message(const struct ink_outbox *outbox, uint32_t place, uint8_t *id, uint8_t *payload);
 
-/* Forget what is complete within the first `consumed` messages: how many messages that were; words are added to *words. */
+/* Forget what is complete within the first `consumed` messages: how many messages that were; *words counts on. */
 uint32_t ink_outbox_forget(struct ink_outbox *outbox, uint32_t consumed, uint32_t *words);
 
 #endif

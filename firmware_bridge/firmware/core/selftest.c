@@ -48,7 +48,8 @@ static bool frame_comes_back(void)
     for (size_t at = 0; at < count; at++) {
         last = ink_receive(&receiver, work[at]);
     }
-    return last == INK_RX_FRAME && receiver.length == sizeof content && ink_same(receiver.content, content, sizeof content);
+    return last == INK_RX_FRAME && receiver.length == sizeof content &&
+           ink_same(receiver.content, content, sizeof content);
 }
 
 const char *ink_self_test(void)

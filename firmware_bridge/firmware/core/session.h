@@ -60,7 +60,7 @@ struct ink_session {
     struct ink_outbox outbox;
 };
 
-/* `key` has INK_KEY_BYTES bytes; NULL: nothing is authenticated until a host provides one. Times are milliseconds, which
+/* `key` has INK_KEY_BYTES bytes; NULL: nothing is authenticated until a host provides one. Times are milliseconds and
  * may wrap. Nothing is sent before HELLO. */
 void ink_session_init(struct ink_session *session, const struct ink_identity *identity, const uint8_t *key,
                       uint32_t now_ms);

@@ -60,16 +60,18 @@ static void say(const uint8_t *content, size_t count)
     }
 }
 
-/* `payload` as message `id` of this connection, perhaps with the tag that it must have. */
-static void speak(uint8_t id, const uint8_t *payload, size_t count, bool tagged)
+/* Message `id` of this connection: the first byte is its sequence, the rest its payload; perhaps with its tag. */
+static void speak(uint8_t id, const uint8_t *bytes, size_t count, bool tagged)
 {
     uint8_t content[INK_MAX_CONTENT_BYTES];
-    const uint32_t sequence = count == 0 ? 0 : payload[0];
-    const struct ink_wire_header header = {id, session.token, sequence};
-    const size_t body = count < INK_PROBE_BYTES ? count : INK_PROBE_BYTES;
+    if (count == 0) {
+        return;
+    }
+    const struct ink_wire_header header = {id, session.token, bytes[0]};
+    const size_t body = count - 1 < INK_PROBE_BYTES ? count - 1 : INK_PROBE_BYTES;
+    size_t length = INK_HEADER_BYTES + body;
     (void)ink_encode_header(content, &header);
-    ink_copy(content + INK_HEADER_BYTES, count == 0 ? content : payload + 1, body == 0 ? 0 : body - 1U);
-    size_t length = INK_HEADER_BYTES + (body == 0 ? 0 : body - 1U);
+    ink_copy(content + INK_HEADER_BYTES, bytes + 1, body);
     if (tagged) {
         ink_tag(content + length, session.session_key, INK_FROM_HOST, content, length);
         length += INK_TAG_BYTES;

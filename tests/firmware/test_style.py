@@ -1,0 +1,59 @@
+"""The C sources as a second reader sees them: cppcheck, a second compiler, no libc, no float, no allocation in core."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import clib
+import pytest
+
+CORE = sorted(clib.CORE.glob("*.c"))
+EVERY = sorted(path for path in clib.FIRMWARE.rglob("*.[ch]"))
+
+
+def test_cppcheck_finds_nothing() -> None:
+    if shutil.which("cppcheck") is None:
+        pytest.skip("cppcheck is missing: apt-get install --no-install-recommends cppcheck")
+    kinds = "--enable=warning,style,performance,portability"
+    folders = [f"-I{clib.CORE}", f"-I{clib.FIRMWARE / 'boards'}", str(clib.FIRMWARE)]
+    command = ["cppcheck", "--std=c99", kinds, "--error-exitcode=1", "--quiet", "--inline-suppr", *folders]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def second_compiler() -> list[str]:
+    """clang, or zig's."""
+    if shutil.which("clang"):
+        return ["clang"]
+    zig = [sys.executable, "-m", "ziglang"]
+    if subprocess.run([*zig, "version"], capture_output=True, check=False).returncode == 0:
+        return [*zig, "cc"]
+    pytest.skip("neither clang nor zig is here: pip install ziglang")
+
+
+@pytest.mark.parametrize("bits", [1, 8])
+def test_a_second_compiler_has_no_warning_for_core(bits: int) -> None:
+    flags = [*clib.WARNINGS, "-ffreestanding", f"-DINK_PIXEL_BITS={bits}", "-fsyntax-only"]
+    command = [*second_compiler(), *flags, *map(str, CORE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", sorted(clib.CORE.glob("*.[ch]")), ids=lambda path: path.name)
+def test_core_has_no_float_no_allocation_no_register_and_no_libc(path: Path) -> None:
+    text = re.sub(r"/\*.*?\*/|\"(\\.|[^\"\\])*\"", "", path.read_text(), flags=re.S)
+    allowed = {"stdbool.h", "stddef.h", "stdint.h"}
+    assert set(re.findall(r"#include <(.*?)>", text)) <= allowed
+    assert not re.findall(r"\b(float|double|malloc|calloc|realloc|free|alloca|goto|setjmp)\b", text)
+    assert not re.findall(r"\b\d+\.\d", text)
+    assert not re.findall(r"\(volatile uint\d+_t \*\) ?\(?0x", text)
+
+
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_file_is_short_and_a_header_says_what_becomes_of_what(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= 400
+    if path.suffix == ".h":
+        assert text.startswith("/*")
