@@ -145,6 +145,14 @@ def test_a_gap_to_the_right_begins_another_symbol() -> None:
     assert counts([*first, *[UP] * 10, *far, *WORD_END]) == [[1, 1]]
 
 
+@pytest.mark.parametrize(("dx", "dy"), [(150, 0), (-500, 0), (0, 400), (0, -400)])
+def test_a_stroke_just_within_reach_belongs_to_the_symbol_and_one_beyond_does_not(dx: int, dy: int) -> None:
+    dot = stroke((5000, 5000), (5000, 5000))
+    beyond = (5000 + dx + int(np.sign(dx)), 5000 + dy + int(np.sign(dy)))
+    assert counts([*dot, UP, *stroke((5000 + dx, 5000 + dy), (5000, 5000)), *WORD_END]) == [[2]]
+    assert counts([*dot, UP, *stroke(beyond, (5000, 5000)), *WORD_END]) == [[1, 1]]
+
+
 def test_a_bar_that_begins_to_the_left_belongs_to_the_stem() -> None:
     stem, bar = stroke((1000, 0), (1000, 600)), stroke((700, 200), (1300, 200))
     assert counts([*stem, *[UP] * 15, *bar, *WORD_END]) == [[2]]
