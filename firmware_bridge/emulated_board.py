@@ -140,6 +140,14 @@ class EmulatedBoard:
         """Press the board's reset button."""
         self._emulator.reset()
 
+    def touch(self, packets: bytes) -> None:
+        """Write on the digitiser by hand."""
+        self._emulator.touch(packets)
+
+    def store(self) -> bytes:
+        """What the end of the board's flash holds."""
+        return self._emulator.store()
+
     def close(self) -> None:
         """Cut power and cable."""
         self._ended.set()

@@ -1,0 +1,70 @@
+"""Built firmware and emulated boards for tests: each app of each board is built once a test run."""
+
+import functools
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge.pen import Pen, PenEvent
+from edge.raster import raster_strokes
+from edge.segment import Segmentation, segment, segment_fragment
+from firmware_bridge import emulate
+from firmware_bridge.build import GCC, Built, build
+from firmware_bridge.emulator import QEMU, Emulator
+from firmware_bridge.keys import KeyStore
+from firmware_bridge.memory import SelfProvisioned
+from firmware_bridge.pixels import pack_bits, unpack_bits
+from train.digitiser import Samples
+
+Pixels = NDArray[np.uint8]
+
+needs_tools = pytest.mark.skipif(
+    not (shutil.which(GCC) and shutil.which(QEMU)),
+    reason="apt-get install --no-install-recommends gcc-arm-none-eabi qemu-system-arm",
+)
+
+
+@functools.cache
+def built(board: str, app: str) -> Built:
+    """By gcc, in a folder that lasts as long as the test run."""
+    return build(board, app, _folder(), toolchain="gcc")
+
+
+def power_on(board: str, app: str) -> Emulator:
+    """With a key that lies in the key store of this test."""
+    return emulate.power_on(built(board, app), SelfProvisioned(KeyStore(), emulate.name_of(board)))
+
+
+def words_of(samples: Samples) -> list[Pixels]:
+    """What the Python twins of pen capture and rasteriser make of samples: words uint8 [T, 33, 33] of 0 and 255."""
+    pen, words, open_word = Pen(), [], []
+    for x, y, pressure in samples.tolist():
+        event = pen.sample(x, y, pressure)
+        while event is not PenEvent.NONE:
+            if event is PenEvent.SYMBOL:
+                open_word.append(_bits(raster_strokes(pen.points)))
+            else:
+                words.append(np.stack(open_word))
+                open_word = []
+            event = pen.pending()
+    return words
+
+
+def word_on(picture: Pixels) -> Pixels:
+    """What the Python twin of the segmentation finds in a picture: uint8 [T, 33, 33] of 0 and 255."""
+    found = segment(picture)
+    assert isinstance(found, Segmentation)
+    return np.stack([_bits(segment_fragment(found, place)) for place in range(len(found.symbols))])
+
+
+def _bits(grey: Pixels) -> Pixels:
+    return unpack_bits(pack_bits(grey))
+
+
+@functools.cache
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="inkgate-firmware-"))

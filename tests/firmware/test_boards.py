@@ -1,0 +1,134 @@
+"""The real firmware in emulators: strokes on its digitiser and pictures before its camera, against the Python twins."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from emulated import Pixels, built, needs_tools, power_on, word_on, words_of
+
+from firmware_bridge import emulate, flash_store
+from firmware_bridge.boards import BOARDS
+from firmware_bridge.build import build, toolchains
+from firmware_bridge.emulated_board import EmulatedBoard, packets
+from firmware_bridge.errors_firmware import BuildError
+from firmware_bridge.events import BoardFault, Connected, Fragment, WordEnded
+from firmware_bridge.keys import KeyStore
+from firmware_bridge.link import open_link
+from train.hands import photograph, write_texts
+from train.picture import draw_blank
+from train.synthetic import synthetic_set
+
+pytestmark = needs_tools
+
+APPS = [(board.name, app) for board in BOARDS.values() for app in board.apps]
+PENS = [board for board, app in APPS if app == "pen"]
+CAMERAS = [board for board, app in APPS if app == "camera"]
+PATIENCE_S = 30
+
+
+def received(path: str, ends: int) -> Iterator[Pixels | BoardFault | Connected]:
+    """Words [T, 33, 33], faults and connections as the host sees them, until so many words or faults have ended."""
+    fragments: list[Pixels] = []
+    with open_link(path, idle_timeout_s=PATIENCE_S) as link:
+        for event in link.events():
+            if isinstance(event, Fragment):
+                fragments.append(event.pixels)
+            elif isinstance(event, WordEnded):
+                yield np.stack(fragments)
+                fragments = []
+            elif isinstance(event, BoardFault | Connected):
+                yield event
+            ends -= isinstance(event, WordEnded | BoardFault)
+            if not ends:
+                return
+
+
+@pytest.mark.parametrize("tool", ["gcc", "zig"])
+@pytest.mark.parametrize(("board", "app"), APPS)
+def test_every_app_of_every_board_is_built_without_a_warning_by_either_compiler(
+    board: str, app: str, tool: str, tmp_path: Path
+) -> None:
+    if tool not in {toolchain.name for toolchain in toolchains()}:
+        pytest.skip("pip install ziglang")
+    program = build(board, app, tmp_path, toolchain=tool) if tool == "zig" else built(board, app)
+    assert program.flash_bytes <= program.board.image_limit
+    assert program.ram_bytes <= program.board.ram.size
+
+
+def test_the_same_sources_give_the_same_bytes_wherever_they_are_built(tmp_path: Path) -> None:
+    twice = [build("rp2040", "pen", tmp_path / name, toolchain="gcc").bin.read_bytes() for name in ("a", "b")]
+    assert twice[0] == twice[1] == built("rp2040", "pen").bin.read_bytes()
+
+
+def test_an_app_that_a_board_has_not_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="stm32f405 has no app 'camera': it has pen"):
+        build("stm32f405", "camera", tmp_path)
+
+
+@pytest.mark.parametrize(("board", "texts", "spoiled"), [
+    ("stm32f405", ["0123456789", "24"], 0.05),
+    ("mps2-an386", ["31415926535897932384"], 0.05),
+    ("rp2040", ["271", "8"], 0.02),
+    ("nrf51", ["17"], 0.0),
+])  # fmt: skip
+def test_strokes_become_the_fragments_of_the_python_twin_on_a_proved_board(
+    board: str, texts: list[str], spoiled: float
+) -> None:
+    written = write_texts([3, 4][: len(texts)], texts, np.random.default_rng(5))
+    with EmulatedBoard(power_on(board, "pen"), written, fast=True, loss=spoiled, corrupt=spoiled, seed=1) as emulated:
+        connected, *words = received(emulated.start(), len(texts))
+        assert isinstance(connected, Connected)
+        assert connected.info.authenticated
+        assert connected.info.board == emulate.name_of(board)
+        assert emulated.wait(PATIENCE_S)
+    expected = [word for samples in written for word in words_of(samples)]
+    assert [len(word) for word in expected] == [len(text) for text in texts]
+    for word, twin in zip(words, expected, strict=True):
+        np.testing.assert_array_equal(word, twin)
+
+
+@pytest.mark.parametrize("board", CAMERAS)
+def test_a_picture_becomes_the_fragments_of_the_python_twin(board: str) -> None:
+    (picture,) = photograph([synthetic_set(1, 5, seed=3).pixels], np.random.default_rng(8))
+    with EmulatedBoard(power_on(board, "camera"), [picture], fast=True) as emulated:
+        _, word = received(emulated.start(), 1)
+    np.testing.assert_array_equal(word, word_on(picture))
+
+
+def test_a_blank_picture_is_reported_as_a_fault() -> None:
+    with EmulatedBoard(power_on("rp2040", "camera"), [draw_blank(np.random.default_rng(8))], fast=True) as emulated:
+        _, fault = received(emulated.start(), 1)
+    assert isinstance(fault, BoardFault)
+    assert (fault.code, fault.text) == ("word_aborted", "the picture is blank")
+
+
+def test_a_digitiser_that_falls_silent_in_a_word_ends_it_with_a_fault_and_damaged_packets_are_passed_over() -> None:
+    (samples,) = write_texts([3], ["12"], np.random.default_rng(5))
+    sent = packets(samples)
+    cut = 8 * next(place for place in range(len(samples)) if samples[place:, 2].max() == 0)  # before the word's end
+    damaged = b"\x00\xa5\xa5" + sent[:400] + b"\xa5" + sent[400:cut]
+    with EmulatedBoard(power_on("mps2-an386", "pen"), []) as emulated:
+        conversation = received(emulated.start(), 1)
+        next(conversation)
+        emulated.touch(damaged)
+        fault = next(conversation)
+    assert isinstance(fault, BoardFault)
+    assert (fault.code, fault.text) == ("sensor_failed", "the digitiser fell silent in a word")
+
+
+@pytest.mark.parametrize("board", PENS)
+def test_a_reset_begins_a_new_session_with_the_same_key_counted_in_the_flash(board: str) -> None:
+    name = emulate.name_of(board)
+    with EmulatedBoard(power_on(board, "pen"), []) as emulated:
+        first = next(received(emulated.start(), 1))
+        emulated.reset()
+        second = next(received(emulated.start(), 1))
+        kept = flash_store.decode(emulated.store())
+    known = KeyStore().get(name)
+    assert isinstance(first, Connected)
+    assert isinstance(second, Connected)
+    assert known is not None
+    assert second.info.session == first.info.session + 1
+    assert kept == flash_store.Kept(emulate.NUMBER, known.key, second.info.session)
+    assert second.info.authenticated
