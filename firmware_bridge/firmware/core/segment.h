@@ -52,7 +52,7 @@ struct ink_column {
     uint16_t ink, top, bottom;
 };
 
-/* All memory of a segmentation; 45 KiB. */
+/* All memory of a segmentation; 48 KiB. */
 struct ink_segmenter {
     struct ink_symbol symbols[INK_SEGMENT_SYMBOLS]; /* in reading order */
     uint16_t symbol_count;
