@@ -28,16 +28,20 @@ PATIENCE_S = 30
 
 
 def received(path: str, ends: int) -> Iterator[Pixels | BoardFault | Connected]:
-    """Words [T, 33, 33], faults and connections as the host sees them, until so many words or faults have ended."""
+    """The first connection, then words [T, 33, 33] and faults as the host sees them, until so many have ended.
+
+    Where two cores do much at once, an emulated board may be silent for so long that it is taken for gone once more.
+    """
     fragments: list[Pixels] = []
+    connected = False
     with open_link(path, idle_timeout_s=PATIENCE_S) as link:
         for event in link.events():
             if isinstance(event, Fragment):
-                fragments.append(event.pixels)
+                fragments = [*fragments[: event.index], event.pixels]
             elif isinstance(event, WordEnded):
                 yield np.stack(fragments)
-                fragments = []
-            elif isinstance(event, BoardFault | Connected):
+            elif isinstance(event, BoardFault) or (isinstance(event, Connected) and not connected):
+                connected = True
                 yield event
             ends -= isinstance(event, WordEnded | BoardFault)
             if not ends:
