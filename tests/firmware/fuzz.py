@@ -17,6 +17,9 @@ FUZZ = FIRMWARE / "fuzz"
 SOURCES: dict[str, tuple[str, ...]] = {
     "frame": ("frame", "crc32", "mem"),
     "session": ("session", "answering", "kept", "outbox", "tags", "blake2s", "wire", "codec", "frame", "crc32", "mem"),
+    "pen": ("pen", "raster", "mem"),
+    "raster": ("raster", "mem"),
+    "segment": ("segment", "segment_symbols", "segment_fragment", "raster", "mem"),
 }
 """By target: the files of firmware/core that it needs."""
 MAX_INPUT_BYTES = 2048
