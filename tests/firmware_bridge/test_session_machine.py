@@ -116,7 +116,7 @@ class Line(RuleBasedStateMachine):
         self.remembers = remembers
         self.reading: list[int] | None = None
         self.host = HostSession(
-            self.connections.to_bytes(16, "little"),
+            (self.connections << 16).to_bytes(16, "little"),
             self.now_s,
             keys=self.keys,
             allow_unauthenticated=not self.keys,
