@@ -7,11 +7,12 @@ WORDS   ?= 300
 CPU     ?= pi4
 # What was really written, if the bundle lies in the run that it was made from.
 FRAGMENTS ?= $(wildcard $(BUNDLE)/../test.npz)
+ARM_TOOLS := gcc-arm-none-eabi qemu-system-arm
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.inkgate-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench verify-aarch64 install clean
+.PHONY: help demo test check firmware fuzz bench verify-aarch64 install clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -30,6 +31,15 @@ check: $(READY) ## style, types, layers, fresh generated files
 	$(BIN)/lint-imports
 	$(BIN)/python -m firmware_bridge.generate --check
 
+firmware: $(READY) ## every board's images, signed, in build/firmware (installs compiler and emulator if it may)
+	@command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null || \
+	if [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends $(ARM_TOOLS); \
+	else echo "without $(ARM_TOOLS) (apt-get install --no-install-recommends): zig compiles, nothing is run"; fi
+	$(BIN)/inkgate firmware build --all
+
+fuzz: $(READY) ## libFuzzer on frame, session, pen, rasteriser and segmenter, 60 s each (needs clang)
+	$(BIN)/python tests/firmware/fuzz.py --seconds 60
+
 bench: $(READY) ## the benchmark tables
 	$(BIN)/inkgate bench
 
@@ -45,4 +55,4 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 clean: ## remove the environment, the runs and the caches
-	rm -rf $(VENV) .aarch64 runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .aarch64 build runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
