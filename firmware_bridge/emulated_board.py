@@ -138,7 +138,9 @@ class EmulatedBoard:
 
     def reset(self) -> None:
         """Press the board's reset button."""
-        self._emulator.reset()
+        with self._lock:
+            self._emulator.reset()
+            self._tap.connected = False
 
     def touch(self, packets: bytes) -> None:
         """Write on the digitiser by hand."""
@@ -147,6 +149,13 @@ class EmulatedBoard:
     def store(self) -> bytes:
         """What the end of the board's flash holds."""
         return self._emulator.store()
+
+    def wait_for_host(self, timeout_s: float = 30.0) -> bool:
+        """Whether a host is connected to the session that the board is in, within the time."""
+        end_s = time.monotonic() + timeout_s
+        while not (connected := self._is_connected()) and time.monotonic() < end_s:
+            time.sleep(LOOP_S)
+        return connected
 
     def close(self) -> None:
         """Cut power and cable."""
@@ -189,6 +198,10 @@ class EmulatedBoard:
         """The board's own counters, as it sent them last."""
         with self._lock:
             return self._tap.statistics
+
+    def _is_connected(self) -> bool:
+        with self._lock:
+            return self._tap.connected
 
     def _told(self) -> int:
         with self._lock:

@@ -54,6 +54,17 @@ def words_of(samples: Samples) -> list[Pixels]:
     return words
 
 
+def symbol_ends(samples: Samples) -> list[int]:
+    """After how many samples each symbol is finished."""
+    pen, ends = Pen(), []
+    for place, sample in enumerate(samples.tolist(), start=1):
+        event = pen.sample(*sample)
+        while event is not PenEvent.NONE:
+            ends += [place] if event is PenEvent.SYMBOL else []
+            event = pen.pending()
+    return ends
+
+
 def word_on(picture: Pixels) -> Pixels:
     """What the Python twin of the segmentation finds in a picture: uint8 [T, 33, 33] of 0 and 255."""
     found = segment(picture)
