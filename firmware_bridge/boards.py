@@ -142,7 +142,7 @@ BOARDS = {
         Board(
             name="mps2-an386",
             title="Arm MPS2 with AN386 (Cortex-M4), emulated: for benchmarks and CI",
-            apps=("pen", "camera"),
+            apps=("pen", "camera", "bench"),
             cpu="cortex-m4",
             flash=Region(0x0000_0000, 4096 * KIB),
             ram=Region(0x2000_0000, 4096 * KIB),

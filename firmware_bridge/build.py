@@ -28,7 +28,7 @@ _GCC = ("-mthumb", "-fno-tree-loop-distribute-patterns", "-fstack-usage", "-fcal
 _ZIG = ("-target", "thumb-freestanding-eabi", "-fno-sanitize=undefined", "-Wno-unused-command-line-argument")
 
 _RUNTIME = {"gcc": ("-lgcc",), "zig": ("-lcompiler_rt",)}
-_OTHERS = {"pen": "core/segment*.c", "camera": "core/pen.c"}
+_OTHERS = {"pen": "core/segment*.c", "camera": "core/pen.c", "bench": "core/segment*.c"}
 """What an app does not need, so that it is not even compiled."""
 
 
