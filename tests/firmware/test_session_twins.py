@@ -90,6 +90,7 @@ class Line(RuleBasedStateMachine):
         self.reading: list[int] | None = None
         self.asked: wire.Message | None = None
         nonce = hashlib.sha256(self.connections.to_bytes(4, "big")).digest()[:16]
+        self.key = self.memory.key  # a host writes a key down before it gives it away: the answer may be lost
         keys = {} if self.key is None else {BOARD: BoardKey(self.key)}
         self.host = HostSession(
             nonce, self.now_ms / 1000, keys=keys, allow_unauthenticated=self.key is None, delivered=self.last
