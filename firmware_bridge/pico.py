@@ -11,8 +11,10 @@ import socket
 import sys
 import time
 from collections import deque
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.build import Built
@@ -36,10 +38,8 @@ class PicoBoard:
     """See emulator.Emulator. `image`: these bytes of flash, not those that were built."""
 
     def __init__(self, built: Built, *, store: bytes | None = None, image: Path | None = None) -> None:
-        try:
-            import rp2040py  # noqa: F401
-        except ImportError as error:
-            raise ToolMissingError(f"rp2040 is emulated by rp2040py: `{PACKAGE}`") from error
+        if find_spec("rp2040py") is None:
+            raise ToolMissingError(f"rp2040 is emulated by rp2040py: `{PACKAGE}`")
         plugs = [cable() for _ in range(4)]
         theirs = [pair[1] for pair in plugs]
         command = [sys.executable, "-m", "firmware_bridge.pico", str(image or built.bin)]
@@ -94,7 +94,7 @@ class PicoBoard:
 class _Camera:
     """Arducam's controller on SPI0, with a button: what board.c of the RP2040 speaks to."""
 
-    def __init__(self, mcu) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, mcu: Any) -> None:
         self._mcu = mcu
         self._pictures: deque[bytes] = deque()
         self._left = memoryview(b"")
@@ -137,7 +137,7 @@ class _Camera:
 class _Inlet:
     """Bytes of a socket into a UART, at the pace of its line."""
 
-    def __init__(self, mcu, uart, end: socket.socket) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, mcu: Any, uart: Any, end: socket.socket) -> None:
         self._clock, self._uart, self.end = mcu.clock, uart, end
         self._bytes: deque[int] = deque()
         self._alarm = mcu.clock.create_alarm(self._next)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,7 +129,5 @@ def public_of(secret: Path) -> Path:
 
 
 def _need_cryptography() -> None:
-    try:
-        import cryptography  # noqa: F401
-    except ImportError as error:
-        raise ToolMissingError("signatures need cryptography: pip install 'inkgate[firmware]'") from error
+    if find_spec("cryptography") is None:
+        raise ToolMissingError("signatures need cryptography: pip install 'inkgate[firmware]'")
