@@ -139,8 +139,9 @@ class EmulatedBoard:
     def reset(self) -> None:
         """Press the board's reset button."""
         with self._lock:
-            self._emulator.reset()
-            self._tap.connected = False
+            self._tap.forget()
+        # Not under the lock: a board that waits to be heard cannot be stopped, and who hears it needs the lock.
+        self._emulator.reset()
 
     def touch(self, packets: bytes) -> None:
         """Write on the digitiser by hand."""
@@ -212,6 +213,7 @@ class EmulatedBoard:
         plug = self._emulator.host
         plug.setblocking(False)
         outgoing: deque[bytes] = deque()
+        incoming: deque[bytes] = deque()
         try:
             while not self._ended.is_set():
                 with self._lock:
@@ -221,13 +223,15 @@ class EmulatedBoard:
                 # A terminal that is closed meanwhile is looked at once more, in vain.
                 with contextlib.suppress(ValueError):
                     ends: list[Any] = [] if master is None else [master]
-                    readable, _, _ = select.select([*watched, *ends], ends if outgoing else [], [], wait_s or LOOP_S)
+                    full = [*(ends if outgoing else []), *([plug] if incoming else [])]
+                    readable, _, _ = select.select([*watched, *ends], full, [], wait_s or LOOP_S)
                     with self._lock:
                         if plug in readable:
                             self._from_board(plug, outgoing)
-                        if master in readable:
-                            self._from_host(plug)
+                        if master in readable and not incoming:
+                            self._from_host(incoming)
                         self._flush(outgoing)
+                        self._feed(plug, incoming)
         except OSError:
             self._ended.set()
 
@@ -242,14 +246,20 @@ class EmulatedBoard:
         outgoing.append(self._noise_out.carry(data))
         self._pace.take(len(data), time.monotonic())
 
-    def _from_host(self, plug: socket.socket) -> None:
+    def _from_host(self, incoming: deque[bytes]) -> None:
         if self._terminal is not None:
             with contextlib.suppress(OSError):  # nobody has the pty open any more
                 arrived = self._noise_in.carry(os.read(self._terminal[0], READ_BYTES))
                 self._tap.host_says(arrived)
-                plug.setblocking(True)
-                plug.sendall(arrived)
-                plug.setblocking(False)
+                incoming.append(arrived)
+
+    def _feed(self, plug: socket.socket, incoming: deque[bytes]) -> None:
+        """What the board takes. Never waiting: a board that is itself waiting to be heard would wait for ever."""
+        with contextlib.suppress(BlockingIOError):
+            while incoming:
+                incoming[0] = incoming[0][plug.send(incoming[0]) :]
+                if not incoming[0]:
+                    incoming.popleft()
 
     def _flush(self, outgoing: deque[bytes]) -> None:
         """What the pty takes; all of it vanishes while the cable is out."""

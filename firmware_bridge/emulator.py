@@ -5,9 +5,13 @@ QEMU lacks one thing: the STM32F405's flash controller. There ink_flash_erase an
 outside, by GDB; on the other boards the firmware's own code writes the flash.
 """
 
+import fcntl
 import shutil
 import socket
 import subprocess
+import sys
+import termios
+import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol
@@ -24,6 +28,7 @@ STOP_TIMEOUT_S = 5.0
 PLUG_BYTES = 4096
 """What a plug's socket buffers: little, as a cable does."""
 
+_ARRIVAL_S = 5.0
 _CAMERA_TIMEOUT_S = 30.0
 _PICTURE_WIDTH = 320
 _PRESSED, _READY = b"\xb0", b"\xe1"
@@ -116,7 +121,14 @@ class QemuBoard:
             raise EmulatorError(f"{self._board.name}: the board does not fetch the picture") from error
 
     def reset(self) -> None:
+        self._let_arrive(self._plugs[1])
         self._gdb.do(self._gdb.reset)
+
+    def _let_arrive(self, plug: socket.socket) -> None:
+        """Wait, not for ever, until the board has what was sent to it: a cable holds nothing back over a reset."""
+        end_s = time.monotonic() + _ARRIVAL_S
+        while _unread(plug) and time.monotonic() < end_s:
+            time.sleep(0.005)
 
     def store(self) -> bytes:
         return self.memory(self._board.store.origin, self._board.store.size)
@@ -174,6 +186,11 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _unread(plug: socket.socket) -> int:
+    """Bytes that were sent into a plug and not read at its other end."""
+    return int.from_bytes(fcntl.ioctl(plug, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 def cable() -> tuple[socket.socket, socket.socket]:

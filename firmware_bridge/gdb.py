@@ -118,6 +118,8 @@ class Gdb:
     def _ask(self, question: bytes) -> bytes:
         self._send(question)
         answer = self._receive()
+        while answer[:1] in (b"T", b"S"):  # news of a stop that was already dealt with, and no answer
+            answer = self._receive()
         if answer.startswith(b"E"):
             raise EmulatorError(f"the emulator refuses {question[:24].decode()}: {answer.decode()}")
         return answer

@@ -31,6 +31,11 @@ class Wiretap:
         self._ends: dict[int, Delivered] = {}
         self._seen: set[int] = set()
 
+    def forget(self) -> None:
+        """The board was reset: until it has said INFO anew, nobody is connected and nothing is delivered."""
+        self.connected, self._token = False, -1
+        self._ends.clear()
+
     def board_says(self, data: bytes) -> None:
         """Bytes that the board has sent."""
         for content in self._from_board.feed(data):
