@@ -67,7 +67,7 @@ def link(board: Board, folder: Path, *, flash: int | None = None, source: str = 
     """The ELF of a small program for the board, its flash taken to begin at `flash`. Skips where gcc is missing."""
     compiler = shutil.which("arm-none-eabi-gcc")
     if compiler is None:
-        pytest.skip("needs gcc-arm-none-eabi")
+        pytest.skip("gcc-arm-none-eabi is missing: apt-get install --no-install-recommends gcc-arm-none-eabi")
     origin = board.flash.origin if flash is None else flash
     script = LINKER_SCRIPT.format(
         flash=origin, flash_size=board.flash.size, ram=board.ram.origin, ram_size=board.ram.size

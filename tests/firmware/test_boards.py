@@ -54,7 +54,7 @@ def test_every_app_of_every_board_is_built_without_a_warning_by_either_compiler(
     board: str, app: str, tool: str, tmp_path: Path
 ) -> None:
     if tool not in {toolchain.name for toolchain in toolchains()}:
-        pytest.skip("pip install ziglang")
+        pytest.skip("zig is missing: pip install ziglang")
     program = build(board, app, tmp_path, toolchain=tool) if tool == "zig" else built(board, app)
     assert program.flash_bytes <= program.board.image_limit
     assert program.ram_bytes <= program.board.ram.size

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import random
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -174,7 +175,7 @@ class Line(RuleBasedStateMachine):
     def to_board(self, data: bytes) -> None:
         self.board.receive(data, self.now_ms)
 
-    def carry(self, frame: bytes, fate: str, to, late: list[bytes]) -> None:  # type: ignore[no-untyped-def]
+    def carry(self, frame: bytes, fate: str, to: Callable[[bytes], None], late: list[bytes]) -> None:
         """`late` frames wait for their time; what came twice may come a third time."""
         if fate in ("arrives", "twice"):
             to(frame)
