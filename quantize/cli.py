@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.status import Status
@@ -117,8 +118,11 @@ def verify(
     """Prove BUNDLE: every value that an interpreter computes equals the fixed-point reference's, by kernel set.
 
     Writes verify.json and report.html into the bundle. Exit code 1 if a value differs, if the bundle's own kernels or
-    those asked for by name do not run here, or if int8 raises the equal error rate by more than 0.2 points.
+    those asked for by name do not run here, or if int8 raises the equal error rate by more than 0.2 points. With
+    --port the device there computes the bundle's own golden words, and nothing is written.
     """
+    if port is not None:
+        _refuse_beside_port(ctx)
     from quantize.graph import read_model
     from quantize.report_page import make_page
     from quantize.report_table import show_report
@@ -155,6 +159,20 @@ def verify(
     for failure in report.failures:
         click.echo(f"error: {failure}", err=True)
     ctx.exit(0 if report.passed else 1)
+
+
+def _refuse_beside_port(ctx: click.Context) -> None:
+    """click.UsageError for every option that says how this machine is to be proved, where a device is asked."""
+    meant = ("bundle_path", "port", "as_json")
+    given = [
+        parameter.opts[-1]
+        for parameter in ctx.command.params
+        if parameter.name not in meant and ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(
+            f"--port asks a device for the bundle's golden words, by its own kernels: leave {', '.join(given)} away"
+        )
 
 
 def _teller(status: Status, prefix: str) -> Callable[[str], None]:

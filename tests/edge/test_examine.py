@@ -322,6 +322,14 @@ def test_answer_wants_either_a_port_or_a_link() -> None:
         assert "--link" in done.output
 
 
+@pytest.mark.parametrize("option", ["--words", "--kernels", "--fragments", "--reference-model", "--html"])
+def test_what_means_nothing_beside_a_port_is_refused_by_name(bundle: Bundle, option: str) -> None:
+    """--words 200 too, which is the default: somebody who says it expects 200 words."""
+    done = CliRunner().invoke(quantize.cli.verify, [str(bundle.path), "--port", "/dev/ttyNONE", option, "200"])
+    assert done.exit_code == 2
+    assert f"leave {option} away" in done.stderr
+
+
 def test_every_decision_to_fail_is_in_the_exit_code_of_the_command(
     bundle: Bundle, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
