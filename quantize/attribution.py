@@ -15,8 +15,12 @@ from quantize.words import Words
 
 class Part(msgspec.Struct, frozen=True):
     """Weights of a layer, or its values: sums and the tanh of them together, for rounding the one hides in rounding the
-    other. logits_sqnr_db: of the logits if nothing else were quantised, None if
-    they do not change; share: of the sum of all parts' noise power, which is about the whole's where errors are small.
+    other. logits_sqnr_db: of the logits if nothing else were quantised, None if they do not change; share: of the sum
+    of all parts' noise power, which is about the whole's where errors are small.
+
+    The weights of conv2 and of the fully connected layer carry the correction of `quantize.refit` for the int8 values
+    that reach them. Alone, before float's values, that correction is itself an error: their share, and that of what
+    they correct, is larger here than in the whole.
     """
 
     name: str

@@ -1,7 +1,6 @@
 """A model and somebody's handwriting -> golden vectors: few words on which the kernel sets can be told apart."""
 
 import hashlib
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,7 @@ from quantize.compare import TensorReport, compare, first_mismatch
 from quantize.errors import VectorsDifferError
 from quantize.executors import EngineExecutor, Tracer
 from quantize.kernels import KernelSet, kernel_set
-from quantize.machine import this_machine
+from quantize.machine import this_machine, version_of
 from quantize.reference import Reference
 from quantize.trace import points
 from quantize.words import Words
@@ -67,7 +66,7 @@ def make_golden(model: bytes, kernels: str, engine: Engine, words: Words, tells_
     kinds = {op.position: op.kind for op in reference.graph.ops}
     stamp = Stamp(
         tool="inkgate",
-        tool_version=_tool_version(),
+        tool_version=version_of("inkgate"),
         runtime=engine.runtime_name,
         version=engine.version,
         kernels=kernels,
@@ -116,10 +115,3 @@ def _label(kernels: str, architecture: str | None) -> str:
 def _kernels(kernels: str, architecture: str | None) -> KernelSet:
     # What XNNPACK leaves undone falls to kernels that differ by architecture; the networks that ship leave nothing.
     return kernel_set(kernels, architecture or "x86_64")
-
-
-def _tool_version() -> str:
-    try:
-        return version("inkgate")
-    except PackageNotFoundError:
-        return "unknown"

@@ -87,12 +87,12 @@ def find_features(cpuinfo: str, architecture: str) -> tuple[str, ...]:
     return tuple(feature for feature in FEATURES.get(architecture, "").split() if feature in found)
 
 
-def tool_version() -> str:
-    """inkgate's own version."""
+def version_of(distribution: str) -> str:
+    """Of an installed distribution; else "unknown"."""
     try:
-        return f"inkgate {version('inkgate')}"
+        return version(distribution)
     except PackageNotFoundError:
-        return "inkgate, not installed"
+        return "unknown"
 
 
 def _core(implementer: str, part: str) -> str:

@@ -4,7 +4,6 @@ import io
 import json
 from collections.abc import Callable
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +22,7 @@ from edge.golden import file_name
 from quantize.convert import MAX_CLIPPED_SHARE, convert, load_keras
 from quantize.errors import RunError
 from quantize.golden import OWN, draw_words, make_golden
+from quantize.machine import version_of
 from quantize.run import CALIBRATION, DEVELOPMENT, MODEL, TEST, Run, relative
 from quantize.words import Words
 
@@ -177,14 +177,7 @@ def _provenance(run: Run, out: Path, command: str) -> Provenance:
         dataset=run.config.dataset,
         seed=run.config.seed,
         draw=run.config.draw,
-        versions={name: _version(name) for name in VERSIONS},
+        versions={name: version_of(name) for name in VERSIONS},
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         command=command,
     )
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "unknown"

@@ -15,7 +15,7 @@ from quantize.drift import compute_all, measure_drift
 from quantize.errors import RunError
 from quantize.graph import load_graph
 from quantize.kernels import KERNEL_SETS, kernel_set
-from quantize.machine import Machine, this_machine, tool_version
+from quantize.machine import Machine, this_machine, version_of
 from quantize.matmul import single_thread
 from quantize.proof import prove, prove_golden
 from quantize.report import Deployed, GoldenReport, KernelSetReport, Proof, Report
@@ -97,7 +97,7 @@ def _verify(
     golden = prove_golden(bundle, machine)
     compared: list[KernelSetReport | GoldenReport] = [*kernel_sets, *golden]
     proof = Proof(
-        tool=tool_version(),
+        tool=f"inkgate {version_of('inkgate')}",
         bundle_sha256=bundle.sha256,
         model_sha256=graph.sha256,
         reference_model_sha256=hashlib.sha256(reference_model or model).hexdigest(),

@@ -1,8 +1,9 @@
 """What a machine says of itself, from what Linux says of the processor."""
 
 import platform
+from importlib import metadata
 
-from quantize.machine import find_features, name_cpu, this_machine
+from quantize.machine import find_features, name_cpu, this_machine, version_of
 
 RASPBERRY = """processor\t: 0
 BogoMIPS\t: 108.00
@@ -49,3 +50,8 @@ def test_this_machine_describes_itself_in_a_line() -> None:
     machine = this_machine()
     assert machine.describe().startswith(f"{platform.system()} {platform.machine()}, ")
     assert machine.cores >= 1
+
+
+def test_a_version_is_the_installed_one_and_what_is_not_installed_has_an_unknown_one() -> None:
+    assert version_of("inkgate") == metadata.version("inkgate")
+    assert version_of("inkgate-of-tomorrow") == "unknown"
