@@ -144,7 +144,7 @@ class EmulatedBoard:
         self._emulator.reset()
 
     def touch(self, packets: bytes) -> None:
-        """Write on the digitiser by hand."""
+        """Write on the digitiser by hand. What comes before the board has started is lost: `wait_for_host` first."""
         self._emulator.touch(packets)
 
     def store(self) -> bytes:

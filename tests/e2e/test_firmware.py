@@ -144,14 +144,15 @@ def test_a_board_reset_in_mid_word_makes_it_unavailable_and_what_is_written_then
     begun = symbol_ends(word)[2]
     link, journal = tmp_path / "pen", tmp_path / "journal.sqlite"
     with (
-        EmulatedBoard(power_on("mps2-an386", "pen"), [], fast=True, link=link) as board,
+        EmulatedBoard(power_on("stm32f405", "pen"), [], fast=True, link=link) as board,
         running(gate, link, 2, journal) as process,
     ):
         decisions = lines(process)
+        assert board.wait_for_host()
         board.touch(packets(word[:begun]))
         decided = [next(decisions) for _ in range(3)]
         board.reset()
-        board.wait_for_host()
+        assert board.wait_for_host()
         board.touch(packets(again))
         decided += decisions
         assert process.wait(PATIENCE_S) == 0
@@ -169,10 +170,11 @@ def test_a_cable_pulled_in_mid_word_makes_it_unavailable_and_the_word_after_it_i
     link, journal = tmp_path / "pen", tmp_path / "journal.sqlite"
     half = symbol_ends(word)[2]
     with (
-        EmulatedBoard(power_on("mps2-an386", "pen"), [], fast=True, link=link) as board,
+        EmulatedBoard(power_on("stm32f405", "pen"), [], fast=True, link=link) as board,
         running(gate, link, 2, journal) as process,
     ):
         decisions = lines(process)
+        assert board.wait_for_host()
         board.touch(packets(word[:half]))
         decided = [next(decisions)]
         board.unplug()
