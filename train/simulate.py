@@ -38,7 +38,7 @@ def parse_symbols(ctx: click.Context, param: click.Parameter, value: str) -> tup
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(["pen", "camera"]))
+@click.argument("kind", type=click.Choice(["pen", "camera"]), default="pen")
 @click.option("--dataset", default="synthetic", show_default=True, metavar="qmnist|synthetic|FILE.npz")
 @click.option(
     "--writer", "writers", multiple=True, help="Name or id of who writes; may repeat. Default: several, by seed."
@@ -72,7 +72,7 @@ def simulate(
     link: Path | None,
     as_json: bool,
 ) -> None:
-    """A virtual pen or camera board on a pty.
+    """A virtual board on a pty: a pen, or a camera.
 
     The first line on stdout is the path to give to `inkgate run --port`. The board waits for a host, sends its words as
     a real board does and ends when all are acknowledged. Nobody needs to provision it: it takes its key from

@@ -191,7 +191,7 @@ def test_a_cable_pulled_in_mid_word_makes_it_unavailable_and_the_word_after_it_i
 
 def test_simulate_runs_a_boards_real_firmware_for_everything_that_takes_a_port(gate: Gate, tmp_path: Path) -> None:
     link = tmp_path / "pen"
-    command = [sys.executable, "-m", "inkgate", "simulate", "pen", "--firmware", "stm32f405", "--fast", "--words", "2"]
+    command = [sys.executable, "-m", "inkgate", "simulate", "--firmware", "stm32f405", "--fast", "--words", "2"]
     options = ["--symbols", "3", "--seed", "4", "--link", str(link), "--json"]
     with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as board:
         try:
