@@ -164,8 +164,7 @@ def write_bundle(path: str | os.PathLike[str], manifest: Manifest, contents: Map
     lacking = [name for name in _required(manifest) if name not in contents]
     if lacking:
         raise NotABundleError(f"{target}: a bundle needs {', '.join(lacking)}")
-    if target.exists() and not (target / MANIFEST).is_file() and (not target.is_dir() or any(target.iterdir())):
-        raise NotABundleError(f"{target}: is in the way and is no bundle; choose another place")
+    require_place(target)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())}
     complete = msgspec.structs.replace(manifest, files=hashes)
     Bundle(target, complete, "", contents).golden()
@@ -181,6 +180,17 @@ def write_bundle(path: str | os.PathLike[str], manifest: Manifest, contents: Map
     except OSError as error:
         raise NotABundleError(f"{target}: the bundle cannot be written: {error.strerror}") from error
     return Bundle.open(target)
+
+
+def require_place(target: Path) -> None:
+    """Nothing, if a bundle can be written to `target`; nothing is made. NotABundleError says what is in the way."""
+    nearest = next(place for place in (target, *target.absolute().parents) if place.exists())
+    free = nearest != target or (target / MANIFEST).is_file() or (target.is_dir() and not any(target.iterdir()))
+    if not free:
+        raise NotABundleError(f"{target}: is in the way and is no bundle; choose another place")
+    holder = target.absolute().parent if nearest == target else nearest
+    if not holder.is_dir() or not os.access(holder, os.W_OK | os.X_OK):
+        raise NotABundleError(f"{target}: the bundle cannot be written: {holder} is no folder that can be written to")
 
 
 class _OldProvenance(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bundle import CALIBRATION as CALIBRATION_FILE
-from edge.bundle import FLOAT, FORMAT, Bundle, ErrorRates, Manifest, Provenance, write_bundle
+from edge.bundle import FLOAT, FORMAT, Bundle, ErrorRates, Manifest, Provenance, require_place, write_bundle
 from edge.bundle import MODEL as MODEL_FILE
 from edge.bundle import Executor as ExecutorRecord
 from edge.decision import MAX_SYMBOLS, Thresholds, fit_thresholds, word_scores
@@ -47,9 +47,11 @@ def package(
 ) -> Bundle:
     """Convert the run's model, fit thresholds with the edge's own engine, verify golden vectors, write the bundle.
 
-    `say` gets each step. RunError for a run that lacks what is needed, ConversionRefusedError for a model that does not
-    convert well, VectorsDifferError if the interpreter does not compute what the reference says it does.
+    `say` gets each step. First, before TensorFlow is loaded, NotABundleError if none can be written to `out`, and
+    RunError for a run that lacks what is needed; then ConversionRefusedError for a model that does not convert well,
+    VectorsDifferError if the interpreter does not compute what the reference says it does.
     """
+    require_place(out)
     run = Run.open(run_path)
     rng = np.random.default_rng(run.config.seed)
     calibration, development = _needed(run, CALIBRATION), _needed(run, DEVELOPMENT)

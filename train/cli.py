@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 import time
@@ -71,10 +70,10 @@ def train(
         raise click.UsageError("--backbone and --from-scratch exclude each other")
     if (pretrain_steps or pretrain_from) and not from_scratch:
         raise click.UsageError("--pretrain-steps and --pretrain-from belong to --from-scratch")
-    _load_tensorflow()
-    from train.backbone import SHIPPED, Backbone, PretrainSettings
+    # None of these loads TensorFlow, which takes seconds: what is wrong with the order is told before.
+    from train.backbone import SHIPPED, Backbone
     from train.enrol import Order, make_backbone, train_draws
-    from train.fit import EnrolSettings
+    from train.settings import EnrolSettings, PretrainSettings
 
     began = time.monotonic()
     settings = EnrolSettings(seed=seed, **({"steps": steps} if steps else {}))
@@ -117,14 +116,13 @@ def evaluate(
     from train.evaluate import det_curves, origin, score
     from train.evaluate import evaluate as measure
     from train.report import DET_LENGTHS, write_report
-    from train.run import CONFIG, METRICS, write_json
+    from train.run import CONFIG, METRICS, require_writable, write_json
 
-    if (path / CONFIG).is_file():
-        _load_tensorflow()
+    folder = report or (path if (path / CONFIG).is_file() else path.parent / f"{path.name}-evaluation")
+    require_writable(folder, "--report")
     with _progress() as progress:
         draws, about = score(path, fragments, progress, from_draw)
         metrics = {**about, **measure(draws, rounds, progress)}
-    folder = report or (path if (path / CONFIG).is_file() else path.parent / f"{path.name}-evaluation")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / METRICS, metrics)
@@ -181,22 +179,6 @@ def _progress() -> Iterator[Report]:
             bars.update(tasks[what], completed=done, total=total, loss="" if loss is None else f"loss {loss:.3f}")
 
         yield report
-
-
-def _load_tensorflow() -> None:
-    """Import TensorFlow and have it look for devices, while what its C++ says to file descriptor 2 goes nowhere."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        import tensorflow as tf
-
-        tf.config.list_physical_devices()
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _command() -> str:

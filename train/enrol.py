@@ -13,10 +13,10 @@ import numpy as np
 from edge.fragments import FragmentSet, join
 from train import datasets
 from train.adapt import ArchitecturePlan, adapt
-from train.backbone import Backbone, PretrainSettings, pretrain
+from train.backbone import Backbone
 from train.errors import BackboneError, RunError, TooFewWritersError, UnwritableError
-from train.fit import EnrolSettings, enrol
 from train.progress import Progress, silent
+from train.quiet import load_tensorflow
 from train.run import (
     CALIBRATION,
     CONFIG,
@@ -30,6 +30,7 @@ from train.run import (
     versions,
     write_run,
 )
+from train.settings import EnrolSettings, PretrainSettings
 
 CALIBRATION_BACKGROUND = 60
 """Background writers whose fragments are kept for calibration, beside the users'."""
@@ -63,21 +64,12 @@ def load(order: Order) -> Handwriting:
 
     Where the order names a source of strangers, every writer of the dataset may be enrolled, and background,
     development and unseen strangers are writers of that source, with ids that do not clash. TooFewWritersError when
-    that source is the dataset itself, whose users would be strangers to themselves.
+    that source is the dataset itself, whose users would be strangers to themselves, or when there are fewer writers
+    than users are wanted.
     """
-    fragments = datasets.load(order.dataset, pixel_bits=8)
-    if order.strangers is None:
-        return Handwriting(fragments, datasets.split_writers(fragments))
-    others = datasets.load(order.strangers, pixel_bits=8)
-    if others.sha256 == fragments.sha256:
-        raise TooFewWritersError(
-            f"--strangers {order.strangers} is the dataset itself: users would be strangers too; "
-            "name another source or leave --strangers out"
-        )
-    offset = int(fragments.writers.max()) + 1 - int(others.writers.min())
-    others = replace(others, writer=others.writer + np.int32(offset), writer_names=())
-    split = datasets.split_writers(others)
-    return Handwriting(join([fragments, others]), split, tuple(int(w) for w in fragments.writers))
+    writing = _read(order)
+    _draw(order, writing, 0)
+    return writing
 
 
 def train_draws(order: Order, backbone: Backbone, out: Path, draws: int, progress: Progress = silent) -> list[Run]:
@@ -125,6 +117,9 @@ def make_backbone(
     there = _backbone_of(recipe, out / "backbone")
     if there:
         return there, plan
+    load_tensorflow()
+    from train.pretrain import pretrain
+
     arrays, history = pretrain(
         background,
         plan,
@@ -146,6 +141,22 @@ def make_backbone(
     return backbone, plan
 
 
+def _read(order: Order) -> Handwriting:
+    fragments = datasets.load(order.dataset, pixel_bits=8)
+    if order.strangers is None:
+        return Handwriting(fragments, datasets.split_writers(fragments))
+    others = datasets.load(order.strangers, pixel_bits=8)
+    if others.sha256 == fragments.sha256:
+        raise TooFewWritersError(
+            f"--strangers {order.strangers} is the dataset itself: users would be strangers too; "
+            "name another source or leave --strangers out"
+        )
+    offset = int(fragments.writers.max()) + 1 - int(others.writers.min())
+    others = replace(others, writer=others.writer + np.int32(offset), writer_names=())
+    split = datasets.split_writers(others)
+    return Handwriting(join([fragments, others]), split, tuple(int(w) for w in fragments.writers))
+
+
 def _train_draw(
     order: Order, backbone: Backbone, out: Path, writing: Handwriting, number: int, progress: Progress
 ) -> Run:
@@ -158,6 +169,9 @@ def _train_draw(
     draw = _draw(order, writing, number)
     mine, test = datasets.enrolment_split(fragments, draw.users)
     background = fragments.of_writers(writing.split.background)
+    load_tensorflow()
+    from train.fit import enrol
+
     model, history = enrol(
         backbone, plan, mine, draw.users, background, order.enrol, checkpoints=folder / "checkpoints", progress=progress
     )

@@ -24,7 +24,7 @@ from edge.fragments import FragmentSet, sample_words
 from train.biometrics import Bounds, Curve, Trials, bootstrap_figures, bootstrap_share, curve, far_floor, rank1_hits
 from train.errors import RunError
 from train.progress import Progress, silent
-from train.run import CONFIG, DEVELOPMENT, TEST, Run
+from train.run import CONFIG, DEVELOPMENT, TEST, Run, versions
 
 Floats = NDArray[np.float64]
 Drawn = TypeVar("Drawn")
@@ -75,9 +75,7 @@ def score(
         about = {"arithmetic": "int8", "runtime": engine.runtime, "kernels": engine.kernels}
         return [_score_bundle(b, fragments, progress) for b in bundles], about
     runs = _left(Run.open(path).draws(), from_draw)
-    import tensorflow as tf
-
-    about = {"arithmetic": "float32", "runtime": f"tensorflow {tf.__version__}", "kernels": "tensorflow"}
+    about = {"arithmetic": "float32", "runtime": f"tensorflow {versions()['tensorflow']}", "kernels": "tensorflow"}
     return [_score_run(run, fragments, progress) for run in runs], about
 
 
@@ -148,15 +146,17 @@ def _score_bundle(bundle: Bundle, fragments: Path | None, progress: Progress) ->
 
 
 def _score_run(run: Run, fragments: Path | None, progress: Progress) -> Scored:
+    """What can be wrong with the words is told before the model is loaded, and with it TensorFlow."""
+    development = run.fragments(DEVELOPMENT)
+    test = _test_set(run.path, fragments).to_bits(run.config.pixel_bits)
+    _writers_of(run.config.users, test)
     model = run.model()
 
     def logits(pixels: NDArray[np.uint8]) -> Floats:
         return np.asarray(model.predict(to_float(pixels), batch_size=64, verbose=0), np.float64)
 
-    development = run.fragments(DEVELOPMENT)
     words, _ = _words(development, [int(w) for w in development.writers], DEVELOPMENT_WORDS)
     thresholds = fit_thresholds(word_scores(logits(words)).max(axis=-1))
-    test = _test_set(run.path, fragments).to_bits(run.config.pixel_bits)
     return _scored(run.config.users, test, thresholds, logits, progress)
 
 
@@ -164,18 +164,10 @@ def _scored(
     users: tuple[str, ...], test: FragmentSet, thresholds: Thresholds, logits: Logits, progress: Progress
 ) -> Scored:
     """Draw the words, always the same for the same set, and score them."""
-    names = {test.name_of(int(w)): int(w) for w in test.writers}
-    present = [name for name in users if name in names]
-    known = [names[name] for name in present]
-    strangers = sorted(set(names.values()) - set(known))
-    if not present or not strangers:
-        raise FragmentSetError(
-            f"the set has words of {len(present)} of {len(users)} users and of {len(strangers)} strangers; "
-            "both are needed to measure error rates"
-        )
+    known, strangers = _writers_of(users, test)
     mine, mine_writers = _words(test, known, WORDS_PER_USER * len(known))
     theirs, theirs_writers = _words(test, strangers, WORDS_PER_STRANGER * len(strangers))
-    label_of = {names[name]: users.index(name) for name in present}
+    label_of = {writer: users.index(test.name_of(writer)) for writer in known}
     progress("scoring words", 0, 2)
     mine_evidence = word_scores(logits(mine))
     progress("scoring words", 1, 2)
@@ -184,6 +176,19 @@ def _scored(
     median = int(np.median([np.count_nonzero(test.writer == stranger) for stranger in strangers]))
     labels = np.array([label_of[int(w)] for w in mine_writers], np.int64)
     return Scored(users, mine_evidence, labels, mine_writers, theirs_evidence, theirs_writers, median, thresholds)
+
+
+def _writers_of(users: tuple[str, ...], test: FragmentSet) -> tuple[list[int], list[int]]:
+    """Ids of the users in the set, in label order, and of all others in it. FragmentSetError if there are none."""
+    names = {test.name_of(int(w)): int(w) for w in test.writers}
+    known = [names[name] for name in users if name in names]
+    strangers = sorted(set(names.values()) - set(known))
+    if not known or not strangers:
+        raise FragmentSetError(
+            f"the set has words of {len(known)} of {len(users)} users and of {len(strangers)} strangers; "
+            "both are needed to measure error rates"
+        )
+    return known, strangers
 
 
 def _words(fragments: FragmentSet, writers: Sequence[int], count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

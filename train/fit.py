@@ -8,7 +8,6 @@ multiply-accumulates are spent once instead of at every step.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +23,11 @@ from train.backbone import Backbone, transfer
 from train.loop import Schedule, WordSampler, run_steps
 from train.model import build
 from train.progress import Progress, silent
+from train.settings import EnrolSettings
 
 Features = NDArray[np.float32]
 
 _CHUNK = 2048
-
-
-@dataclass(frozen=True)
-class EnrolSettings:
-    """How users are enrolled; with backbone and data this determines the network.
-
-    versions: augmented versions of each fragment of a user and of a stranger, the first one as it was written.
-    strangers: share of the words that strangers write.
-    blanked: share of the hidden layer's outputs that are blanked at random in training, so that no user is known by a
-    few of them only. The network itself has no dropout (stage 3); without this, EER at 8 symbols is a fifth higher.
-    """
-
-    steps: int = 5000
-    rate: float = 3e-3
-    words: int = 100
-    symbols: int = 12
-    strangers: float = 0.5
-    user_versions: int = 24
-    stranger_versions: int = 3
-    blanked: float = 0.3
-    seed: int = 1
 
 
 def enrol(

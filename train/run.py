@@ -14,6 +14,7 @@ RUN/  plan.json        the ArchitecturePlan
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -26,7 +27,8 @@ import msgspec
 from edge.errors import FragmentSetError
 from edge.fragments import FragmentSet
 from train.adapt import ArchitecturePlan
-from train.errors import PlanError, RunError
+from train.errors import PlanError, RunError, UnwritableError
+from train.quiet import load_tensorflow
 
 PLAN, CONFIG, MODEL, HISTORY, METRICS, CARD = (
     "plan.json",
@@ -92,6 +94,7 @@ class Run:
 
     def model(self) -> Any:
         """The trained network. RunError if it is missing, damaged or no network of the run's plan."""
+        load_tensorflow()
         import tf_keras
 
         path = self.path / MODEL
@@ -135,6 +138,13 @@ def write_run(
 def write_json(path: Path, value: Any) -> None:
     """Indented JSON with a newline at its end."""
     path.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def require_writable(folder: Path, option: str) -> None:
+    """UnwritableError, which names the option, if the folder cannot be made or written to; nothing is made."""
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise UnwritableError(f"{folder}: cannot be written to; choose another {option}")
 
 
 def versions() -> dict[str, str]:

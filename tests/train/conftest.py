@@ -12,9 +12,9 @@ from edge.fragments import FragmentSet
 from train.adapt import adapt
 from train.backbone import Backbone, extract
 from train.enrol import Order, train_draws
-from train.fit import EnrolSettings
 from train.model import build
 from train.run import Run
+from train.settings import EnrolSettings
 from train.synthetic import synthetic_set
 
 USERS = 3

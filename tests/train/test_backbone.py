@@ -6,9 +6,11 @@ import pytest
 import tf_keras
 
 from train.adapt import adapt
-from train.backbone import SHIPPED, Backbone, PretrainSettings, extract, pretrain, transfer
+from train.backbone import SHIPPED, Backbone, extract, transfer
 from train.errors import BackboneError
 from train.model import build
+from train.pretrain import pretrain
+from train.settings import PretrainSettings
 from train.synthetic import synthetic_set
 
 

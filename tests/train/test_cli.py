@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from inkgate import cli
 from train import evaluate as evaluation
 from train.biometrics import far_floor
 from train.errors import BackboneError, RunError, TrainError, UnknownDatasetError, UnwritableError
-from train.run import CONFIG, MODEL, TEST, Run
+from train.run import CONFIG, DEVELOPMENT, MODEL, TEST, Run
 
 SYMBOLS = [str(symbols) for symbols in range(1, MAX_SYMBOLS + 1)]
 STEPS = ["--steps", "2"]
@@ -143,6 +145,54 @@ def test_what_train_cannot_find_is_one_error_with_exit_code_2(
     assert "no such file" in str(train(tmp_path / "nothing.npz", backbone_folder))
     assert isinstance(train(hands_file, tmp_path), BackboneError)
     assert isinstance(train(hands_file, backbone_folder, hands_file / "run"), UnwritableError)
+
+
+REFUSED = """
+import json, sys
+from inkgate import cli
+for arguments in json.loads(sys.argv[1]):
+    try:
+        cli.main(arguments, standalone_mode=False)
+    except Exception as error:
+        loaded = {"tensorflow", "tf_keras"} & sys.modules.keys()
+        print(json.dumps([type(error).__name__, str(error), sorted(loaded)]))
+"""
+
+
+def test_what_is_wrong_with_an_order_is_told_before_tensorflow_is_loaded(
+    hands_file: Path, backbone_folder: Path, own_run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "full" / "of").mkdir(parents=True)
+    (tmp_path / "nothing").mkdir()
+
+    def train(dataset: object = hands_file, users: int = 3, out: str = "run", **more: object) -> list[object]:
+        more = {"backbone": backbone_folder, **more}
+        options = [part for name, value in more.items() for part in (f"--{name}", value)]
+        return ["train", "--dataset", dataset, "--users", users, "--out", tmp_path / out, *options]
+
+    expected: dict[str, list[object]] = {
+        "no dataset is called 'qminst'": train("qminst"),
+        "no such file": train(tmp_path / "no.npz"),
+        "7 users cannot be drawn from 7 evaluation writers": train(users=7),
+        "no dataset is called 'others'": train(strangers="others"),
+        "is the dataset itself": train(strangers=hands_file),
+        "no backbone for 1 bits": train(backbone=tmp_path / "nothing"),
+        "choose another --out": train(out=f"{own_run.path.name}/{TEST}/run"),
+        "no run (config.json": ["evaluate", tmp_path / "nothing"],
+        "no.npz": ["evaluate", own_run.path, "--fragments", tmp_path / "no.npz"],
+        "choose another --report": ["evaluate", own_run.path, "--report", hands_file / "report"],
+        "0 of 3 users": ["evaluate", own_run.path, "--fragments", own_run.path / DEVELOPMENT],
+        "is in the way": ["quantize", own_run.path, "--out", tmp_path / "full"],
+        "cannot be written": ["quantize", own_run.path, "--out", hands_file / "bundle"],
+        "makes a run": ["quantize", tmp_path / "nothing", "--out", tmp_path / "bundle"],
+    }
+    orders = json.dumps([[str(argument) for argument in arguments] for arguments in expected.values()])
+    done = subprocess.run([sys.executable, "-c", REFUSED, orders], capture_output=True, text=True, check=True)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(told) == len(expected), done.stderr
+    for reason, (kind, said, loaded) in zip(expected, told, strict=True):
+        assert (loaded, reason in said) == ([], True), f"{kind}: {said}"
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_what_evaluate_cannot_use_is_one_error_with_exit_code_2(own_run: Run, tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from edge.fragments import FragmentSet
-from train import datasets, enrol, fit
-from train.backbone import Backbone, PretrainSettings
+from train import datasets, fit, pretrain
+from train.backbone import Backbone
 from train.cli import train
 from train.enrol import Order, load, train_draws
 from train.enrol import make_backbone as pretrain_backbone
 from train.errors import TooFewWritersError, UnwritableError
 from train.run import CALIBRATION, CONFIG, DEVELOPMENT, ENROL, MODEL, TEST, Run
+from train.settings import PretrainSettings
 
 MakeBackbone = Callable[..., Backbone]
 
@@ -70,13 +71,13 @@ def test_the_same_order_gives_the_same_network_from_enrolment_and_background_alo
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: dict[str, Any] = {}
-    original = enrol.enrol
+    original = fit.enrol
 
     def watched(backbone: Any, plan: Any, users: Any, writers: Any, strangers: Any, *rest: Any, **more: Any) -> Any:
         seen.update(users=users, writers=writers, strangers=strangers)
         return original(backbone, plan, users, writers, strangers, *rest, **more)
 
-    monkeypatch.setattr(enrol, "enrol", watched)
+    monkeypatch.setattr(fit, "enrol", watched)
     again = train_draws(order, make_backbone(), tmp_path / "run", 1)[0]
     for one, other in zip(weights(run), weights(again), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -88,7 +89,7 @@ def test_the_same_order_gives_the_same_network_from_enrolment_and_background_alo
 
 
 class Enrolment:
-    """Stands in for enrol.enrol: counts how often somebody is enrolled, and gives a network that is there already."""
+    """Stands in for fit.enrol: counts how often somebody is enrolled, and gives a network that is there already."""
 
     def __init__(self, model: Any) -> None:
         self.calls, self._model = 0, model
@@ -101,7 +102,7 @@ class Enrolment:
 @pytest.fixture
 def enrolment(run: Run, monkeypatch: pytest.MonkeyPatch) -> Enrolment:
     stand_in = Enrolment(run.model())
-    monkeypatch.setattr(enrol, "enrol", stand_in)
+    monkeypatch.setattr(fit, "enrol", stand_in)
     return stand_in
 
 
@@ -202,7 +203,7 @@ def test_a_finished_backbone_is_not_trained_again_and_one_of_other_settings_is(
     def never(*arguments: Any, **more: Any) -> Any:
         raise AssertionError("it trains again")
 
-    monkeypatch.setattr(enrol, "pretrain", never)
+    monkeypatch.setattr(pretrain, "pretrain", never)
     second, _ = pretrain_backbone(replace(order, command="typed otherwise"), tmp_path, settings)
     assert dict(second.about) == dict(first.about)
     for key, weight in first.arrays.items():

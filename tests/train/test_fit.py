@@ -13,7 +13,8 @@ from edge.fragments import FragmentSet
 from train import fit
 from train.adapt import adapt
 from train.backbone import Backbone
-from train.fit import EnrolSettings, enrol
+from train.fit import enrol
+from train.settings import EnrolSettings
 
 USERS = 3
 MakeBackbone = Callable[..., Backbone]
