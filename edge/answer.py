@@ -1,24 +1,32 @@
 """A bundle's network on this machine -> answers to a host that asks about it over a port, in a board's place."""
 
+import contextlib
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from edge.engine import Engine
 from edge.errors import EngineError
 from edge.features import Pixels, to_int8
 from firmware_bridge import wire
-from firmware_bridge.errors import NetworkFailedError
+from firmware_bridge.errors import NetworkFailedError, PortLostError
+from firmware_bridge.session import SILENCE_S
 from firmware_bridge.session_board import BoardSession
-from firmware_bridge.transport import SerialTransport
 
 POLL_S: Final = 0.5
 BOARD_NAME: Final = Path("/proc/device-tree/model")
 MODEL: Final = "gate"
 """What INFO says the hardware is; IDENTITY says it in full."""
+
+
+class Transport(Protocol):
+    """A line: a serial port or a connection. PortLostError when it goes away."""
+
+    def read(self, timeout_s: float) -> bytes: ...
+    def write(self, data: bytes) -> None: ...
 
 
 class EngineNetwork:
@@ -65,12 +73,29 @@ def describe_machine() -> str:
     return ", ".join(filter(None, (f"{platform.system()} {platform.machine()}", board)))
 
 
-def answer(session: BoardSession, transport: SerialTransport, clock: Callable[[], float] = time.monotonic) -> None:
-    """Answer until interrupted. PortLostError when the port goes away."""
-    while True:
+def answer(
+    session: BoardSession,
+    transport: Transport,
+    clock: Callable[[], float] = time.monotonic,
+    patience_s: float = float("inf"),
+) -> None:
+    """Answer until interrupted, or until nothing was heard for `patience_s`. PortLostError when the line goes away."""
+    heard_s = clock()
+    while clock() - heard_s < patience_s:
         while frame := session.next_frame(clock()):
             transport.write(frame)
-        session.receive(transport.read(min(max(0.0, session.wake_s() - clock()), POLL_S)), clock())
+        data = transport.read(min(max(0.0, session.wake_s() - clock()), POLL_S))
+        session.receive(data, clock())
+        heard_s = clock() if data else heard_s
+
+
+def answer_each(
+    session: BoardSession, connections: Iterable[Transport], clock: Callable[[], float] = time.monotonic
+) -> None:
+    """Answer one asker after another; who has gone, or is silent longer than any host is, makes way for the next."""
+    for connection in connections:
+        with contextlib.suppress(PortLostError):
+            answer(session, connection, clock, patience_s=SILENCE_S)
 
 
 def _fit(text: str, most: int) -> str:

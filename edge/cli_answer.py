@@ -11,9 +11,10 @@ from typing import get_args
 import click
 from rich.console import Console
 
-from edge.answer import EngineNetwork, answer, describe_gate
+from edge.answer import EngineNetwork, answer, answer_each, describe_gate
 from edge.bundle import MODEL, Bundle
 from edge.engine import Engine, Kernels, kernels_named
+from edge.listen import SCHEME, Listener
 from firmware_bridge.link import BAUD_RATE
 from firmware_bridge.session_board import BoardSession
 from firmware_bridge.transport import SerialTransport
@@ -24,7 +25,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Machine-read
 
 @click.command("answer")
 @click.option("--bundle", "bundle_path", required=True, type=click.Path(path_type=Path), help="What `quantize` made.")
-@click.option("--port", help="Serial port or socket://HOST:PORT at whose other end somebody asks.")
+@click.option("--port", help="Serial port at whose other end somebody asks, or socket://HOST:PORT to listen on.")
 @click.option(
     "--link", type=click.Path(path_type=Path), help="Instead of a port: make a pty, and this path lead to it."
 )
@@ -36,6 +37,11 @@ def answer_command(
     """Answer `inkgate verify BUNDLE --port PORT` in a board's place: who is this, and what does it compute?
 
     Nothing is decided here, so nothing is refused either: whatever this machine runs answers, and who asks finds out.
+
+    It proves that the numbers agree, not who answers: there is no key, and every copy of the bundle holds the golden
+    logits, so whoever sits on the line with a copy can answer rightly. That opens no gate: `inkgate run` computes the
+    golden words itself at every start. Who may ask is the greater matter, for he learns the logits of any fragment,
+    and could search for writing that is accepted: listen on 127.0.0.1 and let hosts come by `ssh -L`, or use a cable.
     """
     if (port is None) == (link is None):
         raise click.UsageError("give either --port, the line on which somebody asks, or --link, to make one here")
@@ -48,17 +54,21 @@ def answer_command(
     text = f"bundle {bundle.sha256[:12]} on {engine.runtime}, kernels {engine.kernels}; Ctrl-C ends"
     console.print(text, highlight=False, soft_wrap=True)
     info = describe_gate(manifest.pixel_bits, secrets.randbits(32))
-    if port is not None:
+    if port is not None and port.startswith(f"{SCHEME}://"):
+        with Listener(port) as listener:
+            _tell(listener.url, as_json)
+            answer_each(BoardSession(info, time.monotonic(), network=network), listener.connections())
+    elif port is not None:
         with SerialTransport(port, BAUD_RATE) as transport:
             _tell(port, as_json)
             answer(BoardSession(info, time.monotonic(), network=network), transport)
-        return
-    board = VirtualBoard(
-        [], kind=info.kind, pixel_bits=info.pixel_bits, board=info.board, network=network, link=link, baud_rate=None
-    )
-    with board:
-        _tell(str(board.path), as_json)
-        threading.Event().wait()  # until interrupted
+    else:
+        board = VirtualBoard(
+            [], kind=info.kind, pixel_bits=info.pixel_bits, board=info.board, network=network, link=link, baud_rate=None
+        )
+        with board:
+            _tell(str(board.path), as_json)
+            threading.Event().wait()  # until interrupted
 
 
 def _tell(path: str, as_json: bool) -> None:

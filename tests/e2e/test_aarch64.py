@@ -3,14 +3,11 @@
 Skipped, aloud, where `.ci/aarch64` cannot run; `.ci/run` installs what it needs.
 """
 
-import contextlib
 import json
 import os
 import platform
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -147,34 +144,24 @@ def test_where_the_processor_cannot_be_told_the_gate_decides_nothing(emulate: Em
 
 
 def test_a_raspberry_pi_asked_over_a_line_computes_the_golden_words_bit_for_bit(emulate: Emulate, bundle: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as pi, socket.create_server(("127.0.0.1", 0)) as here:
-        threading.Thread(target=join, args=(pi, here), daemon=True).start()
-        ports = [f"socket://127.0.0.1:{end.getsockname()[1]}" for end in (pi, here)]
-        answer = [sys.executable, str(SCRIPT), "inkgate", "answer", "--bundle", str(bundle), "--port", ports[0]]
-        with subprocess.Popen(answer, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as device:
-            assert device.stdout is not None
-            assert device.stdout.readline()  # it is there and listens
-            verify = [sys.executable, "-m", "inkgate", "verify", str(bundle), "--port", ports[1], "--json"]
-            asked = subprocess.run(verify, capture_output=True, text=True, timeout=60)
-            device.terminate()
+    answer = [
+        sys.executable,
+        str(SCRIPT),
+        "inkgate",
+        "answer",
+        "--bundle",
+        str(bundle),
+        "--port",
+        "socket://127.0.0.1:0",
+    ]
+    with subprocess.Popen(answer, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as device:
+        assert device.stdout is not None
+        port = device.stdout.readline().strip()
+        verify = [sys.executable, "-m", "inkgate", "verify", str(bundle), "--port", port, "--json"]
+        asked = subprocess.run(verify, capture_output=True, text=True, timeout=60)
+        device.terminate()
     assert asked.returncode == 0, asked.stderr
     assert "Linux aarch64, Raspberry Pi 4" in asked.stdout
-
-
-def join(*servers: socket.socket) -> None:
-    """A line between the first who come to each of two servers."""
-    ends = [server.accept()[0] for server in servers]
-
-    def carry(source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(4096):
-                sink.sendall(data)
-        for end in ends:
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    for source, sink in (ends, reversed(ends)):
-        threading.Thread(target=carry, args=(source, sink), daemon=True).start()
 
 
 def test_tflite_runtime_on_a_raspberry_pi_has_the_arithmetic_that_its_name_says(

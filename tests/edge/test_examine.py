@@ -9,6 +9,7 @@ import pty
 import random
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -282,6 +283,14 @@ def test_two_machines_on_a_noisy_cable(bundle: Bundle) -> None:
     assert code == 0, said
     report = json.loads(out)
     assert (report["mismatches"], report["fragments"]) == (0, 8)
+
+
+def test_a_device_that_listens_answers_one_host_after_another(bundle: Bundle) -> None:
+    with answering("--bundle", str(bundle.path), "--port", "socket://127.0.0.1:0") as port:
+        with socket.create_connection(("127.0.0.1", int(port.rpartition(":")[2]))) as somebody:
+            somebody.sendall(bytes(range(256)) * 40)
+        codes = [verify(bundle, port)[0] for _ in range(2)]
+    assert codes == [0, 0]
 
 
 def test_a_device_on_other_kernels_ends_in_exit_code_1_and_says_where_it_differs(
