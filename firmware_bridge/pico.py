@@ -181,6 +181,7 @@ def main(image: str, *descriptors: str) -> None:
     simulator = Simulator()
     mcu = simulator.rp2040
     mcu.logger = ConsoleLogger(LogLevel.ERROR, True)
+    mcu.watchdog.timer.frequency *= EMULATED_CLOCK_HZ / CLOCK_HZ  # it has a clock of its own, as fast as before
     mcu.load_bootrom(BOOTROM_B1)
     content = Path(image).read_bytes()
     mcu.flash[:] = b"\xff" * len(mcu.flash)

@@ -75,6 +75,6 @@ int main(void)
     send_number(bytes);
     ink_board_write((const uint8_t *)"\n", 1);
     for (;;) {
-        ink_board_idle();
+        ink_board_idle(); /* until the watchdog, for which time stands still, begins anew */
     }
 }

@@ -65,6 +65,7 @@ bool ink_delivery_serve(void)
     static uint8_t frame[INK_MAX_WIRE_BYTES];
     bool busy = false;
     uint8_t byte;
+    ink_board_alive();
     while (ink_board_read(&byte)) {
         ink_session_receive(&session, byte, ink_board_now_ms());
         busy = true;

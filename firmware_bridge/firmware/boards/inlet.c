@@ -40,4 +40,14 @@ uint32_t ink_board_now_ms(void)
 void ink_board_idle(void)
 {
     ink_sleep();
+    ink_board_alive();
+}
+
+void ink_board_alive(void)
+{
+    static uint32_t alive_ms;
+    if (ink_milliseconds != alive_ms) {
+        alive_ms = ink_milliseconds;
+        ink_watchdog_feed();
+    }
 }

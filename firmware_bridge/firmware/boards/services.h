@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Clocks, pins, both UARTs at 115200 baud 8N1, interrupts on. To be called first. */
+/* Clocks, pins, both UARTs at 115200 baud 8N1, interrupts and watchdog on. To be called first. */
 void ink_board_init(void);
 
 /* Milliseconds since start; wraps after 49 days. */
@@ -23,6 +23,10 @@ bool ink_board_digitiser_read(uint8_t *byte);
 
 /* Sleep until something may have happened, a millisecond at most. */
 void ink_board_idle(void);
+
+/* The main loop lives. A board whose main loop, or whose clock, stands still for about two seconds is restarted by its
+   watchdog. Idling and serving the host say so. */
+void ink_board_alive(void);
 
 /* 32 bits from the part's source of chance, good enough to tell two starts apart; not for keys. */
 uint32_t ink_board_entropy(void);
@@ -41,6 +45,9 @@ uint32_t ink_board_number(void);
 
 /* Interrupts of all peripherals end here. */
 void ink_board_interrupt(void);
+
+/* For ink_board_alive: begin the watchdog's time anew. */
+void ink_watchdog_feed(void);
 
 /* For store.c: the erasable half of the store that begins at `address`; 256 bytes of it. Words must be erased before. */
 void ink_flash_erase(uintptr_t address);

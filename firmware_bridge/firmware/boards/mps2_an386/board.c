@@ -13,6 +13,10 @@
 #define UART_CTRL(base) INK_REG((base) + 0x08)
 #define UART_INTCLEAR(base) INK_REG((base) + 0x0C)
 #define UART_BAUDDIV(base) INK_REG((base) + 0x10)
+#define WATCHDOG_LOAD INK_REG(0x40008000)
+#define WATCHDOG_CTRL INK_REG(0x40008008)
+#define WATCHDOG_INTCLEAR INK_REG(0x4000800C)
+#define WATCHDOG_LOCK INK_REG(0x40008C00)
 #define STATE_SENDING 1u
 #define STATE_RECEIVED 2u
 
@@ -35,12 +39,26 @@ static void uart_init(uint32_t base, unsigned interrupt)
     ink_interrupt_enable(interrupt);
 }
 
+/* After two seconds an NMI, whose handler restarts the board; should even that hang, two seconds later a reset. */
+static void watchdog_init(void)
+{
+    WATCHDOG_LOCK = 0x1ACCE551;
+    WATCHDOG_LOAD = 2 * CLOCK_HZ;
+    WATCHDOG_CTRL = 3; /* on, with NMI and reset */
+}
+
+void ink_watchdog_feed(void)
+{
+    WATCHDOG_INTCLEAR = 1; /* it begins anew */
+}
+
 void ink_board_init(void)
 {
     ink_systick_start(CLOCK_HZ);
     uart_init(UART0, INK_HOST_INTERRUPT);
     uart_init(UART1, INK_DIGITISER_INTERRUPT);
     uart_init(UART2, CAMERA_INTERRUPT);
+    watchdog_init();
 }
 
 static void take(uint32_t base, struct ink_inlet *inlet)

@@ -21,6 +21,7 @@ connector's SPI pins (SCK P0.23, MOSI P0.21, chip select P0.16). */
 #define SPIS 0x40004000
 #define TIMER 0x40008000
 #define RNG 0x4000D000
+#define WDT 0x40010000
 #define NVMC 0x4001E000
 #define NVMC_READY INK_REG(NVMC + 0x400)
 #define NVMC_CONFIG INK_REG(NVMC + 0x504)
@@ -81,6 +82,19 @@ static void spis_init(void)
     GPIO_PIN_CNF(SELECT_PIN) = 3u << 2;
 }
 
+/* Two seconds; it pauses while a debugger holds the processor and not while that sleeps. */
+static void watchdog_init(void)
+{
+    INK_REG(WDT + 0x504) = 2 * 32768 - 1;
+    INK_REG(WDT + 0x50C) = 1;
+    TASK(WDT, 0) = 1;
+}
+
+void ink_watchdog_feed(void)
+{
+    INK_REG(WDT + 0x600) = 0x6E524635;
+}
+
 void ink_board_init(void)
 {
     TASK(CLOCK, 0) = 1; /* the crystal: the UART needs it */
@@ -89,6 +103,7 @@ void ink_board_init(void)
     uart_init();
     spis_init();
     TASK(RNG, 0) = 1;
+    watchdog_init();
 }
 
 /* The chip select's rising edge ends a packet. It is looked at once a millisecond; packets come every 10. */

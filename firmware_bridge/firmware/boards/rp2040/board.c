@@ -16,6 +16,10 @@ Host on UART0 (GP0, GP1), digitiser on UART1 (GP4, GP5), camera on SPI0 (GP16 to
 #define XOSC_CTRL INK_REG(0x40024000)
 #define XOSC_STATUS INK_REG(0x40024004)
 #define XOSC_STARTUP INK_REG(0x4002400C)
+#define PSM_WDSEL INK_REG(0x40010008)
+#define WATCHDOG_CTRL INK_REG(0x40058000)
+#define WATCHDOG_LOAD INK_REG(0x40058004)
+#define WATCHDOG_TICK INK_REG(0x4005802C)
 #define PIN_FUNCTION(pin) INK_REG(0x40014004 + 8 * (pin))
 #define PIN_PAD(pin) INK_REG(0x4001C004 + 4 * (pin))
 #define SIO_IN INK_REG(0xD0000004)
@@ -37,6 +41,7 @@ Host on UART0 (GP0, GP1), digitiser on UART1 (GP4, GP5), camera on SPI0 (GP16 to
 
 #define CLOCK_HZ 12000000u
 #define READY_TRIES 100000u
+#define WATCHDOG_US 2000000u
 #define USED_BLOCKS (1u << 5 | 1u << 8 | 1u << 16 | 1u << 22 | 1u << 23) /* pins, pads, SPI0, UART0, UART1 */
 #define PAD_USUAL 0x56u   /* input on, 4 mA, Schmitt trigger, pull-down */
 #define PAD_PULLED_UP 0x5Au
@@ -94,6 +99,20 @@ static void spi_init(void)
     INK_REG(SPI0 + 0x04) = 2;
 }
 
+static void watchdog_init(void)
+{
+    PSM_WDSEL = 0x1FFFC;                    /* what it resets: all but the oscillators */
+    WATCHDOG_TICK = 1u << 9 | CLOCK_HZ / 1000000; /* microseconds */
+    ink_watchdog_feed();
+    WATCHDOG_CTRL |= 1u << 30; /* it pauses while a debugger holds the processor, as it does from reset on */
+}
+
+/* It counts down twice a microsecond (erratum RP2040-E1). */
+void ink_watchdog_feed(void)
+{
+    WATCHDOG_LOAD = 2 * WATCHDOG_US;
+}
+
 void ink_board_init(void)
 {
     clocks_init();
@@ -101,6 +120,7 @@ void ink_board_init(void)
     uart_init(UART0, 0, INK_HOST_INTERRUPT);
     uart_init(UART1, 4, INK_DIGITISER_INTERRUPT);
     spi_init();
+    watchdog_init();
 }
 
 static void take(uint32_t base, struct ink_inlet *inlet)

@@ -23,6 +23,11 @@
 #define RNG_CR INK_REG(0x50060800)
 #define RNG_SR INK_REG(0x50060804)
 #define RNG_DR INK_REG(0x50060808)
+#define IWDG_KR INK_REG(0x40003000)
+#define IWDG_PR INK_REG(0x40003004)
+#define IWDG_RLR INK_REG(0x40003008)
+#define IWDG_SR INK_REG(0x4000300C)
+#define DBGMCU_APB1_FZ INK_REG(0xE0042008)
 #define USART1 0x40011000
 #define USART2 0x40004400
 #define USART_SR(base) INK_REG((base) + 0x00)
@@ -35,15 +40,20 @@
 #define APB1_HZ (CLOCK_HZ / 4)
 #define BAUD 115200u
 #define READY_TRIES 100000u
+#define FLASH_BUSY (1u << 16)
+#define RNG_READY 1u
+#define RNG_ERRORS 6u
 
 /* The internal 16 MHz oscillator times 21 / 2: no board need have the same crystal. */
 static void clocks_init(void)
 {
     FLASH_ACR = 0x305; /* 5 wait states, prefetch, instruction cache; the data cache would hide what was programmed */
-    RCC_PLLCFGR = 16u | 336u << 6 | 7u << 24; /* /16, *336, /2, from the internal oscillator; 48 MHz for the RNG */
+    (void)ink_await(&FLASH_ACR, 7, 5, READY_TRIES);
+    RCC_PLLCFGR = (RCC_PLLCFGR & 0xF0000000) | 7u << 24 | 336u << 6 | 16u; /* /16, *336, /2; /7: 48 MHz for the RNG */
     RCC_CR |= 1u << 24;
     (void)ink_await(&RCC_CR, 1u << 25, 1u << 25, READY_TRIES);
-    RCC_CFGR = 5u << 10 | 4u << 13 | 2u; /* APB1 / 4, APB2 / 2, the PLL */
+    RCC_CFGR = 5u << 10 | 4u << 13; /* APB1 / 4, APB2 / 2, both before the clock gets fast */
+    RCC_CFGR |= 2u;                 /* the PLL */
     (void)ink_await(&RCC_CFGR, 3u << 2, 2u << 2, READY_TRIES);
     RCC_AHB1ENR |= 1u << 0;  /* GPIOA */
     RCC_AHB2ENR |= 1u << 6;  /* RNG */
@@ -67,6 +77,24 @@ static void usart_init(uint32_t base, uint32_t clock_hz, unsigned interrupt)
     ink_interrupt_enable(interrupt);
 }
 
+/* 1,750 / 500 Hz: 3.5 s; with the slowest oscillator 6.6 s, with the fastest 2.4 s. Longer than the erasure of a sector,
+   which takes 2 s at most, and in which the processor stands still. */
+static void watchdog_init(void)
+{
+    DBGMCU_APB1_FZ |= 1u << 12; /* not while a debugger holds the processor */
+    IWDG_KR = 0xCCCC;           /* on, for good */
+    IWDG_KR = 0x5555;
+    IWDG_PR = 4; /* 32 kHz / 64 */
+    IWDG_RLR = 1749;
+    (void)ink_await(&IWDG_SR, 3, 0, READY_TRIES);
+    ink_watchdog_feed();
+}
+
+void ink_watchdog_feed(void)
+{
+    IWDG_KR = 0xAAAA;
+}
+
 void ink_board_init(void)
 {
     clocks_init();
@@ -74,6 +102,7 @@ void ink_board_init(void)
     ink_systick_start(CLOCK_HZ);
     usart_init(USART1, APB2_HZ, INK_HOST_INTERRUPT);
     usart_init(USART2, APB1_HZ, INK_DIGITISER_INTERRUPT);
+    watchdog_init();
 }
 
 static void take(uint32_t base, struct ink_inlet *inlet)
@@ -97,42 +126,60 @@ void ink_board_write(const uint8_t *bytes, size_t count)
     }
 }
 
-uint32_t ink_board_entropy(void)
+/* The next number of the RNG; false: it has failed. */
+static bool draw(uint32_t *number)
 {
-    return ink_await(&RNG_SR, 1u, 1u, READY_TRIES) ? RNG_DR : ink_milliseconds ^ INK_SYST_CVR;
+    if (!ink_await(&RNG_SR, RNG_READY | RNG_ERRORS, RNG_READY, READY_TRIES)) {
+        return false;
+    }
+    *number = RNG_DR;
+    return true;
 }
 
-static void flash_open(void)
+/* The first number after its start is there to be compared with the next, and is not used (RM0090, 24.3.1). */
+uint32_t ink_board_entropy(void)
 {
-    FLASH_KEYR = 0x45670123;
-    FLASH_KEYR = 0xCDEF89AB;
-    FLASH_SR = 0xF3; /* errors of before */
+    uint32_t first = 0, second = 0;
+    const bool drawn = draw(&first) && draw(&second) && first != second;
+    return drawn ? second : ink_milliseconds ^ INK_SYST_CVR;
 }
 
 static void flash_settle(void)
 {
-    while ((FLASH_SR & 1u << 16) != 0) {
+    while ((FLASH_SR & FLASH_BUSY) != 0) {
     }
+}
+
+static void flash_open(uint32_t what)
+{
+    flash_settle();
+    FLASH_KEYR = 0x45670123;
+    FLASH_KEYR = 0xCDEF89AB;
+    FLASH_SR = 0xF3; /* errors of before */
+    FLASH_CR = 2u << 8 | what; /* 32 bits at a time */
+}
+
+static void flash_close(void)
+{
+    flash_settle();
     FLASH_CR = 1u << 31;
 }
 
 void ink_flash_erase(uintptr_t address)
 {
     const uint32_t sector = 5 + ((uint32_t)address - 0x08020000) / 0x20000;
-    flash_open();
-    FLASH_CR = 2u << 8 | sector << 3 | 1u << 1;
+    ink_watchdog_feed();
+    flash_open(sector << 3 | 1u << 1);
     FLASH_CR |= 1u << 16;
-    flash_settle();
+    flash_close();
 }
 
 void ink_flash_program(uintptr_t address, const uint32_t *words)
 {
-    flash_open();
-    FLASH_CR = 2u << 8 | 1u;
+    flash_open(1u);
     for (uint32_t place = 0; place < 64; place++) {
         INK_REG(address + 4 * place) = words[place];
-        while ((FLASH_SR & 1u << 16) != 0) {
-        }
+        flash_settle();
     }
-    flash_settle();
+    flash_close();
 }
