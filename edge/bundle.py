@@ -29,6 +29,7 @@ from edge.errors import (
     ModelRefusedError,
     NotABundleError,
     OldBundleError,
+    RuntimeMissingError,
     ThresholdsError,
     UnverifiedError,
 )
@@ -138,11 +139,17 @@ class Bundle:
 
         It has computed the golden words, each logit bit for bit as verified, or it is not given away: UnverifiedError
         says what differs. kernels: run these, whatever they are; `Engine.verified` says whether they are the same.
-        GoldenError if the vectors are not about this bundle, ModelRefusedError if the network does not fit the users.
+        GoldenError if the vectors are not about this bundle, ModelRefusedError if the network does not fit the users,
+        RuntimeMissingError if there is no interpreter.
         """
         pinned = self.manifest.executor
         vectors = self.golden()
-        engine = Engine.load(self.contents[MODEL], kernels or kernels_named(pinned.kernels), threads, pinned.runtime)
+        asked = kernels or kernels_named(pinned.kernels)
+        try:
+            engine = Engine.load(self.contents[MODEL], asked, threads, pinned.runtime)
+        except RuntimeMissingError as error:
+            wanted = f"{pinned.runtime}=={pinned.version}"
+            raise RuntimeMissingError(f"{error}; {self.path} was verified on {wanted}: install just that") from error
         if engine.outputs != len(self.manifest.users) + 1:
             raise ModelRefusedError(f"{engine.outputs} logits for {len(self.manifest.users)} users and the stranger")
         try:

@@ -7,6 +7,7 @@ delegate that is asked for is silently left out where the processor is not recog
 
 import importlib
 import os
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -33,6 +34,8 @@ _RUNTIMES: Final = (
     ("tflite_runtime.interpreter", "tflite-runtime", "tflite-runtime"),
 )
 """Module, distribution and prefix of `kernels`, in order of preference."""
+
+_OLD: Final = "tflite-runtime"
 
 _RESOLVERS: Final = {
     "default": "AUTO",
@@ -93,7 +96,7 @@ class Engine:
         runtime = find_runtime(runtime_name)
         if kernels not in _RESOLVERS:
             raise KernelsRefusedError(f"no kernels are named {kernels!r}; there are {', '.join(_RESOLVERS)}")
-        if kernels == "reference" and runtime.name == "tflite-runtime":
+        if kernels == "reference" and runtime.name == _OLD:
             raise KernelsRefusedError("tflite-runtime's reference kernels give wrong results; use --kernels default")
         content = model if isinstance(model, bytes) else _read(Path(model))
         if content[4:8] != b"TFL3":
@@ -145,9 +148,14 @@ class Engine:
         stamp = golden.stamp
         made, here = f"{stamp.runtime} {stamp.version}", self.runtime
         if made != here:
+            anew = (
+                f"nothing verifies {_OLD}, for `inkgate quantize` runs on LiteRT alone"
+                if self.runtime_name == _OLD
+                else f"`inkgate quantize` where {here} is installed verifies that"
+            )
             raise OtherRuntimeError(
                 f"it was verified on {made}, here is {here}; `pip install {stamp.runtime}=={stamp.version}` brings the "
-                f"verified one, `inkgate quantize` where {here} is installed verifies that; {_UNVERIFIED}"
+                f"verified one, {anew}; {_UNVERIFIED}"
             )
         if self.kernels != stamp.kernels:
             off = _OFF if stamp.kernels.endswith("xnnpack") else ""
@@ -196,7 +204,7 @@ def kernels_named(name: str) -> Kernels:
 def find_runtime(name: str = "") -> Runtime:
     """The interpreter to use: the one of that name if it is here, else LiteRT, else tflite-runtime.
 
-    RuntimeMissingError if neither can be imported.
+    RuntimeMissingError if neither can be used.
     """
     failures = []
     for module_name, distribution, prefix in sorted(_RUNTIMES, key=lambda runtime: runtime[1] != name):
@@ -205,8 +213,16 @@ def find_runtime(name: str = "") -> Runtime:
         except ImportError as error:
             failures.append(f"{distribution}: {error}")
             continue
+        if distribution == _OLD and int(np.__version__.partition(".")[0]) > 1:
+            # It can be imported, and then fails at the first model.
+            failures.append(f"{distribution} is built for numpy 1, here is {np.__version__}: `pip install 'numpy<2'`")
+            continue
         return Runtime(module, distribution, _version(distribution, module), prefix)
-    raise RuntimeMissingError(f"no TFLite interpreter ({'; '.join(failures)}); `pip install ai-edge-litert` gives one")
+    python = ".".join(map(str, sys.version_info[:2]))
+    old = f"; {_OLD} exists up to Python 3.11, here is {python}" if sys.version_info >= (3, 12) else ""
+    raise RuntimeMissingError(
+        f"no TFLite interpreter ({'; '.join(failures)}); `pip install ai-edge-litert` gives one{old}"
+    )
 
 
 def _version(distribution: str, module: Any) -> str:

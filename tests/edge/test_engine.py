@@ -185,9 +185,10 @@ def test_kernels_are_named_after_the_prepared_graph_not_after_what_was_asked(pre
 
 
 def test_tflite_runtime_is_taken_where_there_is_no_litert_but_never_its_reference_kernels(
-    pretend: Callable[..., None],
+    pretend: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend("tflite_runtime")
+    monkeypatch.setattr(np, "__version__", "1.26.4")
     engine = Engine.load(b"0000TFL3")
     assert engine.runtime.startswith("tflite-runtime ")
     assert engine.kernels == "tflite-runtime-optimised"
@@ -195,9 +196,29 @@ def test_tflite_runtime_is_taken_where_there_is_no_litert_but_never_its_referenc
         Engine.load(b"0000TFL3", "reference")
 
 
-def test_without_any_runtime_the_message_says_what_to_install(pretend: Callable[..., None]) -> None:
+@pytest.mark.parametrize(
+    ("python", "added"), [((3, 11, 2), ""), ((3, 12, 1), "; tflite-runtime exists up to Python 3.11, here is 3.12")]
+)
+def test_without_any_runtime_the_message_says_what_to_install_and_why_an_extra_brought_nothing(
+    pretend: Callable[..., None], monkeypatch: pytest.MonkeyPatch, python: tuple[int, int, int], added: str
+) -> None:
+    """`pip install .[edge-tflite-runtime]` succeeds on Python 3.12, and installs no interpreter."""
     pretend("neither")
-    with pytest.raises(RuntimeMissingError, match="pip install ai-edge-litert"):
+    monkeypatch.setattr(sys, "version_info", python)
+    with pytest.raises(RuntimeMissingError) as caught:
+        find_runtime()
+    assert str(caught.value).endswith(f"); `pip install ai-edge-litert` gives one{added}")
+    assert "ai-edge-litert: " in str(caught.value)
+    assert "tflite-runtime: " in str(caught.value)
+
+
+def test_tflite_runtime_beside_a_numpy_that_it_was_not_built_for_is_not_taken(
+    pretend: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It imports, and then ends in a SystemError at the first model."""
+    pretend("tflite_runtime")
+    monkeypatch.setattr(np, "__version__", "2.4.6")
+    with pytest.raises(RuntimeMissingError, match=r"built for numpy 1, here is 2\.4\.6: `pip install 'numpy<2'`"):
         find_runtime()
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import importlib
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from edge.errors import (
     OtherKernelsError,
     OtherLogitsError,
     OtherRuntimeError,
+    RuntimeMissingError,
     StaleVectorsError,
     UnverifiedError,
 )
@@ -93,6 +95,25 @@ def test_another_version_is_refused_with_the_command_that_installs_the_verified_
         bundle.engine()
     assert caught.value.exit_code == 4
     assert not bundle.engine("default").verified  # The same kernels, but nobody verified this version of them.
+
+
+def test_a_gate_without_an_interpreter_is_told_which_one_the_bundle_was_verified_on(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ai_edge_litert", "tflite_runtime"):
+        monkeypatch.setitem(sys.modules, f"{name}.interpreter", None)
+    with pytest.raises(RuntimeMissingError, match=rf"on ai-edge-litert=={bundle.manifest.executor.version}: install"):
+        bundle.engine()
+
+
+def test_tflite_runtime_in_place_of_what_was_verified_is_not_told_to_quantise_anew(
+    bundle: Bundle, engine: Engine, golden: GoldenVectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`inkgate quantize` needs LiteRT and pins what it ran on: no bundle is ever verified on tflite-runtime."""
+    monkeypatch.setattr(engine, "runtime_name", "tflite-runtime")
+    monkeypatch.setattr(engine, "runtime", "tflite-runtime 2.14.0")
+    with pytest.raises(OtherRuntimeError, match="nothing verifies tflite-runtime"):
+        engine.verify(golden)
 
 
 def test_another_runtime_is_refused_by_name(make: Make, golden: GoldenVectors) -> None:
