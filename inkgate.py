@@ -29,6 +29,10 @@ COMMANDS = {
 }
 
 
+TRAINING = ("tensorflow", "tf_keras", "matplotlib", "PIL")
+"""What commands of train/ and quantize/ import, and a gate does without."""
+
+
 class LazyGroup(click.Group):
     """A click group that knows its commands by name and imports a command's room when it is called."""
 
@@ -91,6 +95,10 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of stdout has gone; Python would complain about it once more at exit
         sys.exit(1)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in TRAINING:
+            raise
+        _fail(f"this command needs {error.name}, which is not installed: pip install 'inkgate[train]'", 2)
     except Exception as error:
         code = getattr(error, "exit_code", None)
         if not isinstance(code, int):

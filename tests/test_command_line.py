@@ -59,6 +59,14 @@ def test_what_a_person_gets_wrong_is_one_sentence_and_exit_code_2(
     assert says in done.stderr
 
 
+def test_where_only_the_gate_is_installed_the_other_commands_say_what_they_need() -> None:
+    without = "import sys; sys.modules.update(dict.fromkeys(['tensorflow', 'tf_keras', 'matplotlib'])); import inkgate"
+    command = [sys.executable, "-c", f"{without}; inkgate.main()", "evaluate", "nowhere"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "error: this command needs matplotlib, which is not installed: pip install 'inkgate[train]'\n"
+
+
 def test_with_json_an_error_is_an_object_on_stdout() -> None:
     done = run("evaluate", "nowhere", "--json")
     error = json.loads(done.stdout)
