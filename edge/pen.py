@@ -3,6 +3,7 @@
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,12 +42,11 @@ class PenConfig:
     least_samples: int = 2  # a symbol with fewer was no writing
 
 
-@dataclass(frozen=True)
-class _Point:
+class _Point(NamedTuple):
     x: int
     y: int
     pressure: int
-    stroke: int = 0
+    stroke: int
 
 
 class Pen:
@@ -64,14 +64,14 @@ class Pen:
         self._pen_up_samples = self._samples(self.config.pen_up_ms)
         self._word_samples = self._samples(self.config.word_ms)
         self._idle = self._word_samples
-        self._held: _Point | None = None
+        self._held: tuple[int, int, int] | None = None
         self._word_open = self._word_due = False
         self._clear()
 
     @property
     def points(self) -> Points:
         """POINT [P] of the symbol so far, or of the one just finished."""
-        return np.array([(p.x, p.y, p.pressure, p.stroke) for p in self._points], POINT)
+        return np.array(self._points, POINT)
 
     def sample(self, x: int, y: int, pressure: int) -> PenEvent:
         """One sample; pressure 0 where the digitiser is silent. Call `pending` until NONE after it."""
@@ -79,7 +79,7 @@ class Pen:
         touches = pressure >= self.config.contact or (self._down and pressure >= self.config.release)
         if touches and pressure > 0:
             self._idle = 0
-            event = self._touch(_Point(x, y, min(pressure * NOMINAL_PRESSURE // self.config.nominal, 255)))
+            event = self._touch(x, y, min(pressure * NOMINAL_PRESSURE // self.config.nominal, 255))
         else:
             event = self._leave()
         return self.pending() if event is PenEvent.NONE and self._word_due else event
@@ -108,24 +108,23 @@ class Pen:
             self._clear()
         if self._held:
             held, self._held = self._held, None
-            self._touch(held)
+            self._touch(*held)
 
-    def _touch(self, point: _Point) -> PenEvent:
+    def _touch(self, x: int, y: int, pressure: int) -> PenEvent:
         """A place where the pen touches; a new symbol if there is none open."""
-        if not self._down and self._contacts and self._is_far(point) and self._finish():
-            self._held = point
+        if not self._down and self._contacts and self._is_far(x, y) and self._finish():
+            self._held = x, y, pressure
             return PenEvent.SYMBOL
         if not self._down:
             if self._strokes == MAX_STROKES:
                 self.dropped += 1
                 return PenEvent.NONE
             self._strokes += 1
-        point = replace(point, stroke=self._strokes - 1)
-        self._cover(point)
+        self._cover(x, y)
         self._contacts += 1
-        self._last = point
-        if not self._down or self._apart(point, self._points[-1]) >= self._spacing:
-            self._keep(point)
+        self._last = _Point(x, y, pressure, self._strokes - 1)
+        if not self._down or self._is_apart(x, y):
+            self._keep(self._last)
         self._down = True
         return PenEvent.NONE
 
@@ -175,25 +174,26 @@ class Pen:
         self._spacing = 2 * self._spacing + 1 if self._spacing < 32768 else 65535
         self.thinned += 1
 
-    def _is_far(self, point: _Point) -> bool:
+    def _is_far(self, x: int, y: int) -> bool:
         """Whether a stroke that begins here belongs to another symbol."""
         return (
-            point.x > self._right + self.config.gap
-            or point.x + self.config.back < self._left
-            or point.y > self._bottom + self.config.line
-            or point.y + self.config.line < self._top
+            x > self._right + self.config.gap
+            or x + self.config.back < self._left
+            or y > self._bottom + self.config.line
+            or y + self.config.line < self._top
         )
 
-    def _cover(self, point: _Point) -> None:
-        new = self._contacts == 0
-        self._left = point.x if new else min(self._left, point.x)
-        self._top = point.y if new else min(self._top, point.y)
-        self._right = point.x if new else max(self._right, point.x)
-        self._bottom = point.y if new else max(self._bottom, point.y)
+    def _is_apart(self, x: int, y: int) -> bool:
+        """Whether this place is far enough from the last point to be kept."""
+        last = self._points[-1]
+        return abs(x - last.x) + abs(y - last.y) >= self._spacing
 
-    @staticmethod
-    def _apart(a: _Point, b: _Point) -> int:
-        return abs(a.x - b.x) + abs(a.y - b.y)
+    def _cover(self, x: int, y: int) -> None:
+        if self._contacts == 0:
+            self._left = self._right = x
+            self._top = self._bottom = y
+        self._left, self._right = min(self._left, x), max(self._right, x)
+        self._top, self._bottom = min(self._top, y), max(self._bottom, y)
 
 
 def capture(samples: Iterable[tuple[int, int, int]], config: PenConfig | None = None) -> list[list[Points]]:

@@ -6,20 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.alphabet import DIGITS
-from train.digitiser import Samples, write_word
+from train.digitiser import Samples, sample_word
 from train.picture import draw_picture
-from train.synthetic import Style, invent_writer
-
-
-def style_of(writer: int, seed: int = 0) -> Style:
-    """The hand of this writer of `synthetic_set(..., seed)`; of the dataset `synthetic`, whose seed is 0."""
-    return invent_writer(int(np.random.default_rng([seed, writer]).integers(2**62)))
+from train.synthetic import Style, style_of, write_symbol
 
 
 def draw_texts(count: int, symbols: tuple[int, int], rng: np.random.Generator) -> list[str]:
     """Words of random digits, their lengths uniform in `symbols`."""
     lengths = rng.integers(symbols[0], symbols[1], size=count, endpoint=True)
     return ["".join(rng.choice(list(DIGITS), int(length))) for length in lengths]
+
+
+def write_word(style: Style, text: str, rng: np.random.Generator) -> Samples:
+    """A word by an invented writer."""
+    return sample_word([write_symbol(style, symbol, rng) for symbol in text])
 
 
 def write_texts(writing: Sequence[int], texts: Sequence[str], rng: np.random.Generator) -> list[Samples]:

@@ -1,4 +1,4 @@
-"""A seed -> writers who do not exist, the movements of their pens in time, and fragments of what they write.
+"""A seed -> writers who do not exist, the movements of their pens in time, and what a pen board makes of these.
 
 The pen follows the sigma-lognormal model (Plamondon 1995; O'Reilly and Plamondon 2009): a stroke is a sum of movements,
 each along a circular arc from one target to the next, each with a lognormal speed, begun before the last has ended.
@@ -6,25 +6,25 @@ each along a circular arc from one target to the next, each with a lognormal spe
     (S2) D_j = c_j (A_j / 2) / sin(A_j / 2)                  length of the arc with chord c_j that turns by A_j
     (S3) p(t) = p_0 + sum_j D_j / A_j R(b_j - A_j / 2) [sin(A_j F_j), 1 - cos(A_j F_j)]    b_j: bearing of the chord
 A writer is a Style: what is alike in every symbol, and a version of every symbol that is the writer's own. A sample
-adds a smaller variation to all of it. The same seed gives the same strokes for a given NumPy major version; where exp
-and log round differently a grey level may move by one.
+adds a smaller variation to all of it. Everybody writes with the pen of the board, so how wide a line is tells how hard
+it was pressed. The same seed gives the same strokes for a given NumPy major version; where exp and log round
+differently the digitiser may see a place 1/100 mm further on.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.fragments import SIDE, FragmentSet
-from edge.raster import NOMINAL_PRESSURE, POINT, Points, raster_strokes
+from edge.features import Pixels
+from edge.fragments import FragmentSet
 from train.alphabet import DIGITS, SYMBOLS, Stroke, allographs, code_of
+from train.digitiser import BOARD, Floats, Strokes, board_words, sample_word
 from train.errors import TooFewWritersError, UnknownSymbolError
 
-Floats = NDArray[np.float64]
-
-RATE_HZ = 200
-DIGITISER_HZ = 100
+RATE_HZ = BOARD.rate_hz
 
 _VISIBLE = 1.645  # a movement is seen to begin and end when 5 % and 95 % of it are done
 
@@ -34,7 +34,6 @@ class Style:
     """One writer; angles in radians, lengths in mm or in heights of a capital (h)."""
 
     size_mm: float  # height of a capital
-    pen_width_mm: float
     slant: float  # x moves by slant * y
     rotation: float
     aspect: float  # width against the nominal
@@ -45,7 +44,8 @@ class Style:
     overlap: float  # share of a movement that the next one overlaps: rounder corners
     sigma: float  # s of equation S1: how lopsided the speed is
     speed: float  # factor on the tempo
-    pressure_drop: float  # share of the pressure lost at full speed
+    pressure: float  # nominal is 1
+    pressure_drop: float  # share of it lost at full speed
     tremor_mm: float
     tremor_hz: float
     entry: tuple[float, float]  # length (h) and direction of the flick before a symbol
@@ -55,23 +55,11 @@ class Style:
     shapes: Mapping[str, tuple[tuple[Stroke, ...], ...]]  # own targets of every allograph, the favourite first
 
 
-@dataclass(frozen=True, eq=False)
-class Strokes:
-    """What the pen did: x, y in mm (y upwards), t in seconds, pressure about 1, number of the stroke; each [P]."""
-
-    x: Floats
-    y: Floats
-    t: Floats
-    pressure: Floats
-    stroke: NDArray[np.int32]
-
-
 def invent_writer(seed: int) -> Style:
     """The writer with this number: always the same style for the same seed."""
     rng = np.random.default_rng([seed, 0x57])
     return Style(
         size_mm=float(np.exp(rng.normal(np.log(5), 0.12))),
-        pen_width_mm=float(np.exp(rng.normal(np.log(0.66), 0.14))),
         slant=rng.normal(0.15, 0.17),
         rotation=rng.normal(0, 0.06),
         aspect=float(np.exp(rng.normal(0.14, 0.17))),
@@ -82,6 +70,7 @@ def invent_writer(seed: int) -> Style:
         overlap=rng.uniform(0.0, 0.5),
         sigma=rng.uniform(0.2, 0.4),
         speed=float(np.exp(rng.normal(0, 0.25))),
+        pressure=float(np.exp(rng.normal(0, 0.19))),
         pressure_drop=rng.uniform(0.0, 0.6),
         tremor_mm=rng.gamma(2.0, 0.02),
         tremor_hz=rng.uniform(6, 12),
@@ -106,38 +95,25 @@ def write_symbol(style: Style, symbol: str, rng: np.random.Generator) -> Strokes
         path = _move(style, stroke, rng)
         path[2] += begin_s
         parts.append(path)
-        begin_s = float(path[2, -1]) + 0.12 / style.speed
+        begin_s = float(path[2, -1]) + round(0.12 / style.speed * RATE_HZ) / RATE_HZ
     x, y, t = np.concatenate(parts, axis=1)
     number = np.repeat(np.arange(len(parts), dtype=np.int32), [part.shape[1] for part in parts])
     x, y = _deformed(style, x, y, rng)
     x, y = _trembling(style, x, y, t, rng)
-    return Strokes(x, y, t, _pressure(style, x, y, number), number)
+    return Strokes(x, y, t, _pressure(style, x, y, number, rng), number)
 
 
-def to_points(strokes: Strokes) -> Points:
-    """What a digitiser gives of these strokes at DIGITISER_HZ: POINT [P] in 1/100 mm, y downwards, from (0, 0) on.
-
-    The last place of every stroke is kept, as pen.c keeps it.
-    """
-    taken = np.arange(len(strokes.x)) % (RATE_HZ // DIGITISER_HZ) == 0
-    taken |= np.append(strokes.stroke[1:] != strokes.stroke[:-1], True)
-    points = np.zeros(int(taken.sum()), POINT)
-    points["x"] = np.rint(100 * (strokes.x - strokes.x.min())[taken])
-    points["y"] = np.rint(100 * (strokes.y.max() - strokes.y)[taken])
-    points["pressure"] = np.clip(np.rint(NOMINAL_PRESSURE * strokes.pressure[taken]), 1, 255)
-    points["stroke"] = strokes.stroke[taken]
-    return points
+def style_of(writer: int, seed: int = 0) -> Style:
+    """The hand of this writer of `synthetic_set(..., seed)`; of the dataset `synthetic`, whose seed is 0."""
+    return invent_writer(int(np.random.default_rng([seed, writer]).integers(2**62)))
 
 
-def rasterise(strokes: Strokes, pen_width_mm: float) -> NDArray[np.uint8]:
-    """Ink on paper: grey uint8 [33,33], by the rasteriser of a pen board (edge.raster) with a pen of this width."""
-    return raster_strokes(to_points(strokes), round(100 * pen_width_mm))
-
-
-def write_fragment(style: Style, symbol: str, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """One sample of a symbol as a grey fragment; the pen is pressed a little more or less."""
-    width_mm = style.pen_width_mm * np.exp(rng.normal(0, 0.06))
-    return rasterise(write_symbol(style, symbol, rng), width_mm)
+def write_form(writer: int, seed: int = 0, symbols: str = DIGITS) -> Iterator[tuple[str, Strokes]]:
+    """What this writer of a seed writes, without end: the symbols in shuffled rounds."""
+    style, rng = style_of(writer, seed), np.random.default_rng([seed, writer, 1])
+    while True:
+        for place in rng.permutation(len(symbols)):
+            yield symbols[place], write_symbol(style, symbols[place], rng)
 
 
 def synthetic_set(
@@ -147,7 +123,7 @@ def synthetic_set(
     symbols: str = DIGITS,
     progress: Callable[[int, int], None] | None = None,
 ) -> FragmentSet:
-    """`per_writer` grey fragments of each of `writers` invented writers, the symbols in shuffled rounds.
+    """The first `per_writer` grey fragments that a pen board makes of each of `writers` invented writers' forms.
 
     Writer ids count from 0; symbol is alphabet.code_of; order counts a writer's fragments. Writer i of a seed
     writes the same, however many are asked for. `progress` is called with the writers done and in all.
@@ -156,20 +132,23 @@ def synthetic_set(
         raise TooFewWritersError(f"{writers} writers of {per_writer} fragments: ask for at least 1 of each")
     if not symbols:
         raise UnknownSymbolError(f"there is no symbol to write; invented writers know {SYMBOLS}")
-    pixels = np.empty((writers * per_writer, SIDE, SIDE), np.uint8)
-    codes = np.empty(writers * per_writer, np.int32)
+    fragments: list[Pixels] = []
+    codes: list[int] = []
     for writer in range(writers):
-        rng = np.random.default_rng([seed, writer])
-        style = invent_writer(int(rng.integers(2**62)))
-        rounds = -(-per_writer // len(symbols))
-        text = [symbols[i] for _ in range(rounds) for i in rng.permutation(len(symbols))]
-        for place, symbol in enumerate(text[:per_writer], start=writer * per_writer):
-            pixels[place] = write_fragment(style, symbol, rng)
-            codes[place] = code_of(symbol)
+        for symbol, fragment in islice(_captured(write_form(writer, seed, symbols)), per_writer):
+            fragments.append(fragment)
+            codes.append(code_of(symbol))
         if progress:
             progress(writer + 1, writers)
-    who = np.repeat(np.arange(writers, dtype=np.int32), per_writer)
-    return FragmentSet(pixels, who, codes, np.tile(np.arange(per_writer, dtype=np.int32), writers))
+    who, order = np.divmod(np.arange(writers * per_writer, dtype=np.int32), np.int32(per_writer))
+    return FragmentSet(np.stack(fragments), who, np.array(codes, np.int32), order)
+
+
+def _captured(form: Iterable[tuple[str, Strokes]]) -> Iterator[tuple[str, Pixels]]:
+    """Every fragment that a pen board delivers of a form, and the symbol it is of."""
+    for symbol, strokes in form:
+        for word in board_words(sample_word([strokes])):
+            yield from ((symbol, fragment) for fragment in word)
 
 
 def _own_shapes(symbol: str, rng: np.random.Generator) -> tuple[tuple[Stroke, ...], ...]:
@@ -255,11 +234,12 @@ def _trembling(style: Style, x: Floats, y: Floats, t: Floats, rng: np.random.Gen
     return x + style.tremor_mm * waves[0].sum(axis=0), y + style.tremor_mm * waves[1].sum(axis=0)
 
 
-def _pressure(style: Style, x: Floats, y: Floats, stroke: NDArray[np.int32]) -> Floats:
-    """About 1, less where the pen is fast."""
+def _pressure(style: Style, x: Floats, y: Floats, stroke: NDArray[np.int32], rng: np.random.Generator) -> Floats:
+    """The writer's own, a little more or less in each sample, less where the pen is fast."""
     piece = np.zeros_like(x)
     piece[1:] = np.hypot(x[1:] - x[:-1], y[1:] - y[:-1]) * (stroke[1:] == stroke[:-1])
-    return np.asarray(1 + style.pressure_drop * (0.4 - piece / max(float(piece.max()), 1e-9)))
+    slowing = 1 + style.pressure_drop * (0.4 - piece / max(float(piece.max()), 1e-9))
+    return np.asarray(style.pressure * np.exp(rng.normal(0, 0.08)) * slowing)
 
 
 def _normal_cdf(z: Floats) -> Floats:

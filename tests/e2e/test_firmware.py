@@ -21,8 +21,9 @@ from edge.features import to_int8
 from edge.fragments import FragmentSet
 from firmware_bridge.emulated_board import EmulatedBoard, packets
 from inkgate import cli
-from train.digitiser import Samples, write_word
-from train.hands import photograph, style_of
+from train.digitiser import Samples
+from train.hands import photograph, write_word
+from train.synthetic import style_of
 
 pytestmark = needs_tools
 

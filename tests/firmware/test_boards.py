@@ -1,6 +1,7 @@
 """The real firmware in emulators: strokes on its digitiser and pictures before its camera, against the Python twins."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from firmware_bridge.errors_firmware import BuildError
 from firmware_bridge.events import BoardFault, Connected, Fragment, WordEnded
 from firmware_bridge.keys import KeyStore
 from firmware_bridge.link import open_link
+from train.digitiser import sample_word
 from train.hands import photograph, write_texts
 from train.picture import draw_blank
-from train.synthetic import synthetic_set
+from train.synthetic import synthetic_set, write_form
 
 pytestmark = needs_tools
 
@@ -90,6 +92,13 @@ def test_strokes_become_the_fragments_of_the_python_twin_on_a_proved_board(
     assert [len(word) for word in expected] == [len(text) for text in texts]
     for word, twin in zip(words, expected, strict=True):
         np.testing.assert_array_equal(word, twin)
+
+
+def test_a_synthetic_set_is_what_a_board_sends_of_the_same_writing() -> None:
+    forms = [[strokes for _, strokes in islice(write_form(writer, seed=6), 20)] for writer in range(2)]
+    with EmulatedBoard(power_on("stm32f405", "pen"), [sample_word(form) for form in forms], fast=True) as emulated:
+        _, *words = received(emulated.start(), len(forms))
+    np.testing.assert_array_equal(np.concatenate(words), synthetic_set(2, 20, seed=6).to_bits(1).pixels)
 
 
 @pytest.mark.parametrize("board", CAMERAS)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from edge.pen import MAX_POINTS, MAX_STROKES, Pen, PenConfig, PenEvent, capture
 from edge.raster import POINT, Points, raster_strokes
 from train.alphabet import DIGITS
-from train.digitiser import sample_word, write_word
-from train.synthetic import invent_writer, to_points, write_symbol
+from train.digitiser import sample_word
+from train.hands import write_word
+from train.synthetic import invent_writer, write_symbol
 
 Sample = tuple[int, int, int]
 UP: Sample = (0, 0, 0)
@@ -122,10 +123,10 @@ def test_synthetic_words_are_captured_alike_and_draw_as_they_were_written() -> N
         symbols = [write_symbol(style, symbol, rng) for symbol in DIGITS * 2]
         samples = [tuple(row) for row in sample_word(symbols).tolist()]
         assert_alike(samples)
-        (word,) = capture(samples)
+        (word,), (whole,) = capture(samples), capture(samples, PenConfig(spacing=0))
         assert len(word) == 20
-        for points, strokes in zip(word, symbols, strict=True):
-            there, here = raster_strokes(points), raster_strokes(to_points(strokes))
+        for points, every in zip(word, whole, strict=True):
+            there, here = raster_strokes(points), raster_strokes(every)
             # Points closer than 0.08 mm to the last are not kept: edges move by a fraction of a pixel.
             assert ((there >= 128) != (here >= 128)).mean() < 0.04
 

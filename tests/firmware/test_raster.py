@@ -15,10 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.features import Pixels
+from edge.pen import capture
 from edge.raster import MAX_POINTS, PEN_WIDTH, POINT, Points, raster_pack, raster_strokes, square_root
 from firmware_bridge.pixels import pack_bits
 from train.alphabet import SYMBOLS
-from train.synthetic import invent_writer, to_points, write_symbol
+from train.hands import write_word
+from train.synthetic import invent_writer
 
 PIXELS = 33 * 33
 RANDOM = 10_000
@@ -131,9 +133,10 @@ def test_synthetic_writing_gives_the_same_fragments_in_c_and_python() -> None:
     twin = Twin()
     for seed in range(40):
         style, rng = invent_writer(seed), np.random.default_rng(seed)
-        for symbol in SYMBOLS:
-            points = to_points(write_symbol(style, symbol, rng))
-            assert raster_strokes(points).tobytes() == twin.draw(points).tobytes(), (seed, symbol)
+        (word,) = capture(tuple(row) for row in write_word(style, SYMBOLS, rng).tolist())
+        assert len(word) >= len(SYMBOLS)
+        for place, points in enumerate(word):
+            assert raster_strokes(points).tobytes() == twin.draw(points).tobytes(), (seed, place)
 
 
 @given(st.integers(0, 2**32))

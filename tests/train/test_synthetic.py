@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.stats import norm
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -14,8 +15,9 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from edge.fragments import FragmentSet, sample_words
 from train import synthetic
 from train.alphabet import DIGITS, SYMBOLS, allographs, code_of
+from train.digitiser import Strokes, board_words, sample_word
 from train.errors import TooFewWritersError, UnknownSymbolError
-from train.synthetic import RATE_HZ, invent_writer, rasterise, synthetic_set, write_symbol
+from train.synthetic import RATE_HZ, invent_writer, synthetic_set, write_symbol
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +52,14 @@ def test_any_writer_writes_any_symbol_onto_the_fragment(seed: int, symbol: str, 
     assert (np.diff(strokes.t) > 0).all()
     assert strokes.t[-1] < 15  # seconds for one symbol: nobody is slower
     assert strokes.pressure.min() > 0
-    pixels = rasterise(strokes, style.pen_width_mm)
-    ink = pixels >= 128
-    assert 15 < ink.sum() < 700  # neither a speck nor a blot: the 33x33 fragment has 1089 pixels
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    # 25 pixels; an edge may gain a pixel where ink is dense and lose some where a stroke ends in a point.
-    assert 17 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 28
+    ((*fragments,),) = board_words(sample_word([strokes]))
+    for pixels in fragments:
+        ink = pixels >= 128
+        assert 15 < ink.sum() < 700  # neither a speck nor a blot: the 33x33 fragment has 1089 pixels
+        rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+        # 25 pixels; an edge may gain a pixel where ink is dense and lose some where a stroke ends in a point. A part
+        # of a symbol that the board has cut may be a dot, which is not drawn wider than 8 pixels.
+        assert (17 if len(fragments) == 1 else 6) <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 28
 
 
 @given(st.integers(0, 2**32))
@@ -98,21 +102,27 @@ def test_the_pen_speed_has_as_many_peaks_as_movements_when_they_do_not_overlap()
     assert peaks.sum() == 3
 
 
-def test_a_wider_pen_leaves_more_ink() -> None:
-    style = invent_writer(0)
-    strokes = write_symbol(style, "5", np.random.default_rng(0))
-    ink = [int((rasterise(strokes, width) >= 128).sum()) for width in (0.4, 0.6, 0.9)]
-    assert ink == sorted(ink)
-    assert ink[2] > 1.4 * ink[0]
+def fragment_of(strokes: Strokes) -> NDArray[np.uint8]:
+    """What a board makes of a symbol that it does not cut."""
+    ((pixels,),) = board_words(sample_word([strokes]))
+    return pixels
 
 
-def test_ink_is_about_as_wide_as_the_pen() -> None:
-    samples = np.linspace(0, 10, 400)
-    still = np.zeros(400)
-    line = synthetic.Strokes(samples, still, samples, np.ones(400), np.zeros(400, np.int32))
-    pixels = rasterise(line, 1.6)
-    # 10 mm of path and 1.6 mm of pen fill 25 pixels, so the line is 3.45 pixels wide; grey levels sum to it.
-    assert pixels[:, 16].sum() / 255 == pytest.approx(25 / 11.6 * 1.6, abs=0.35)
+def test_who_presses_harder_leaves_more_ink() -> None:
+    def ink(pressure: float) -> int:
+        style = replace(invent_writer(0), pressure=pressure)
+        return int((fragment_of(write_symbol(style, "5", np.random.default_rng(0))) >= 128).sum())
+
+    assert ink(0.8) < ink(1.0) < ink(1.25)
+    assert ink(1.25) > 1.2 * ink(0.8)
+
+
+def test_ink_is_about_as_wide_as_the_pen_of_the_board() -> None:
+    samples = np.linspace(0, 4, 41)
+    still = np.zeros(41)
+    line = Strokes(samples, still, np.arange(41) / RATE_HZ, np.ones(41), np.zeros(41, np.int32))
+    # 4 mm of path and 0.66 mm of pen fill 25 pixels, so the line is 3.5 pixels wide; grey levels sum to it.
+    assert fragment_of(line)[:, 16].sum() / 255 == pytest.approx(25 / 4.66 * 0.66, abs=0.35)
 
 
 def within_and_between(fragments: FragmentSet) -> tuple[float, float]:
