@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import blake2s
 
-import numpy as np
 import pytest
+from ends import pixels
 
 from firmware_bridge import tags, wire
 from firmware_bridge.errors import (
@@ -24,7 +24,6 @@ from firmware_bridge.errors import (
 )
 from firmware_bridge.events import Connected, WordEnded
 from firmware_bridge.framing import FrameCounters, FrameReceiver, encode_frame
-from firmware_bridge.pixels import Pixels
 from firmware_bridge.session import HELLO_TIMEOUT_S, content_of, frame_of, split_frame
 from firmware_bridge.session_board import BoardSession, BoardState
 from firmware_bridge.session_host import BoardKey, HostSession
@@ -33,10 +32,6 @@ BOARD = "pen-1"
 INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.PEN, 1, BOARD, "virtual", "1.2.3", b"")
 KEY, OTHER_KEY = bytes(range(32)), bytes(32)
 TAGGED_FROM_HOST = (wire.Acknowledge.ID, wire.Identify.ID, wire.Probe.ID, wire.Provision.ID)
-
-
-def pixels(seed: int) -> Pixels:
-    return (np.random.default_rng(seed).random((33, 33)) < 0.3).astype(np.uint8) * np.uint8(255)
 
 
 def new_host(nonce: int = 1, now_s: float = 0.0, key: bytes | None = KEY, session: int = 0) -> HostSession:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import Any
 
+import ends
 import numpy as np
 import pytest
+from ends import BOARD, forge, new_board, new_host, pixels
 
 from firmware_bridge import wire
 from firmware_bridge.errors import (
@@ -22,34 +23,12 @@ from firmware_bridge.events import WordEnded
 from firmware_bridge.framing import FrameReceiver, encode_frame
 from firmware_bridge.pixels import Pixels
 from firmware_bridge.questions import Answer, Question, probes
-from firmware_bridge.session import ANSWER_TIMEOUT_S, RETRANSMIT_S, SILENCE_S, frame_of, split_frame
+from firmware_bridge.session import ANSWER_TIMEOUT_S, RETRANSMIT_S, SILENCE_S, split_frame
 from firmware_bridge.session_board import BoardSession
-from firmware_bridge.session_host import BoardKey, HostSession
+from firmware_bridge.session_host import HostSession
 
-INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.GATE, 1, "pi-1", "gate", "1.2.3", b"")
-KEY: bytes | None = None
-
-
-@pytest.fixture(autouse=True, params=[None, bytes(range(32))], ids=["without-key", "with-key"])
-def _key(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every claim holds for boards with a key and without one."""
-    monkeypatch.setattr(request.module, "KEY", request.param)
-
-
-def new_board(info: wire.Info, now_s: float, **options: Any) -> BoardSession:
-    return BoardSession(info, now_s, key=KEY, **options)
-
-
-def new_host(number: int, now_s: float, **options: Any) -> HostSession:
-    """A host whose number is that; knows the key if there is one."""
-    keys = {} if KEY is None else {INFO.board: BoardKey(KEY)}
-    return HostSession(number.to_bytes(16, "little"), now_s, keys=keys, allow_unauthenticated=True, **options)
-
-
-def forge(message: wire.Message, host: HostSession, sequence: int, sender: int = wire.FROM_HOST) -> bytes:
-    """A frame as either end of the host's connection could have sent it."""
-    return frame_of(message, host._token, sequence, sender=sender, session_key=host._session_key)
-
+INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.GATE, 1, BOARD, "gate", "1.2.3", b"")
+pytestmark = pytest.mark.usefixtures("each_key")
 
 IDENTITY = wire.Identity(bytes(range(32)), "hash", "hashlib", "1", "any")
 
@@ -75,10 +54,6 @@ class Failing(Memory):
         raise NetworkFailedError("the interpreter failed:\n" + "x" * 100)
 
 
-def pixels(seed: int) -> Pixels:
-    return (np.random.default_rng(seed).random((33, 33)) < 0.3).astype(np.uint8) * np.uint8(255)
-
-
 def connected(network: Memory | None, bits: int = 1) -> tuple[HostSession, BoardSession]:
     """A host that has had INFO, and its board; nothing else was exchanged."""
     board, host = new_board(replace(INFO, pixel_bits=bits), 0.0, network=network), new_host(4711, 0.0)
@@ -100,7 +75,7 @@ def exchange(host: HostSession, board: BoardSession, question: Question, now_s: 
 
 def message(frame: bytes) -> wire.Message:
     (content,) = FrameReceiver().feed(frame)
-    bare = content if KEY is None else content[: -wire.TAG_BYTES]
+    bare = content if ends.KEY is None else content[: -wire.TAG_BYTES]
     return wire.decode(bare[0], split_frame(bare)[1])
 
 

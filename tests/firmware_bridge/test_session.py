@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
 import pytest
+from ends import BOARD, forge, new_board, new_host, pixels
 
 from firmware_bridge import tags, wire
 from firmware_bridge.errors import (
@@ -26,35 +25,10 @@ from firmware_bridge.framing import FrameReceiver, encode_frame
 from firmware_bridge.pixels import Pixels
 from firmware_bridge.session import HELLO_TIMEOUT_S, SILENCE_S, frame_of, split_frame
 from firmware_bridge.session_board import BoardSession, BoardState
-from firmware_bridge.session_host import BoardKey, HostSession
+from firmware_bridge.session_host import HostSession
 
-INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.PEN, 1, "pen-1", "virtual", "1.2.3", b"")
-KEY: bytes | None = None
-
-
-@pytest.fixture(autouse=True, params=[None, bytes(range(32))], ids=["without-key", "with-key"])
-def _key(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every claim holds for boards with a key and without one."""
-    monkeypatch.setattr(request.module, "KEY", request.param)
-
-
-def new_board(info: wire.Info, now_s: float, **options: Any) -> BoardSession:
-    return BoardSession(info, now_s, key=KEY, **options)
-
-
-def new_host(number: int, now_s: float, **options: Any) -> HostSession:
-    """A host whose number is that; knows the key if there is one."""
-    keys = {} if KEY is None else {INFO.board: BoardKey(KEY)}
-    return HostSession(number.to_bytes(16, "little"), now_s, keys=keys, allow_unauthenticated=True, **options)
-
-
-def forge(message: wire.Message, host: HostSession, sequence: int, sender: int = wire.FROM_HOST) -> bytes:
-    """A frame as either end of the host's connection could have sent it."""
-    return frame_of(message, host._token, sequence, sender=sender, session_key=host._session_key)
-
-
-def pixels(seed: int) -> Pixels:
-    return (np.random.default_rng(seed).random((33, 33)) < 0.3).astype(np.uint8) * np.uint8(255)
+INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.PEN, 1, BOARD, "virtual", "1.2.3", b"")
+pytestmark = pytest.mark.usefixtures("each_key")
 
 
 def drain(host: HostSession) -> list[object]:
@@ -99,7 +73,7 @@ def test_a_silent_board_is_named_within_five_seconds() -> None:
     assert host.failure is None
     host.next_frame(SILENCE_S)
     assert isinstance(host.failure, BoardSilentError)
-    assert "pen-1" in str(host.failure)
+    assert BOARD in str(host.failure)
 
 
 def test_a_board_without_host_stops_within_five_seconds_keeps_its_words_and_goes_on_when_it_is_back() -> None:
@@ -159,7 +133,7 @@ def test_a_word_whose_end_was_not_acknowledged_comes_again_whole_to_the_next_hos
 def test_a_word_that_was_consumed_to_its_end_comes_no_more_in_this_session_but_in_another() -> None:
     for session, expected in ((77, 0), (78, 1)):
         _, board = connected(words=1)
-        again = new_host(4712, 1.0, delivered={"pen-1": (session, 1)})
+        again = new_host(4712, 1.0, delivered={BOARD: (session, 1)})
         board.receive(again.next_frame(1.0), 1.0)
         while frame := board.next_frame(1.0):
             again.receive(frame, 1.0)

@@ -13,14 +13,14 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
+from line_model import BOARD, FATES, LineModel, WordKey, numbered
 
 from firmware_bridge import tags, wire
 from firmware_bridge.errors import CannotError, ProtocolViolationError
-from firmware_bridge.events import BoardFault, Fragment, WordEnded, WordStarted
+from firmware_bridge.events import WordEnded
 from firmware_bridge.framing import FrameReceiver, encode_frame
 from firmware_bridge.pixels import Pixels
 from firmware_bridge.questions import Question, probes
@@ -28,7 +28,6 @@ from firmware_bridge.session import content_of, frame_of
 from firmware_bridge.session_board import BoardSession
 from firmware_bridge.session_host import BoardKey, HostSession
 
-BOARD = "pen-1"
 INFO = wire.Info(wire.PROTOCOL_HASH, 0, 0, 0, wire.Kind.PEN, 1, BOARD, "virtual", "1", b"")
 CAPACITY_WORDS = 4
 LOGITS = 11
@@ -47,20 +46,6 @@ LIES = [
     wire.Logits(bytes(11)),
     wire.Cannot(wire.Obstacle.NETWORK_FAILED, "lies"),
 ]
-FATES = ["arrives"] * 6 + ["lost", "damaged", "late", "twice"]
-
-Key = tuple[int, int]
-
-
-def numbered(number: int) -> Pixels:
-    """A fragment that no other equals: its number in its first row, so that a splice of two words is seen."""
-    flat = np.zeros(33 * 33, np.uint8)
-    flat[:32] = np.unpackbits(np.frombuffer(number.to_bytes(4, "big"), np.uint8)) * 255
-    return flat.reshape(33, 33)
-
-
-def number_of(pixels: Pixels) -> int:
-    return int.from_bytes(np.packbits(pixels.reshape(-1)[:32] >= 128).tobytes(), "big")
 
 
 class Memory:
@@ -80,23 +65,16 @@ class Memory:
         return hashlib.sha256(b"".join(word)).digest()[:LOGITS]
 
 
-class Line(RuleBasedStateMachine):
+class Line(LineModel):
     @initialize(bits=st.sampled_from([1, 8]), key=st.sampled_from([None, bytes(range(32))]))
     def begin(self, bits: int, key: bytes | None) -> None:
         self.keys = {} if key is None else {BOARD: BoardKey(key)}
         self.now_s = 0.0
         self.info = replace(INFO, pixel_bits=bits)
         self.sessions = self.connections = self.fragments = self.answered = 0
-        self.sent_to_host: list[bytes] = []
-        self.sent_to_board: list[bytes] = []
-        self.late_to_host: list[bytes] = []
-        self.late_to_board: list[bytes] = []
-        self.written: dict[Key, list[int]] = {}
-        self.open_word: Key | None = None
-        self.aborted: set[Key] = set()
+        self.start_line()
+        self.open_word: WordKey | None = None
         self.forged = 0
-        self.journal: dict[Key, list[int]] = {}
-        self.last: dict[str, tuple[int, int]] = {}
         self.start_board()
         self.start_host(remembers=True)
 
@@ -184,28 +162,18 @@ class Line(RuleBasedStateMachine):
                 self.ask()
             if frame := self.board.next_frame(self.now_s):
                 self.sent_to_host = [*self.sent_to_host, frame][-HISTORY_FRAMES:]
-                self.carry(frame, fate, self.host, self.late_to_host)
+                self.carry(frame, fate, self.to_host, self.late_to_host)
             if frame := self.host.next_frame(self.now_s):
                 self.sent_to_board = [*self.sent_to_board, frame][-HISTORY_FRAMES:]
-                self.carry(frame, fate, self.board, self.late_to_board)
+                self.carry(frame, fate, self.to_board, self.late_to_board)
             self.now_s += 0.02
         self.the_consumer_takes(takes)
 
-    def carry(self, frame: bytes, fate: str, end: HostSession | BoardSession, late: list[bytes]) -> None:
-        """`late` frames wait for their time; what came twice may come a third time."""
-        if fate in ("arrives", "twice"):
-            end.receive(frame, self.now_s)
-        if fate == "damaged":
-            end.receive(frame[:7] + bytes((frame[7] ^ 0x41,)) + frame[8:], self.now_s)
-        if fate in ("late", "twice"):
-            late.append(frame)
+    def to_host(self, data: bytes) -> None:
+        self.host.receive(data, self.now_s)
 
-    @rule(up=st.booleans(), place=st.integers(0, 99), again=st.booleans())
-    def a_late_frame_comes(self, up: bool, place: int, again: bool) -> None:
-        late, end = (self.late_to_host, self.host) if up else (self.late_to_board, self.board)
-        if late:
-            frame = late[place % len(late)] if again else late.pop(place % len(late))
-            end.receive(frame, self.now_s)
+    def to_board(self, data: bytes) -> None:
+        self.board.receive(data, self.now_s)
 
     @rule(takes=st.integers(0, 12))
     def the_past_is_replayed(self, takes: int) -> None:
@@ -284,37 +252,18 @@ class Line(RuleBasedStateMachine):
                 pass
             self.start_host(remembers=True)
 
-    def take(self) -> bool:
-        event = self.host.next_event()
-        if isinstance(event, WordStarted):
-            assert self.reading is None
-            self.reading = []
-        elif isinstance(event, Fragment):
-            assert self.reading is not None
-            assert event.index == len(self.reading)
-            self.reading.append(number_of(event.pixels))
-        elif isinstance(event, WordEnded):
-            self.journalise(event)
-        elif isinstance(event, BoardFault) and event.word is not None:
-            assert (event.session, event.word) in self.aborted
-            self.reading = None
-            self.remember((event.session, event.word))
-        return event is not None
-
     def journalise(self, event: WordEnded) -> None:
         key = (event.session, event.word)
-        assert self.reading == self.written[key], "the word is not what was written"
+        assert self.reading is not None
         assert len(self.reading) == event.count
-        assert key not in self.aborted
         if key in self.journal:
             assert not self.remembers, "the word came twice"
         else:
             assert all(word < event.word for session, word in self.journal if session == event.session), "out of order"
         self.journal[key] = self.reading
         self.remember(key)
-        self.reading = None
 
-    def remember(self, key: Key) -> None:
+    def remember(self, key: WordKey) -> None:
         """What a host that starts anew would read from its journal: the last word of the latest session."""
         session, word = self.last.get(BOARD, (0, 0))
         self.last = {BOARD: (key[0], max(key[1], word) if key[0] == session else key[1])}
@@ -336,10 +285,7 @@ class Line(RuleBasedStateMachine):
     @precondition(lambda self: hasattr(self, "board"))
     @invariant()
     def a_word_leaves_the_board_only_for_the_journal(self) -> None:
-        kept = self.board.unacknowledged()
-        for session, word in self.written:
-            if session == 1000 * self.sessions and word not in kept:
-                assert (session, word) in self.journal or (session, word) in self.aborted, "a word was lost"
+        self.nothing_is_lost(1000 * self.sessions, self.board.unacknowledged())
 
     @precondition(lambda self: hasattr(self, "board"))
     @invariant()

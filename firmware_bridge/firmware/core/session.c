@@ -319,6 +319,7 @@ size_t ink_session_poll(struct ink_session *session, uint32_t now_ms, uint8_t *w
     session->uptime_s += seconds;
     session->second_ms += seconds * 1000U;
     const bool statistics_due = is_due(&session->statistics_due_ms, now_ms);
+    const uint32_t sequence = lost(session, now_ms);
     if (session->greeting.due) {
         return send_info(session, wire);
     }
@@ -331,7 +332,6 @@ size_t ink_session_poll(struct ink_session *session, uint32_t now_ms, uint8_t *w
     if (session->state != INK_CONNECTED || is_newly_provisioned(session)) {
         return 0;
     }
-    const uint32_t sequence = lost(session, now_ms);
     if (sequence != session->next) {
         return send_again(session, sequence, now_ms, wire);
     }

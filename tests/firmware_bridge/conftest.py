@@ -1,0 +1,10 @@
+"""Boards with a key and without one."""
+
+import ends
+import pytest
+
+
+@pytest.fixture(params=[None, bytes(range(32))], ids=["without-key", "with-key"])
+def each_key(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every claim holds for boards with a key and without one."""
+    monkeypatch.setattr(ends, "KEY", request.param)

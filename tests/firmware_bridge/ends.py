@@ -1,0 +1,34 @@
+"""A key or none -> boards and hosts that share it, what either could have sent, and fragments to send."""
+
+from typing import Any
+
+import numpy as np
+
+from firmware_bridge import wire
+from firmware_bridge.pixels import Pixels
+from firmware_bridge.session import frame_of
+from firmware_bridge.session_board import BoardSession
+from firmware_bridge.session_host import BoardKey, HostSession
+
+BOARD = "desk-1"
+KEY: bytes | None = None
+"""Of the board called BOARD; the fixture `each_key` sets it."""
+
+
+def new_board(info: wire.Info, now_s: float, **options: Any) -> BoardSession:
+    return BoardSession(info, now_s, key=KEY, **options)
+
+
+def new_host(number: int, now_s: float, **options: Any) -> HostSession:
+    """A host whose number is that; knows the key if there is one."""
+    keys = {} if KEY is None else {BOARD: BoardKey(KEY)}
+    return HostSession(number.to_bytes(16, "little"), now_s, keys=keys, allow_unauthenticated=True, **options)
+
+
+def forge(message: wire.Message, host: HostSession, sequence: int, sender: int = wire.FROM_HOST) -> bytes:
+    """A frame as either end of the host's connection could have sent it."""
+    return frame_of(message, host._token, sequence, sender=sender, session_key=host._session_key)
+
+
+def pixels(seed: int) -> Pixels:
+    return (np.random.default_rng(seed).random((33, 33)) < 0.3).astype(np.uint8) * np.uint8(255)
