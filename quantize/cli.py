@@ -45,7 +45,11 @@ def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipp
     """Turn the trained network of RUN into the int8 bundle that the edge runs.
 
     Other draws of users in RUN/draws/N become bundles of their own, in RUN/draws/N/bundle.
+
+    A bundle is pinned to the interpreter, its version and the kernels that run here: LiteRT's default ones, XNNPACK's,
+    whose arithmetic is the same on x86-64 and on a Raspberry Pi. You are told where XNNPACK is off and others run.
     """
+    from quantize.kernels import differs_by_processor
     from quantize.package import package
     from quantize.run import Run
 
@@ -69,6 +73,12 @@ def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipp
         made.append(_summary(bundle))
         if not as_json:
             console.print(f"{target}: {made[-1]['model_bytes']:,} bytes of int8 model for {made[-1]['users']} users")
+        if differs_by_processor(bundle.manifest.executor.kernels):
+            text = (
+                f"{target} is pinned to {bundle.manifest.executor.kernels}, for XNNPACK is off here: gates with other "
+                "processors will refuse it, for these kernels compute otherwise there; quantise where XNNPACK runs"
+            )
+            console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if as_json:
         click.echo(json.dumps({**made[0], "draws": made[1:]}))
     else:

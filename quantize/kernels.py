@@ -228,6 +228,11 @@ def kernel_set(name: str, architecture: str | None = None) -> KernelSet:
     return by_processor[processor]
 
 
+def differs_by_processor(name: str) -> bool:
+    """Whether kernels of this name compute otherwise on x86-64 than on aarch64. KernelSetError for an unknown name."""
+    return kernel_set(name, "x86_64") != kernel_set(name, "aarch64")
+
+
 def _this_processor() -> str:
     machine = this_machine()
     if machine.architecture == "x86_64" and "avx" not in machine.cpu_features:
