@@ -2,7 +2,8 @@
 
 `python -m firmware_bridge.pico IMAGE HOST DIGITISER CAMERA CONTROL` is that process; the last four are descriptors. The
 firmware runs on 12 MHz, and rp2040py does as many cycles in a second: board and wall clock go at the same pace, and
-where the processor sleeps this process does too. CONTROL takes one byte at a time: `r` resets, `s` gives the store.
+where the processor sleeps this process does too. CONTROL takes one byte at a time: `r` resets, `s` gives the store, `h`
+makes the main loop hang.
 """
 
 import contextlib
@@ -30,6 +31,8 @@ SLICE_S = 0.002
 ANSWER_TIMEOUT_S = 10.0
 PICTURE_BYTES = 320 * 240
 _BUTTON_PIN, _SELECT_PIN = 15, 17
+_HANG = 0x2004_1FFE
+"""The end of the RAM, where the program has nothing."""
 _STORE = BOARDS["rp2040"].store
 _STORE_OFFSET = _STORE.origin - BOARDS["rp2040"].flash.origin
 
@@ -67,6 +70,11 @@ class PicoBoard:
 
     def reset(self) -> None:
         self._control.sendall(b"r")
+        self._answer(1)
+
+    def hang(self) -> None:
+        """Let the main loop stand still for ever; interrupts go on."""
+        self._control.sendall(b"h")
         self._answer(1)
 
     def store(self) -> bytes:
@@ -219,6 +227,10 @@ def main(image: str, *descriptors: str) -> None:
                 return
             if question == b"r":
                 mcu.reset(preserve_flash=True)
+                control.sendall(b"+")
+            elif question == b"h":
+                mcu.write_uint16(_HANG, 0xE7FE)  # it jumps to itself
+                mcu.core.pc = _HANG
                 control.sendall(b"+")
             else:
                 control.sendall(mcu.flash[_STORE_OFFSET : _STORE_OFFSET + _STORE.size])

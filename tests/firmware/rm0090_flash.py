@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from rm0090 import READY_LOOKS, Clocks, Registers, demand
+from registers import READY_LOOKS, Registers, demand
+from rm0090 import Clocks
 
 SECTORS = [(16, 4), (64, 1), (128, 7)]
 """KiB and how many of them, from the start of the flash (table 5)."""

@@ -24,7 +24,8 @@ from train.hands import write_texts
 
 pytest.importorskip("unicorn", reason="pip install unicorn")
 
-from rm0090 import MisuseError, ResetError, Watchdog, demand
+from registers import MisuseError, ResetError, demand
+from rm0090 import Watchdog
 from rm0090_flash import PowerCutError, extent
 from stm32f405 import BOARD, FLASH_BYTES, Part
 

@@ -24,8 +24,8 @@ bool ink_board_digitiser_read(uint8_t *byte);
 /* Sleep until something may have happened, a millisecond at most. */
 void ink_board_idle(void);
 
-/* The main loop lives. A board whose main loop, or whose clock, stands still for about two seconds is restarted by its
-   watchdog. Idling and serving the host say so. */
+/* The main loop lives. A board whose main loop, or whose clock, stands still for some seconds is restarted by its
+   watchdog; idling, and serving the host, tell it that they do not. */
 void ink_board_alive(void);
 
 /* 32 bits from the part's source of chance, good enough to tell two starts apart; not for keys. */

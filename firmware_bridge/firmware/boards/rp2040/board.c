@@ -41,7 +41,7 @@ Host on UART0 (GP0, GP1), digitiser on UART1 (GP4, GP5), camera on SPI0 (GP16 to
 
 #define CLOCK_HZ 12000000u
 #define READY_TRIES 100000u
-#define WATCHDOG_US 2000000u
+#define WATCHDOG_US 4000000u /* a picture takes 1.7 s to be segmented */
 #define USED_BLOCKS (1u << 5 | 1u << 8 | 1u << 16 | 1u << 22 | 1u << 23) /* pins, pads, SPI0, UART0, UART1 */
 #define PAD_USUAL 0x56u   /* input on, 4 mA, Schmitt trigger, pull-down */
 #define PAD_PULLED_UP 0x5Au

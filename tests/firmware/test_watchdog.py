@@ -1,0 +1,80 @@
+"""A board whose main loop hangs is restarted by its own watchdog, as the emulated parts have it, and the host is told.
+
+The STM32F405's is in test_stm32f405.py, the nRF51's in test_nrf51.py: QEMU has neither.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from emulated import built, needs_tools, power_on, symbol_ends, words_of
+
+from firmware_bridge.elf import read_symbols
+from firmware_bridge.emulated_board import EmulatedBoard, packets
+from firmware_bridge.emulator import Emulator, QemuBoard
+from firmware_bridge.events import Connected, Event, Fragment, LinkLost, WordEnded
+from firmware_bridge.link import open_link
+from firmware_bridge.pico import PicoBoard
+from train.hands import write_texts
+
+pytestmark = needs_tools
+
+PATIENCE_S = 60
+IDLE_S = 6
+"""Longer than any board's watchdog waits."""
+
+
+def hang(board: Emulator) -> None:
+    """Let its main loop stand still, where it serves the host."""
+    if isinstance(board, PicoBoard):
+        board.hang()
+    else:
+        assert isinstance(board, QemuBoard)
+        place = read_symbols(built("mps2-an386", "pen").elf.read_bytes())["ink_delivery_serve"] & ~1
+        board.write_memory(place, b"\xfe\xe7")  # it jumps to itself; a reset loads the program anew
+
+
+def until(events: Iterator[Event], found: Callable[[Event], bool]) -> list[Event]:
+    """The events up to and with the one that is found."""
+    seen = []
+    for event in events:
+        seen.append(event)
+        if found(event):
+            break
+    return seen
+
+
+@pytest.mark.parametrize("board", ["mps2-an386", "rp2040"])
+def test_a_hang_in_mid_word_ends_in_a_new_session_and_the_word_after_it_arrives(board: str) -> None:
+    (samples,) = write_texts([3], ["12"], np.random.default_rng(5))
+    first_symbol = samples[: symbol_ends(samples)[0]]
+    running = power_on(board, "pen")
+    with (
+        EmulatedBoard(running, [], fast=True) as emulated,
+        open_link(emulated.start(), idle_timeout_s=PATIENCE_S) as link,
+    ):
+        events = link.events()
+        (before,) = until(events, lambda event: isinstance(event, Connected))
+        emulated.touch(packets(first_symbol))
+        assert isinstance(until(events, lambda event: isinstance(event, Fragment))[-1], Fragment)
+        hang(running)
+        lost, *_, after = until(events, lambda event: isinstance(event, Connected))
+        assert isinstance(lost, LinkLost), "an open word is UNAVAILABLE with that"
+        emulated.touch(packets(samples))
+        arrived = until(events, lambda event: isinstance(event, WordEnded))
+    assert isinstance(before, Connected)
+    assert isinstance(after, Connected)
+    assert after.info.session == before.info.session + 1
+    assert after.info.authenticated
+    (word,) = words_of(samples)
+    np.testing.assert_array_equal([event.pixels for event in arrived if isinstance(event, Fragment)], word)
+
+
+@pytest.mark.parametrize("board", ["mps2-an386", "rp2040"])
+def test_a_board_that_has_nothing_to_do_is_not_restarted(board: str) -> None:
+    with (
+        EmulatedBoard(power_on(board, "pen"), [], fast=True) as emulated,
+        open_link(emulated.start(), idle_timeout_s=IDLE_S) as link,
+    ):
+        sessions = {event.info.session for event in link.events() if isinstance(event, Connected)}
+    assert len(sessions) == 1
