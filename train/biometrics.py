@@ -100,12 +100,13 @@ def frr_at_far(genuine: ArrayLike, impostor: ArrayLike, far: float) -> float:
 
 
 def threshold_at_far(impostor: ArrayLike, far: float) -> float:
-    """The lowest threshold that accepts no more than `far` of the impostors: just above the score it must refuse."""
+    """The lowest threshold that accepts no more than `far` of the impostors: just above the score it must refuse, -inf
+    if it need not refuse any."""
     theirs = np.sort(_scores(impostor, "impostor"))
     if not 0 <= far <= 1:
         raise ScoresError(f"a false accept rate of {far} is not between 0 and 1")
     refused = len(theirs) - int(far * len(theirs) * (1 + 1e-12))
-    return float(np.nextafter(theirs[refused - 1], np.inf)) if refused else float(theirs[0])
+    return float(np.nextafter(theirs[refused - 1], np.inf)) if refused else -np.inf
 
 
 def det_points(genuine: ArrayLike, impostor: ArrayLike, count: int = 200) -> tuple[Floats, Floats]:

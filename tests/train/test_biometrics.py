@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -88,6 +88,7 @@ def test_eer_of_known_cases(genuine: list[float], impostor: list[float], expecte
 
 
 @given(scores, scores, rates)
+@example(np.array([0.0]), np.array([0.25]), 1.0)
 def test_threshold_at_far_is_the_lowest_that_keeps_the_rate(genuine: Scores, impostor: Scores, rate: float) -> None:
     threshold = biometrics.threshold_at_far(impostor, rate)
     assert (impostor >= threshold).mean() <= rate + 1e-9
