@@ -34,6 +34,7 @@ class Style:
     """One writer; angles in radians, lengths in mm or in heights of a capital (h)."""
 
     size_mm: float  # height of a capital
+    pressure: float  # nominal is 1
     slant: float  # x moves by slant * y
     rotation: float
     aspect: float  # width against the nominal
@@ -44,8 +45,7 @@ class Style:
     overlap: float  # share of a movement that the next one overlaps: rounder corners
     sigma: float  # s of equation S1: how lopsided the speed is
     speed: float  # factor on the tempo
-    pressure: float  # nominal is 1
-    pressure_drop: float  # share of it lost at full speed
+    pressure_drop: float  # share of the pressure lost at full speed
     tremor_mm: float
     tremor_hz: float
     entry: tuple[float, float]  # length (h) and direction of the flick before a symbol
@@ -60,6 +60,7 @@ def invent_writer(seed: int) -> Style:
     rng = np.random.default_rng([seed, 0x57])
     return Style(
         size_mm=float(np.exp(rng.normal(np.log(5), 0.12))),
+        pressure=float(np.exp(rng.normal(0, 0.19))),
         slant=rng.normal(0.15, 0.17),
         rotation=rng.normal(0, 0.06),
         aspect=float(np.exp(rng.normal(0.14, 0.17))),
@@ -70,7 +71,6 @@ def invent_writer(seed: int) -> Style:
         overlap=rng.uniform(0.0, 0.5),
         sigma=rng.uniform(0.2, 0.4),
         speed=float(np.exp(rng.normal(0, 0.25))),
-        pressure=float(np.exp(rng.normal(0, 0.19))),
         pressure_drop=rng.uniform(0.0, 0.6),
         tremor_mm=rng.gamma(2.0, 0.02),
         tremor_hz=rng.uniform(6, 12),
