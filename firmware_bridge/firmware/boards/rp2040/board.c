@@ -1,10 +1,11 @@
 /* RP2040: registers (RP2040 datasheet) -> the board's services, on the 12 MHz of the crystal, with the PLLs off.
 
-Host on UART0 (GP0, GP1), digitiser on UART1 (GP4, GP5), camera on SPI0 (GP16 to GP19), its button on GP15. */
+Host on UART0 (GP0, GP1), digitiser on UART1 (GP4, GP5), camera on SPI0 (camera.c). */
 #include "board.h"
 
 #include "../inlet.h"
 #include "../services.h"
+#include "pins.h"
 
 #define CLEAR(reg) INK_REG((uintptr_t)&(reg) + 0x3000) /* the alias that clears bits */
 #define RESETS INK_REG(0x4000C000)
@@ -20,38 +21,14 @@ Host on UART0 (GP0, GP1), digitiser on UART1 (GP4, GP5), camera on SPI0 (GP16 to
 #define WATCHDOG_CTRL INK_REG(0x40058000)
 #define WATCHDOG_LOAD INK_REG(0x40058004)
 #define WATCHDOG_TICK INK_REG(0x4005802C)
-#define PIN_FUNCTION(pin) INK_REG(0x40014004 + 8 * (pin))
-#define PIN_PAD(pin) INK_REG(0x4001C004 + 4 * (pin))
-#define SIO_IN INK_REG(0xD0000004)
-#define SIO_OUT_SET INK_REG(0xD0000014)
-#define SIO_OUT_CLR INK_REG(0xD0000018)
-#define SIO_OE_SET INK_REG(0xD0000024)
 #define UART0 0x40034000
 #define UART1 0x40038000
 #define UART_DR(base) INK_REG((base) + 0x00)
 #define UART_FR(base) INK_REG((base) + 0x18)
-#define SPI0 0x4003C000
-#define SPI_CR0 INK_REG(SPI0 + 0x00)
-#define SPI_8_BITS 7u
-#define SPI_16_BITS 15u
-#define SPI_BUSY (1u << 4)
-#define SPI_FIFO 8
-#define SPI_DR INK_REG(SPI0 + 0x08)
-#define SPI_SR INK_REG(SPI0 + 0x0C)
-
 #define CLOCK_HZ 12000000u
 #define READY_TRIES 100000u
 #define WATCHDOG_US 4000000u /* a picture takes 1.7 s to be segmented */
 #define USED_BLOCKS (1u << 5 | 1u << 8 | 1u << 16 | 1u << 22 | 1u << 23) /* pins, pads, SPI0, UART0, UART1 */
-#define PAD_USUAL 0x56u   /* input on, 4 mA, Schmitt trigger, pull-down */
-#define PAD_PULLED_UP 0x5Au
-
-enum { AS_SPI = 1, AS_UART = 2, AS_GPIO = 5 };
-enum { BUTTON_PIN = 15, SPI_IN_PIN = 16, SELECT_PIN = 17, SPI_CLOCK_PIN = 18, SPI_OUT_PIN = 19 };
-
-/* The camera's controller, as on Arducam's SPI shields: a register's address, with WRITE to set it, then its value. */
-enum { CAMERA_WRITE = 0x80, CAMERA_TEST = 0x00, CAMERA_FIFO = 0x04, CAMERA_BURST = 0x3C, CAMERA_STATE = 0x41 };
-enum { FIFO_CLEAR = 0x01, FIFO_START = 0x02, STATE_DONE = 0x08 };
 
 static void clocks_init(void)
 {
@@ -66,16 +43,10 @@ static void clocks_init(void)
     (void)ink_await(&RESET_DONE, USED_BLOCKS, USED_BLOCKS, READY_TRIES);
 }
 
-static void pin_init(uint32_t pin, uint32_t function, uint32_t pad)
-{
-    PIN_PAD(pin) = pad;
-    PIN_FUNCTION(pin) = function;
-}
-
 static void uart_init(uint32_t base, uint32_t transmit_pin, unsigned interrupt)
 {
-    pin_init(transmit_pin, AS_UART, PAD_USUAL);
-    pin_init(transmit_pin + 1, AS_UART, PAD_PULLED_UP);
+    ink_pin(transmit_pin, INK_AS_UART, INK_PAD_USUAL);
+    ink_pin(transmit_pin + 1, INK_AS_UART, INK_PAD_PULLED_UP);
     INK_REG(base + 0x24) = 6; /* 12 MHz / 16 / 115200 = 6 + 33 / 64 */
     INK_REG(base + 0x28) = 33;
     INK_REG(base + 0x2C) = 0x70;          /* 8 bits, FIFOs */
@@ -83,20 +54,6 @@ static void uart_init(uint32_t base, uint32_t transmit_pin, unsigned interrupt)
     INK_REG(base + 0x38) = 1u << 4 | 1u << 6; /* or when fewer have waited for 32 bits' time */
     INK_REG(base + 0x30) = 0x301;
     ink_interrupt_enable(interrupt);
-}
-
-static void spi_init(void)
-{
-    pin_init(SPI_IN_PIN, AS_SPI, PAD_USUAL);
-    pin_init(SPI_CLOCK_PIN, AS_SPI, PAD_USUAL);
-    pin_init(SPI_OUT_PIN, AS_SPI, PAD_USUAL);
-    SIO_OUT_SET = 1u << SELECT_PIN;
-    SIO_OE_SET = 1u << SELECT_PIN;
-    pin_init(SELECT_PIN, AS_GPIO, PAD_USUAL);
-    pin_init(BUTTON_PIN, AS_GPIO, PAD_PULLED_UP);
-    INK_REG(SPI0 + 0x10) = 2; /* 6 MHz */
-    SPI_CR0 = SPI_8_BITS;     /* mode 0 */
-    INK_REG(SPI0 + 0x04) = 2;
 }
 
 static void watchdog_init(void)
@@ -119,7 +76,7 @@ void ink_board_init(void)
     ink_systick_start(CLOCK_HZ);
     uart_init(UART0, 0, INK_HOST_INTERRUPT);
     uart_init(UART1, 4, INK_DIGITISER_INTERRUPT);
-    spi_init();
+    ink_camera_pins();
     watchdog_init();
 }
 
@@ -211,63 +168,4 @@ void ink_flash_erase(uintptr_t address)
 void ink_flash_program(uintptr_t address, const uint32_t *words)
 {
     flash_call(address, words);
-}
-
-static uint8_t spi_exchange(uint8_t byte)
-{
-    SPI_DR = byte;
-    (void)ink_await(&SPI_SR, 1u << 2, 1u << 2, READY_TRIES);
-    return (uint8_t)SPI_DR;
-}
-
-static uint8_t camera_register(uint8_t address, uint8_t value)
-{
-    SIO_OUT_CLR = 1u << SELECT_PIN;
-    (void)spi_exchange(address);
-    value = spi_exchange(value);
-    SIO_OUT_SET = 1u << SELECT_PIN;
-    return value;
-}
-
-bool ink_board_camera_pressed(void)
-{
-    return (SIO_IN >> BUTTON_PIN & 1u) == 0;
-}
-
-bool ink_board_camera_start(void)
-{
-    (void)camera_register(CAMERA_TEST + CAMERA_WRITE, 0x55);
-    if (camera_register(CAMERA_TEST, 0) != 0x55) {
-        return false;
-    }
-    (void)camera_register(CAMERA_WRITE | CAMERA_FIFO, FIFO_CLEAR);
-    (void)camera_register(CAMERA_WRITE | CAMERA_FIFO, FIFO_START);
-    return true;
-}
-
-bool ink_board_camera_ready(void)
-{
-    return (camera_register(CAMERA_STATE, 0) & STATE_DONE) != 0;
-}
-
-/* The FIFO goes on where the last row ended. Sixteen bits at a time, as many as the SPI's FIFOs hold: it never pauses. */
-bool ink_board_camera_line(uint8_t *row, uint16_t width)
-{
-    SIO_OUT_CLR = 1u << SELECT_PIN;
-    (void)spi_exchange(CAMERA_BURST);
-    SPI_CR0 = SPI_16_BITS;
-    for (uint16_t place = 0; place < width; place = (uint16_t)(place + 2 * SPI_FIFO)) {
-        for (int word = 0; word < SPI_FIFO; word++) {
-            SPI_DR = 0;
-        }
-        (void)ink_await(&SPI_SR, SPI_BUSY, 0, READY_TRIES);
-        for (uint16_t byte = 0; byte < 2 * SPI_FIFO; byte = (uint16_t)(byte + 2)) {
-            const uint32_t pair = SPI_DR;
-            row[place + byte] = (uint8_t)(pair >> 8);
-            row[place + byte + 1] = (uint8_t)pair;
-        }
-    }
-    SPI_CR0 = SPI_8_BITS;
-    SIO_OUT_SET = 1u << SELECT_PIN;
-    return true;
 }

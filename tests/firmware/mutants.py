@@ -1,0 +1,32 @@
+"""A board's drivers with one place changed -> a program of them alone, built: for tests that must catch it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from firmware_bridge import build
+from firmware_bridge.boards import find
+
+NEEDED = ("crc32", "mem")
+"""Of core."""
+
+
+def build_changed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, board: str, app: str, program: str, file: str, old: str, new: str
+) -> build.Built:
+    """`program` is the text of the app; `old`, somewhere in `file` of the board's folder, becomes `new`."""
+    for part in ("boards", "core"):
+        shutil.copytree(build.SOURCES / part, folder / part)
+    for path in (folder / "core").glob("*.c"):
+        if path.stem not in NEEDED:
+            path.unlink()
+    (folder / "apps").mkdir()
+    (folder / "apps" / f"{app}_app.c").write_text(program)
+    source = folder / "boards" / find(board).folder / file
+    text = source.read_text()
+    assert old in text, "the driver has changed: change what is broken in it too"
+    source.write_text(text.replace(old, new, 1))
+    monkeypatch.setattr(build, "SOURCES", folder)
+    monkeypatch.setattr(build, "_COMMON", tuple(flag for flag in build._COMMON if flag != "-Werror"))
+    return build.build(board, app, folder / "out", toolchain="gcc")
