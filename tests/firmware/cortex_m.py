@@ -17,7 +17,15 @@ from unicorn import (
     Uc,
     UcError,
 )
-from unicorn.arm_const import UC_ARM_REG_LR, UC_ARM_REG_PC, UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_SP
+from unicorn.arm_const import (
+    UC_ARM_REG_LR,
+    UC_ARM_REG_PC,
+    UC_ARM_REG_R0,
+    UC_ARM_REG_R1,
+    UC_ARM_REG_R2,
+    UC_ARM_REG_R3,
+    UC_ARM_REG_SP,
+)
 
 from firmware_bridge.build import Built
 from firmware_bridge.elf import read_symbols
@@ -28,6 +36,8 @@ _RETURN = 0x1FFF_0000
 """Where a call returns to: nothing of the program's."""
 _FRAME_BYTES = 32
 _HUNG_INSTRUCTIONS = 1000
+_STEP_INSTRUCTIONS = 100_000
+_ARGUMENTS = (UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3)
 
 
 class Core(Registers):
@@ -79,10 +89,19 @@ class Processor:
 
     def call(self, function: str, *arguments: int) -> int:
         """What a function of the program returns; MisuseError if it never does, or does what the manual forbids."""
-        for register, argument in zip((UC_ARM_REG_R0, UC_ARM_REG_R1), arguments, strict=False):
-            self._uc.reg_write(register, argument)
+        self._give(arguments)
         self._call(self.symbols[function])
         return int(self._uc.reg_read(UC_ARM_REG_R0))
+
+    def count(self, function: str, *arguments: int) -> int:
+        """How many instructions a function of the program takes, to the next 100,000."""
+        self._give(arguments)
+        self._uc.reg_write(UC_ARM_REG_LR, _RETURN | 1)
+        place, steps = self.symbols[function], 0
+        while place != _RETURN:
+            self._go(place | 1, _RETURN, _STEP_INSTRUCTIONS)
+            place, steps = self._uc.reg_read(UC_ARM_REG_PC), steps + 1
+        return steps * _STEP_INSTRUCTIONS
 
     def put(self, data: bytes) -> int:
         """Where in the memory, at the far end of the stack, these bytes are now."""
@@ -118,6 +137,10 @@ class Processor:
         self._uc.reg_write(UC_ARM_REG_SP, (self._uc.reg_read(UC_ARM_REG_SP) & ~7) - _FRAME_BYTES)
         self._call(handler)
         self._uc.context_restore(saved)
+
+    def _give(self, arguments: tuple[int, ...]) -> None:
+        for register, argument in zip(_ARGUMENTS, arguments, strict=False):
+            self._uc.reg_write(register, argument)
 
     def _call(self, address: int) -> None:
         self._uc.reg_write(UC_ARM_REG_LR, _RETURN | 1)

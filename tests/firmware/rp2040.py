@@ -17,6 +17,12 @@ from firmware_bridge.mega import HEIGHT, WIDTH, Mega
 BOARD = BOARDS["rp2040"]
 _VECTORS = 0x100
 _SELECT, _BUTTON = 17, 15
+CLOCK_MHZ = 12
+_PAGES = (
+    0x4000_8000, 0x4000_C000, 0x4000_F000, 0x4001_0000, 0x4001_4000, 0x4001_C000, 0x4002_4000, 0x4003_4000, 0x4003_8000,
+    0x4005_8000,
+)  # fmt: skip
+"""Clocks, resets and their aliases, PSM, pins, pads, crystal, UARTs, watchdog."""
 
 
 class Pins(Peripheral):
@@ -70,10 +76,28 @@ class CameraBoard(Processor):
     def __init__(self, built: Built, camera: Mega) -> None:
         super().__init__(built, bytearray(b"\xff" * BOARD.flash.size), UC_CPU_ARM_CORTEX_M0, 0, vectors=_VECTORS)
         pins = Pins(camera)
-        parts = {page: Peripheral() for page in (0x4000_8000, 0x4000_C000, 0x4001_4000, 0x4001_C000)}
-        self.map_parts({**parts, 0x4003_C000: Spi(camera, pins), 0xD000_0000: pins, 0xE000_E000: self.core})
+        self._parts = {page: Peripheral() for page in _PAGES}
+        self._parts[0x4000_C000].values[0x08] = 0xFFFF_FFFF  # all is out of reset
+        self._parts[0x4000_8000].values[0x38] = 1 << 2  # the crystal is the clock,
+        self._parts[0x4002_4000].values[0x04] = 1 << 31  # and steady
+        self.map_parts({**self._parts, 0x4003_C000: Spi(camera, pins), 0xD000_0000: pins, 0xE000_E000: self.core})
         self.reset()
         self.call("ink_camera_pins")
+
+    def segment(self, picture: bytes) -> int:
+        """How many instructions the app's own segmentation takes for a picture."""
+        place = self.symbols["picture"]
+        self._uc.mem_write(place, picture)
+        return self.count("ink_segment", self.symbols["segmenter"], place, WIDTH, HEIGHT)
+
+    def watchdog_s(self) -> float:
+        """What the program sets: the counter's start, two a microsecond (RP2040-E1), if that is told its clock."""
+        self.call("ink_board_init")
+        load, ticks = (self._parts[0x4005_8000].read(place) for place in (0x04, 0x2C))
+        demand(ticks == 1 << 9 | CLOCK_MHZ, "WATCHDOG: its tick is no microsecond")
+        demand(bool(self._parts[0x4005_8000].read(0x00) >> 30 & 1), "WATCHDOG: it is not on")
+        demand(self._parts[0x4001_0000].read(0x08) == 0x1FFFC, "PSM: not all but the oscillators is reset")
+        return load / 2e6
 
     def take(self, *, looks: int = 100) -> bytes | None:
         """A picture as the app takes it, ten milliseconds between two looks; None if it fails."""

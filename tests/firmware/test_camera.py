@@ -20,10 +20,12 @@ from firmware_bridge.pico import PicoBoard
 pytest.importorskip("unicorn", reason="pip install unicorn")
 
 from registers import MisuseError
-from rp2040 import CameraBoard
+from rp2040 import CLOCK_MHZ, CameraBoard
 
 pytestmark = needs_tools
 
+CYCLES_PER_INSTRUCTION = 1.6
+"""Of a Cortex-M0+ that segments: 1.5 by rp2040py's count of cycles, and some for what its flash's cache misses."""
 PICTURES = [np.random.default_rng(seed).integers(0, 256, 320 * 240, np.uint8).tobytes() for seed in (1, 2)]
 
 
@@ -78,6 +80,30 @@ def test_a_picture_that_is_too_short_is_none(lines: int) -> None:
     camera = showing(PICTURES[0])
     camera.lines = lines
     assert board(camera).take() is None
+
+
+def scribble() -> bytes:
+    """A few strokes among many dots, all of them pieces of something: of 250 such pictures the slowest."""
+    rng = np.random.default_rng(66)
+    picture = np.full((240, 320), 220, np.uint8)
+    strokes, height = rng.integers(1, 12), rng.integers(20, 60)
+    for _ in range(strokes):
+        x, y = rng.integers(0, 300), rng.integers(0, 180)
+        picture[y : y + height, x : x + rng.integers(3, 8)] = 20
+    side, dots, width, depth = rng.integers(3, 7), rng.integers(60, 200), rng.integers(60, 320), rng.integers(40, 240)
+    for _ in range(dots):
+        x, y = rng.integers(0, width - side), rng.integers(0, depth - side)
+        picture[y : y + side, x : x + side] = 20
+    return picture.tobytes()
+
+
+def test_no_picture_takes_as_long_as_the_watchdog_waits() -> None:
+    pico = board(Mega())
+    waits_s = pico.watchdog_s()
+    instructions = pico.segment(scribble())
+    takes_s = instructions * CYCLES_PER_INSTRUCTION / (CLOCK_MHZ * 1e6)
+    print(f"{instructions:,} instructions, {takes_s:.1f} s of {waits_s:.1f}")
+    assert takes_s < 0.8 * waits_s
 
 
 def test_a_camera_that_is_gone_is_a_fault_that_the_host_is_told() -> None:

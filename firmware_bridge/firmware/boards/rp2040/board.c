@@ -27,7 +27,7 @@ Host on UART0 (GP0, GP1), digitiser on UART1 (GP4, GP5), camera on SPI0 (camera.
 #define UART_FR(base) INK_REG((base) + 0x18)
 #define CLOCK_HZ 12000000u
 #define READY_TRIES 100000u
-#define WATCHDOG_US 4000000u /* a picture takes 1.7 s to be segmented */
+#define WATCHDOG_US 8000000u /* a picture takes 1.4 s to be segmented, the worst scribble 6 s; the most there is is 8.4 s */
 #define USED_BLOCKS (1u << 5 | 1u << 8 | 1u << 16 | 1u << 22 | 1u << 23) /* pins, pads, SPI0, UART0, UART1 */
 
 static void clocks_init(void)
