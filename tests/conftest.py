@@ -1,4 +1,4 @@
-"""What all tests share: how hypothesis runs, and a key store that is nobody's."""
+"""What all tests share: how hypothesis runs, a key store that is nobody's, and a table of what was measured."""
 
 import secrets
 import tempfile
@@ -23,3 +23,13 @@ def _folder_of_keys() -> Iterator[Path]:
 def _keys(_folder_of_keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands under test, in this process and in others, find and leave no keys in the user's own store."""
     monkeypatch.setenv("INKGATE_KEYS", str(_folder_of_keys / secrets.token_hex(8)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have recorded under the property `measured`, in their order."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    lines = [str(value) for report in reports for name, value in report.user_properties if name == "measured"]
+    if lines:
+        terminalreporter.section("measured (against the budget)")
+        for line in lines:
+            terminalreporter.write_line(line)
