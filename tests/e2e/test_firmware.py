@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from emulated import Pixels, needs_tools, power_on, symbol_ends, word_on, words_of
+from emulated import Pixels, hang, needs_tools, power_on, symbol_ends, word_on, words_of
 
 from edge.bundle import Bundle
 from edge.decision import decide
@@ -162,6 +162,25 @@ def test_a_board_reset_in_mid_word_makes_it_unavailable_and_what_is_written_then
     assert told(right) == gate.decides(*words_of(again))
     assert right["session"] == lost["session"] + 1
     assert journalled(journal) == ["UNAVAILABLE", right["decision"]]
+
+
+def test_a_board_that_hangs_in_mid_word_makes_it_unavailable(gate: Gate, tmp_path: Path) -> None:
+    word = written(gate.user, "271828")
+    link, journal = tmp_path / "pen", tmp_path / "journal.sqlite"
+    emulator = power_on("mps2-an386", "pen")  # whose watchdog QEMU has: tests/firmware/test_watchdog.py
+    with (
+        EmulatedBoard(emulator, [], fast=True, link=link) as board,
+        running(gate, link, 1, journal) as process,
+    ):
+        decisions = lines(process)
+        assert board.wait_for_host()
+        board.touch(packets(word[: symbol_ends(word)[2]]))
+        decided = [next(decisions) for _ in range(3)]
+        hang(emulator)
+        decided += decisions
+        assert process.wait(PATIENCE_S) == 0
+    assert [told(line) for line in finals(decided)] == [("UNAVAILABLE", None, None)]
+    assert journalled(journal) == ["UNAVAILABLE"]
 
 
 def test_a_cable_pulled_in_mid_word_makes_it_unavailable_and_the_word_after_it_is_decided_rightly(

@@ -14,9 +14,11 @@ from edge.raster import raster_strokes
 from edge.segment import Segmentation, segment, segment_fragment
 from firmware_bridge import emulate
 from firmware_bridge.build import GCC, Built, build
-from firmware_bridge.emulator import QEMU, Emulator
+from firmware_bridge.elf import read_symbols
+from firmware_bridge.emulator import QEMU, Emulator, QemuBoard
 from firmware_bridge.keys import KeyStore
 from firmware_bridge.memory import SelfProvisioned
+from firmware_bridge.pico import PicoBoard
 from firmware_bridge.pixels import pack_bits, unpack_bits
 from train.digitiser import Samples
 
@@ -37,6 +39,16 @@ def built(board: str, app: str) -> Built:
 def power_on(board: str, app: str) -> Emulator:
     """With a key that lies in the key store of this test."""
     return emulate.power_on(built(board, app), SelfProvisioned(KeyStore(), emulate.name_of(board)))
+
+
+def hang(board: Emulator) -> None:
+    """Let the main loop of a pen app on the Pico or the MPS2 stand still; interrupts go on."""
+    if isinstance(board, PicoBoard):
+        board.hang()
+    else:
+        assert isinstance(board, QemuBoard)
+        serve = read_symbols(built("mps2-an386", "pen").elf.read_bytes())["ink_delivery_serve"]
+        board.write_memory(serve & ~1, b"\xfe\xe7")  # it jumps to itself; a reset loads the program anew
 
 
 def words_of(samples: Samples) -> list[Pixels]:

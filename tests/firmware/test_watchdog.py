@@ -7,14 +7,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from emulated import built, needs_tools, power_on, symbol_ends, words_of
+from emulated import hang, needs_tools, power_on, symbol_ends, words_of
 
-from firmware_bridge.elf import read_symbols
 from firmware_bridge.emulated_board import EmulatedBoard, packets
-from firmware_bridge.emulator import Emulator, QemuBoard
 from firmware_bridge.events import Connected, Event, Fragment, LinkLost, WordEnded
 from firmware_bridge.link import open_link
-from firmware_bridge.pico import PicoBoard
 from train.hands import write_texts
 
 pytestmark = needs_tools
@@ -22,16 +19,6 @@ pytestmark = needs_tools
 PATIENCE_S = 60
 IDLE_S = {"mps2-an386": 5, "rp2040": 9}
 """Longer than the board's watchdog waits."""
-
-
-def hang(board: Emulator) -> None:
-    """Let its main loop stand still, where it serves the host."""
-    if isinstance(board, PicoBoard):
-        board.hang()
-    else:
-        assert isinstance(board, QemuBoard)
-        place = read_symbols(built("mps2-an386", "pen").elf.read_bytes())["ink_delivery_serve"] & ~1
-        board.write_memory(place, b"\xfe\xe7")  # it jumps to itself; a reset loads the program anew
 
 
 def until(events: Iterator[Event], found: Callable[[Event], bool]) -> list[Event]:
