@@ -204,7 +204,15 @@ class Usart(Registers):
         super().__init__()
         self._clocks, self._bus, self._enable = clocks, bus, enable
         self.received: deque[int] = deque()
+        self.overrun = False
+        """A byte was lost, and the one before it was just taken (30.3.3): an interrupt with nothing to take."""
         self.sent = bytearray()
+        self._overrun_seen = False
+
+    @property
+    def interrupts(self) -> bool:
+        """For as long as it does, the main loop stands still."""
+        return bool(self.values[self.CR1] >> 5 & 1 and (self.received or self.overrun))
 
     @property
     def baud(self) -> float:
@@ -214,7 +222,10 @@ class Usart(Registers):
     def read(self, offset: int) -> int:
         self._check()
         if offset == self.SR:
-            return self.values[self.SR] | bool(self.received) << 5
+            self._overrun_seen = self.overrun
+            return self.values[self.SR] | bool(self.received) << 5 | self.overrun << 3
+        if offset == self.DR and self._overrun_seen:
+            self.overrun = self._overrun_seen = False
         return self.received.popleft() if offset == self.DR and self.received else super().read(offset)
 
     def write(self, offset: int, value: int) -> None:

@@ -8,7 +8,7 @@ from itertools import count
 from typing import ClassVar
 
 from cortex_m import SYSTICK, Core, Processor
-from registers import Registers
+from registers import MisuseError, Registers
 from rm0090 import Chance, Clocks, Port, Usart, Watchdog
 from rm0090_flash import Flash, sector_of
 from unicorn.arm_const import UC_CPU_ARM_CORTEX_M4
@@ -21,6 +21,8 @@ FLASH_BYTES = BOARD.flash.size
 INSTRUCTIONS_PER_MS = 100_000
 """Of 168,000 cycles: the flash makes it wait."""
 _USART1, _USART2 = 37, 38
+_STORM = 10
+"""Interrupts in a row of one USART that have no end."""
 
 
 class Debugger(Registers):
@@ -62,5 +64,9 @@ class Part(Processor):
             if self.core.values[Core.CSR] & 3 == 3:
                 self.interrupt(SYSTICK)
             for number, usart in ((_USART1, self.host), (_USART2, self.digitiser)):
-                if usart.received and self.core.enabled(number):
+                for _ in range(_STORM):
+                    if not (usart.interrupts and self.core.enabled(number)):
+                        break
                     self.interrupt(16 + number)
+                else:
+                    raise MisuseError("USART: its interrupt never ends")

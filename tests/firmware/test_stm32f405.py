@@ -202,6 +202,20 @@ def test_the_whole_program_from_reset_on_sends_the_fragments_of_the_python_twin(
     assert part.watchdog.longest_ms < 100
 
 
+def test_a_byte_that_was_lost_is_no_interrupt_without_end() -> None:
+    part = Part(built("stm32f405", "pen"))
+    part.reset()
+    session = host(part)
+    converse(part, session, 50)
+    part.host.overrun = part.digitiser.overrun = True
+    part.run_ms(1)
+    assert not part.host.overrun
+    assert not part.digitiser.overrun
+    part.host.received.extend(b"\0\0")
+    part.run_ms(1)
+    assert not part.host.received
+
+
 @pytest.mark.parametrize("lsi_hz", Watchdog.LSI_HZ)
 def test_a_start_that_must_erase_a_sector_is_no_hang_and_a_hang_is_a_start_with_the_next_session(lsi_hz: int) -> None:
     kept = struct.pack("<2I32s", 41, 0, bytes(32))

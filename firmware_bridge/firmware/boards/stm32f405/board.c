@@ -34,6 +34,8 @@
 #define USART_DR(base) INK_REG((base) + 0x04)
 #define USART_BRR(base) INK_REG((base) + 0x08)
 #define USART_CR1(base) INK_REG((base) + 0x0C)
+#define USART_RECEIVED (1u << 5)
+#define USART_LOST (1u << 3)
 
 #define CLOCK_HZ 168000000u
 #define APB2_HZ (CLOCK_HZ / 2)
@@ -105,10 +107,17 @@ void ink_board_init(void)
     watchdog_init();
 }
 
+/* A byte that was lost interrupts too, even with none to take, until the data register is read. */
 static void take(uint32_t base, struct ink_inlet *inlet)
 {
-    while ((USART_SR(base) & 1u << 5) != 0 && ink_inlet_ready(inlet)) {
-        ink_inlet_put(inlet, (uint8_t)USART_DR(base));
+    for (uint32_t state = USART_SR(base); (state & (USART_RECEIVED | USART_LOST)) != 0; state = USART_SR(base)) {
+        if (!ink_inlet_ready(inlet)) {
+            return;
+        }
+        const uint8_t byte = (uint8_t)USART_DR(base);
+        if ((state & USART_RECEIVED) != 0) {
+            ink_inlet_put(inlet, byte);
+        }
     }
 }
 
