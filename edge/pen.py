@@ -192,8 +192,14 @@ class Pen:
         if self._contacts == 0:
             self._left = self._right = x
             self._top = self._bottom = y
-        self._left, self._right = min(self._left, x), max(self._right, x)
-        self._top, self._bottom = min(self._top, y), max(self._bottom, y)
+        if x < self._left:
+            self._left = x
+        elif x > self._right:
+            self._right = x
+        if y < self._top:
+            self._top = y
+        elif y > self._bottom:
+            self._bottom = y
 
 
 def capture(samples: Iterable[tuple[int, int, int]], config: PenConfig | None = None) -> list[list[Points]]:
