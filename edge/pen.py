@@ -13,6 +13,8 @@ MAX_POINTS = 512
 """Of a symbol: 5 s of steady contact at 100 Hz; longer ones are thinned out."""
 MAX_STROKES = 64
 """Of a symbol; further ones are dropped and counted."""
+FAILURE_MS = 1000
+"""A digitiser that is silent for so long while the pen touches has failed."""
 
 
 class PenEvent(enum.IntEnum):
@@ -23,13 +25,15 @@ class PenEvent(enum.IntEnum):
     """`points` are the symbol's, until the next call."""
     WORD = 2
     """All symbols since the last WORD are one."""
+    FAILURE = 3
+    """The digitiser has failed; what was written since the last WORD is lost."""
 
 
 @dataclass(frozen=True)
 class PenConfig:
     """Lengths in 1/100 mm, times in ms, pressures in the digitiser's units."""
 
-    rate_hz: int = 100
+    rate_hz: int = 100  # samples a second while the pen is in reach
     contact: int = 64  # from this pressure on the pen touches
     release: int = 32  # below this one it has left
     nominal: int = 1024  # the pressure of a line as wide as the pen
@@ -74,7 +78,7 @@ class Pen:
         return np.array(self._points, POINT)
 
     def sample(self, x: int, y: int, pressure: int) -> PenEvent:
-        """One sample; pressure 0 where the digitiser is silent. Call `pending` until NONE after it."""
+        """One sample; pressure 0 where the pen does not touch. Call `pending` until NONE after it."""
         self._settle()
         touches = pressure >= self.config.contact or (self._down and pressure >= self.config.release)
         if touches and pressure > 0:
@@ -83,6 +87,24 @@ class Pen:
         else:
             event = self._leave()
         return self.pending() if event is PenEvent.NONE and self._word_due else event
+
+    def silence(self, silent_ms: int) -> PenEvent:
+        """The digitiser has been silent for so long since the last sample; may be called at any time.
+
+        Silence of word_ms means that the pen, which did not touch, is out of reach: symbol and word are finished.
+        Shorter ones do not count, so that time within a word is counted in samples alone.
+        """
+        self._settle()
+        touched = self._idle == 0
+        if self._idle == self._word_samples or silent_ms < (FAILURE_MS if touched else self.config.word_ms):
+            return PenEvent.NONE
+        if touched:
+            self._clear()
+            self._idle = self._word_samples
+            self._word_open = self._word_due = False
+            return PenEvent.FAILURE
+        self._idle = self._word_samples - 1
+        return self._leave()
 
     def pending(self) -> PenEvent:
         """What is due without another sample."""

@@ -64,6 +64,8 @@ class Board:
     """`Board-ID` in INFO_UF2.TXT of its boot drive."""
     boot_hint: str = ""
     """What a person does to get the board ready to be flashed by its first method."""
+    pixel_bits: tuple[int, ...] = (1, 8)
+    """Depths at which its memory holds words of a sensible length."""
     boot2: bool = False
     """Whether the first 256 bytes are a second-stage boot loader with a CRC, which the boot ROM checks."""
 
@@ -136,6 +138,7 @@ BOARDS = {
             sectors=(KIB,),
             methods=("swd",),
             boot_hint="plug in the micro:bit, whose debug probe is on board",
+            pixel_bits=(1,),
             machine="microbit",
             pyocd_target="nrf51",
         ),

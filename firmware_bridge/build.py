@@ -8,12 +8,14 @@ import importlib.util
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from firmware_bridge.boards import FIRMWARE_VERSION, Board, find
 from firmware_bridge.elf import check_segments, flatten, read_segments
 from firmware_bridge.errors_firmware import BuildError, ToolMissingError
+from firmware_bridge.settings import SETTINGS, Settings, check
 from firmware_bridge.uf2 import boot2_with_crc
 
 SOURCES = Path(__file__).parent / "firmware"
@@ -43,7 +45,10 @@ class Toolchain:
 
 @dataclass(frozen=True)
 class Built:
-    """What a build left. `ram_bytes`: variables and the reserve for the stack. gcc leaves stack use beside the ELF."""
+    """What a build left. `ram_bytes`: variables and the reserve for the stack. gcc leaves stack use beside the ELF.
+
+    settings: those that differ from the defaults.
+    """
 
     board: Board
     app: str
@@ -52,6 +57,7 @@ class Built:
     flash_bytes: int
     ram_bytes: int
     toolchain: Toolchain
+    settings: Settings = field(default_factory=dict)
 
 
 def toolchains() -> list[Toolchain]:
@@ -75,26 +81,36 @@ def find_toolchain(name: str | None = None) -> Toolchain:
     raise ToolMissingError(f"no compiler{f' {name}' if name else ''} for the boards: {how}")
 
 
-def build(board: str, app: str, out: Path, *, toolchain: str | None = None, optimise: str = "s") -> Built:
+def build(
+    board: str,
+    app: str,
+    out: Path,
+    *,
+    toolchain: str | None = None,
+    optimise: str = "s",
+    settings: Settings = MappingProxyType({}),
+) -> Built:
     """Compile and link APP for BOARD into the folder `out`, which is made: BOARD-APP.elf and .bin.
 
-    UnknownBoardError; BuildError if the board has no such app or the compiler objects; SegmentError if it does not fit.
+    settings: see settings.py; those of the defaults' value change nothing. UnknownBoardError; SettingError; BuildError
+    if the board has no such app or the compiler objects; SegmentError if it does not fit.
     """
     chosen, tool = find(board), find_toolchain(toolchain)
     if app not in chosen.apps:
         raise BuildError(f"{board} has no app {app!r}: it has {', '.join(chosen.apps)}")
+    changed = check(settings, chosen, app)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BuildError(f"{out}: {error.strerror}") from error
     elf, binary = (out.resolve() / f"{board}-{app}.{suffix}" for suffix in ("elf", "bin"))
-    _compile(chosen, app, elf, tool, optimise)
+    _compile(chosen, app, elf, tool, optimise, changed)
     segments = read_segments(elf.read_bytes())
     check_segments(segments, chosen)
     image = flatten(segments, chosen)
     binary.write_bytes(boot2_with_crc(image) if chosen.boot2 else image)
     ram = sum(segment.size for segment in segments if chosen.ram.holds(segment.address, segment.size))
-    return Built(chosen, app, elf, binary, len(image), ram, tool)
+    return Built(chosen, app, elf, binary, len(image), ram, tool, changed)
 
 
 def source_files(board: Board, app: str) -> list[str]:
@@ -104,13 +120,14 @@ def source_files(board: Board, app: str) -> list[str]:
     return [path.relative_to(SOURCES).as_posix() for path in found if not path.match(_OTHERS[app])]
 
 
-def _compile(board: Board, app: str, elf: Path, tool: Toolchain, optimise: str) -> None:
+def _compile(board: Board, app: str, elf: Path, tool: Toolchain, optimise: str, settings: Settings) -> None:
+    defined = {"INK_VERSION": f'"{FIRMWARE_VERSION}"'} | {SETTINGS[name].macro: settings[name] for name in settings}
     own = _GCC if tool.name == "gcc" else _ZIG
     cpu = board.cpu if tool.name == "gcc" else board.cpu.replace("-", "_")
     command = [
         *tool.command, *_COMMON, *own, f"-mcpu={cpu}", f"-O{optimise}", *_LINK,
         f"-I{board.folder}", "-I.", "-I../core", "-include", f"{board.folder}/board.h",
-        f'-DINK_VERSION="{FIRMWARE_VERSION}"', f"-Wl,-T,{board.folder}/link.ld",
+        *(f"-D{macro}={value}" for macro, value in defined.items()), f"-Wl,-T,{board.folder}/link.ld",
         *(f"../{source}" for source in source_files(board, app)),
         *_RUNTIME[tool.name], "-o", str(elf),
     ]  # fmt: skip

@@ -70,6 +70,12 @@ class ExposedKeyError(SigningKeyError):
     exit_code: ClassVar[int] = REFUSED
 
 
+class SettingError(BridgeError):
+    """A build cannot have that setting, or not that value of it."""
+
+    exit_code: ClassVar[int] = USAGE
+
+
 class ToolMissingError(BridgeError):
     """A tool that is needed is not installed."""
 

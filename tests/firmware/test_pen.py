@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+from collections.abc import Sequence
 from dataclasses import astuple
 
 import clib
@@ -18,6 +19,8 @@ from train.hands import write_word
 from train.synthetic import invent_writer, write_symbol
 
 Sample = tuple[int, int, int]
+Step = Sample | int
+"""A sample, or a silence of so many ms."""
 UP: Sample = (0, 0, 0)
 WORD_END = [UP] * 100
 
@@ -36,12 +39,16 @@ class Twin:
         numbers = np.array(astuple(config or PenConfig()), np.uint16)
         self._lib.function("twin_pen_init")(self._pen, self._lib.bytes(numbers.tobytes()))
         self._sample = self._lib.function("ink_pen_sample", ctypes.c_int)
+        self._silence = self._lib.function("ink_pen_silence", ctypes.c_int)
         self._pending = self._lib.function("ink_pen_pending", ctypes.c_int)
         self._points = self._lib.function("twin_pen_points", ctypes.c_size_t)
         self._memory, self._counters = self._lib.buffer(MAX_POINTS * POINT.itemsize), self._lib.buffer(12)
 
     def sample(self, x: int, y: int, pressure: int) -> PenEvent:
         return PenEvent(self._sample(self._pen, x, y, pressure))
+
+    def silence(self, silent_ms: int) -> PenEvent:
+        return PenEvent(self._silence(self._pen, ctypes.c_uint32(silent_ms)))
 
     def pending(self) -> PenEvent:
         return PenEvent(self._pending(self._pen))
@@ -52,12 +59,16 @@ class Twin:
         return bytes(self._memory)[: count * POINT.itemsize], counters
 
 
-def assert_alike(samples: list[Sample], config: PenConfig | None = None, drain: bool = True) -> Pen:
-    """The same from both at every sample; they agree on the points whenever something happened, and at the end."""
+def advance(pen: Pen | Twin, step: Step) -> PenEvent:
+    return pen.silence(step) if isinstance(step, int) else pen.sample(*step)
+
+
+def assert_alike(steps: Sequence[Step], config: PenConfig | None = None, drain: bool = True) -> Pen:
+    """The same from both at every step; they agree on the points whenever something happened, and at the end."""
     pen, twin = Pen(config), Twin(config)
-    for number, sample in enumerate(samples):
-        event = pen.sample(*sample)
-        assert event == twin.sample(*sample), number
+    for number, step in enumerate(steps):
+        event = advance(pen, step)
+        assert event == advance(twin, step), number
         while event is not PenEvent.NONE:
             assert (pen.points.tobytes(), [pen.specks, pen.dropped, pen.thinned]) == twin.state(), number
             event = pen.pending() if drain else PenEvent.NONE
@@ -85,6 +96,7 @@ Move = st.one_of(
     st.tuples(st.just("up"), st.integers(1, 130), near, near),
     st.tuples(st.just("down"), st.integers(1, 60), near, near),
     st.tuples(st.just("far"), st.integers(1, 20), small, small),
+    st.tuples(st.just("silent"), st.sampled_from([1, 2]), st.sampled_from([0, 499, 500, 999, 1000, 65535]), small),
 )
 Configs = st.builds(
     PenConfig,
@@ -108,13 +120,16 @@ def test_whatever_the_pen_does_both_sides_agree(
     moves: list[tuple[str, int, int, int]], config: PenConfig, seed: int, drain: bool
 ) -> None:
     rng = np.random.default_rng(seed)
-    samples: list[Sample] = []
+    steps: list[Step] = []
     for kind, count, x, y in moves:
+        if kind == "silent":
+            steps += [x] * count
+            continue
         for step in range(count):
             where = (x + step * 7) % 65536, (y + step * 3) % 65536
             pressure = int(rng.integers(0, 40)) if kind == "up" else int(rng.choice([30, 64, 900, 65535]))
-            samples.append((*where, pressure))
-    assert_alike(samples, config, drain)
+            steps.append((*where, pressure))
+    assert_alike(steps, config, drain)
 
 
 def test_synthetic_words_are_captured_alike_and_draw_as_they_were_written() -> None:
@@ -177,6 +192,45 @@ def test_pauses_and_gaps_can_be_configured() -> None:
     here, there = stroke((0, 0), (0, 500)), stroke((900, 0), (900, 500))
     assert counts([*here, *[UP] * 19, *there, *[UP] * 40], config) == [[2]]
     assert counts([*here, *[UP] * 20, *there, *[UP] * 40], config) == [[1, 1]]
+
+
+def events(steps: Sequence[Step], config: PenConfig | None = None) -> list[PenEvent]:
+    """What each step completes, alike on both sides."""
+    assert_alike(steps, config)
+    pen, found = Pen(config), []
+    for step in steps:
+        event = advance(pen, step)
+        while event is not PenEvent.NONE:
+            found.append(event)
+            event = pen.pending()
+    return found
+
+
+def test_silence_of_a_digitiser_whose_pen_was_lifted_ends_the_word_once() -> None:
+    lifted = [*stroke((0, 0), (0, 500)), UP]
+    assert events([*lifted, 999]) == []
+    assert events([*lifted, 999, 1000, 1001, 65535]) == [PenEvent.SYMBOL, PenEvent.WORD]
+    assert events([*lifted, *[UP] * 50, 1000]) == [PenEvent.SYMBOL, PenEvent.WORD], "the symbol had ended before"
+    assert events([*lifted, 299, 300], PenConfig(word_ms=300)) == [PenEvent.SYMBOL, PenEvent.WORD]
+    assert events([10**6, *[UP] * 10, 10**6]) == [], "nothing was written"
+
+
+def test_silence_under_a_pen_that_touches_is_a_failure_and_the_next_word_is_whole() -> None:
+    here, there = stroke((0, 0), (0, 500)), stroke((900, 0), (900, 500))
+    assert events([*here, 999]) == []
+    assert events([*here, 999, 1000, 1001]) == [PenEvent.FAILURE]
+    assert events([*here, UP, *there, 1000]) == [PenEvent.SYMBOL, PenEvent.FAILURE], (
+        "a symbol of the word was delivered"
+    )
+    assert events([*here, 1000, *there, *WORD_END]) == [PenEvent.FAILURE, PenEvent.SYMBOL, PenEvent.WORD]
+
+
+def test_time_in_a_word_is_counted_in_samples_however_slow_they_come() -> None:
+    here, there = stroke((0, 0), (0, 500)), stroke((140, 0), (140, 500))
+    written = [*here, *[UP] * 49, *there, *[UP] * 99, UP]
+    slow = [step for sample in written for step in (sample, 900)]
+    assert events(slow) == events(written) == [PenEvent.SYMBOL, PenEvent.WORD]
+    assert events([*here, UP, 900, *there, *WORD_END]) == [PenEvent.SYMBOL, PenEvent.WORD]
 
 
 def test_symbol_and_word_that_are_due_at_once_come_one_after_the_other() -> None:

@@ -39,7 +39,7 @@ size_t twin_pen_points(const struct ink_pen *pen, struct ink_point *points, uint
 
 void twin_pen_defaults(uint16_t numbers[11])
 {
-    const struct ink_pen_config *config = &ink_pen_defaults;
+    const struct ink_pen_config *config = &ink_pen_settings;
     const uint16_t values[11] = {config->rate_hz, config->contact, config->release, config->nominal,
                                  config->gap,     config->back,    config->line,    config->spacing,
                                  config->pen_up_ms, config->word_ms, config->least_samples};

@@ -57,7 +57,7 @@ int main(void)
     INK_SYST_RVR = 0xFFFFFF;
     INK_SYST_CVR = 0;
     INK_SYST_CSR = 5; /* processor clock, no interrupt, on */
-    ink_pen_init(&pen, &ink_pen_defaults);
+    ink_pen_init(&pen, &ink_pen_settings);
 
     const uint32_t began = ticks();
     const bool captured = capture() == INK_PEN_SYMBOL;

@@ -78,10 +78,10 @@ bool ink_delivery_serve(void)
 }
 
 /* Serve the line until `step` has room or the time is over. */
-static bool wait_for(bool (*step)(const uint8_t *), const uint8_t *bits)
+static bool wait_for(bool (*step)(const uint8_t *), const uint8_t *fragment)
 {
     const uint32_t begin_ms = ink_board_now_ms();
-    while (!step(bits)) {
+    while (!step(fragment)) {
         if (ink_board_now_ms() - begin_ms >= INK_HOLD_MS) {
             return false;
         }
@@ -92,20 +92,31 @@ static bool wait_for(bool (*step)(const uint8_t *), const uint8_t *bits)
     return true;
 }
 
-static bool begin(const uint8_t *bits)
+static bool begin(const uint8_t *fragment)
 {
-    (void)bits;
+    (void)fragment;
     return ink_session_begin_word(&session);
 }
 
-static bool add(const uint8_t *bits)
+static bool add(const uint8_t *fragment)
 {
-    return ink_session_add_fragment(&session, bits);
+    return ink_session_add_fragment(&session, fragment);
+}
+
+/* As the outbox keeps them. */
+static const uint8_t *packed(const uint8_t *pixels)
+{
+#if INK_PIXEL_BITS == 1
+    static uint8_t bits[INK_BITS_FRAGMENT_BYTES];
+    ink_raster_pack(pixels, bits);
+    return bits;
+#else
+    return pixels;
+#endif
 }
 
 void ink_delivery_symbol(const uint8_t *pixels)
 {
-    static uint8_t bits[INK_BITS_FRAGMENT_BYTES];
     if (word_lost || defective) {
         return;
     }
@@ -114,11 +125,10 @@ void ink_delivery_symbol(const uint8_t *pixels)
         word_lost = true;
         return;
     }
-    ink_raster_pack(pixels, bits);
     if (!word_open) {
         word_open = wait_for(begin, NULL);
     }
-    if (!word_open || !wait_for(add, bits)) {
+    if (!word_open || !wait_for(add, packed(pixels))) {
         ink_delivery_fault(INK_FAULT_OUTBOX_FULL, "too many words wait for the host");
         word_lost = true;
         return;
@@ -141,9 +151,4 @@ void ink_delivery_fault(enum ink_fault fault, const char *text)
     (void)ink_session_fault(&session, fault, text);
     word_open = word_lost = false;
     symbols = 0;
-}
-
-bool ink_delivery_is_open(void)
-{
-    return word_open;
 }

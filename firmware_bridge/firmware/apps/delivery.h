@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../boards/digitiser.h"
+#include "board.h"
+#include "settings.h"
 #include "wire.h"
 
 /* Board, session and self-test; a board that fails it tells the host and delivers no symbol. Returns when a start was
@@ -24,9 +27,8 @@ void ink_delivery_word(void);
 /* Writing could not be captured; an open word is lost. */
 void ink_delivery_fault(enum ink_fault fault, const char *text);
 
-/* Whether a word has begun and is not complete. */
-bool ink_delivery_is_open(void);
-
-#define INK_HOLD_MS 1000
+/* A second, or for as long as the digitiser's inlet keeps what is written meanwhile. */
+#define INK_INLET_MS (1000 * INK_DIGITISER_INLET_BYTES / INK_DIGITISER_PACKET_BYTES / INK_PEN_RATE_HZ)
+#define INK_HOLD_MS (INK_INLET_MS < 1000 ? INK_INLET_MS : 1000)
 
 #endif

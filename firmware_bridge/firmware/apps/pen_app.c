@@ -7,8 +7,6 @@
 #include "mem.h"
 #include "raster.h"
 
-#define SILENCE_MS 1000 /* a digitiser that says nothing for so long has failed */
-
 static struct ink_pen pen;
 static uint8_t packet[INK_DIGITISER_PACKET_BYTES];
 static unsigned held;
@@ -21,8 +19,10 @@ static void deliver(enum ink_pen_event event)
         if (event == INK_PEN_SYMBOL) {
             ink_raster_strokes(pen.points, pen.count, pixels);
             ink_delivery_symbol(pixels);
-        } else {
+        } else if (event == INK_PEN_WORD) {
             ink_delivery_word();
+        } else {
+            ink_delivery_fault(INK_FAULT_SENSOR_FAILED, "the digitiser fell silent in a word");
         }
     }
 }
@@ -68,15 +68,14 @@ static void take(uint8_t byte)
 int main(void)
 {
     ink_delivery_init(INK_KIND_PEN);
-    ink_pen_init(&pen, &ink_pen_defaults);
+    ink_pen_init(&pen, &ink_pen_settings);
     for (;;) {
         uint8_t byte;
         const bool written = ink_board_digitiser_read(&byte);
         if (written) {
             take(byte);
-        } else if (ink_delivery_is_open() && ink_board_now_ms() - heard_ms >= SILENCE_MS) {
-            ink_delivery_fault(INK_FAULT_SENSOR_FAILED, "the digitiser fell silent in a word");
-            ink_pen_init(&pen, &ink_pen_defaults);
+        } else {
+            deliver(ink_pen_silence(&pen, ink_board_now_ms() - heard_ms));
         }
         if (!ink_delivery_serve() && !written) {
             ink_board_idle();

@@ -6,17 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "settings.h"
 #include "wire.h"
-
-/* Bits a pixel of the fragments, 1 or 8. */
-#ifndef INK_PIXEL_BITS
-#define INK_PIXEL_BITS 1
-#endif
 
 /* Fragments that the board keeps until they are acknowledged; so the longest word that it can deliver. */
 #ifndef INK_OUTBOX_FRAGMENTS
 #define INK_OUTBOX_FRAGMENTS 32
 #endif
+
+_Static_assert(INK_PIXEL_BITS == 1 || INK_PIXEL_BITS == 8, "1 or 8 bits a pixel");
+_Static_assert(INK_OUTBOX_FRAGMENTS > 0 && INK_OUTBOX_FRAGMENTS <= INK_MAX_WORD_FRAGMENTS, "a ring of what a word may have");
 
 #define INK_PACKED_BYTES (INK_PIXEL_BITS == 1 ? INK_BITS_FRAGMENT_BYTES : INK_GREY_FRAGMENT_BYTES)
 #define INK_CHUNKS ((INK_PACKED_BYTES + INK_CHUNK_BYTES - 1) / INK_CHUNK_BYTES) /* frames of a fragment */

@@ -1,19 +1,20 @@
 #include "pen.h"
 
 #include "mem.h"
+#include "settings.h"
 
-const struct ink_pen_config ink_pen_defaults = {
-    .rate_hz = 100,
-    .contact = 64,
-    .release = 32,
-    .nominal = 1024,
-    .gap = 150,
-    .back = 500,
-    .line = 400,
-    .spacing = 8,
-    .pen_up_ms = 500,
-    .word_ms = 1000,
-    .least_samples = 2,
+const struct ink_pen_config ink_pen_settings = {
+    .rate_hz = INK_PEN_RATE_HZ,
+    .contact = INK_PEN_CONTACT,
+    .release = INK_PEN_RELEASE,
+    .nominal = INK_PEN_NOMINAL,
+    .gap = INK_PEN_GAP,
+    .back = INK_PEN_BACK,
+    .line = INK_PEN_LINE,
+    .spacing = INK_PEN_SPACING,
+    .pen_up_ms = INK_PEN_UP_MS,
+    .word_ms = INK_PEN_WORD_MS,
+    .least_samples = INK_PEN_LEAST_SAMPLES,
 };
 
 /* At least one sample, and no more than the time. */
@@ -202,6 +203,23 @@ static enum ink_pen_event leave(struct ink_pen *pen)
         return pen->word_due ? event : INK_PEN_WORD;
     }
     return event;
+}
+
+enum ink_pen_event ink_pen_silence(struct ink_pen *pen, uint32_t silent_ms)
+{
+    settle(pen);
+    const bool touched = pen->idle == 0;
+    if (pen->idle == pen->word_samples || silent_ms < (touched ? INK_PEN_FAILURE_MS : pen->config.word_ms)) {
+        return INK_PEN_NONE;
+    }
+    if (touched) {
+        clear(pen);
+        pen->idle = pen->word_samples;
+        pen->word_open = pen->word_due = false;
+        return INK_PEN_FAILURE;
+    }
+    pen->idle = pen->word_samples - 1u;
+    return leave(pen);
 }
 
 enum ink_pen_event ink_pen_sample(struct ink_pen *pen, uint16_t x, uint16_t y, uint16_t pressure)

@@ -12,7 +12,7 @@
 
 /* Lengths in 1/100 mm, times in ms, pressures in the digitiser's units. */
 struct ink_pen_config {
-    uint16_t rate_hz;  /* samples a second */
+    uint16_t rate_hz;  /* samples a second while the pen is in reach */
     uint16_t contact;  /* from this pressure on the pen touches */
     uint16_t release;  /* below this one it has left; not above `contact` */
     uint16_t nominal;  /* the pressure of a line as wide as the pen */
@@ -25,13 +25,16 @@ struct ink_pen_config {
     uint8_t least_samples; /* a symbol with fewer was no writing */
 };
 
-/* 100 Hz; 1.5 mm, 5 mm and 4 mm; 0.5 s and 1 s; a pressure of 1024 is nominal. */
-extern const struct ink_pen_config ink_pen_defaults;
+/* As this firmware was built: settings.h. */
+extern const struct ink_pen_config ink_pen_settings;
+
+#define INK_PEN_FAILURE_MS 1000 /* a digitiser that is silent for so long while the pen touches has failed */
 
 enum ink_pen_event {
     INK_PEN_NONE,
     INK_PEN_SYMBOL, /* points[0 .. count) are its points, until the next call */
     INK_PEN_WORD,   /* all symbols since the last INK_PEN_WORD are one */
+    INK_PEN_FAILURE, /* the digitiser has failed; what was written since the last INK_PEN_WORD is lost */
 };
 
 struct ink_pen {
@@ -60,8 +63,13 @@ struct ink_pen {
 /* A configuration that contradicts itself is put right: rate_hz, nominal and least_samples are at least 1. */
 void ink_pen_init(struct ink_pen *pen, const struct ink_pen_config *config);
 
-/* One sample; pressure 0 where the digitiser is silent. Call ink_pen_pending until INK_PEN_NONE after it. */
+/* One sample; pressure 0 where the pen does not touch. Call ink_pen_pending until INK_PEN_NONE after it. */
 enum ink_pen_event ink_pen_sample(struct ink_pen *pen, uint16_t x, uint16_t y, uint16_t pressure);
+
+/* The digitiser has been silent for so long since the last sample; may be called at any time. Silence of word_ms means that
+ * the pen, which did not touch, is out of reach: symbol and word are finished. Shorter ones do not count, so that time
+ * within a word is counted in samples alone. Call ink_pen_pending until INK_PEN_NONE after it. */
+enum ink_pen_event ink_pen_silence(struct ink_pen *pen, uint32_t silent_ms);
 
 /* What is due without another sample. */
 enum ink_pen_event ink_pen_pending(struct ink_pen *pen);
