@@ -147,6 +147,10 @@ class EmulatedBoard:
         """Write on the digitiser by hand. What comes before the board has started is lost: `wait_for_host` first."""
         self._emulator.touch(packets)
 
+    def show(self, picture: Picture) -> None:
+        """Put a picture before the camera and press its button; returns when the board has fetched it."""
+        self._emulator.show(picture.tobytes())
+
     def store(self) -> bytes:
         """What the end of the board's flash holds."""
         return self._emulator.store()
@@ -297,7 +301,7 @@ class EmulatedBoard:
 
     def _write_word(self, word: Samples | Picture) -> None:
         if word.dtype == np.uint8:
-            self._emulator.show(word.tobytes())
+            self.show(word.astype(np.uint8))
         elif self._fast:
             self._emulator.touch(packets(word.astype(np.uint16)))
         else:

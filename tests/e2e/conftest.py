@@ -18,7 +18,7 @@ USERS = 3
 
 @pytest.fixture(scope="session")
 def run_and_bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """RUN and BUNDLE, which lies beside it, of a network trained for so few steps that it hardly knows its users."""
+    """RUN and BUNDLE, which lies beside it, of a network trained just long enough to know its users."""
     folder = tmp_path_factory.mktemp("path")
     synthetic_set(40, 42, seed=5).save(folder / "hands.npz")
     backbone = SHIPPED if (SHIPPED / "backbone-1bit.npz").is_file() else folder
@@ -26,10 +26,11 @@ def run_and_bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path
         Backbone(extract(build(adapt(USERS))), {"pixel_bits": 1, "dataset": "nothing"}).save(folder)
     run, bundle = folder / "run", folder / "bundle"
     train = inkgate(
-        "train", "--dataset", folder / "hands.npz", "--users", USERS, "--steps", 80, "--backbone", backbone,
+        "train", "--dataset", folder / "hands.npz", "--users", USERS, "--steps", 400, "--backbone", backbone,
         "--out", run, "--json",
     )  # fmt: skip
-    inkgate("quantize", run, "--out", bundle)
+    # So few invented writers leave a few impostors who write as a user does: a FAR of 1 % would ask for certainty.
+    inkgate("quantize", run, "--out", bundle, "--far", 0.1, "--far-reject", 0.3)
     assert list(Bundle.open(bundle).manifest.users) == json.loads(train)["users"]
     return run, bundle
 

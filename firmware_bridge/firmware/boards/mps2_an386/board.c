@@ -117,7 +117,9 @@ static bool camera_said(uint8_t what)
 
 bool ink_board_camera_pressed(void)
 {
-    return camera_said(CAMERA_PRESSED);
+    static bool held; /* each PRESSED stands for pressing and letting go */
+    held = !held && camera_said(CAMERA_PRESSED);
+    return held;
 }
 
 void ink_board_camera_start(void)
