@@ -50,6 +50,9 @@ verify-aarch64: $(READY) ## every kernel set of BUNDLE=... on an emulated Raspbe
 install: $(READY) ## a virtual environment with everything, in .venv
 
 $(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	if [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; \
+	else echo "Python cannot make virtual environments here: sudo apt-get install python3-venv"; exit 2; fi
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[train,dev]"
 	@touch $@
