@@ -1,5 +1,7 @@
 """What the commands of `inkgate firmware` share: options, whom to trust, how an image is described."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ import click
 from rich.console import Console
 
 from firmware_bridge import signing
+from firmware_bridge.errors_firmware import ImageError
 from firmware_bridge.image import Header
 from firmware_bridge.signing import TrustedKey
 
@@ -25,6 +28,15 @@ def trusted_keys(paths: tuple[Path, ...]) -> list[TrustedKey]:
     """The public keys in these files, and the user's own."""
     own = signing.public_of(signing.default_folder() / signing.SECRET_NAME)
     return [signing.load_trusted_key(path) for path in (*paths, *([own] if own.exists() else []))]
+
+
+@contextmanager
+def about(path: Path) -> Iterator[None]:
+    """What is wrong with an image names its file."""
+    try:
+        yield
+    except ImageError as error:
+        raise type(error)(f"{path}: {error}") from error
 
 
 def described(header: Header) -> dict[str, Any]:

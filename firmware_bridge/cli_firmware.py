@@ -11,7 +11,7 @@ from rich.console import Console
 from firmware_bridge import flash as flashing
 from firmware_bridge import flash_uf2, image, signing
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION, Board, find
-from firmware_bridge.cli_common import described, json_option, path_type, say, trust_option, trusted_keys
+from firmware_bridge.cli_common import about, described, json_option, path_type, say, trust_option, trusted_keys
 from firmware_bridge.cli_flash import flash
 from firmware_bridge.cli_monitor import monitor
 from firmware_bridge.errors_firmware import ImageError
@@ -93,26 +93,35 @@ def build(
 @trust_option
 @json_option
 def info(image_path: Path | None, port: str | None, trusted_paths: tuple[Path, ...], as_json: bool) -> None:
-    """What an image is and who signed it, or what the board on a port runs. Exit code 4 if nobody trusted signed."""
+    """What an image is and who signed it, or what the board on a port runs. Exit code 4 if nobody trusted signed.
+
+    A board that this host cannot talk to, for want of its key (exit code 4) or of its protocol (3), is shown all the
+    same. What it says without being authenticated is its word alone: anybody on the line could say it.
+    """
     if (image_path is None) == (port is None):
         raise click.UsageError("name either an image or a --port")
     if port is not None:
-        from firmware_bridge.inquiry import Inquiry
+        from firmware_bridge.inquiry import greet
 
-        with Inquiry(port, connect_patience_s=_CONNECT_S) as inquiry:
-            found = inquiry.info
+        found, problem = greet(port, connect_patience_s=_CONNECT_S)
         facts: dict[str, Any] = {
             "board": found.board, "model": found.model, "kind": found.kind.name.lower(), "firmware": found.firmware,
             "protocol": found.protocol_hash.hex(), "pixel_bits": found.pixel_bits, "starts": found.session,
             "authenticated": found.authenticated,
         }  # fmt: skip
         _show(facts, as_json)
+        if not found.authenticated:
+            say(Console(stderr=True), "nothing of this is proved: it is what whoever is on the line says of itself")
+        if problem is not None:
+            raise problem
         return
     assert image_path is not None
     _, header = flashing.load(image_path)
     fits = header.protocol_hash == PROTOCOL_HASH
     _show({**described(header), "fits_this_inkgate": fits}, as_json)
-    image.check_signature(header, trusted_keys(trusted_paths))
+    trusted = trusted_keys(trusted_paths)
+    with about(image_path):
+        image.check_signature(header, trusted)
 
 
 @firmware.command()

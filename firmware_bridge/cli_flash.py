@@ -12,13 +12,13 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from firmware_bridge import flash as flashing
 from firmware_bridge import flash_uf2, image, signing
 from firmware_bridge.boards import Board, find
-from firmware_bridge.cli_common import described, json_option, path_type, say, trust_option, trusted_keys
-from firmware_bridge.errors import BridgeError
-from firmware_bridge.errors_firmware import ReadBackError
+from firmware_bridge.cli_common import about, described, json_option, path_type, say, trust_option, trusted_keys
+from firmware_bridge.errors import AuthenticationError, BridgeError, PortMissingError
+from firmware_bridge.errors_firmware import BoardNotFoundError, ReadBackError
+from firmware_bridge.events import BoardInfo
 from firmware_bridge.flash import Flashed, Programmer
-from firmware_bridge.image import Header
+from firmware_bridge.image import Header, Version
 from firmware_bridge.ports import AUTO, find_board
-from firmware_bridge.signing import TrustedKey
 from firmware_bridge.wire import PROTOCOL_HASH
 
 _START_S = 10.0
@@ -28,7 +28,7 @@ _START_S = 10.0
 @click.command()
 @click.argument("image_path", metavar="IMAGE", type=path_type)
 @click.option("--method", type=click.Choice(["uf2", "uart", "swd"]), help="Not the first that finds a board.")
-@click.option("--port", help="uart: the serial port. uf2: ask the board there afterwards what it runs.")
+@click.option("--port", help="uart: the serial port. uf2: ask the board there afterwards if it runs IMAGE.")
 @click.option("--drive", type=path_type, help="uf2: the boot drive, if it is not found by itself.")
 @click.option("--probe", help="swd: (part of) the debug probe's id, if there is more than one.")
 @trust_option
@@ -51,13 +51,20 @@ def flash(
     Refused is an image that is unsigned, by an unknown signer, altered, truncated, oversized, older, or for another
     board. The board keeps its key.
     An interrupted flashing goes on where it stopped when the command is given again.
+
+    Older than what: by uart and swd than what the board holds, or than what an interrupted flashing from here was
+    putting there. A boot drive (uf2) says neither what is on the board nor which board it is: than the newest that was
+    flashed from here to any board of the model. A board that never had that one takes the image by --allow-downgrade.
+
+    In --json, `confirmed` says that the board holds the image: read back, or by its own word on --port.
     """
     console = Console(stderr=True)
     content, header = flashing.load(image_path)
     board = find(header.board)
     chosen = choose_method(board, method, port, drive, probe)
     trusted = trusted_keys(trusted_paths)
-    image.check_signature(header, trusted)
+    with about(image_path):
+        image.check_signature(header, trusted)
     if header.protocol_hash != PROTOCOL_HASH:
         console.print(
             f"this image speaks protocol {header.protocol_hash.hex()}, this inkgate {PROTOCOL_HASH.hex()}: they will "
@@ -65,11 +72,12 @@ def flash(
             style="yellow",
             soft_wrap=True,
         )
-    with _progress(console) as progress:
+    versions = flash_uf2.Versions(signing.default_folder() / "flashed.json")
+    with _progress(console) as progress, about(image_path):
         if chosen == "uf2":
-            where = _flash_by_drive(content, header, drive, trusted, allow_downgrade, erase_key, progress)
-            if port is not None:
-                _confirm(header, port)
+            newest = None if allow_downgrade else versions.newest(board)
+            where = _flash_by_drive(content, header, drive, newest, erase_key, progress)
+            versions.note(header)
             done = Flashed(header, None, len(content))
         else:
             with _programmer(chosen, board, port, probe) as programmer:
@@ -77,22 +85,19 @@ def flash(
                 done = flashing.flash(
                     content, header, programmer, trusted,
                     allow_downgrade=allow_downgrade, erase_key=erase_key, progress=progress,
+                    unfinished=versions.unfinished(board), begin=lambda: versions.begin(header),
                 )  # fmt: skip
-    verified = chosen != "uf2"
+            versions.end(board)
+    read_back = chosen != "uf2"
+    told, problem = (None, None) if read_back or port is None else _ask(header, port, console)
     if as_json:
         before = done.before and described(done.before)
-        report = {"method": chosen, "where": where, "written_bytes": done.written, "read_back": verified}
-        click.echo(json.dumps({**described(header), **report, "before": before}))
-    say(console, f"{where}: {board.name} {header.app} {header.version_text}, {header.size:,} bytes")
-    if verified:
-        console.print("read back: the flash holds the image", style="green")
-    elif port is not None:
-        console.print(f"{port}: the board runs it", style="green")
-    else:
-        say(
-            console,
-            "the boot ROM took every block and started it; its drive cannot be read back: --port asks the board",
-        )
+        report = {"method": chosen, "where": where, "written_bytes": done.written, "read_back": read_back}
+        click.echo(json.dumps({**described(header), **report, "confirmed": read_back or bool(told), "before": before}))
+    say(console, f"{where}: {board.name} {header.app} {header.firmware}, {header.size:,} bytes")
+    if problem is not None:
+        raise problem
+    console.print(_proof(read_back, port, told), style="green" if read_back or told else "", soft_wrap=True)
 
 
 def choose_method(board: Board, method: str | None, port: str | None, drive: Path | None, probe: str | None) -> str:
@@ -125,28 +130,44 @@ def _flash_by_drive(
     content: bytes,
     header: Header,
     drive: Path | None,
-    trusted: list[TrustedKey],
-    allow_downgrade: bool,
+    newest: Version | None,
     erase_key: bool,
     progress: flashing.Progress,
 ) -> str:
     board = find(header.board)
-    versions = flash_uf2.Versions(signing.default_folder() / "flashed.json")
-    flashing.check_for(header, board, trusted, at_least=versions.newest(board), allow_downgrade=allow_downgrade)
+    source = f"which was flashed from here to a {board.name}, if not to this one, which its boot drive does not say"
+    flashing.check_version(header, newest, source)
     folder = flash_uf2.find_drive(board, [drive] if drive else flash_uf2.mounted_folders())
     flash_uf2.copy(flash_uf2.encode(content, board, erase_key=erase_key), folder, progress)
-    versions.note(header)
     return str(folder)
 
 
-def _confirm(header: Header, port: str) -> None:
-    """ReadBackError unless the board on the port says that it runs what the header says."""
-    from firmware_bridge.inquiry import Inquiry
+def _ask(header: Header, port: str, console: Console) -> tuple[BoardInfo | None, BridgeError | None]:
+    """What the board on the port says of itself if it says that it runs the image, or why nothing confirms that."""
+    from firmware_bridge.inquiry import greet
 
-    with Inquiry(port, connect_patience_s=_START_S) as inquiry:
-        found = inquiry.info
-    if (found.firmware, found.protocol_hash) != (header.version_text, header.protocol_hash):
-        raise ReadBackError(f"{port}: the board runs {found.firmware}, not {header.version_text}: flash it again")
+    try:
+        found, problem = greet(port, connect_patience_s=_START_S)
+    except BridgeError as error:
+        return None, error
+    runs = found.model, found.kind.name.lower(), found.firmware, found.protocol_hash
+    if runs != (header.board, header.app, header.firmware, header.protocol_hash):
+        return None, ReadBackError(
+            f"{port}: the board there runs {' '.join(runs[:3])}, not {header.board} {header.app} {header.firmware}: "
+            "if it is the board that was flashed, flash it again; if not, name its port"
+        )
+    if isinstance(problem, AuthenticationError):
+        console.print(str(problem), style="yellow", markup=False, highlight=False, soft_wrap=True)
+    return found, None
+
+
+def _proof(read_back: bool, port: str | None, told: BoardInfo | None) -> str:
+    """How it is known that the board holds the image."""
+    if read_back:
+        return "read back: the flash holds the image"
+    if told is None:
+        return "the boot ROM took every block and started it; its drive cannot be read back: --port asks the board"
+    return f"{port}: the board {'runs it' if told.authenticated else 'says that it runs it'}"
 
 
 @contextmanager
@@ -154,13 +175,21 @@ def _programmer(method: str, board: Board, port: str | None, probe: str | None) 
     if method == "uart":
         from firmware_bridge.flash_uart import UartProgrammer
 
-        with UartProgrammer(board, find_board() if port in (None, AUTO) else port) as by_uart:
+        with UartProgrammer(board, _boot_port(board) if port in (None, AUTO) else port) as by_uart:
             yield by_uart
     else:
         from firmware_bridge.flash_swd import SwdProgrammer
 
         with SwdProgrammer(board, probe) as by_swd:
             yield by_swd
+
+
+def _boot_port(board: Board) -> str:
+    """Where `auto` finds the board's boot loader."""
+    try:
+        return find_board()
+    except PortMissingError as error:
+        raise BoardNotFoundError(f"no boot loader of {board.name}: {board.boot_hint}: {error}") from error
 
 
 @contextmanager

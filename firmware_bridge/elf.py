@@ -57,6 +57,19 @@ def read_symbols(elf: bytes) -> dict[str, int]:
         raise SegmentError("the ELF file is cut off") from error
 
 
+def with_flash(elf: bytes, board: Board, image: bytes) -> bytes:
+    """The same program, what of it lies in the flash taken from there: `image` is the flash from its start on."""
+    (table,) = struct.unpack_from("<I", elf, 28)
+    entry_bytes, count = struct.unpack_from("<2H", elf, 42)
+    patched = bytearray(elf)
+    for number in range(count):
+        kind, offset, _, load, file_bytes, _ = struct.unpack_from("<6I", elf, table + number * entry_bytes)
+        if kind == _LOADABLE and file_bytes:
+            start = load - board.flash.origin
+            patched[offset : offset + file_bytes] = image[start : start + file_bytes]
+    return bytes(patched)
+
+
 def check_segments(segments: list[Segment], board: Board) -> None:
     """SegmentError unless all is flashed into the part of the flash that images may have, and runs where memory is."""
     room = Region(board.flash.origin, board.image_limit)

@@ -1,30 +1,48 @@
 """A board's name and app -> its firmware, built and running in an emulator, with a key of this user's in its flash."""
 
+import secrets
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from firmware_bridge import image
+from firmware_bridge.boards import FIRMWARE_VERSION
 from firmware_bridge.build import Built, build
+from firmware_bridge.elf import with_flash
 from firmware_bridge.emulator import Emulator, QemuBoard
 from firmware_bridge.flash_store import Kept, encode
 from firmware_bridge.memory import BoardMemory
 from firmware_bridge.pico import PicoBoard
 from firmware_bridge.settings import Settings
+from firmware_bridge.wire import PROTOCOL_HASH
 
 NUMBER = 0
-"""Of every emulated board: they are named MODEL-00000000."""
+"""Of every emulated board with a key: they are named MODEL-00000000. One without is a new board at each start."""
 
 
 def name_of(board: str) -> str:
-    """What an emulated board of that model calls itself."""
+    """What an emulated board of that model calls itself, if it has a key."""
     return f"{board}-{NUMBER:08x}"
 
 
 def power_on(built: Built, memory: BoardMemory) -> Emulator:
     """The board begins the session that `memory` gives, with its key. ToolMissingError if there is no emulator."""
     key, session = memory.start()
-    store = encode(Kept(NUMBER, key, session - 1), built.board.store.size)
-    return QemuBoard(built, store=store) if built.board.machine else PicoBoard(built, store=store)
+    number = NUMBER if key is not None else secrets.randbits(31) + 1
+    store = encode(Kept(number, key, session - 1), built.board.store.size)
+    flashed = with_header(built)
+    return QemuBoard(flashed, store=store) if built.board.machine else PicoBoard(flashed, store=store)
+
+
+def with_header(built: Built) -> Built:
+    """The same as it lies in a board that was flashed: with its image's header, which says which image it is."""
+    version = image.parse_version(FIRMWARE_VERSION)
+    content = image.seal(built.bin.read_bytes(), built.board, built.app, version, PROTOCOL_HASH)
+    elf, binary = built.elf.with_suffix(".flashed.elf"), built.bin.with_suffix(".flashed.bin")
+    elf.write_bytes(with_flash(built.elf.read_bytes(), built.board, content))
+    binary.write_bytes(content)
+    return replace(built, elf=elf, bin=binary)
 
 
 def build_and_power_on(

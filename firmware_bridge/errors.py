@@ -1,6 +1,10 @@
 """A cause on the wire, the line or the board -> the exception that names it and its exit code."""
 
-from typing import ClassVar
+import shlex
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from firmware_bridge.events import BoardInfo
 
 USAGE, DEVICE, REFUSED = 2, 3, 4
 """Exit codes: usage or configuration; device; refused for security."""
@@ -46,8 +50,21 @@ class PortLostError(BridgeError):
     """The port failed while it was open: unplugged, closed by the other end, or blocked."""
 
 
+PORT = "PORT"
+"""Stands in a LinkError's commands for the port, which a session does not know, until `at` says which it is."""
+
+
 class LinkError(BridgeError):
     """A conversation with the board cannot go on."""
+
+    said: "BoardInfo | None" = None
+    """What whoever answered says of itself, which nothing proves; None if that is not known."""
+
+    def at(self, port: str) -> "LinkError":
+        """The same, with the port."""
+        named = type(self)(f"{port}: {str(self).replace(f'--port {PORT}', f'--port {shlex.quote(port)}')}")
+        named.said = self.said
+        return named
 
 
 class NoAnswerError(LinkError):

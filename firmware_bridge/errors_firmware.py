@@ -105,4 +105,10 @@ class BoardNotFoundError(FlashError):
 
 
 class ReadBackError(FlashError):
-    """What the flash holds is not what was written."""
+    """What the flash holds, or the board says that it runs, is not what was written."""
+
+
+class FlashedListError(BridgeError):
+    """The list of what was flashed from here cannot be read or written."""
+
+    exit_code: ClassVar[int] = USAGE

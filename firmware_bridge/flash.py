@@ -84,16 +84,13 @@ def unpack(data: bytes) -> tuple[bytes, Header]:
     return content, header
 
 
-def check_for(
-    header: Header, board: Board, trusted: Iterable[Verifier], *, at_least: Version | None, allow_downgrade: bool
-) -> None:
-    """Refuse an image for another board, an untrusted one, and one older than what the board has had."""
-    if header.board != board.name:
-        raise WrongBoardError(f"wrong board: the image is for {header.board}, this is {board.name}")
-    image.check_signature(header, trusted)
-    if at_least is not None and header.version < at_least and not allow_downgrade:
+def check_version(header: Header, at_least: Version | None, source: str) -> None:
+    """Refuse an image that is older than what the board has had; `source` says whence that is known."""
+    if at_least is not None and header.version < at_least:
         newer = ".".join(map(str, at_least))
-        raise OlderImageError(f"downgrade: version {header.version_text} after {newer}: see --allow-downgrade")
+        raise OlderImageError(
+            f"downgrade: version {header.version_text} after {newer}, {source}: --allow-downgrade takes it all the same"
+        )
 
 
 def flash(
@@ -105,10 +102,13 @@ def flash(
     allow_downgrade: bool = False,
     erase_key: bool = False,
     progress: Progress = lambda what, done, total: None,
+    unfinished: Version | None = None,
+    begin: Callable[[], None] = lambda: None,
 ) -> Flashed:
     """Put a loaded image into the board behind `programmer`, read it back, and start it. The board keeps its key.
 
-    The part and what it holds are looked at first; nothing is written before everything has been checked.
+    The part and what it holds are looked at first; nothing is written before everything has been checked. Then `begin`
+    is called. A board that holds no header may have been broken off at `unfinished`: it takes nothing older.
     """
     board = programmer.board
     part = programmer.part()
@@ -119,8 +119,14 @@ def flash(
     before = read_installed(programmer)
     if before is not None and before.board != header.board:
         raise WrongBoardError(f"wrong board: {programmer.where} is a {before.board}, the image is for {header.board}")
-    at_least = before.version if before is not None else None
-    check_for(header, board, trusted, at_least=at_least, allow_downgrade=allow_downgrade)
+    if header.board != board.name:
+        raise WrongBoardError(f"wrong board: the image is for {header.board}, this is {board.name}")
+    image.check_signature(header, trusted)
+    if not allow_downgrade:
+        broken_off = f"at which flashing a {board.name} was broken off here, if not this one"
+        at_least, source = (before.version, "which it holds") if before else (unfinished, broken_off)
+        check_version(header, at_least, source)
+    begin()
     if erase_key:
         programmer.erase_store()
     written = programmer.write(content, progress)

@@ -10,18 +10,29 @@ import msgspec
 
 from firmware_bridge import uf2
 from firmware_bridge.boards import Board
-from firmware_bridge.errors_firmware import BoardNotFoundError, FlashError, ImageError, WrongBoardError
+from firmware_bridge.errors_firmware import (
+    BoardNotFoundError,
+    FlashedListError,
+    FlashError,
+    ImageError,
+    WrongBoardError,
+)
 from firmware_bridge.flash import Progress
 from firmware_bridge.image import Header, Version, parse_version
 
 INFO_NAME = "INFO_UF2.TXT"
 COPY_BYTES = 16 * 512
 GONE_TIMEOUT_S = 10.0
+_UNFINISHED = " unfinished"
 POLL_S = 0.05
 
 
 class Versions:
-    """The newest version of each board's firmware that was flashed from here: a boot drive cannot be asked for it."""
+    """What was flashed from here, by model: where a board cannot be asked what it holds.
+
+    The newest version, for boot drives, which say nothing; the one under way, for boards whose flashing was broken off:
+    their header is erased first.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -34,24 +45,43 @@ class Versions:
     def note(self, header: Header) -> None:
         """One was."""
         known = self._load()
-        if parse_version(known.get(header.board, "0.0.0")) > header.version:
-            return
-        known[header.board] = header.version_text
+        if parse_version(known.get(header.board, "0.0.0")) <= header.version:
+            self._keep(known | {header.board: header.version_text})
+
+    def unfinished(self, board: Board) -> Version | None:
+        """What was begun and not ended."""
+        version = self._load().get(board.name + _UNFINISHED)
+        return None if version is None else parse_version(version)
+
+    def begin(self, header: Header) -> None:
+        """From here on the board may be without a header."""
+        self._keep(self._load() | {header.board + _UNFINISHED: header.version_text})
+
+    def end(self, board: Board) -> None:
+        """It has one again."""
+        known = self._load()
+        if known.pop(board.name + _UNFINISHED, None) is not None:
+            self._keep(known)
+
+    def _keep(self, known: dict[str, str]) -> None:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             fresh = self._path.with_suffix(".fresh")
             fresh.write_bytes(msgspec.json.encode(known))
             fresh.replace(self._path)
         except OSError as error:
-            raise ImageError(f"{self._path}: cannot be written: {error.strerror}") from error
+            raise FlashedListError(f"{self._path}: cannot be written: {error.strerror}") from error
 
     def _load(self) -> dict[str, str]:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
+            known = msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
+            for version in known.values():
+                parse_version(version)
         except FileNotFoundError:
             return {}
-        except (OSError, msgspec.MsgspecError) as error:
-            raise ImageError(f"{self._path}: no list of versions: {error}: remove it if you know why") from error
+        except (OSError, msgspec.MsgspecError, ImageError) as error:
+            raise FlashedListError(f"{self._path}: no list of versions: {error}: remove it if you know why") from error
+        return known
 
 
 def encode(content: bytes, board: Board, *, erase_key: bool = False) -> bytes:

@@ -87,6 +87,11 @@ class Header:
         """As people write it."""
         return ".".join(map(str, self.version))
 
+    @property
+    def firmware(self) -> str:
+        """What a board that runs the image says in INFO: boards/header.c."""
+        return f"{self.version_text}+{self.sha256.hex()[:8]}"
+
 
 def parse_version(text: str) -> Version:
     """`1.2.3`, whatever follows -> (1, 2, 3)."""
@@ -167,13 +172,15 @@ def check(image: bytes) -> Header:
 def check_signature(header: Header, trusted: Iterable[Verifier]) -> None:
     """UnsignedImageError or UntrustedImageError unless one of the trusted keys has signed the (checked) image."""
     if header.key_id is None:
-        raise UnsignedImageError("unsigned: nobody answers for it: `inkgate firmware build` signs what it builds")
+        builds = f"`inkgate firmware build {header.board} {header.app}`"
+        raise UnsignedImageError(f"unsigned: nobody answers for it: {builds} signs what it builds")
     for verifier in trusted:
         if verifier.key_id == header.key_id:
             if verifier.verifies(header.signature, CONTEXT + header.sha256):
                 return
             raise UntrustedImageError(f"the signature by key {header.key_id.hex()} is wrong")
-    raise UntrustedImageError(f"signed by key {header.key_id.hex()}, which is not trusted here: see --trust")
+    signer = header.key_id.hex()
+    raise UntrustedImageError(f"signed by key {signer}, which is not trusted here: --trust with its public half does")
 
 
 def _pack(header: Header, digest: bytes = bytes(32), signer: Signer | None = None) -> bytes:

@@ -19,6 +19,19 @@ from firmware_bridge.transport import SerialTransport
 from firmware_bridge.wire import Identify, Identity, Logits, Provision
 
 
+def greet(
+    port: str, *, keys: KeyStore | None = None, connect_patience_s: float = 0.0
+) -> tuple[BoardInfo, LinkError | None]:
+    """Who answers on the port; with an error only what it says of itself, and why there is no talking to it."""
+    try:
+        with Inquiry(port, keys=keys, connect_patience_s=connect_patience_s) as inquiry:
+            return inquiry.info, None
+    except LinkError as error:
+        if error.said is None:
+            raise
+        return error.said, error
+
+
 class Inquiry:
     """One connection to the board on `port`, as `open_link` names ports, for questions alone: its words stay with it.
 
@@ -117,7 +130,8 @@ class Inquiry:
                 if session.failure is not None:
                     raise session.failure
             except LinkError as error:
-                raise type(error)(f"{self.port}: {error}") from error
+                error.said = session.said
+                raise error.at(self.port) from error
 
     def _open(self, baud_rate: int, patience_s: float) -> SerialTransport:
         limit_s = self._clock() + patience_s

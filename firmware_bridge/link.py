@@ -140,7 +140,7 @@ class Link:
             except KeyStoreError:
                 raise
             except (ProtocolMismatchError, PixelDepthError, AuthenticationError) as refusal:
-                raise type(refusal)(f"{self.port}: {refusal}") from refusal
+                raise refusal.at(self.port) from refusal
             except BridgeError as error:
                 problem = self._named(error)
             self.close()
@@ -222,4 +222,4 @@ class Link:
 
     def _named(self, error: BridgeError) -> BridgeError:
         """What a session says, with the port; a transport names it already."""
-        return type(error)(f"{self.port}: {error}") if isinstance(error, LinkError) else error
+        return error.at(self.port) if isinstance(error, LinkError) else error

@@ -5,22 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from firmware_bridge import tags, wire
+from firmware_bridge import refusals, tags, wire
 from firmware_bridge.errors import (
     AuthenticationError,
     BoardRestartedError,
     BoardSilentError,
-    CounterError,
-    DowngradeError,
-    KeyMissingError,
     LinkError,
     NoAnswerError,
     PixelDepthError,
-    ProtocolMismatchError,
     ProtocolViolationError,
-    UnprovisionedError,
     WireError,
-    WrongKeyError,
 )
 from firmware_bridge.events import BoardInfo, Connected, Event
 from firmware_bridge.framing import FrameCounters, FrameReceiver
@@ -71,6 +65,8 @@ class HostSession:
         """Why the session ended; None while it goes on."""
         self.info: BoardInfo | None = None
         """The board, once it has answered."""
+        self.said: BoardInfo | None = None
+        """What whoever answered HELLO last says of itself, which nothing proves."""
         self._hello = wire.Hello(wire.PROTOCOL_HASH, nonce)
         self._number = int.from_bytes(nonce[:4], "little")
         self._token = 0
@@ -79,6 +75,7 @@ class HostSession:
         self._session_key: bytes | None = None
         self._allow_unauthenticated = allow_unauthenticated
         self._impostor: AuthenticationError | None = None
+        self._unproved = 0
         self._pixel_bits = pixel_bits
         self._delivered = delivered or {}
         self._receiver = FrameReceiver(counters)
@@ -195,14 +192,18 @@ class HostSession:
             return self._answered_again(connection, content, payload)
         if connection != self._number:
             return False
-        if payload[:8] != wire.PROTOCOL_HASH:
-            raise ProtocolMismatchError(_mismatch(payload))
         info = _info_in(payload)
+        self.said = _board_info(info, authenticated=False) if info is not None else None
+        if payload[:8] != wire.PROTOCOL_HASH:
+            raise refusals.mismatch(payload[:8], info)
         if info is None:
             return False
         session_key = self._authenticate(info, content)
         if session_key is None and info.board in self._keys:
-            return False
+            # If nothing better comes, it is no frame that was refused but the board, and that is said in the end.
+            self._unproved += 1
+            return True
+        self._receiver.counters.refused += self._unproved
         if self._pixel_bits not in (None, info.pixel_bits):
             raise PixelDepthError(
                 f"board {info.board} sends {info.pixel_bits} bits a pixel and {self._pixel_bits} are needed: "
@@ -211,16 +212,7 @@ class HostSession:
         session, last_word = self._delivered.get(info.board, (0, 0))
         self._token, self._session_key = self._number ^ info.number, session_key
         self._words = WordReader(info.session, info.pixel_bits, last_word if session == info.session else 0)
-        self.info = BoardInfo(
-            info.board,
-            info.model,
-            info.kind,
-            info.firmware,
-            info.protocol_hash,
-            info.pixel_bits,
-            info.session,
-            session_key is not None,
-        )
+        self.info = _board_info(info, authenticated=session_key is not None)
         self._heard_s = now_s
         self._acknowledge_now = True
         self._ready.append((None, Connected(self.info)))
@@ -235,26 +227,16 @@ class HostSession:
         known = self._keys.get(info.board)
         if known is None:
             if info.provisioned:
-                raise KeyMissingError(
-                    f"board {info.board} has a key and this host does not: copy its key file from the host that "
-                    "provisioned it, or give it another with `inkgate firmware flash --erase-key` and then "
-                    "`inkgate firmware provision`"
-                )
+                raise refusals.key_missing(info)
             if not self._allow_unauthenticated:
-                raise UnprovisionedError(
-                    f"board {info.board} has no key, so anybody on the line could write in its place: "
-                    "`inkgate firmware provision` gives it one, --allow-unauthenticated does without"
-                )
+                raise refusals.unprovisioned(info)
             return None
         self._key = known.key
         session_key = self._proved(info, content)
         if session_key is None:
-            self._impostor = _impostor(info)
+            self._impostor = refusals.impostor(info)
         elif info.session < known.session:
-            raise CounterError(
-                f"board {info.board} says that it was started {info.session} times and was seen at {known.session}: "
-                "its memory was turned back; `inkgate firmware provision --again` gives it a new key after an erasure"
-            )
+            raise refusals.turned_back(info, known.session)
         return session_key
 
     def _proved(self, info: wire.Info, content: bytes) -> bytes | None:
@@ -339,21 +321,14 @@ def _info_in(payload: bytes) -> wire.Info | None:
         return None
 
 
-def _mismatch(payload: bytes) -> str:
-    return (
-        f"board and host do not speak one protocol: the board's is {payload[:8].hex()}, the host's "
-        f"{wire.PROTOCOL_HASH.hex()}: give both the same version of inkgate (`inkgate --version` shows the host's, "
-        "`inkgate firmware flash` renews the board)"
-    )
-
-
-def _impostor(info: wire.Info) -> AuthenticationError:
-    if not info.provisioned:
-        return DowngradeError(
-            f"something on the line calls itself {info.board} and has no key, but this host knows that board's key: "
-            "if its memory was erased, `inkgate firmware provision --again` gives it a new one"
-        )
-    return WrongKeyError(
-        f"something on the line calls itself {info.board} and has another key than this host knows: it is another "
-        "board, or another host provisioned it"
+def _board_info(info: wire.Info, *, authenticated: bool) -> BoardInfo:
+    return BoardInfo(
+        info.board,
+        info.model,
+        info.kind,
+        info.firmware,
+        info.protocol_hash,
+        info.pixel_bits,
+        info.session,
+        authenticated,
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shlex
 import stat
 from importlib.util import find_spec
 from pathlib import Path
@@ -78,6 +79,11 @@ def load_signing_key(path: Path) -> SigningKey:
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise ExposedKeyError(f"{path}: others may read this secret key: chmod 600 {path}, or make a new one")
         key = load_pem_private_key(path.read_bytes(), password=None)
+    except FileNotFoundError as error:
+        raise SigningKeyError(
+            f"{path}: no such file: without --key `inkgate firmware build` makes a key and keeps it; "
+            f"`openssl genpkey -algorithm ed25519 -out {shlex.quote(str(path))}` makes one there"
+        ) from error
     except OSError as error:
         raise SigningKeyError(f"{path}: {error.strerror}") from error
     except (ValueError, TypeError) as error:
@@ -114,6 +120,11 @@ def load_trusted_key(path: Path) -> TrustedKey:
 
     try:
         key = load_pem_public_key(path.read_bytes())
+    except FileNotFoundError as error:
+        raise SigningKeyError(
+            f"{path}: no such file: whoever signs has the public half beside the secret key, by default in "
+            f"~/.config/inkgate/signing/{SECRET_NAME.replace('.key', PUBLIC_SUFFIX)}; copy it from there"
+        ) from error
     except OSError as error:
         raise SigningKeyError(f"{path}: {error.strerror}") from error
     except ValueError as error:

@@ -30,6 +30,7 @@ BITS_PER_BYTE = 10
 """Start bit, eight data bits, stop bit."""
 
 BAUD_RATE = 115_200
+MODEL = "virtual"
 FIRMWARE = "virtual-0.1.0"
 POLL_S = 0.5
 LOOP_S = 0.002
@@ -88,7 +89,7 @@ class VirtualBoard:
         self._waiting = deque(range(len(words)))
         self._written: deque[Sent] = deque()
         self._info = wire.Info(
-            wire.PROTOCOL_HASH, 0, 0, 0, kind, pixel_bits, board or name_of(kind), "virtual", FIRMWARE, b""
+            wire.PROTOCOL_HASH, 0, 0, 0, kind, pixel_bits, board or name_of(kind), MODEL, FIRMWARE, b""
         )
         self._byte_s = BITS_PER_BYTE / baud_rate if baud_rate else 0.0
         rng = random.Random(seed)

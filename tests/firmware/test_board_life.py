@@ -9,10 +9,11 @@ from an3155 import BootLoader, PtyServer
 from test_cli_firmware import code, facts, inkgate
 from test_cli_firmware import folder as folder  # a fixture: a user with an own folder for signing
 
-from firmware_bridge import build, elf, emulator
+from firmware_bridge import build, elf, emulate, emulator
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
 from firmware_bridge.emulated_board import EmulatedBoard
 from firmware_bridge.emulator import QemuBoard
+from firmware_bridge.memory import Unprovisioned
 
 BOARD = BOARDS["stm32f405"]
 
@@ -20,19 +21,6 @@ pytestmark = pytest.mark.skipif(
     shutil.which(build.GCC) is None or shutil.which(emulator.QEMU) is None,
     reason="needs gcc-arm-none-eabi and qemu-system-arm",
 )
-
-
-def with_flash(program: Path, flash: bytes) -> Path:
-    """The ELF with every byte that is loaded into the flash as it is in there; QEMU has symbols from it besides."""
-    data = program.read_bytes()
-    for segment in elf.read_segments(data):
-        if segment.data:
-            start = segment.load - BOARD.flash.origin
-            assert data.count(segment.data) == 1
-            data = data.replace(segment.data, flash[start : start + len(segment.data)])
-    flashed = program.with_suffix(".flashed.elf")
-    flashed.write_bytes(data)
-    return flashed
 
 
 def test_a_board_is_flashed_runs_gets_its_key_and_has_it_after_a_reset(folder: Path) -> None:
@@ -44,10 +32,14 @@ def test_a_board_is_flashed_runs_gets_its_key_and_has_it_after_a_reset(folder: P
         facts(inkgate("flash", built["image"], "--port", server.port, "--json"))
 
     running = build.build("stm32f405", "pen", out)
-    running = replace(running, elf=with_flash(running.elf, bytes(loader.flash)))
+    (out / "flashed.elf").write_bytes(elf.with_flash(running.elf.read_bytes(), BOARD, bytes(loader.flash)))
+    running = replace(running, elf=out / "flashed.elf")
     with EmulatedBoard(QemuBoard(running), [], fast=True) as board:
         first = facts(inkgate("info", "--port", board.path, "--json"))
-        assert (first["firmware"], first["protocol"]) == (FIRMWARE_VERSION, built["protocol"])
+        assert (first["firmware"], first["protocol"]) == (
+            f"{FIRMWARE_VERSION}+{str(built['sha256'])[:8]}",
+            built["protocol"],
+        )
         assert first["authenticated"] is False
         given = facts(inkgate("provision", "--port", board.path, "--json"))
         assert (given["board"], given["authenticated"]) == (first["board"], True)
@@ -56,3 +48,19 @@ def test_a_board_is_flashed_runs_gets_its_key_and_has_it_after_a_reset(folder: P
         later = facts(inkgate("info", "--port", board.path, "--json"))
     assert later["authenticated"] is True
     assert int(str(later["starts"])) > int(str(first["starts"]))
+
+
+def test_a_program_that_lies_in_no_image_has_a_version_only(folder: Path) -> None:
+    running = build.build("nrf51", "pen", folder / "out")
+    with EmulatedBoard(QemuBoard(running), [], fast=True) as board:
+        assert facts(inkgate("info", "--port", board.path, "--json"))["firmware"] == FIRMWARE_VERSION
+
+
+@pytest.mark.parametrize(("board", "app"), [("nrf51", "pen"), ("rp2040", "camera"), ("mps2-an386", "pen")])
+def test_an_emulated_board_says_which_image_it_runs(board: str, app: str, folder: Path) -> None:
+    signed = facts(inkgate("build", board, app, "--out", folder / "out", "--json"))
+    emulator = emulate.build_and_power_on(board, app, Unprovisioned())
+    with EmulatedBoard(emulator, [], fast=True) as running:
+        said = facts(inkgate("info", "--port", running.path, "--json"))
+    assert (said["model"], said["kind"]) == (board, app)
+    assert said["firmware"] == f"{FIRMWARE_VERSION}+{str(signed['sha256'])[:8]}"

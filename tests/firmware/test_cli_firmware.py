@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from importlib.resources import files
 from pathlib import Path
@@ -19,10 +20,12 @@ from firmware_bridge import (
     cli_flash,
     cli_monitor,
     flash_uf2,
+    image,
     session_host,
     signing,
     uf2,
     virtual_board,
+    wire,
 )
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
 from firmware_bridge.cli_firmware import firmware
@@ -31,7 +34,7 @@ from firmware_bridge.keys import KeyStore
 from firmware_bridge.memory import Unprovisioned
 from firmware_bridge.ports import KNOWN_BOARDS
 from firmware_bridge.virtual_board import VirtualBoard
-from firmware_bridge.wire import PROTOCOL_HASH
+from firmware_bridge.wire import PROTOCOL_HASH, Kind
 
 STM32, RP2040 = BOARDS["stm32f405"], BOARDS["rp2040"]
 needs_gcc = pytest.mark.skipif(shutil.which(build.GCC) is None, reason="needs gcc-arm-none-eabi")
@@ -127,7 +130,7 @@ def test_flashing_ends_with_a_verified_read_back(folder: Path) -> None:
     loader = BootLoader()
     with PtyServer(loader) as server:
         done = facts(inkgate("flash", folder / "a.img", "--port", server.port, "--json"))
-    assert done["read_back"] is True
+    assert (done["read_back"], done["confirmed"]) == (True, True)
     assert (done["board"], done["method"], done["where"]) == ("stm32f405", "uart", server.port)
     assert (done["written_bytes"], done["before"]) == (0x1234, None)
     assert loader.flash[:0x1234] == sealed(STM32)
@@ -206,7 +209,7 @@ def test_a_pico_is_flashed_by_copying_and_remembers_the_version(suffix: str, fol
     rom = BootRom(drive, len(encoded) // 512)
     done = facts(inkgate("flash", folder / f"a.{suffix}", "--drive", drive, "--json"))
     assert rom.data == encoded
-    assert (done["method"], done["read_back"]) == ("uf2", False)
+    assert (done["method"], done["read_back"], done["confirmed"]) == ("uf2", False, False)
 
     older = sealed(RP2040, version=(1, 9, 9))
     (folder / "older.img").write_bytes(older)
@@ -219,20 +222,67 @@ def test_a_pico_is_flashed_by_copying_and_remembers_the_version(suffix: str, fol
     assert code(inkgate("flash", folder / "older.img", "--drive", other, "--allow-downgrade")) == 0
 
 
-def test_a_pico_is_asked_on_its_port_what_it_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def flashed_and_asked(folder: Path, port: str | None, *options: object) -> Result:
+    """`sealed(RP2040)`, which is in a.img, goes into a Pico; then the board on the port is asked what it runs."""
+    drive = make_drive(folder / f"drive {len(list(folder.iterdir()))}")
+    BootRom(drive, -(-0x1234 // 256))
+    return inkgate("flash", folder / "a.img", "--drive", drive, "--port", port, "--json", *options)
+
+
+RUNS_IT = image.check(sealed(RP2040)).firmware
+
+
+def test_a_pico_is_asked_on_its_port_whether_it_runs_the_image(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "a.img").write_bytes(sealed(RP2040))
-    monkeypatch.setattr(virtual_board, "FIRMWARE", "1.2.3")
+    monkeypatch.setattr(virtual_board, "MODEL", "rp2040")
+    monkeypatch.setattr(virtual_board, "FIRMWARE", RUNS_IT)
     with VirtualBoard([], memory=Unprovisioned()) as board:
-        BootRom(make_drive(folder / "drive"), -(-0x1234 // 256))
-        flashed = inkgate("flash", folder / "a.img", "--drive", folder / "drive", "--port", board.path)
-        assert code(flashed) == 0, flashed.exception
-        assert "the board runs it" in flashed.stderr
-    monkeypatch.setattr(virtual_board, "FIRMWARE", "1.2.2")
-    with VirtualBoard([], memory=Unprovisioned()) as board:
-        BootRom(make_drive(folder / "again"), -(-0x1234 // 256))
-        other = inkgate("flash", folder / "a.img", "--drive", folder / "again", "--port", board.path)
+        flashed = flashed_and_asked(folder, board.path)
+    assert facts(flashed)["confirmed"] is True
+    assert "the board says that it runs it" in flashed.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "firmware"),
+    [
+        pytest.param("nrf51", Kind.PEN, RUNS_IT, id="another model"),
+        pytest.param("rp2040", Kind.CAMERA, RUNS_IT, id="another app"),
+        pytest.param("rp2040", Kind.PEN, image.check(sealed(RP2040, seed=2)).firmware, id="an older image"),
+        pytest.param("rp2040", Kind.PEN, "1.2.3", id="a program without a header"),
+    ],
+)
+def test_a_board_that_does_not_run_what_was_flashed_confirms_nothing(
+    model: str, kind: Kind, firmware: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "a.img").write_bytes(sealed(RP2040))
+    monkeypatch.setattr(virtual_board, "MODEL", model)
+    monkeypatch.setattr(virtual_board, "FIRMWARE", firmware)
+    with VirtualBoard([], memory=Unprovisioned(), kind=kind) as board:
+        other = flashed_and_asked(folder, board.path)
     assert code(other) == 3
-    assert "runs 1.2.2, not 1.2.3" in str(other.exception)
+    assert f"runs {model} {kind.name.lower()} {firmware}, not rp2040 pen {RUNS_IT}" in str(other.exception)
+    assert json.loads(other.stdout)["confirmed"] is False
+
+
+def test_where_no_board_answers_nothing_is_confirmed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_flash, "_START_S", 0.0)
+    (folder / "a.img").write_bytes(sealed(RP2040))
+    silent = flashed_and_asked(folder, "socket://127.0.0.1:9")
+    assert code(silent) == 3
+    assert json.loads(silent.stdout)["confirmed"] is False
+
+
+def test_a_board_whose_key_was_erased_confirms_the_image_and_gets_the_command_for_a_new_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "a.img").write_bytes(sealed(RP2040))
+    monkeypatch.setattr(virtual_board, "MODEL", "rp2040")
+    monkeypatch.setattr(virtual_board, "FIRMWARE", RUNS_IT)
+    KeyStore().put("pico", bytes(32))
+    with VirtualBoard([], memory=Unprovisioned(), board="pico") as board:
+        flashed = flashed_and_asked(folder, board.path, "--erase-key")
+        assert facts(flashed)["confirmed"] is True
+        assert f"`inkgate firmware provision --port {board.path} --again`" in flashed.stderr
 
 
 @pytest.mark.parametrize(("ports", "probes", "expected"), [(1, 1, "uart"), (0, 1, "swd"), (0, 0, "uart")])
@@ -327,3 +377,120 @@ def test_the_udev_rules_name_every_usb_device_that_is_known() -> None:
 def test_an_image_and_a_port_are_not_asked_at_once(folder: Path) -> None:
     assert code(inkgate("info")) == 2
     assert code(inkgate("info", folder / "a.img", "--port", "x")) == 2
+
+
+def command_in(result: Result) -> list[str]:
+    """The first command of `inkgate firmware` that an error's message names, as a shell takes it apart."""
+    named = re.search(r"`inkgate firmware ([^`]+)`", str(result.exception))
+    assert named is not None, result.exception
+    return shlex.split(named[1])
+
+
+def test_the_command_that_a_refused_board_gets_can_be_given_as_it_stands(folder: Path) -> None:
+    KeyStore().put("pen-7", bytes(32))
+    with VirtualBoard([], board="pen-7", memory=Unprovisioned(), link=folder / "a pen") as erased:
+        for refused in (inkgate("provision", "--port", erased.path), inkgate("info", "--port", erased.path)):
+            assert code(refused) == 4
+        assert facts(inkgate(*command_in(refused), "--json"))["authenticated"] is True
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "command"),
+    [
+        ("rp2040", Kind.CAMERA, "inkgate firmware flash build/firmware/rp2040-camera.img --erase-key --port {port}"),
+        ("nrf51", Kind.PEN, "inkgate firmware flash build/firmware/nrf51-pen.img --erase-key"),
+        ("mps2-an386", Kind.PEN, "inkgate firmware provision --port {port}"),
+    ],
+)
+def test_what_a_board_of_another_host_says_of_itself_is_shown(
+    model: str, kind: Kind, command: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(virtual_board, "MODEL", model)
+    with VirtualBoard([], kind=kind, board="theirs", memory=Unprovisioned(bytes(32))) as board:
+        shown = inkgate("info", "--port", board.path, "--json")
+        assert f"`{command.format(port=board.path)}`" in str(shown.exception)
+    assert code(shown) == 4
+    said = json.loads(shown.stdout)
+    assert (said["board"], said["model"], said["kind"]) == ("theirs", model, kind.name.lower())
+    assert (said["firmware"], said["authenticated"]) == (virtual_board.FIRMWARE, False)
+    assert "nothing of this is proved" in shown.stderr
+
+
+def test_what_a_board_of_another_protocol_says_of_itself_is_shown(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(virtual_board, "MODEL", "stm32f405")
+    with VirtualBoard([], board="old", memory=Unprovisioned()) as board:
+        monkeypatch.setattr(wire, "PROTOCOL_HASH", bytes(range(8)))
+        shown = inkgate("info", "--port", board.path, "--json")
+        monkeypatch.undo()
+    assert code(shown) == 3
+    said = json.loads(shown.stdout)
+    assert (said["board"], said["protocol"], said["authenticated"]) == ("old", PROTOCOL_HASH.hex(), False)
+    assert "`inkgate firmware build stm32f405 pen`" in str(shown.exception)
+
+
+@pytest.mark.parametrize(
+    ("content", "command"),
+    [
+        pytest.param(sealed(STM32, signer=None), "inkgate firmware build stm32f405 pen", id="unsigned"),
+        pytest.param(sealed(STM32, signer=OTHER_KEY), "--trust", id="untrusted"),
+    ],
+)
+def test_what_is_wrong_with_an_image_names_its_file_and_what_helps(content: bytes, command: str, folder: Path) -> None:
+    (folder / "a.img").write_bytes(content)
+    with PtyServer(BootLoader()) as server:
+        results = inkgate("info", folder / "a.img"), inkgate("flash", folder / "a.img", "--port", server.port)
+    for result in results:
+        assert code(result) == 4
+        assert str(result.exception).startswith(f"{folder / 'a.img'}: ")
+        assert command in str(result.exception)
+
+
+def test_a_downgrade_names_the_file_and_the_way_round(folder: Path) -> None:
+    (folder / "a.img").write_bytes(sealed(STM32))
+    loader = BootLoader()
+    loader.flash[:0x1234] = sealed(STM32, version=(2, 0, 0))
+    with PtyServer(loader) as server:
+        result = inkgate("flash", folder / "a.img", "--port", server.port)
+        assert str(result.exception).startswith(f"{folder / 'a.img'}: downgrade: version 1.2.3 after 2.0.0")
+        assert "--allow-downgrade" in str(result.exception)
+        assert facts(inkgate("flash", folder / "a.img", "--port", server.port, "--allow-downgrade", "--json"))
+
+
+def test_a_flashing_that_was_broken_off_lets_no_older_image_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    older, newer = folder / "older.img", folder / "newer.img"
+    older.write_bytes(sealed(STM32))
+    newer.write_bytes(sealed(STM32, version=(2, 0, 0)))
+    loader = BootLoader()
+    loader.flash[:0x1234] = older.read_bytes()
+    with PtyServer(loader) as server:
+        loader.stuck[0x0800_0F00] = 0x80
+        assert code(inkgate("flash", newer, "--port", server.port)) == 3
+        loader.flash[0x200:0x300] = b"\xff" * 0x100  # as it is after a power cut
+        refused = inkgate("flash", older, "--port", server.port)
+        assert code(refused) == 4
+        assert "broken off" in str(refused.exception)
+        loader.stuck.clear()
+        assert facts(inkgate("flash", newer, "--port", server.port, "--json"))["read_back"] is True
+    # With that it has ended: a board without a header is a new board again.
+    with PtyServer(BootLoader()) as server:
+        assert facts(inkgate("flash", older, "--port", server.port, "--json"))["before"] is None
+
+
+def test_a_missing_key_names_the_command_that_helps(folder: Path) -> None:
+    (folder / "a.img").write_bytes(sealed(STM32))
+    untrusted = inkgate("info", folder / "a.img", "--trust", folder / "nope.pub")
+    assert code(untrusted) == 2
+    assert "firmware.pub" in str(untrusted.exception)
+    unsigned = inkgate("build", "rp2040", "pen", "--key", folder / "nope.key", "--out", folder)
+    assert code(unsigned) == 2
+    assert f"openssl genpkey -algorithm ed25519 -out {folder / 'nope.key'}" in str(unsigned.exception)
+
+
+def test_without_a_port_the_wiring_of_the_boot_loader_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("firmware_bridge.ports.serial_list_ports.comports", list)
+    (folder / "a.img").write_bytes(sealed(STM32))
+    result = inkgate("flash", folder / "a.img", "--method", "uart")
+    assert code(result) == 3
+    assert STM32.boot_hint in str(result.exception)

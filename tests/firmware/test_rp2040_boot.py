@@ -72,7 +72,7 @@ def test_the_boot_rom_starts_the_image_and_it_says_what_its_header_says(uf2_file
     session, _ = boot(content)
     assert origin == BOARD.flash.origin
     assert session.info is not None, "nothing answered HELLO"
-    assert session.info.firmware == header.version_text
+    assert session.info.firmware == header.firmware
     assert session.info.protocol_hash == header.protocol_hash
 
 

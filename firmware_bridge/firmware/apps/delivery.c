@@ -47,7 +47,7 @@ void ink_delivery_init(enum ink_kind kind)
     const struct ink_identity identity = {
         .board = name,
         .model = INK_BOARD_NAME,
-        .firmware = INK_VERSION,
+        .firmware = ink_board_firmware(),
         .kind = kind,
         .session = kept.session,
         .store = &store,

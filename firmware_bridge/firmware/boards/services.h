@@ -43,6 +43,9 @@ bool ink_board_store_write(const void *from, size_t count);
 /* Tells this board from all others of its model; it came to be with the first write into the store. */
 uint32_t ink_board_number(void);
 
+/* INK_VERSION; if the program lies in an image with a header, '+' and the first 8 hexadecimal digits of its SHA-256 behind it. */
+const char *ink_board_firmware(void);
+
 /* Interrupts of all peripherals end here. */
 void ink_board_interrupt(void);
 

@@ -1,0 +1,79 @@
+"""INFO of a board that is refused -> the error that says why, with the commands that help, for the port PORT."""
+
+from firmware_bridge import wire
+from firmware_bridge.boards import BOARDS
+from firmware_bridge.errors import (
+    PORT,
+    AuthenticationError,
+    CounterError,
+    DowngradeError,
+    KeyMissingError,
+    ProtocolMismatchError,
+    UnprovisionedError,
+    WrongKeyError,
+)
+
+_PROVISION = f"inkgate firmware provision --port {PORT}"
+
+
+def key_missing(info: wire.Info) -> KeyMissingError:
+    """The board has a key, this host has none for it."""
+    flash = _flash(info, "--erase-key")
+    erase = f"`{flash}`" if flash else "erase its memory"
+    return KeyMissingError(
+        f"board {info.board} has a key and this host does not: copy its key file from the host that provisioned it, or "
+        f"give it another: {erase}, then `{_PROVISION}`"
+    )
+
+
+def unprovisioned(info: wire.Info) -> UnprovisionedError:
+    """The board has no key, and may not do without."""
+    return UnprovisionedError(
+        f"board {info.board} has no key, so anybody on the line could write in its place: `{_PROVISION}` gives it one, "
+        "--allow-unauthenticated does without"
+    )
+
+
+def turned_back(info: wire.Info, seen: int) -> CounterError:
+    """The board proves its key and counts fewer starts than were seen."""
+    return CounterError(
+        f"board {info.board} says that it was started {info.session} times and was seen at {seen}: its memory was "
+        f"turned back; `{_PROVISION} --again` gives it a new key after an erasure"
+    )
+
+
+def impostor(info: wire.Info) -> AuthenticationError:
+    """The board's key is known, and this was not said with it."""
+    if not info.provisioned:
+        return DowngradeError(
+            f"something on the line calls itself {info.board} and has no key, but this host knows that board's key: "
+            f"if its memory was erased, `{_PROVISION} --again` gives it a new one"
+        )
+    return WrongKeyError(
+        f"something on the line calls itself {info.board} and has another key than this host knows: it is another "
+        "board, or another host provisioned it"
+    )
+
+
+def mismatch(protocol_hash: bytes, info: wire.Info | None) -> ProtocolMismatchError:
+    """The board speaks another protocol. `info`: what its INFO means in this one, if it means anything."""
+    flash = info and _flash(info)
+    build = f"`inkgate firmware build {_program(info)}` and " if info and flash else ""
+    renew = f"{build}`{flash or 'inkgate firmware flash IMAGE'}` {'renew' if build else 'renews'}"
+    return ProtocolMismatchError(
+        f"board and host do not speak one protocol: the board's is {protocol_hash.hex()}, the host's "
+        f"{wire.PROTOCOL_HASH.hex()}: give both the same version of inkgate (`inkgate --version` shows the host's, "
+        f"{renew} the board)"
+    )
+
+
+def _program(info: wire.Info) -> str:
+    return f"{info.model} {info.kind.name.lower()}"
+
+
+def _flash(info: wire.Info, *options: str) -> str:
+    """The command that flashes such a board with what `inkgate firmware build` has made; empty if nothing does."""
+    methods = BOARDS[info.model].methods if info.model in BOARDS else ()
+    port = () if methods == ("swd",) else ("--port", PORT)
+    image = f"build/firmware/{_program(info).replace(' ', '-')}.img"
+    return " ".join(("inkgate firmware flash", image, *options, *port)) if methods else ""
