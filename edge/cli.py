@@ -88,6 +88,7 @@ def run(
         link = stack.enter_context(
             open_link(
                 port,
+                pixel_bits=manifest.pixel_bits,
                 allow_unauthenticated=allow_unauthenticated,
                 idle_timeout_s=idle_timeout,
                 connect_patience_s=_CONNECT_S,

@@ -95,10 +95,11 @@ def build(
     settings: see settings.py; those of the defaults' value change nothing. UnknownBoardError; SettingError; BuildError
     if the board has no such app or the compiler objects; SegmentError if it does not fit.
     """
-    chosen, tool = find(board), find_toolchain(toolchain)
+    chosen = find(board)
     if app not in chosen.apps:
         raise BuildError(f"{board} has no app {app!r}: it has {', '.join(chosen.apps)}")
     changed = check(settings, chosen, app)
+    tool = find_toolchain(toolchain)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -9,9 +9,19 @@ import click
 from rich.console import Console
 
 from firmware_bridge import flash as flashing
-from firmware_bridge import flash_uf2, image, signing
+from firmware_bridge import flash_uf2, image, settings, signing
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION, Board, find
-from firmware_bridge.cli_common import about, described, json_option, path_type, say, trust_option, trusted_keys
+from firmware_bridge.cli_common import (
+    about,
+    complete_app,
+    complete_board,
+    described,
+    json_option,
+    path_type,
+    say,
+    trust_option,
+    trusted_keys,
+)
 from firmware_bridge.cli_flash import flash
 from firmware_bridge.cli_monitor import monitor
 from firmware_bridge.errors_firmware import ImageError
@@ -40,9 +50,17 @@ def firmware() -> None:
 
 
 @firmware.command()
-@click.argument("board", required=False)
-@click.argument("app", required=False)
+@click.argument("board", required=False, shell_complete=complete_board)
+@click.argument("app", required=False, shell_complete=complete_app)
 @click.option("--all", "everything", is_flag=True, help="Every app of every board.")
+@click.option(
+    "--set",
+    "texts",
+    multiple=True,
+    metavar="NAME=VALUE",
+    shell_complete=settings.complete,
+    help="Not the default; may repeat. A wrong NAME is told which there are.",
+)
 @click.option("--out", type=path_type, default=_OUT, show_default=True, help="Folder for the images.")
 @key_option
 @click.option("--unsigned", is_flag=True, help="Do not sign: no board is flashed with it.")
@@ -52,6 +70,7 @@ def build(
     board: str | None,
     app: str | None,
     everything: bool,
+    texts: tuple[str, ...],
     out: Path,
     key_path: Path | None,
     unsigned: bool,
@@ -60,15 +79,22 @@ def build(
 ) -> None:
     """Build APP for BOARD into BOARD-APP.img, for the Pico .uf2 too.
 
-    The same sources and compiler give the same SHA-256 everywhere; the same key gives the same file.
+    The same sources, settings and compiler give the same SHA-256 everywhere; the same key gives the same file.
+
+    \b
+    inkgate firmware build stm32f405 pen --set word_ms=1500 --set rate_hz=200
+    inkgate firmware build rp2040 camera --set pixel_bits=8
     """
     from firmware_bridge.build import build as compile_and_link
 
     console = Console(stderr=True)
+    if texts and (board is None or app is None):
+        raise click.UsageError("--set is for one BOARD and APP: others may not have the setting")
+    wanted = settings.parse(texts)
     signer = None if unsigned else _signing_key(key_path, console)
     for chosen, chosen_app in _choose(board, app, everything):
         with console.status(f"{chosen.name} {chosen_app}"):
-            built = compile_and_link(chosen.name, chosen_app, out, toolchain=compiler)
+            built = compile_and_link(chosen.name, chosen_app, out, toolchain=compiler, settings=wanted)
             program = built.bin.read_bytes()
             version = image.parse_version(FIRMWARE_VERSION)
             content = image.seal(program, chosen, chosen_app, version, PROTOCOL_HASH, signer)
@@ -79,10 +105,12 @@ def build(
         tool = f"{built.toolchain.name} {built.toolchain.version}"
         if as_json:
             sizes = {"flash_bytes": header.size, "ram_bytes": built.ram_bytes}
-            click.echo(json.dumps({"image": str(path), **described(header), **sizes, "compiler": tool}))
+            made = {"compiler": tool, "settings": dict(built.settings)}
+            click.echo(json.dumps({"image": str(path), **described(header), **sizes, **made}))
         else:
             sizes_said = f"{header.size:,} bytes of flash, {built.ram_bytes:,} of RAM, {tool}"
-            say(console, f"{path}: {sizes_said}\n  SHA-256 {header.sha256.hex()}")
+            changed = "".join(f", {name}={value}" for name, value in built.settings.items())
+            say(console, f"{path}: {sizes_said}{changed}\n  SHA-256 {header.sha256.hex()}")
     if unsigned:
         console.print("unsigned: `inkgate firmware flash` refuses these", style="yellow")
 

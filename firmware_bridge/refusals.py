@@ -8,6 +8,7 @@ from firmware_bridge.errors import (
     CounterError,
     DowngradeError,
     KeyMissingError,
+    PixelDepthError,
     ProtocolMismatchError,
     UnprovisionedError,
     WrongKeyError,
@@ -52,6 +53,19 @@ def impostor(info: wire.Info) -> AuthenticationError:
     return WrongKeyError(
         f"something on the line calls itself {info.board} and has another key than this host knows: it is another "
         "board, or another host provisioned it"
+    )
+
+
+def other_depth(info: wire.Info, needed: int) -> PixelDepthError:
+    """The board's fragments are not of the depth that is needed. A virtual board's firmware is not built."""
+    build = f"`inkgate firmware build {_program(info)} --set pixel_bits={needed}`"
+    if info.model in BOARDS and needed in BOARDS[info.model].pixel_bits:
+        change = f", or flash what {build} makes" + (f": `{flash}`" if (flash := _flash(info)) else "")
+    else:
+        change = ", or another board"
+    return PixelDepthError(
+        f"board {info.board} sends {info.pixel_bits} bits a pixel and {needed} are needed: use a bundle trained with "
+        f"{info.pixel_bits}{change}"
     )
 
 

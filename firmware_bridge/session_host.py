@@ -12,7 +12,6 @@ from firmware_bridge.errors import (
     BoardSilentError,
     LinkError,
     NoAnswerError,
-    PixelDepthError,
     ProtocolViolationError,
     WireError,
 )
@@ -204,11 +203,8 @@ class HostSession:
             self._unproved += 1
             return True
         self._receiver.counters.refused += self._unproved
-        if self._pixel_bits not in (None, info.pixel_bits):
-            raise PixelDepthError(
-                f"board {info.board} sends {info.pixel_bits} bits a pixel and {self._pixel_bits} are needed: "
-                f"use a bundle trained with {info.pixel_bits} bits, or configure the board"
-            )
+        if self._pixel_bits is not None and self._pixel_bits != info.pixel_bits:
+            raise refusals.other_depth(info, self._pixel_bits)
         session, last_word = self._delivered.get(info.board, (0, 0))
         self._token, self._session_key = self._number ^ info.number, session_key
         self._words = WordReader(info.session, info.pixel_bits, last_word if session == info.session else 0)

@@ -79,7 +79,9 @@ def simulate(
     this user's key store, where `inkgate run` looks for it, and makes one at its first start.
 
     With --firmware the board is emulated: a pen board's digitiser is written on by the dataset's invented hands, a
-    camera board's camera sees pictures of the dataset's fragments.
+    camera board's camera sees pictures of the dataset's fragments. With its key it is the same board at every start,
+    BOARD-00000000; to a host two of them at once are one that goes back in time. With --no-key it is another one each
+    time.
     """
     from rich.console import Console
 
@@ -93,7 +95,7 @@ def simulate(
     from train.datasets import SYNTHETIC_PER_WRITER, load
 
     if firmware is not None:
-        _check_firmware(firmware, kind, dataset, grey, board)
+        _check_firmware(firmware, kind, dataset, board)
     bits = 8 if grey else 1
     with Console(stderr=True).status(f"taking fragments from {dataset}"):
         # A digitiser is written on by the writers themselves: of their fragments the names do.
@@ -115,7 +117,7 @@ def simulate(
         else:
             given = hands.photograph([fragments.pixels[index] for index in drawn], rng)
         with Console(stderr=True).status(f"building {firmware} {kind}"):
-            emulator = emulate.build_and_power_on(firmware, kind, memory)
+            emulator = emulate.build_and_power_on(firmware, kind, memory, {"pixel_bits": bits})
         simulated = EmulatedBoard(emulator, given, fast=fast, loss=loss, corrupt=corrupt, seed=seed, link=link)
     else:
         simulated = VirtualBoard(
@@ -135,7 +137,7 @@ def simulate(
         _follow(simulated, [fragments.name_of(writer) for writer in writing], told, as_json)
 
 
-def _check_firmware(firmware: str, kind: str, dataset: str, grey: bool, board: str | None) -> None:
+def _check_firmware(firmware: str, kind: str, dataset: str, board: str | None) -> None:
     """click.UsageError if this cannot be simulated with the firmware of a board; UnknownBoardError."""
     from firmware_bridge.boards import find
 
@@ -143,8 +145,8 @@ def _check_firmware(firmware: str, kind: str, dataset: str, grey: bool, board: s
         raise click.UsageError(f"{firmware} has no app {kind}: it has {', '.join(find(firmware).apps)}")
     if kind == "pen" and dataset != "synthetic":
         raise click.UsageError("a digitiser needs strokes, which fragments have not: take --dataset synthetic")
-    if grey or board is not None:
-        raise click.UsageError("--grey and --board are not for --firmware: that sends one bit a pixel by its own name")
+    if board is not None:
+        raise click.UsageError("--board is not for --firmware: that has a name of its own")
 
 
 def choose_writers(fragments: FragmentSet, wanted: Sequence[str], rng: np.random.Generator) -> list[int]:
@@ -197,13 +199,10 @@ def _follow(
                         click.echo(json.dumps({**key, "writer": names[sent.place], **written[sent.place]}))
     finally:
         counters = board.statistics()
-        if counters is not None and as_json:
-            click.echo(json.dumps({"event": "done", "words": reported, "statistics": asdict(counters)}))
-        elif counters is not None:
-            counted = ", ".join(f"{name} {value}" for name, value in asdict(counters).items())
-            console.print(
-                f"{reported} of {len(names)} words acknowledged; {counted}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
+        counted = asdict(counters) if counters is not None else None
+        if as_json:
+            click.echo(json.dumps({"event": "done", "words": reported, "statistics": counted}))
+        else:
+            listed = "".join(f"{name.replace('_', ' ')} {value}, " for name, value in (counted or {}).items())
+            said = f"{reported} of {len(names)} words acknowledged; {listed}".rstrip("; ,")
+            console.print(said, markup=False, highlight=False, soft_wrap=True)

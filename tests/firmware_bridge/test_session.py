@@ -167,10 +167,12 @@ def test_a_board_answers_a_hello_of_another_protocol_but_sends_no_word() -> None
 
 
 def test_a_board_of_another_pixel_depth_is_refused() -> None:
-    board, host = new_board(replace(INFO, pixel_bits=8), 0.0), new_host(1, 0.0, pixel_bits=1)
+    info = replace(INFO, pixel_bits=8, model="rp2040", kind=wire.Kind.CAMERA)
+    board, host = new_board(info, 0.0), new_host(1, 0.0, pixel_bits=1)
     board.receive(host.next_frame(0.0), 0.0)
     host.receive(board.next_frame(0.0), 0.0)
     assert isinstance(host.failure, PixelDepthError)
+    assert "`inkgate firmware build rp2040 camera --set pixel_bits=1`" in str(host.failure)
 
 
 def test_a_board_that_was_restarted_is_found_out_by_the_next_sign_of_life() -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from emulated import needs_tools
 
 from edge.fragments import FragmentSet
 from firmware_bridge.errors import UnprovisionedError
+from firmware_bridge.errors_firmware import SettingError
 from firmware_bridge.events import Connected, Fragment, LinkLost, WordEnded, WordStarted
 from firmware_bridge.link import open_link
 from firmware_bridge.wire import Kind
@@ -106,3 +110,26 @@ def test_a_virtual_board_can_be_one_that_nobody_provisioned_and_have_any_name(
                 list(link.events())
         finally:
             process.kill()
+
+
+@needs_tools
+def test_a_boards_real_firmware_is_built_for_grey_where_that_is_asked_for(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "inkgate", "simulate", "pen", "--firmware", "mps2-an386", "--grey", "--fast"]
+    command += ["--words", "1", "--symbols", "2", "--link", str(tmp_path / "pen")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == f"{tmp_path / 'pen'}\n"
+            with open_link(str(tmp_path / "pen"), pixel_bits=8, idle_timeout_s=20.0) as link:
+                said = takewhile(lambda event: not isinstance(event, LinkLost), link.events())
+                sent = [event.pixels for event in said if isinstance(event, Fragment)]
+            assert process.wait(20.0) == 0
+        finally:
+            process.kill()
+    assert [len(np.unique(pixels)) > 10 for pixels in sent] == [True, True]
+
+
+def test_a_board_without_memory_for_grey_is_not_simulated_with_it() -> None:
+    result = CliRunner().invoke(simulate, ["pen", "--firmware", "nrf51", "--grey", "--words", "1"])
+    assert isinstance(result.exception, SettingError)
+    assert "nrf51 has no memory" in str(result.exception)
