@@ -232,8 +232,11 @@ class BoardSession:
         self.state = BoardState.CONNECTED
 
     def _board_number(self) -> int:
-        """A replayed HELLO must not revive the connection whose old acknowledgements may be replayed with it."""
-        return (self._info.session + self._connections) & 0xFFFF_FFFF
+        """A replayed HELLO must not revive the connection whose old acknowledgements may be replayed with it.
+
+        Nor, after a reset, may a host that asks again revive the one it had before, should the answer be lost.
+        """
+        return ((self._info.session << 16) + self._connections) & 0xFFFF_FFFF
 
     def _description(self) -> wire.Info:
         provisioned = int(self._key is not None)

@@ -175,6 +175,19 @@ def test_a_board_of_another_pixel_depth_is_refused() -> None:
     assert "`inkgate firmware build rp2040 camera --set pixel_bits=1`" in str(host.failure)
 
 
+def test_a_host_that_asks_again_after_a_reset_never_goes_on_with_the_connection_of_before() -> None:
+    tokens = []
+    for session in (77, 78, 79):
+        for others in range(5):
+            board, host = new_board(replace(INFO, session=session), 0.0), new_host(1, 0.0)
+            for number in range(2, 2 + others):
+                board.receive(new_host(number, 0.0).next_frame(0.0), 0.0)
+            board.receive(host.next_frame(0.0), 0.0)
+            host.receive(board.next_frame(0.0), 0.0)
+            tokens.append(host._token)
+    assert len(set(tokens)) == len(tokens) == 15
+
+
 def test_a_board_that_was_restarted_is_found_out_by_the_next_sign_of_life() -> None:
     host, _ = connected()
     reborn = new_board(replace(INFO, session=78), 1.0)

@@ -57,10 +57,11 @@ static bool is_newly_provisioned(const struct ink_session *session)
     return session->kept.provisioned != 0 && !session->authenticated;
 }
 
-/* A replayed HELLO must not revive the connection whose old acknowledgements may be replayed with it. */
+/* A replayed HELLO must not revive the connection whose old acknowledgements may be replayed with it. Nor, after a reset, may
+   a host that asks again revive the one it had before, should the answer be lost. */
 static uint32_t board_number(const struct ink_session *session)
 {
-    return session->identity.session + session->connections;
+    return (session->identity.session << 16) + session->connections;
 }
 
 /* INFO without its tag. */
