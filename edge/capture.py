@@ -10,6 +10,7 @@ from edge.features import Pixels
 from edge.fragments import FragmentSet, join
 from edge.runtime import Notice
 from firmware_bridge.events import BoardFault, Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
+from firmware_bridge.pixels import depth
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 """Symbol codes by position, as in the sets derived from NIST's forms."""
@@ -77,7 +78,7 @@ def add_word(fragments: FragmentSet | None, writer: str, pixels: Pixels, symbols
     if fragments is None:
         return word
     if fragments.pixel_bits != word.pixel_bits:
-        raise CaptureError(f"the set has {fragments.pixel_bits} bits a pixel and the board sends {word.pixel_bits}")
+        raise CaptureError(f"the set has {depth(fragments.pixel_bits)} and the board sends {word.pixel_bits}")
     return join([fragments, word])
 
 

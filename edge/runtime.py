@@ -34,6 +34,7 @@ from firmware_bridge.events import (
     WordEnded,
     WordStarted,
 )
+from firmware_bridge.pixels import depth
 
 WORD_TIMEOUT_S = 10.0
 """A word whose next fragment does not come for so long is given up."""
@@ -173,7 +174,7 @@ class Gate:
             case Connected(info=info):
                 yield from self._fail("the board connected anew in the middle of the word")
                 self._board = info
-                yield Notice(f"board {info.board}, firmware {info.firmware}, {info.pixel_bits} bit a pixel")
+                yield Notice(f"board {info.board}, firmware {info.firmware}, {depth(info.pixel_bits)}")
                 if not info.authenticated:
                     yield Notice(f"board {info.board} has no key: anybody on the line can write in its place")
             case LinkLost(reason=reason):
@@ -220,8 +221,7 @@ class Gate:
             raise _FaultError(f"a word of session {key[1]} in session {self._board.session}")
         if self._board.pixel_bits != self._rule.pixel_bits:
             raise _FaultError(
-                f"the board sends {self._board.pixel_bits} bits a pixel, "
-                f"the bundle was trained on {self._rule.pixel_bits}"
+                f"the board sends {depth(self._board.pixel_bits)}, the bundle was trained on {self._rule.pixel_bits}"
             )
 
     def _after_fragment(self, word: _Word, event: Fragment) -> Decision:

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 from rich.console import Console
 
 from firmware_bridge import signing
+from firmware_bridge.boards import BOARDS
 from firmware_bridge.errors_firmware import ImageError
 from firmware_bridge.image import Header
 from firmware_bridge.signing import TrustedKey
@@ -22,6 +24,18 @@ trust_option = click.option(
     multiple=True,
     help="A public key whose images are taken too.",
 )
+
+
+def complete_board(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
+    """For a shell: the boards."""
+    return [CompletionItem(board.name, help=board.title) for board in BOARDS.values() if board.name.startswith(begun)]
+
+
+def complete_app(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
+    """For a shell: the apps of the BOARD that was named, or all."""
+    named = BOARDS.get(ctx.params.get("board") or "")
+    apps = dict.fromkeys(app for board in ([named] if named else BOARDS.values()) for app in board.apps)
+    return [CompletionItem(app) for app in apps if app.startswith(begun)]
 
 
 def trusted_keys(paths: tuple[Path, ...]) -> list[TrustedKey]:

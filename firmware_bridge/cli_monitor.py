@@ -9,7 +9,7 @@ from rich.console import Console
 
 from firmware_bridge.events import BoardFault, Connected, Event, Fragment, LinkLost, Statistics, WordEnded, WordStarted
 from firmware_bridge.link import open_link
-from firmware_bridge.pixels import Pixels
+from firmware_bridge.pixels import Pixels, depth
 
 _CONNECT_S = 5.0
 _SECONDS = click.FloatRange(min=0, min_open=True)
@@ -65,14 +65,14 @@ def said(event: Event) -> str:
             bound = "authenticated" if info.authenticated else "without a key: anybody on the line could say this"
             return (
                 f"connected: {info.board}, {info.model}, {info.kind.name.lower()}, firmware {info.firmware}, "
-                f"{info.pixel_bits} bits a pixel, start {info.session}, {bound}"
+                f"{depth(info.pixel_bits)}, start {info.session}, {bound}"
             )
         case WordStarted(_, word):
             return f"word {word}"
         case Fragment(_, word, index, pixels):
             return f"word {word}, symbol {index}: {int((pixels >= _INK).sum())} of {pixels.size} pixels are ink"
         case WordEnded(_, word, count):
-            return f"word {word} ends: {count} symbols"
+            return f"word {word} ends: {count} symbol{'' if count == 1 else 's'}"
         case BoardFault(code, text, _, word):
             ended = "" if word is None else f", which ends word {word}"
             return f"fault {code}: {text}{ended}"

@@ -2,13 +2,11 @@
 
 import contextlib
 import os
-import pty
 import random
 import select
 import socket
 import threading
 import time
-import tty
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +23,8 @@ from firmware_bridge import wire
 from firmware_bridge.emulator import Emulator
 from firmware_bridge.errors_firmware import EmulatorError
 from firmware_bridge.noise import NoisyLine
-from firmware_bridge.virtual_board import BAUD_RATE, BITS_PER_BYTE, READ_BYTES, Sent, publish
+from firmware_bridge.session import SILENCE_S
+from firmware_bridge.virtual_board import BAUD_RATE, BITS_PER_BYTE, READ_BYTES, Sent, open_terminal, publish
 from firmware_bridge.wiretap import Wiretap
 
 Samples = npt.NDArray[np.uint16]
@@ -38,6 +37,8 @@ SAMPLE_S = 0.01
 AHEAD_WORDS = 2
 """Words that are written before the first of them is acknowledged; a hand is not faster. Pictures are taken singly."""
 LOOP_S = 0.01
+FRESH_S = SILENCE_S + 1.0
+"""How long counters that count the last word may be waited for: by then the board knows that the host has gone."""
 _SLOW_BYTES = 64
 
 
@@ -97,7 +98,11 @@ class EmulatedBoard:
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> "EmulatedBoard":
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self._emulator.close()
+            raise
         return self
 
     def __exit__(
@@ -109,9 +114,7 @@ class EmulatedBoard:
         """Plug the cable in, for the first time or again; the path where the board is now."""
         with self._lock:
             if self._terminal is None:
-                master, slave = pty.openpty()
-                tty.setraw(slave)
-                os.set_blocking(master, False)
+                master, slave = open_terminal()
                 try:
                     self.path = publish(os.ttyname(slave), self._link)
                 except BaseException:
@@ -200,9 +203,18 @@ class EmulatedBoard:
         return up.lost + up.corrupted, down.lost + down.corrupted
 
     def statistics(self) -> wire.Statistics | None:
-        """The board's own counters, as it sent them last."""
+        """The board's own counters, sent after the last word was delivered; None if it sends none any more."""
+        end_s = time.monotonic() + FRESH_S
+        while (found := self._fresh_statistics()) is None and self._is_connected() and time.monotonic() < end_s:
+            if self._ended.wait(LOOP_S):
+                break
+        return found
+
+    def _fresh_statistics(self) -> wire.Statistics | None:
         with self._lock:
-            return self._tap.statistics
+            found, info = self._tap.statistics, self._tap.info
+            words = sum(info is not None and word.session == info.session for word in self._tap.delivered)
+            return found if found is not None and found.words >= words else None
 
     def _is_connected(self) -> bool:
         with self._lock:

@@ -50,6 +50,10 @@ class PortLostError(BridgeError):
     """The port failed while it was open: unplugged, closed by the other end, or blocked."""
 
 
+class TerminalMissingError(BridgeError):
+    """The machine has no pseudo-terminal left for a virtual or an emulated board."""
+
+
 PORT = "PORT"
 """Stands in a LinkError's commands for the port, which a session does not know, until `at` says which it is."""
 

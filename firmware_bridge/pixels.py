@@ -14,6 +14,11 @@ FRAGMENT_BYTES = {1: wire.BITS_FRAGMENT_BYTES, 8: wire.GREY_FRAGMENT_BYTES}
 """Bytes of a fragment by bits a pixel."""
 
 
+def depth(pixel_bits: int) -> str:
+    """For people: `1 bit a pixel`."""
+    return f"{pixel_bits} bit{'' if pixel_bits == 1 else 's'} a pixel"
+
+
 def pack_bits(pixels: Pixels) -> bytes:
     """137 bytes, row by row, most significant bit first, 7 zero bits at the end; a pixel >= 128 is ink."""
     return np.packbits(_checked(pixels).reshape(-1) >= INK_THRESHOLD).tobytes()

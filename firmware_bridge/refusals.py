@@ -13,6 +13,7 @@ from firmware_bridge.errors import (
     UnprovisionedError,
     WrongKeyError,
 )
+from firmware_bridge.pixels import depth
 
 _PROVISION = f"inkgate firmware provision --port {PORT}"
 
@@ -64,7 +65,7 @@ def other_depth(info: wire.Info, needed: int) -> PixelDepthError:
     else:
         change = ", or another board"
     return PixelDepthError(
-        f"board {info.board} sends {info.pixel_bits} bits a pixel and {needed} are needed: use a bundle trained with "
+        f"board {info.board} sends {depth(info.pixel_bits)} and not {needed} as is needed: use a bundle trained with "
         f"{info.pixel_bits}{change}"
     )
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_bridge import wire
-from firmware_bridge.errors import PixelsError, PortBusyError
+from firmware_bridge.errors import PixelsError, PortBusyError, TerminalMissingError
 from firmware_bridge.memory import BoardMemory, Unprovisioned
 from firmware_bridge.noise import NoisyLine
 from firmware_bridge.questions import Network
@@ -128,9 +128,7 @@ class VirtualBoard:
                 capacity_fragments=OUTBOX_WORDS * wire.MAX_WORD_FRAGMENTS,
                 network=self._network,
             )
-        master, slave = pty.openpty()
-        tty.setraw(slave)
-        os.set_blocking(master, False)
+        master, slave = open_terminal()
         try:
             self.path = publish(os.ttyname(slave), self._link)
         except PortBusyError:
@@ -241,6 +239,20 @@ def _check_word(word: Word) -> None:
     if word.dtype != np.uint8 or word.shape[1:] != (wire.SIDE, wire.SIDE) or len(word) > wire.MAX_WORD_FRAGMENTS:
         expected = f"uint8 [up to {wire.MAX_WORD_FRAGMENTS}, {wire.SIDE}, {wire.SIDE}]"
         raise PixelsError(f"a word is {expected}, not {word.dtype} {list(word.shape)}")
+
+
+def open_terminal() -> tuple[int, int]:
+    """Both ends of a new pseudo-terminal, the board's and the host's. TerminalMissingError if there is none."""
+    try:
+        master, slave = pty.openpty()
+    except OSError as error:
+        raise TerminalMissingError(
+            f"no pseudo-terminal for the board: {error.strerror or error}: end programs that hold some (`ls /dev/pts` "
+            "shows how many there are), or where that folder is empty `sudo mount -t devpts devpts /dev/pts`"
+        ) from error
+    tty.setraw(slave)
+    os.set_blocking(master, False)
+    return master, slave
 
 
 def publish(terminal: str, link: Path | None) -> str:

@@ -26,6 +26,7 @@ class Wiretap:
         self.delivered: list[Delivered] = []
         self.faults: list[tuple[int, wire.Error]] = []
         self.statistics: wire.Statistics | None = None
+        """What the board sent last, in the session that it is in."""
         self._from_board, self._from_host = FrameReceiver(), FrameReceiver()
         self._token = 0
         self._ends: dict[int, Delivered] = {}
@@ -34,6 +35,7 @@ class Wiretap:
     def forget(self) -> None:
         """The board was reset: until it has said INFO anew, nobody is connected and nothing is delivered."""
         self.connected, self._token = False, -1
+        self.statistics = None
         self._ends.clear()
 
     def board_says(self, data: bytes) -> None:
@@ -59,6 +61,8 @@ class Wiretap:
                 self.connected = False
                 self._ends.clear()
                 self._seen.clear()
+            if self.info is not None and self.info.session != info.session:
+                self.statistics = None
             self.info, self._token = info, token
         elif header.connection != self._token or self.info is None:
             return

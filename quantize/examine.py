@@ -12,6 +12,7 @@ from edge.errors import GoldenError
 from edge.golden import GoldenVectors, file_name
 from firmware_bridge.errors import PixelDepthError, ProtocolViolationError
 from firmware_bridge.inquiry import Inquiry
+from firmware_bridge.pixels import depth
 from firmware_bridge.wire import Identity
 from quantize.errors import OtherModelError
 
@@ -122,7 +123,7 @@ def _golden(bundle: Bundle, identity: Identity, failures: list[str]) -> GoldenVe
 def _require_depth(bundle: Bundle, golden: GoldenVectors, inquiry: Inquiry) -> None:
     bits, found = bundle.manifest.pixel_bits, inquiry.info.pixel_bits
     if bits != found:
-        raise PixelDepthError(f"{inquiry.port}: it takes fragments of {found} bits a pixel, the bundle of {bits}")
+        raise PixelDepthError(f"{inquiry.port}: it takes fragments of {depth(found)}, the bundle of {bits}")
     if bits == 1 and not np.isin(golden.fragments, BLACK_AND_WHITE).all():
         raise GoldenError(f"{bundle.path}: the golden words have shades of grey, which 1 bit a pixel cannot carry")
 

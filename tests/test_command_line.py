@@ -5,6 +5,7 @@ import sys
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
 import inkgate
 
@@ -90,3 +91,19 @@ def test_completion_scripts_complete_the_commands(shell: str) -> None:
         check=False,
     )
     assert "verify" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("firmware build s", ["stm32f405"]),
+        ("firmware build rp2040 ", ["pen", "camera"]),
+        ("firmware build nrf51 ", ["pen"]),
+        ("firmware build mps2-an386 b", ["bench"]),
+        ("simulate --firmware n", ["nrf51"]),
+    ],
+)
+def test_boards_and_their_apps_are_completed(words: str, expected: list[str]) -> None:
+    *before, begun = words.split(" ")
+    completer = ShellComplete(inkgate.cli, {}, "inkgate", "_INKGATE_COMPLETE")
+    assert [item.value for item in completer.get_completions(before, begun)] == expected

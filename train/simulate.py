@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
+from firmware_bridge.cli_common import complete_board
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -50,7 +52,12 @@ def parse_symbols(ctx: click.Context, param: click.Parameter, value: str) -> tup
 @click.option("--corrupt", type=click.FloatRange(0, 1), default=0.0, help="Share of frames damaged, each way.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of writers, words and noise.")
 @click.option("--grey", is_flag=True, help="8 bits a pixel instead of 1.")
-@click.option("--firmware", metavar="BOARD", help="Not in Python: BOARD's real firmware in an emulator.")
+@click.option(
+    "--firmware",
+    metavar="BOARD",
+    shell_complete=complete_board,
+    help="Not in Python: BOARD's real firmware in an emulator.",
+)
 @click.option("--board", metavar="NAME", help="The board's name; two at once need two.  [default: virtual-KIND]")
 @click.option("--no-key", is_flag=True, help="A board that was never provisioned: hosts take it with a flag only.")
 @click.option("--link", type=click.Path(path_type=Path), help="A path that leads to the board, whatever its pty is.")

@@ -56,5 +56,5 @@ def test_another_number_of_symbols_or_another_depth_is_refused(words: list[np.nd
     fragments = add_word(None, "Ada", words[0], None)
     with pytest.raises(CaptureError, match="write the word again"):
         add_word(fragments, "Ada", words[1], "1")
-    with pytest.raises(CaptureError, match="1 bits a pixel and the board sends 8"):
+    with pytest.raises(CaptureError, match="1 bit a pixel and the board sends 8"):
         add_word(fragments, "Ada", words[1] // 2, None)

@@ -1,5 +1,6 @@
 """Built firmware and emulated boards for tests: each app of each board is built once a test run."""
 
+import atexit
 import functools
 import shutil
 import tempfile
@@ -90,4 +91,6 @@ def _bits(grey: Pixels) -> Pixels:
 
 @functools.cache
 def _folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="inkgate-firmware-"))
+    folder = Path(tempfile.mkdtemp(prefix="inkgate-firmware-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

@@ -9,10 +9,12 @@ from an3155 import BootLoader, PtyServer
 from test_cli_firmware import code, facts, inkgate
 from test_cli_firmware import folder as folder  # a fixture: a user with an own folder for signing
 
-from firmware_bridge import build, elf, emulate, emulator
+from firmware_bridge import build, elf, emulate, emulator, wire
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
 from firmware_bridge.emulated_board import EmulatedBoard
 from firmware_bridge.emulator import QemuBoard
+from firmware_bridge.errors import TerminalMissingError
+from firmware_bridge.keys import KeyStore
 from firmware_bridge.memory import Unprovisioned
 
 BOARD = BOARDS["stm32f405"]
@@ -64,3 +66,29 @@ def test_an_emulated_board_says_which_image_it_runs(board: str, app: str, folder
         said = facts(inkgate("info", "--port", running.path, "--json"))
     assert (said["model"], said["kind"]) == (board, app)
     assert said["firmware"] == f"{FIRMWARE_VERSION}+{str(signed['sha256'])[:8]}"
+
+
+def test_an_emulated_board_without_a_key_is_nobody_whose_key_was_lost(folder: Path) -> None:
+    KeyStore().put(emulate.name_of("nrf51"), bytes(wire.KEY_BYTES))
+    names = {emulate.name_of("nrf51")}
+    for _ in range(2):
+        with EmulatedBoard(emulate.build_and_power_on("nrf51", "pen", Unprovisioned()), [], fast=True) as running:
+            said = facts(inkgate("info", "--port", running.path, "--json"))
+        assert said["authenticated"] is False
+        names.add(str(said["board"]))
+    assert len(names) == 3
+
+
+def test_without_a_pseudo_terminal_the_emulator_is_ended_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left() -> tuple[int, int]:
+        raise OSError("out of pty devices")
+
+    emulator = QemuBoard(build.build("nrf51", "pen", folder / "out"))
+    monkeypatch.setattr("pty.openpty", none_left)
+    with (
+        pytest.raises(TerminalMissingError, match=r"out of pty devices.*/dev/pts") as failure,
+        EmulatedBoard(emulator, []),
+    ):
+        pass
+    assert failure.value.exit_code == 3
+    assert emulator.host.fileno() == -1

@@ -15,10 +15,11 @@ from click.testing import CliRunner
 from emulated import needs_tools
 
 from edge.fragments import FragmentSet
-from firmware_bridge.errors import UnprovisionedError
+from firmware_bridge.errors import TerminalMissingError, UnprovisionedError
 from firmware_bridge.errors_firmware import SettingError
 from firmware_bridge.events import Connected, Fragment, LinkLost, WordEnded, WordStarted
 from firmware_bridge.link import open_link
+from firmware_bridge.virtual_board import VirtualBoard
 from firmware_bridge.wire import Kind
 from train.simulate import choose_writers, draw_words, parse_symbols, simulate
 
@@ -133,3 +134,31 @@ def test_a_board_without_memory_for_grey_is_not_simulated_with_it() -> None:
     result = CliRunner().invoke(simulate, ["pen", "--firmware", "nrf51", "--grey", "--words", "1"])
     assert isinstance(result.exception, SettingError)
     assert "nrf51 has no memory" in str(result.exception)
+
+
+@needs_tools
+def test_an_emulated_boards_last_counters_count_its_last_word(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "inkgate", "simulate", "pen", "--firmware", "nrf51", "--fast", "--json"]
+    command += ["--words", "2", "--symbols", "2", "--link", str(tmp_path / "pen")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline())["path"] == str(tmp_path / "pen")
+            with open_link(str(tmp_path / "pen"), idle_timeout_s=20.0) as link:
+                words = (event for event in link.events() if isinstance(event, WordEnded))
+                assert [next(words).word for _ in range(2)] == [1, 2]
+            done = json.loads(process.stdout.read().splitlines()[-1])
+            assert process.wait(20.0) == 0
+        finally:
+            process.kill()
+    assert (done["event"], done["words"], done["statistics"]["words"]) == ("done", 2, 2)
+
+
+def test_without_a_pseudo_terminal_a_virtual_board_says_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left() -> tuple[int, int]:
+        raise OSError("out of pty devices")
+
+    monkeypatch.setattr("pty.openpty", none_left)
+    with pytest.raises(TerminalMissingError, match=r"out of pty devices.*/dev/pts") as failure:
+        VirtualBoard([]).start()
+    assert failure.value.exit_code == 3
