@@ -59,6 +59,7 @@ def described(header: Header) -> dict[str, Any]:
         "board": header.board,
         "app": header.app,
         "version": header.version_text,
+        "firmware": header.firmware,
         "bytes": header.size,
         "sha256": header.sha256.hex(),
         "protocol": header.protocol_hash.hex(),
