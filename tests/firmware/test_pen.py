@@ -224,7 +224,7 @@ def test_silence_under_a_pen_that_touches_is_a_failure_and_the_next_word_is_whol
     )
     assert events([*here, 1000, *there, *WORD_END]) == [PenEvent.FAILURE, PenEvent.SYMBOL, PenEvent.WORD]
     speck = [(900, 0, 1024), *WORD_END]
-    assert events([*here, UP, *there, 1000, *speck]) == [PenEvent.SYMBOL, PenEvent.FAILURE], "nor does the lost word end"
+    assert events([*here, UP, *there, 1000, *speck]) == [PenEvent.SYMBOL, PenEvent.FAILURE], "and no end of the word"
 
 
 def test_time_in_a_word_is_counted_in_samples_however_slow_they_come() -> None:
