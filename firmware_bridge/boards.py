@@ -13,7 +13,7 @@ HEADER_BYTES = 0x100
 KIB = 1024
 
 FIRMWARE_VERSION = "0.1.0"
-"""Of the firmware in this checkout, on every board. INFO adds digits of the image's SHA-256: Header.firmware."""
+"""Of the firmware in this checkout, on every board. INFO adds digits of the image's SHA-256: image.Header.firmware."""
 
 
 @dataclass(frozen=True)
