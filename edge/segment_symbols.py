@@ -1,4 +1,4 @@
-"""Connected components of ink -> symbols in reading order: the twin of firmware/core/segment_symbols.c."""
+"""Connected components of ink -> symbols in reading order: the twin of segment_pieces.c and segment_symbols.c."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

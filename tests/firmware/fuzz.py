@@ -19,7 +19,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "session": ("session", "answering", "kept", "outbox", "tags", "blake2s", "wire", "codec", "frame", "crc32", "mem"),
     "pen": ("pen", "raster", "mem"),
     "raster": ("raster", "mem"),
-    "segment": ("segment", "segment_symbols", "segment_fragment", "raster", "mem"),
+    "segment": ("segment", "segment_pieces", "segment_symbols", "segment_fragment", "raster", "mem"),
 }
 """By target: the files of firmware/core that it needs."""
 MAX_INPUT_BYTES = 2048

@@ -20,7 +20,8 @@ INDIRECT = {
     "ink_kept_provision": ("ink_board_store_read", "ink_board_store_write"),
     "flash_change": (),
     "rom_function": (),
-    "merge_pieces": ("breach", "kinship"),
+    "find_nearest": ("breach", "kinship"),
+    "look_again": ("breach", "kinship"),
     "sort_symbols": ("middle_x2", "by_line"),
 }
 """Who calls through pointers, and whom; nobody of ours: the boot ROM."""

@@ -43,7 +43,8 @@ def writing() -> FragmentSet:
 
 @functools.cache
 def library() -> clib.Library:
-    return clib.library("segment", "segment_symbols", "segment_fragment", "pen", "mem", clib.HERE / "twin_pen.c")
+    halves = ("segment_pieces", "segment_symbols")
+    return clib.library("segment", *halves, "segment_fragment", "pen", "mem", clib.HERE / "twin_pen.c")
 
 
 class Twin:
