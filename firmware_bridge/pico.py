@@ -1,9 +1,9 @@
 """An RP2040's image -> the part running it in rp2040py, from its real boot ROM on, in a process of its own.
 
-`python -m firmware_bridge.pico IMAGE HOST DIGITISER CAMERA CONTROL` is that process; the last four are descriptors. The
-firmware runs on 12 MHz, and rp2040py does as many cycles in a second: board and wall clock go at the same pace, and
-where the processor sleeps this process does too. CONTROL takes one byte at a time: `r` resets, `s` gives the store, `h`
-makes the main loop hang, `c` pulls the camera's cable.
+`python -m firmware_bridge.pico IMAGE HOST DIGITISER CAMERA CONTROL` is that process; the last four are descriptors.
+rp2040py takes 125 MHz for granted, which the firmware sets, and computes a tenth of that: where the processor sleeps,
+this process does until as much time has passed; where it works, the board's clock falls behind the wall's. CONTROL
+takes one byte at a time: `r` resets, `s` gives the store, `h` makes the main loop hang, `c` pulls the camera's cable.
 """
 
 import contextlib
@@ -24,16 +24,16 @@ from firmware_bridge.errors_firmware import EmulatorError, ToolMissingError
 from firmware_bridge.mega import Mega
 
 PACKAGE = "pip install rp2040py"
-CLOCK_HZ, EMULATED_CLOCK_HZ = 12_000_000, 125_000_000
-"""What the firmware sets, and what rp2040py takes for granted."""
-BYTE_S = 10 / 115_200
-SLICE_S = 0.002
+BYTE_NS = 10 / 115_200 * 1e9
+SLICE_NS = 2e6
 """Of board time, between two looks at the plugs."""
 ANSWER_TIMEOUT_S = 10.0
 PICTURE_BYTES = 320 * 240
 _BUTTON_PIN, _SELECT_PIN = 15, 17
-_HANG = 0x2004_1FFE
+_HANG = 0x2004_1FFC
 """The end of the RAM, where the program has nothing."""
+_SLEEP_FOR_EVER = 0xE7FD_BF30
+"""`wfi`, and back to it: a loop that computed would take the emulator ten times as long."""
 _STORE = BOARDS["rp2040"].store
 _STORE_OFFSET = _STORE.origin - BOARDS["rp2040"].flash.origin
 
@@ -149,11 +149,7 @@ class _Inlet:
         if self._bytes and not self._uart.rx_fifo.full:
             self._uart.feed_byte(self._bytes.popleft())
         if self._bytes:
-            self._alarm.schedule(_emulated_ns(BYTE_S))
-
-
-def _emulated_ns(board_s: float) -> float:
-    return board_s * 1e9 * CLOCK_HZ / EMULATED_CLOCK_HZ
+            self._alarm.schedule(BYTE_NS)
 
 
 def _receive(end: socket.socket, count: int) -> bytes:
@@ -174,7 +170,6 @@ def main(image: str, *descriptors: str) -> None:
     simulator = Simulator()
     mcu = simulator.rp2040
     mcu.logger = ConsoleLogger(LogLevel.ERROR, True)
-    mcu.watchdog.timer.frequency *= EMULATED_CLOCK_HZ / CLOCK_HZ  # it has a clock of its own, as fast as before
     mcu.load_bootrom(BOOTROM_B1)
     content = Path(image).read_bytes()
     mcu.flash[:] = b"\xff" * len(mcu.flash)
@@ -197,7 +192,7 @@ def main(image: str, *descriptors: str) -> None:
     slice_end = mcu.clock.create_alarm(pause)
     began_s, began_ns = time.monotonic(), mcu.clock.nanos
     while True:
-        board_s = (mcu.clock.nanos - began_ns) * EMULATED_CLOCK_HZ / CLOCK_HZ / 1e9
+        board_s = (mcu.clock.nanos - began_ns) / 1e9
         ahead_s = board_s - (time.monotonic() - began_s)
         ends = [inlet.end for inlet in inlets if inlet.wants()] + [camera_end, control]
         readable, _, _ = select.select(ends, [], [], max(0.0, ahead_s))
@@ -214,7 +209,7 @@ def main(image: str, *descriptors: str) -> None:
                 mcu.reset(preserve_flash=True)
                 control.sendall(b"+")
             elif question == b"h":
-                mcu.write_uint16(_HANG, 0xE7FE)  # it jumps to itself
+                mcu.write_uint32(_HANG, _SLEEP_FOR_EVER)
                 mcu.core.pc = _HANG
                 control.sendall(b"+")
             elif question == b"c":
@@ -224,7 +219,7 @@ def main(image: str, *descriptors: str) -> None:
                 control.sendall(mcu.flash[_STORE_OFFSET : _STORE_OFFSET + _STORE.size])
         if ahead_s < 0:  # a busy machine: do not run after the time that was lost
             began_s -= ahead_s
-        slice_end.schedule(_emulated_ns(SLICE_S))
+        slice_end.schedule(SLICE_NS)
         simulator.stopped = False
         execute_batch(simulator, 1)
 

@@ -6,7 +6,7 @@ Nothing of the program is replaced. Interrupts are calls of the handlers that it
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
-from registers import MisuseError, Registers, demand
+from registers import MisuseError, Registers, RestartError, demand
 from unicorn import (
     UC_ARCH_ARM,
     UC_ERR_WRITE_PROT,
@@ -43,10 +43,13 @@ _ARGUMENTS = (UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3)
 class Core(Registers):
     """The processor's own registers: SysTick, the interrupt controller, the vector table, a debugger's."""
 
-    CSR, RVR, CVR, ISER, ICER, VTOR = 0x10, 0x14, 0x18, 0x100, 0x180, 0xD08
+    CSR, RVR, CVR, ISER, ICER, VTOR, AIRCR = 0x10, 0x14, 0x18, 0x100, 0x180, 0xD08, 0xD0C
     kept: ClassVar[dict[int, int]] = {CSR: 0, RVR: 0, CVR: 0x1234, ISER: 0, ISER + 4: 0, ICER: 0, ICER + 4: 0, VTOR: 0}
 
     def write(self, offset: int, value: int) -> None:
+        if offset == self.AIRCR:
+            demand(value == 0x05FA_0004, "AIRCR: no restart")
+            raise RestartError
         bank = offset & ~7
         if bank == self.ISER:
             value |= self.values[offset]

@@ -14,6 +14,10 @@ class ResetError(Exception):
     """The watchdog has reset the part."""
 
 
+class RestartError(Exception):
+    """The program has restarted the part."""
+
+
 def demand(condition: bool, complaint: str) -> None:
     """MisuseError unless it is so."""
     if not condition:

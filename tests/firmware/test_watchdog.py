@@ -17,7 +17,7 @@ from train.hands import write_texts
 pytestmark = needs_tools
 
 PATIENCE_S = 60
-IDLE_S = {"mps2-an386": 5, "rp2040": 9}
+IDLE_S = {"mps2-an386": 5, "rp2040": 3}
 """Longer than the board's watchdog waits."""
 
 

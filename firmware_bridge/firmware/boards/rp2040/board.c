@@ -1,4 +1,4 @@
-/* RP2040: registers (RP2040 datasheet) -> the board's services, on the 12 MHz of the crystal, with the PLLs off.
+/* RP2040: registers (RP2040 datasheet) -> the board's services, at 125 MHz: the crystal's 12 times 125, / 6 / 2.
 
 Host on UART0 (GP0, GP1), digitiser on UART1 (GP4, GP5), camera on SPI0 (camera.c). */
 #include "board.h"
@@ -7,12 +7,19 @@ Host on UART0 (GP0, GP1), digitiser on UART1 (GP4, GP5), camera on SPI0 (camera.
 #include "../services.h"
 #include "pins.h"
 
-#define CLEAR(reg) INK_REG((uintptr_t)&(reg) + 0x3000) /* the alias that clears bits */
+#define SET(reg) INK_REG((uintptr_t)&(reg) + 0x2000) /* the aliases that set bits, and that clear them */
+#define CLEAR(reg) INK_REG((uintptr_t)&(reg) + 0x3000)
 #define RESETS INK_REG(0x4000C000)
 #define RESET_DONE INK_REG(0x4000C008)
 #define CLK_REF_CTRL INK_REG(0x40008030)
 #define CLK_REF_SELECTED INK_REG(0x40008038)
+#define CLK_SYS_CTRL INK_REG(0x4000803C)
+#define CLK_SYS_SELECTED INK_REG(0x40008044)
 #define CLK_PERI_CTRL INK_REG(0x40008048)
+#define PLL_CS INK_REG(0x40028000)
+#define PLL_PWR INK_REG(0x40028004)
+#define PLL_FBDIV INK_REG(0x40028008)
+#define PLL_PRIM INK_REG(0x4002800C)
 #define ROSC_RANDOMBIT INK_REG(0x4006001C)
 #define XOSC_CTRL INK_REG(0x40024000)
 #define XOSC_STATUS INK_REG(0x40024004)
@@ -25,20 +32,57 @@ Host on UART0 (GP0, GP1), digitiser on UART1 (GP4, GP5), camera on SPI0 (camera.
 #define UART1 0x40038000
 #define UART_DR(base) INK_REG((base) + 0x00)
 #define UART_FR(base) INK_REG((base) + 0x18)
-#define CLOCK_HZ 12000000u
+#define CRYSTAL_HZ 12000000u
+#define CLOCK_HZ 125000000u
+#define BAUD 115200u
 #define READY_TRIES 100000u
-#define WATCHDOG_US 8000000u /* a picture takes 1.4 s to be segmented, the worst scribble 6 s; the most there is is 8.4 s */
+#define WATCHDOG_US 2000000u
+#define PLL_BLOCK (1u << 12)
 #define USED_BLOCKS (1u << 5 | 1u << 8 | 1u << 16 | 1u << 22 | 1u << 23) /* pins, pads, SPI0, UART0, UART1 */
 
-static void clocks_init(void)
+/* The reference clock, and with it the system's, from the crystal. */
+static bool crystal_start(void)
 {
     XOSC_CTRL = 0xAA0; /* 1 to 15 MHz */
     XOSC_STARTUP = 47; /* 1 ms */
     XOSC_CTRL = 0xFABAA0;
-    (void)ink_await(&XOSC_STATUS, 1u << 31, 1u << 31, READY_TRIES);
-    CLK_REF_CTRL = 2; /* the crystal; the system clock follows the reference clock since reset */
-    (void)ink_await(&CLK_REF_SELECTED, 1u << 2, 1u << 2, READY_TRIES);
-    CLK_PERI_CTRL = 1u << 11;
+    if (!ink_await(&XOSC_STATUS, 1u << 31, 1u << 31, READY_TRIES)) {
+        return false;
+    }
+    CLK_REF_CTRL = 2;
+    return ink_await(&CLK_REF_SELECTED, 1u << 2, 1u << 2, READY_TRIES);
+}
+
+static bool pll_start(void)
+{
+    CLEAR(RESETS) = PLL_BLOCK;
+    if (!ink_await(&RESET_DONE, PLL_BLOCK, PLL_BLOCK, READY_TRIES)) {
+        return false;
+    }
+    PLL_CS = 1;
+    PLL_FBDIV = 125;
+    CLEAR(PLL_PWR) = 1u << 5 | 1u << 0; /* its oscillator, 1500 MHz */
+    if (!ink_await(&PLL_CS, 1u << 31, 1u << 31, READY_TRIES)) {
+        return false;
+    }
+    PLL_PRIM = 6u << 16 | 2u << 12;
+    CLEAR(PLL_PWR) = 1u << 3;
+    return true;
+}
+
+/* A restart by software, unlike one by the watchdog, leaves the system's clock on the PLL and all blocks at work. Without
+   its crystal or its PLL a board is none: it tries again from the start. */
+static void clocks_init(void)
+{
+    CLK_SYS_CTRL = 0; /* the reference clock */
+    (void)ink_await(&CLK_SYS_SELECTED, 1u << 0, 1u << 0, READY_TRIES);
+    SET(RESETS) = PLL_BLOCK | USED_BLOCKS;
+    if (!crystal_start() || !pll_start()) {
+        ink_restart();
+    }
+    CLK_SYS_CTRL = 1; /* the PLL */
+    (void)ink_await(&CLK_SYS_SELECTED, 1u << 1, 1u << 1, READY_TRIES);
+    CLK_PERI_CTRL = 1u << 11; /* the system's */
     CLEAR(RESETS) = USED_BLOCKS;
     (void)ink_await(&RESET_DONE, USED_BLOCKS, USED_BLOCKS, READY_TRIES);
 }
@@ -47,10 +91,11 @@ static void uart_init(uint32_t base, uint32_t transmit_pin, unsigned interrupt)
 {
     ink_pin(transmit_pin, INK_AS_UART, INK_PAD_USUAL);
     ink_pin(transmit_pin + 1, INK_AS_UART, INK_PAD_PULLED_UP);
-    INK_REG(base + 0x24) = 6; /* 12 MHz / 16 / 115200 = 6 + 33 / 64 */
-    INK_REG(base + 0x28) = 33;
-    INK_REG(base + 0x2C) = 0x70;          /* 8 bits, FIFOs */
-    INK_REG(base + 0x34) = 0;             /* interrupt at 4 bytes */
+    const uint32_t divider_64 = (4 * CLOCK_HZ + BAUD / 2) / BAUD; /* of a sixteenth of the clock, in 1/64 */
+    INK_REG(base + 0x24) = divider_64 / 64;
+    INK_REG(base + 0x28) = divider_64 % 64;
+    INK_REG(base + 0x2C) = 0x70;              /* 8 bits, FIFOs */
+    INK_REG(base + 0x34) = 0;                 /* interrupt at 4 bytes */
     INK_REG(base + 0x38) = 1u << 4 | 1u << 6; /* or when fewer have waited for 32 bits' time */
     INK_REG(base + 0x30) = 0x301;
     ink_interrupt_enable(interrupt);
@@ -58,8 +103,8 @@ static void uart_init(uint32_t base, uint32_t transmit_pin, unsigned interrupt)
 
 static void watchdog_init(void)
 {
-    PSM_WDSEL = 0x1FFFC;                    /* what it resets: all but the oscillators */
-    WATCHDOG_TICK = 1u << 9 | CLOCK_HZ / 1000000; /* microseconds */
+    PSM_WDSEL = 0x1FFFC;                            /* what it resets: all but the oscillators */
+    WATCHDOG_TICK = 1u << 9 | CRYSTAL_HZ / 1000000; /* microseconds, of the reference clock */
     ink_watchdog_feed();
     WATCHDOG_CTRL |= 1u << 30; /* it pauses while a debugger holds the processor, as it does from reset on */
 }
@@ -102,10 +147,11 @@ void ink_board_write(const uint8_t *bytes, size_t count)
     }
 }
 
+/* So many looks last for some 500 periods of the ring oscillator, whose jitter they are to see. */
 uint32_t ink_board_entropy(void)
 {
     uint32_t bits = ink_milliseconds ^ INK_SYST_CVR << 8;
-    for (int place = 0; place < 64; place++) {
+    for (int place = 0; place < 1024; place++) {
         bits = (bits << 1 | bits >> 31) ^ (ROSC_RANDOMBIT & 1u);
     }
     return bits;

@@ -11,8 +11,8 @@ ink_boot2:
     ldr     r0, ssi
     movs    r1, #0
     str     r1, [r0, #0x08]     /* SSIENR: off while it is set up */
-    movs    r1, #2
-    str     r1, [r0, #0x14]     /* BAUDR: half the system clock, 6 MHz */
+    movs    r1, #4
+    str     r1, [r0, #0x14]     /* BAUDR: a quarter of the system clock, 31 MHz of the 50 that 03h may have */
     ldr     r1, ctrlr0
     str     r1, [r0, #0x00]
     movs    r1, #0
