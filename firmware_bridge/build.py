@@ -29,6 +29,9 @@ _LINK = ("-Wl,--gc-sections", "-Wl,-e,ink_start")
 _GCC = ("-mthumb", "-fno-tree-loop-distribute-patterns", "-fstack-usage", "-fcallgraph-info=su", "-Wl,--fatal-warnings")
 _ZIG = ("-target", "thumb-freestanding-eabi", "-fno-sanitize=undefined", "-Wno-unused-command-line-argument")
 
+STACK_USE = "stack"
+"""Folder beside the ELF in which gcc leaves what every function takes of the stack, and whom it calls."""
+
 _RUNTIME = {"gcc": ("-lgcc",), "zig": ("-lcompiler_rt",)}
 _OTHERS = {"pen": "core/segment*.c", "camera": "core/pen.c", "bench": "core/segment*.c"}
 """What an app does not need, so that it is not even compiled."""
@@ -45,7 +48,7 @@ class Toolchain:
 
 @dataclass(frozen=True)
 class Built:
-    """What a build left. `ram_bytes`: variables and the reserve for the stack. gcc leaves stack use beside the ELF.
+    """What a build left. `ram_bytes`: variables and the reserve for the stack. gcc leaves stack use in STACK_USE.
 
     settings: those that differ from the defaults.
     """
@@ -101,7 +104,7 @@ def build(
     changed = check(settings, chosen, app)
     tool = find_toolchain(toolchain)
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        (out / STACK_USE).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BuildError(f"{out}: {error.strerror}") from error
     elf, binary = (out.resolve() / f"{board}-{app}.{suffix}" for suffix in ("elf", "bin"))
@@ -123,7 +126,7 @@ def source_files(board: Board, app: str) -> list[str]:
 
 def _compile(board: Board, app: str, elf: Path, tool: Toolchain, optimise: str, settings: Settings) -> None:
     defined = {"INK_VERSION": f'"{FIRMWARE_VERSION}"'} | {SETTINGS[name].macro: settings[name] for name in settings}
-    own = _GCC if tool.name == "gcc" else _ZIG
+    own = (*_GCC, "-dumpdir", f"{elf.parent / STACK_USE / elf.stem}-") if tool.name == "gcc" else _ZIG
     cpu = board.cpu if tool.name == "gcc" else board.cpu.replace("-", "_")
     command = [
         *tool.command, *_COMMON, *own, f"-mcpu={cpu}", f"-O{optimise}", *_LINK,

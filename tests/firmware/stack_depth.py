@@ -1,4 +1,4 @@
-"""What gcc says of every function's stack and calls (.ci files beside a build) -> the deepest that the stack can get.
+"""What gcc says of every function's stack and calls (build.STACK_USE) -> the deepest that the stack can get.
 
 Calls through pointers are few and named here: gcc does not see where they go.
 """
@@ -6,6 +6,8 @@ Calls through pointers are few and named here: gcc does not see where they go.
 import re
 from functools import cache
 from pathlib import Path
+
+from firmware_bridge.build import STACK_USE
 
 EXCEPTION_FRAME_BYTES = 32 + 4
 """What the processor pushes at an interrupt, and the word that aligns it."""
@@ -45,7 +47,7 @@ def deepest(folder: Path, program: str) -> int:
 def _read(folder: Path, program: str) -> tuple[dict[str, int], dict[str, set[str]]]:
     own: dict[str, int] = {}
     calls: dict[str, set[str]] = {}
-    for path in folder.glob(f"{program}.elf-*.ci"):
+    for path in (folder / STACK_USE).glob(f"{program}-*.ci"):
         text = path.read_text()
         for title, size, kind in re.findall(r'node: { title: "([^"]+)" label: "[^"]*?(\d+) bytes \(([\w,]+)\)', text):
             assert kind == "static", f"{title} has no bounded stack"

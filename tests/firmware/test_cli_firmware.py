@@ -85,7 +85,8 @@ def test_building_twice_and_elsewhere_gives_one_hash(folder: Path, monkeypatch: 
     monkeypatch.setattr(build, "SOURCES", folder / "another place" / "firmware")
     again = facts(inkgate("build", "rp2040", "pen", "--out", folder / "b", "--json"))
     assert first["sha256"] == again["sha256"]
-    assert (folder / "a/rp2040-pen.uf2").read_bytes() == (folder / "b/rp2040-pen.uf2").read_bytes()
+    for name in ("rp2040-pen.uf2", "rp2040-pen.img", "rp2040-pen.elf"):
+        assert (folder / "a" / name).read_bytes() == (folder / "b" / name).read_bytes()
 
 
 @needs_gcc

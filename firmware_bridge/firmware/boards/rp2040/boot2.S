@@ -1,6 +1,7 @@
 /* Second-stage boot loader: the boot ROM copies these 256 bytes to RAM, checks their CRC and runs them; they let the
    flash appear at 0x10000000 by the command that every SPI flash knows (03h, one bit wide) and enter the image.
    build.py puts the CRC-32 into the last four bytes. */
+    .file   "boot2.S" /* or the linked file would name the assembler's temporary one */
     .syntax unified
     .cpu cortex-m0plus
     .thumb
