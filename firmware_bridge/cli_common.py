@@ -13,6 +13,7 @@ from firmware_bridge import signing
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.errors_firmware import ImageError
 from firmware_bridge.image import Header
+from firmware_bridge.settings import SETTINGS
 from firmware_bridge.signing import TrustedKey
 
 path_type = click.Path(path_type=Path)
@@ -36,6 +37,17 @@ def complete_app(ctx: click.Context, _: click.Parameter, begun: str) -> list[Com
     named = BOARDS.get(ctx.params.get("board") or "")
     apps = dict.fromkeys(app for board in ([named] if named else BOARDS.values()) for app in board.apps)
     return [CompletionItem(app) for app in apps if app.startswith(begun)]
+
+
+def complete_setting(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
+    """For a shell: `NAME=`, with what it may be, of the settings of the app that was named; of all before."""
+    words = {ctx.params.get("app"), *ctx.args}  # where an option waits for its value, the arguments are not parsed
+    possible = [each for each in SETTINGS.values() if words & set(each.apps)] or list(SETTINGS.values())
+    return [
+        CompletionItem(f"{each.name}=", help=f"{each.range_text}: {each.meaning}")
+        for each in possible
+        if each.name.startswith(begun)
+    ]
 
 
 def trusted_keys(paths: tuple[Path, ...]) -> list[TrustedKey]:

@@ -15,6 +15,7 @@ from firmware_bridge.cli_common import (
     about,
     complete_app,
     complete_board,
+    complete_setting,
     described,
     json_option,
     path_type,
@@ -58,7 +59,7 @@ def firmware() -> None:
     "texts",
     multiple=True,
     metavar="NAME=VALUE",
-    shell_complete=settings.complete,
+    shell_complete=complete_setting,
     help="Not the default; may repeat. A wrong NAME is told which there are.",
 )
 @click.option("--out", type=path_type, default=_OUT, show_default=True, help="Folder for the images.")

@@ -4,9 +4,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import click
-from click.shell_completion import CompletionItem
-
 from firmware_bridge.boards import Board
 from firmware_bridge.errors_firmware import SettingError
 
@@ -58,17 +55,6 @@ SETTINGS = {
 def of_app(app: str) -> list[Setting]:
     """What can be set in an app."""
     return [setting for setting in SETTINGS.values() if app in setting.apps]
-
-
-def complete(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
-    """For a shell: `NAME=`, with what it may be, of the settings of the app that was named; of all before."""
-    words = {ctx.params.get("app"), *ctx.args}  # where an option waits for its value, the arguments are not parsed
-    possible = [each for each in SETTINGS.values() if words & set(each.apps)] or list(SETTINGS.values())
-    return [
-        CompletionItem(f"{each.name}=", help=f"{each.range_text}: {each.meaning}")
-        for each in possible
-        if each.name.startswith(begun)
-    ]
 
 
 def parse(texts: Iterable[str]) -> dict[str, int]:
