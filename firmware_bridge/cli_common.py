@@ -1,4 +1,4 @@
-"""What the commands of `inkgate firmware` share: options, whom to trust, how an image is described."""
+"""What the commands of `inkgate firmware` share: options, completion, whom to trust, how an image is described."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -20,6 +20,7 @@ from edge.engine import Engine
 from edge.features import to_int8
 from edge.fragments import FragmentSet
 from firmware_bridge.emulated_board import EmulatedBoard, packets
+from firmware_bridge.emulator import Emulator
 from inkgate import cli
 from train.digitiser import Samples, board_words
 from train.hands import photograph, write_word
@@ -30,6 +31,7 @@ pytestmark = needs_tools
 HANDS_SEED = 5
 """Of the invented hands in conftest.py."""
 PATIENCE_S = 60
+JOURNAL = "journal.sqlite"
 Line = dict[str, Any]
 Word = Samples | Pixels
 
@@ -126,6 +128,21 @@ def running(gate: Gate, link: Path, words: int, journal: Path) -> Iterator["subp
             process.kill()
 
 
+@contextmanager
+def in_use(
+    gate: Gate, emulator: Emulator, folder: Path, words: int, noise: float = 0.0
+) -> Iterator[tuple[EmulatedBoard, Iterator[Line]]]:
+    """A board at the gate on which nobody has written yet, and what is decided; `inkgate run` must end well."""
+    link = folder / "board"
+    with (
+        EmulatedBoard(emulator, [], fast=True, loss=noise, link=link) as board,
+        running(gate, link, words, folder / JOURNAL) as process,
+    ):
+        assert board.wait_for_host()
+        yield board, lines(process)
+        assert process.wait(PATIENCE_S) == 0
+
+
 def lines(process: "subprocess.Popen[str]") -> Iterator[Line]:
     assert process.stdout is not None
     for line in process.stdout:
@@ -157,7 +174,7 @@ def test_users_are_accepted_and_strangers_rejected_as_the_fragments_say_over_a_s
         kind.word(gate.stranger, "27182818"),
         kind.word(gate.user, "31415926535897932384"),
     ]
-    link, journal = tmp_path / "board", tmp_path / "journal.sqlite"
+    link, journal = tmp_path / "board", tmp_path / JOURNAL
     emulator = power_on(kind.board, kind.app)
     with EmulatedBoard(emulator, writing, fast=True, loss=0.04, corrupt=0.04, seed=2, link=link) as board:
         with running(gate, link, len(writing), journal) as process:
@@ -177,7 +194,7 @@ def test_a_picture_that_comes_over_the_spi_of_a_pico_is_decided_as_its_fragments
     gate: Gate, tmp_path: Path
 ) -> None:
     picture = Camera().word(gate.user, "271828")
-    link, journal = tmp_path / "camera", tmp_path / "journal.sqlite"
+    link, journal = tmp_path / "camera", tmp_path / JOURNAL
     with (
         EmulatedBoard(power_on("rp2040", "camera"), [picture], fast=True, link=link),
         running(gate, link, 1, journal) as process,
@@ -193,44 +210,31 @@ def test_a_board_reset_in_mid_word_makes_it_unavailable_and_what_is_written_then
     gate: Gate, tmp_path: Path, kind: Pen | Camera
 ) -> None:
     word, again = kind.word(gate.user, "27182818"), kind.word(gate.user, "141421", seed=2)
-    link, journal = tmp_path / "board", tmp_path / "journal.sqlite"
-    with (
-        EmulatedBoard(power_on(kind.board, kind.app), [], fast=True, loss=kind.noise, link=link) as board,
-        running(gate, link, 2, journal) as process,
-    ):
-        decisions = lines(process)
-        assert board.wait_for_host()
+    emulator = power_on(kind.board, kind.app)
+    with in_use(gate, emulator, tmp_path, 2, kind.noise) as (board, decisions):
         kind.begin(board, word)
         decided = [next(decisions)]
         board.reset()
         assert board.wait_for_host()
         kind.write(board, again)
         decided += decisions
-        assert process.wait(PATIENCE_S) == 0
     lost, right = finals(decided)
     assert told(lost) == ("UNAVAILABLE", None, None)
     assert told(right) == gate.decides(kind.fragments(again))
     assert right["session"] == lost["session"] + 1
-    assert journalled(journal) == ["UNAVAILABLE", right["decision"]]
+    assert journalled(tmp_path / JOURNAL) == ["UNAVAILABLE", right["decision"]]
 
 
 def test_a_board_that_hangs_in_mid_word_makes_it_unavailable(gate: Gate, tmp_path: Path) -> None:
     pen = Pen()
-    link, journal = tmp_path / "pen", tmp_path / "journal.sqlite"
     emulator = power_on("mps2-an386", "pen")  # whose watchdog QEMU has: tests/firmware/test_watchdog.py
-    with (
-        EmulatedBoard(emulator, [], fast=True, link=link) as board,
-        running(gate, link, 1, journal) as process,
-    ):
-        decisions = lines(process)
-        assert board.wait_for_host()
+    with in_use(gate, emulator, tmp_path, 1) as (board, decisions):
         pen.begin(board, pen.word(gate.user, "271828"))
         decided = [next(decisions) for _ in range(3)]
         hang(emulator)
         decided += decisions
-        assert process.wait(PATIENCE_S) == 0
     assert [told(line) for line in finals(decided)] == [("UNAVAILABLE", None, None)]
-    assert journalled(journal) == ["UNAVAILABLE"]
+    assert journalled(tmp_path / JOURNAL) == ["UNAVAILABLE"]
 
 
 @kinds
@@ -238,13 +242,8 @@ def test_a_cable_pulled_in_mid_word_makes_it_unavailable_and_the_word_after_it_i
     gate: Gate, tmp_path: Path, kind: Pen | Camera
 ) -> None:
     word, after = kind.word(gate.user, "27182818"), kind.word(gate.stranger, "141421")
-    link, journal = tmp_path / "board", tmp_path / "journal.sqlite"
-    with (
-        EmulatedBoard(power_on(kind.board, kind.app), [], fast=True, loss=kind.noise, link=link) as board,
-        running(gate, link, 2, journal) as process,
-    ):
-        decisions = lines(process)
-        assert board.wait_for_host()
+    emulator = power_on(kind.board, kind.app)
+    with in_use(gate, emulator, tmp_path, 2, kind.noise) as (board, decisions):
         kind.begin(board, word)
         decided = [next(decisions)]
         board.unplug()
@@ -252,7 +251,6 @@ def test_a_cable_pulled_in_mid_word_makes_it_unavailable_and_the_word_after_it_i
         board.start()
         kind.write(board, after)
         decided += decisions
-        assert process.wait(PATIENCE_S) == 0
     lost, right = finals(decided)
     assert told(lost) == ("UNAVAILABLE", None, None)
     assert told(right) == gate.decides(kind.fragments(after))
@@ -267,7 +265,7 @@ def test_simulate_runs_a_boards_real_firmware_for_everything_that_takes_a_port(g
         try:
             said = lines(board)
             assert next(said) == {"event": "port", "path": str(link)}
-            with running(gate, link, 2, tmp_path / "journal.sqlite") as process:
+            with running(gate, link, 2, tmp_path / JOURNAL) as process:
                 decided = finals(list(lines(process)))
                 assert process.wait(PATIENCE_S) == 0
             *sent, done = said
