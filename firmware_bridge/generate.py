@@ -10,7 +10,7 @@ import click
 
 from firmware_bridge import generate_c
 from firmware_bridge.definition import UINT_BYTES, Choices, Field, Message, Protocol, parse
-from firmware_bridge.errors import ProtocolDefinitionError
+from firmware_bridge.errors import ExitCode, ProtocolDefinitionError
 
 FOLDER = Path(__file__).parent
 SOURCE = FOLDER / "protocol.toml"
@@ -97,7 +97,7 @@ def main(check: bool) -> None:
     if check and changed:
         names = ", ".join(path.name for path in changed)
         click.echo(f"stale: {names}: run `python -m firmware_bridge.generate`", err=True)
-        sys.exit(1)
+        sys.exit(ExitCode.NEGATIVE)
     for path, text in changed.items():
         path.write_text(text)
         click.echo(f"wrote {path.name}", err=True)
