@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edge.decision import Thresholds, decide, word_scores
+from edge.decision.rule import Thresholds, decide, word_scores
 from edge.fragments import FragmentSet, sample_words
 from quantize.words import Words
 

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edge.decision import MAX_SYMBOLS, Decision, Thresholds, decide, word_scores
+from edge.decision.rule import MAX_SYMBOLS, Decision, Thresholds, decide, word_scores
 from quantize.words import Words
 
 Logits = npt.NDArray[np.float64]
@@ -55,7 +55,7 @@ class DecisionDifferences(msgspec.Struct, frozen=True):
 
 
 def judge(words: Words, logits: Logits, thresholds: Thresholds) -> tuple[Codes, Codes]:
-    """Logits [N, K+1] -> every running decision [N], every final decision [W], as `edge.decision.decide` makes them."""
+    """Logits [N, K+1] -> every running decision [N], every final decision [W], as `decide` makes them."""
     running, final = np.empty(len(words.fragments), np.int64), np.empty(len(words), np.int64)
     for length in np.unique(words.lengths):
         which = np.flatnonzero(words.lengths == length)

@@ -17,11 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle import MANIFEST, Bundle
-from edge.decision import MAX_SYMBOLS, Thresholds, fit_thresholds, word_scores
+from edge.decision.error_rates import (
+    Bounds,
+    Curve,
+    Trials,
+    bootstrap_figures,
+    bootstrap_share,
+    curve,
+    far_floor,
+    rank1_hits,
+)
+from edge.decision.rule import MAX_SYMBOLS, Thresholds, fit_thresholds, word_scores
 from edge.errors import FragmentSetError
 from edge.features import to_float, to_int8
 from edge.fragments import FragmentSet, sample_words
-from train.biometrics import Bounds, Curve, Trials, bootstrap_figures, bootstrap_share, curve, far_floor, rank1_hits
 from train.errors import RunError
 from train.progress import Progress, silent
 from train.run import CONFIG, DEVELOPMENT, TEST, Run, versions

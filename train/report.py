@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from train.biometrics import Curve
+from edge.decision.error_rates import Curve
 from train.run import HISTORY, Run
 
 DET_LENGTHS = (1, 2, 4, 8, 12, 20)

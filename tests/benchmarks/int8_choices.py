@@ -22,7 +22,7 @@ from unittest import mock
 import numpy as np
 import numpy.typing as npt
 
-from edge.decision import Thresholds, fit_thresholds, word_scores
+from edge.decision.rule import Thresholds, fit_thresholds, word_scores
 from edge.fragments import sample_words
 from quantize import calibrate, refit
 from quantize.accuracy import EER_SYMBOLS, Trials, draw_trials, equal_error_rate

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from edge.bundle import FORMAT, Bundle, ErrorRates, Executor, Manifest, Provenance, write_bundle
-from edge.decision import MAX_SYMBOLS, Decision, Thresholds, decide, word_scores
+from edge.decision.rule import MAX_SYMBOLS, Decision, Thresholds, decide, word_scores
 from edge.engine import Engine, find_runtime
 from edge.features import to_int8
 from edge.golden import GoldenVectors, Stamp, file_name

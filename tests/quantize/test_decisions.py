@@ -10,7 +10,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.decision import MAX_SYMBOLS, Thresholds, Verdict, decide
+from edge.decision.rule import MAX_SYMBOLS, Thresholds, Verdict, decide
 from quantize.decisions import (
     CONTINUED,
     LISTED,

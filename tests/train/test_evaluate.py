@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from edge.decision import MAX_SYMBOLS, fit_thresholds
-from train.biometrics import eer, far_floor
+from edge.decision.error_rates import eer, far_floor
+from edge.decision.rule import MAX_SYMBOLS, fit_thresholds
 from train.evaluate import FARS, Scored, det_curves, evaluate
 
 USERS, STRANGERS, WORDS = 3, 12, 8

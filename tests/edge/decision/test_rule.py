@@ -1,4 +1,4 @@
-"""The claims of edge.decision."""
+"""The claims of edge.decision.rule."""
 
 import itertools
 import math
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from edge.decision import (
+from edge.decision.rule import (
     MAX_SYMBOLS,
     Decision,
     Thresholds,
