@@ -6,7 +6,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edge.decision.rule import Thresholds, decide, word_scores
+from edge.decision.evidence import word_scores
+from edge.decision.rule import decide
+from edge.decision.thresholds import Thresholds
 from edge.fragments import FragmentSet, sample_words
 from quantize.words import Words
 

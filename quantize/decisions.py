@@ -6,7 +6,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edge.decision.rule import MAX_SYMBOLS, Decision, Thresholds, decide, word_scores
+from edge.decision.evidence import MAX_SYMBOLS, word_scores
+from edge.decision.rule import Decision, decide
+from edge.decision.thresholds import Thresholds
 from quantize.words import Words
 
 Logits = npt.NDArray[np.float64]

@@ -14,7 +14,8 @@ from edge.bundle import CALIBRATION as CALIBRATION_FILE
 from edge.bundle import FLOAT, FORMAT, Bundle, ErrorRates, Manifest, Provenance, require_place, write_bundle
 from edge.bundle import MODEL as MODEL_FILE
 from edge.bundle import Executor as ExecutorRecord
-from edge.decision.rule import MAX_SYMBOLS, Thresholds, fit_thresholds, word_scores
+from edge.decision.evidence import MAX_SYMBOLS, word_scores
+from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.engine import Engine
 from edge.features import to_int8
 from edge.fragments import FragmentSet, sample_words

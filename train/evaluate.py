@@ -27,7 +27,8 @@ from edge.decision.error_rates import (
     far_floor,
     rank1_hits,
 )
-from edge.decision.rule import MAX_SYMBOLS, Thresholds, fit_thresholds, word_scores
+from edge.decision.evidence import MAX_SYMBOLS, word_scores
+from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.errors import FragmentSetError
 from edge.features import to_float, to_int8
 from edge.fragments import FragmentSet, sample_words

@@ -5,20 +5,11 @@ from dataclasses import dataclass
 from enum import Enum, unique
 from typing import NoReturn
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import ThresholdsError
-
-Floats = npt.NDArray[np.float64]
-
-MAX_SYMBOLS = 20
-"""Thresholds are made for words of 1 to 20 symbols; a longer word is judged as one of 20."""
-
-
-LATER_KNOWS_MORE = 6
-"""The power of a symbol's position in the word that weights its output in the evidence."""
+from edge.decision.evidence import MAX_SYMBOLS, word_scores
+from edge.decision.thresholds import Thresholds
 
 
 @unique
@@ -67,46 +58,6 @@ class Decision:
         raise TypeError("a decision has no truth value: compare its verdict with Verdict.ACCEPT")
 
 
-class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a score accepts and where it rejects, by number of symbols 1..20 (position t - 1).
-
-    Made from `trials` words of writers who are neither enrolled nor used to report errors, so that of such words a
-    share of at most far_accept scores >= accept[t] and at most far_reject scores >= reject[t]. Words of fewer than
-    min_symbols are never accepted. ThresholdsError if the lists are not 20 finite numbers with reject <= accept.
-    """
-
-    accept: tuple[float, ...]
-    reject: tuple[float, ...]
-    min_symbols: int
-    far_accept: float
-    far_reject: float
-    trials: int
-
-    def __post_init__(self) -> None:
-        values = np.asarray([self.accept, self.reject]) if len(self.accept) == len(self.reject) else np.empty(0)
-        if values.shape != (2, MAX_SYMBOLS) or not np.isfinite(values).all():
-            raise ThresholdsError(f"accept and reject must be {MAX_SYMBOLS} finite numbers each")
-        if (values[1] > values[0]).any():
-            raise ThresholdsError("a threshold for rejection lies above the one for acceptance")
-        if not 1 <= self.min_symbols <= MAX_SYMBOLS:
-            raise ThresholdsError(f"min_symbols is {self.min_symbols}, not 1..{MAX_SYMBOLS}")
-
-
-def word_scores(logits: npt.ArrayLike) -> Floats:
-    """Logits [..., T, K+1] (users 0..K-1, the stranger last) -> evidence float64 [..., T, K] after 1..T symbols.
-
-    Equation 2, the softmax y_i = exp(q_i) / sum_k exp(q_k), is applied here and nowhere else. The evidence for user k
-    after t symbols is the mean over s <= t of log y_k(s), weighted with s^6: later outputs rest on more of the word,
-    and several of them err less often than the last alone. The best user's evidence is the word's score.
-    """
-    values = np.asarray(logits, dtype=np.float64)
-    shifted = values - values.max(axis=-1, keepdims=True)
-    log_probability = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    weights = np.arange(1, values.shape[-2] + 1, dtype=np.float64)[:, np.newaxis] ** LATER_KNOWS_MORE
-    evidence: Floats = np.cumsum(weights * log_probability[..., :-1], axis=-2) / np.cumsum(weights, axis=0)
-    return evidence
-
-
 def decide(logits: npt.ArrayLike, thresholds: Thresholds, users: Sequence[str], *, final: bool) -> Decision:
     """Logits [T, K+1] of a word so far -> the decision after T symbols. Never raises.
 
@@ -138,27 +89,6 @@ def unavailable(reason: str, symbols: int, *, final: bool = True) -> Decision:
     return Decision(Verdict.UNAVAILABLE, None, None, symbols, final, reason)
 
 
-def fit_thresholds(
-    impostor_scores: npt.ArrayLike, far_accept: float = 0.01, far_reject: float = 0.10, min_symbols: int = 4
-) -> Thresholds:
-    """Scores [W, 20] of strangers' words after 1..20 symbols -> thresholds whose FAR on these words keeps the targets.
-
-    ThresholdsError if the scores are no finite [W, 20], or if a target lies below 3/W: fewer errors than three
-    in W trials cannot be told from none (95 % bound, rule of three).
-    """
-    scores = np.asarray(impostor_scores, dtype=np.float64)
-    if scores.ndim != 2 or scores.shape[1] != MAX_SYMBOLS or not np.isfinite(scores).all():
-        raise ThresholdsError(f"scores of shape {list(scores.shape)}: finite [words, {MAX_SYMBOLS}] are needed")
-    trials = len(scores)
-    if not 3.0 / max(trials, 1) <= far_accept <= far_reject < 1.0:
-        raise ThresholdsError(
-            f"FAR targets {far_accept:g} (accept) and {far_reject:g} (reject) on {trials} strangers' words: "
-            "3 / words <= accept <= reject < 1 is needed, so take more words or a higher target"
-        )
-    accept, reject = _ceiling(scores, far_accept), _ceiling(scores, far_reject)
-    return Thresholds(accept, reject, min_symbols, far_accept, far_reject, trials)
-
-
 def _judge(score: float, symbols: int, thresholds: Thresholds, final: bool) -> tuple[Verdict, str]:
     position = min(symbols, MAX_SYMBOLS) - 1
     if symbols < thresholds.min_symbols:
@@ -171,10 +101,3 @@ def _judge(score: float, symbols: int, thresholds: Thresholds, final: bool) -> t
     if score < thresholds.reject[position]:
         return Verdict.REJECT, "score below the threshold"
     return Verdict.CONTINUE, "score between the thresholds"
-
-
-def _ceiling(scores: Floats, far: float) -> tuple[float, ...]:
-    """By column, the smallest number that at most floor(far W) of the W scores reach (ties count against it)."""
-    allowed = int(np.floor(far * len(scores)))
-    first_refused = np.sort(scores, axis=0)[len(scores) - 1 - allowed]
-    return tuple(float(value) for value in np.nextafter(first_refused, np.inf))

@@ -22,7 +22,8 @@ from unittest import mock
 import numpy as np
 import numpy.typing as npt
 
-from edge.decision.rule import Thresholds, fit_thresholds, word_scores
+from edge.decision.evidence import word_scores
+from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.fragments import sample_words
 from quantize import calibrate, refit
 from quantize.accuracy import EER_SYMBOLS, Trials, draw_trials, equal_error_rate

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.decision.rule import MAX_SYMBOLS, Thresholds
+from edge.decision.evidence import MAX_SYMBOLS
+from edge.decision.thresholds import Thresholds
 from edge.features import to_int8
 from edge.fragments import FragmentSet
 from quantize.accuracy import compare_with_float, draw_trials, equal_error, equal_error_rate

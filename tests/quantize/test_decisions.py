@@ -10,7 +10,9 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.decision.rule import MAX_SYMBOLS, Thresholds, Verdict, decide
+from edge.decision.evidence import MAX_SYMBOLS
+from edge.decision.rule import Verdict, decide
+from edge.decision.thresholds import Thresholds
 from quantize.decisions import (
     CONTINUED,
     LISTED,

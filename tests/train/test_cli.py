@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge.decision.error_rates import far_floor
-from edge.decision.rule import MAX_SYMBOLS
+from edge.decision.evidence import MAX_SYMBOLS
 from edge.errors import EdgeError
 from edge.fragments import FragmentSet
 from inkgate import cli

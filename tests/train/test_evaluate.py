@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from edge.decision.error_rates import eer, far_floor
-from edge.decision.rule import MAX_SYMBOLS, fit_thresholds
+from edge.decision.evidence import MAX_SYMBOLS
+from edge.decision.thresholds import fit_thresholds
 from train.evaluate import FARS, Scored, det_curves, evaluate
 
 USERS, STRANGERS, WORDS = 3, 12, 8

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from edge.decision.error_rates import far_floor
-from edge.decision.rule import MAX_SYMBOLS, fit_thresholds
+from edge.decision.evidence import MAX_SYMBOLS
+from edge.decision.thresholds import fit_thresholds
 from train.evaluate import Scored, det_curves, evaluate
 from train.report import DET_LENGTHS, model_card, plot_losses, write_report
 from train.run import Run

@@ -9,17 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from edge.decision.rule import (
-    MAX_SYMBOLS,
-    Decision,
-    Thresholds,
-    Verdict,
-    decide,
-    fit_thresholds,
-    unavailable,
-    word_scores,
-)
-from edge.errors import ThresholdsError
+from edge.decision.evidence import word_scores
+from edge.decision.rule import Decision, Verdict, decide, unavailable
+from edge.decision.thresholds import Thresholds
 
 USERS = ["Ada", "Ben"]
 FLAT = Thresholds((-0.5,) * 20, (-1.5,) * 20, 3, 0.01, 0.1, 1000)
@@ -27,23 +19,6 @@ FLAT = Thresholds((-0.5,) * 20, (-1.5,) * 20, 3, 0.01, 0.1, 1000)
 logits_of = hnp.arrays(
     np.float64, st.tuples(st.integers(1, 30), st.just(3)), elements=st.floats(-50, 50, allow_nan=False)
 )
-
-
-@given(logits_of)
-def test_evidence_is_the_running_mean_of_the_log_softmax_weighted_with_the_sixth_power(logits: np.ndarray) -> None:
-    """Against the formula written out symbol by symbol in plain Python."""
-    evidence = word_scores(logits)
-    for t, k in itertools.product(range(len(logits)), range(2)):
-        outputs = logits[: t + 1].tolist()
-        logs = [q[k] - math.log(sum(math.exp(v - max(q)) for v in q)) - max(q) for q in outputs]
-        weights = [float(s**6) for s in range(1, t + 2)]
-        mean = sum(w * x for w, x in zip(weights, logs, strict=True)) / sum(weights)
-        assert evidence[t, k] == pytest.approx(mean, abs=1e-9)  # 30 sums of numbers up to 100 in float64
-
-
-@given(logits_of)
-def test_many_words_at_once_score_as_each_alone(logits: np.ndarray) -> None:
-    np.testing.assert_array_equal(word_scores(np.stack([logits, -logits]))[1], word_scores(-logits))
 
 
 @given(logits_of, st.booleans())
@@ -141,45 +116,3 @@ def test_neither_a_verdict_nor_a_decision_can_be_used_as_a_bool() -> None:
 def test_a_decision_that_contradicts_itself_cannot_be_made(fields: tuple[object, ...]) -> None:
     with pytest.raises(ValueError, match=r"ACCEPT|names no user|never final"):
         Decision(*fields)
-
-
-@given(st.integers(300, 900), st.sampled_from([0.01, 0.02, 0.05]), st.booleans(), st.integers(0, 2**32 - 1))
-def test_fitted_thresholds_keep_their_far_and_would_not_keep_it_any_lower(
-    trials: int, far: float, ties: bool, seed: int
-) -> None:
-    scores = np.random.default_rng(seed).normal(-3, 1, (trials, MAX_SYMBOLS))
-    scores = np.round(scores, 1) if ties else scores
-    fitted = fit_thresholds(scores, far, 0.1, min_symbols=2)
-    assert (fitted.trials, fitted.far_accept, fitted.min_symbols) == (trials, far, 2)
-    for t in range(MAX_SYMBOLS):
-        assert np.mean(scores[:, t] >= fitted.accept[t]) <= far
-        assert np.mean(scores[:, t] >= fitted.reject[t]) <= 0.1
-        assert np.mean(scores[:, t] >= np.nextafter(fitted.accept[t], -np.inf)) > far
-
-
-def test_a_far_that_the_trials_cannot_show_is_refused() -> None:
-    scores = np.random.default_rng(0).normal(size=(299, MAX_SYMBOLS))
-    with pytest.raises(ThresholdsError, match="299 strangers' words"):
-        fit_thresholds(scores, 0.01)
-    with pytest.raises(ThresholdsError):
-        fit_thresholds(scores, 0.5, 0.1)
-    for wrong in (scores[:, :19], np.full((400, MAX_SYMBOLS), np.nan), np.empty((0, MAX_SYMBOLS)), np.zeros(20)):
-        with pytest.raises(ThresholdsError):
-            fit_thresholds(wrong)
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        ((-0.5,) * 19, (-1.0,) * 20, 3),
-        ((-0.5,) * 19, (-1.0,) * 19, 3),
-        ((math.nan,) * 20, (-1.0,) * 20, 3),
-        ((math.inf,) * 20, (-1.0,) * 20, 3),
-        ((-1.0,) * 20, (-0.5,) * 20, 3),
-        ((-0.5,) * 20, (-1.0,) * 20, 0),
-        ((-0.5,) * 20, (-1.0,) * 20, 21),
-    ],
-)
-def test_thresholds_that_contradict_themselves_cannot_be_made(fields: tuple[object, ...]) -> None:
-    with pytest.raises(ThresholdsError):
-        Thresholds(*fields, 0.01, 0.1, 1000)

@@ -1,0 +1,27 @@
+"""Turn the logits of a word's fragments into evidence for each user after 1..T symbols."""
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+MAX_SYMBOLS = 20
+"""Thresholds are made for words of 1 to 20 symbols; a longer word is judged as one of 20."""
+
+LATER_KNOWS_MORE = 6
+"""The power of a symbol's position in the word that weights its output in the evidence."""
+
+
+def word_scores(logits: npt.ArrayLike) -> Floats:
+    """Logits [..., T, K+1] (users 0..K-1, the stranger last) -> evidence float64 [..., T, K] after 1..T symbols.
+
+    Equation 2, the softmax y_i = exp(q_i) / sum_k exp(q_k), is applied here and nowhere else. The evidence for user k
+    after t symbols is the mean over s <= t of log y_k(s), weighted with s^6: later outputs rest on more of the word,
+    and several of them err less often than the last alone. The best user's evidence is the word's score.
+    """
+    values = np.asarray(logits, dtype=np.float64)
+    shifted = values - values.max(axis=-1, keepdims=True)
+    log_probability = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    weights = np.arange(1, values.shape[-2] + 1, dtype=np.float64)[:, np.newaxis] ** LATER_KNOWS_MORE
+    evidence: Floats = np.cumsum(weights * log_probability[..., :-1], axis=-2) / np.cumsum(weights, axis=0)
+    return evidence
