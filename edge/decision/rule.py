@@ -1,14 +1,14 @@
-"""The logits of a word's fragments -> ACCEPT a user, REJECT, CONTINUE or UNAVAILABLE; pure NumPy, no clock, no file."""
+"""Apply the decision rule: ACCEPT a user, REJECT, CONTINUE or UNAVAILABLE, for one word or many at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.decision.evidence import MAX_SYMBOLS, word_scores
+from edge.decision.evidence import Floats, Ints, word_scores
 from edge.decision.thresholds import Thresholds
 
 
@@ -58,12 +58,44 @@ class Decision:
         raise TypeError("a decision has no truth value: compare its verdict with Verdict.ACCEPT")
 
 
-def decide(logits: npt.ArrayLike, thresholds: Thresholds, users: Sequence[str], *, final: bool) -> Decision:
-    """Logits [T, K+1] of a word so far -> the decision after T symbols. Never raises.
+class Verdicts(NamedTuple):
+    """The verdicts on words, in arrays of one shape: codes are values of Verdict, scores the best users' evidence."""
 
-    Running (final=False): fewer than min_symbols -> CONTINUE; score >= accept -> ACCEPT; score < reject -> REJECT;
-    else CONTINUE. At the end of the word (final=True): ACCEPT if score >= accept and T >= min_symbols, else REJECT.
-    Logits of another shape, with a NaN or an infinity -> UNAVAILABLE.
+    codes: npt.NDArray[np.uint32]
+    best: npt.NDArray[np.int64]
+    scores: Floats
+
+    @property
+    def users(self) -> npt.NDArray[np.int64]:
+        """Return the accepted users' numbers, -1 for a word that is not accepted."""
+        return np.where(self.codes == _ACCEPT, self.best, -1)
+
+
+def judge(
+    evidence: Floats, symbols: int | Ints, thresholds: Thresholds, *, final: bool | npt.NDArray[np.bool_]
+) -> Verdicts:
+    """Judge words by their evidence [..., K] after so many symbols [...]. This is the one decision rule.
+
+    The score is the best user's evidence. The first of these that holds is the verdict:
+        score not finite, or no symbol       UNAVAILABLE
+        min_symbols reached, score >= accept ACCEPT the best user, of equals the first
+        final: the word has ended            REJECT
+        min_symbols reached, score < reject  REJECT
+        otherwise                            CONTINUE
+    """
+    best, scores = evidence.argmax(axis=-1), evidence.max(axis=-1)
+    accept, reject = thresholds.at(symbols)
+    long_enough = symbols >= thresholds.min_symbols
+    known = np.isfinite(scores) & (symbols >= 1)
+    accepted = known & long_enough & (scores >= accept)
+    rejected = known & (final | (long_enough & (scores < reject)))
+    return Verdicts(_CODES[1 * known + rejected + 2 * accepted], best, scores)
+
+
+def decide(logits: npt.ArrayLike, thresholds: Thresholds, users: Sequence[str], *, final: bool) -> Decision:
+    """Decide, by the rule of `judge`, on a word so far: logits [T, K+1] -> the decision after T symbols. Never raises.
+
+    final: whether the word has ended. Logits of another shape, with a NaN or an infinity -> UNAVAILABLE.
     """
     try:
         values = np.asarray(logits, dtype=np.float64)
@@ -72,16 +104,13 @@ def decide(logits: npt.ArrayLike, thresholds: Thresholds, users: Sequence[str], 
     symbols = len(values) if values.ndim == 2 else 0
     if symbols == 0 or values.shape[1] != len(users) + 1 or not users:
         return unavailable(f"logits of shape {list(values.shape)} for {len(users)} users", symbols, final=final)
-    if not np.isfinite(values).all():
-        return unavailable("a logit is not a finite number", symbols, final=final)
-    with np.errstate(over="ignore", invalid="ignore"):
-        evidence = word_scores(values)[-1]
-    best = int(evidence.argmax())
-    score = float(evidence[best])
-    if not np.isfinite(score):
-        return unavailable("the score is not a finite number", symbols, final=final)
-    verdict, reason = _judge(score, symbols, thresholds, final)
-    return Decision(verdict, users[best] if verdict is Verdict.ACCEPT else None, score, symbols, final, reason)
+    judged = judge(word_scores(values)[-1], symbols, thresholds, final=final)
+    verdict = Verdict(int(judged.codes))
+    if verdict is Verdict.UNAVAILABLE:
+        damaged = "score" if np.isfinite(values).all() else "logit"
+        return unavailable(f"a {damaged} is not a finite number", symbols, final=final)
+    user = users[int(judged.best)] if verdict is Verdict.ACCEPT else None
+    return Decision(verdict, user, float(judged.scores), symbols, final, _reason(verdict, symbols, thresholds, final))
 
 
 def unavailable(reason: str, symbols: int, *, final: bool = True) -> Decision:
@@ -89,15 +118,20 @@ def unavailable(reason: str, symbols: int, *, final: bool = True) -> Decision:
     return Decision(Verdict.UNAVAILABLE, None, None, symbols, final, reason)
 
 
-def _judge(score: float, symbols: int, thresholds: Thresholds, final: bool) -> tuple[Verdict, str]:
-    position = min(symbols, MAX_SYMBOLS) - 1
+_ACCEPT = np.uint32(Verdict.ACCEPT.value)
+# By 1 * known + rejected + 2 * accepted: 0 is what is not known; 4 is a word that ended and is accepted nonetheless.
+_CODES = np.asarray(
+    [v.value for v in (Verdict.UNAVAILABLE, Verdict.CONTINUE, Verdict.REJECT, Verdict.ACCEPT, Verdict.ACCEPT)],
+    dtype=np.uint32,
+)
+
+
+def _reason(verdict: Verdict, symbols: int, thresholds: Thresholds, final: bool) -> str:
+    """Say in words why the rule came to this verdict."""
     if symbols < thresholds.min_symbols:
-        short = f"{symbols} of at least {thresholds.min_symbols} symbols"
-        return (Verdict.REJECT if final else Verdict.CONTINUE), short
-    if score >= thresholds.accept[position]:
-        return Verdict.ACCEPT, "score above the threshold"
-    if final:
-        return Verdict.REJECT, "score below the threshold at the end of the word"
-    if score < thresholds.reject[position]:
-        return Verdict.REJECT, "score below the threshold"
-    return Verdict.CONTINUE, "score between the thresholds"
+        return f"{symbols} of at least {thresholds.min_symbols} symbols"
+    if verdict is Verdict.ACCEPT:
+        return "score above the threshold"
+    if verdict is Verdict.CONTINUE:
+        return "score between the thresholds"
+    return "score below the threshold at the end of the word" if final else "score below the threshold"

@@ -1,14 +1,16 @@
 """Fit the thresholds by number of symbols at which strangers' words keep a false accept rate."""
 
+from functools import cached_property
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edge.decision.evidence import MAX_SYMBOLS, Floats
+from edge.decision.evidence import MAX_SYMBOLS, Floats, Ints
 from edge.errors import ThresholdsError
 
 
-class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """Where a score accepts and where it rejects, by number of symbols 1..20 (position t - 1).
 
     Made from `trials` words of writers who are neither enrolled nor used to report errors, so that of such words a
@@ -31,6 +33,16 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ThresholdsError("a threshold for rejection lies above the one for acceptance")
         if not 1 <= self.min_symbols <= MAX_SYMBOLS:
             raise ThresholdsError(f"min_symbols is {self.min_symbols}, not 1..{MAX_SYMBOLS}")
+
+    def at(self, symbols: int | Ints) -> tuple[Floats, Floats]:
+        """Return the scores that accept and that reject words of so many symbols; more than 20 count as 20."""
+        accept, reject = self._table.take(symbols - 1, axis=1, mode="clip")
+        return accept, reject
+
+    @cached_property
+    def _table(self) -> Floats:
+        """Kept, for the gate looks thresholds up after every symbol."""
+        return np.asarray([self.accept, self.reject])
 
 
 def fit_thresholds(

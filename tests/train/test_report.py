@@ -77,6 +77,7 @@ def test_the_card_says_what_the_figures_do_not(metrics: dict[str, Any]) -> None:
     trials = metrics["trials"]
     assert f"{trials['genuine_words']} genuine words by {trials['users']} users" in card
     assert f"{trials['strangers']} strangers never seen" in card
+    assert "refuses every word of fewer than 4 symbols" in card
 
 
 def test_the_card_quotes_no_far_below_three_in_n(metrics: dict[str, Any]) -> None:
@@ -85,6 +86,9 @@ def test_the_card_quotes_no_far_below_three_in_n(metrics: dict[str, Any]) -> Non
     place = headings.index("gate FAR")
     for line in lines[2:]:
         cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if int(cells[0]) < 4:
+            assert cells[place:] == ["0.0 (0.0-0.0)", "100.0 (100.0-100.0)"], "refused by rule, not measured"
+            continue
         floor = 100 * far_floor(metrics["trials"]["independent_stranger_words"][cells[0]])
         assert floor > 1.0
         # The card rounds to one decimal.

@@ -1,6 +1,7 @@
 """Error rates -> the same figures as brute force, scikit-learn and the definition."""
 
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -57,6 +58,26 @@ def test_eer_is_where_the_piecewise_linear_curves_cross(genuine: Scores, imposto
     nearest = np.argmin(np.abs(far - frr))
     # Between two samples neither rate can change by more than one step of the grid, 1 / (20 * 41).
     assert points.eer == pytest.approx(far[nearest], abs=2 / (20 * 41))
+
+
+def crossing(genuine: Scores, impostor: Scores) -> Fraction:
+    """The oracle: both error rates as exact fractions at every score, and the straight line where they cross."""
+    previous = (Fraction(0), Fraction(1))
+    for at in [*sorted({*genuine, *impostor}), np.inf]:
+        frr = Fraction(int((genuine < at).sum()), len(genuine))
+        far = Fraction(int((impostor >= at).sum()), len(impostor))
+        if frr >= far:
+            (frr0, far0), gap = previous, frr - far
+            part = (far0 - frr0) / (far0 - frr0 + gap)
+            return frr0 + part * (frr - frr0)
+        previous = (frr, far)
+    raise AssertionError("FRR ends at 1 and FAR at 0")
+
+
+@given(scores, scores)
+def test_eer_is_exact(genuine: Scores, impostor: Scores) -> None:
+    found = error_rates.eer(genuine, impostor)
+    assert found == pytest.approx(float(crossing(genuine, impostor)), abs=1e-12)
 
 
 @given(scores, scores)

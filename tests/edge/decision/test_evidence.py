@@ -31,3 +31,17 @@ def test_evidence_is_the_running_mean_of_the_log_softmax_weighted_with_the_sixth
 @given(logits_of)
 def test_many_words_at_once_score_as_each_alone(logits: np.ndarray) -> None:
     np.testing.assert_array_equal(word_scores(np.stack([logits, -logits]))[1], word_scores(-logits))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("damage", [math.nan, math.inf, -math.inf])
+@given(logits_of, st.data())
+def test_from_a_logit_that_is_not_finite_on_there_is_no_evidence(
+    damage: float, logits: np.ndarray, data: st.DataObject
+) -> None:
+    """For no user: also where the damage is another user's or the stranger's logit."""
+    sound, place = word_scores(logits), data.draw(st.integers(0, len(logits) - 1))
+    logits[place, data.draw(st.integers(0, 2))] = damage
+    evidence = word_scores(logits)
+    np.testing.assert_array_equal(evidence[:place], sound[:place])
+    assert np.isnan(evidence[place:]).all()

@@ -37,6 +37,15 @@ def test_a_far_that_the_trials_cannot_show_is_refused() -> None:
             fit_thresholds(wrong)
 
 
+def test_a_length_finds_its_own_thresholds_and_one_beyond_20_those_of_20() -> None:
+    thresholds = Thresholds(tuple(-t / 10 for t in range(20)), tuple(-t / 5 for t in range(20)), 4, 0.01, 0.1, 300)
+    for symbols in (1, 2, 19, 20):
+        assert thresholds.at(symbols) == (thresholds.accept[symbols - 1], thresholds.reject[symbols - 1])
+    accept, reject = thresholds.at(np.array([[3, 20], [21, 4000]]))
+    assert accept.tolist() == [[-0.2, -1.9], [-1.9, -1.9]]
+    assert reject.tolist() == [[-0.4, -3.8], [-3.8, -3.8]]
+
+
 @pytest.mark.parametrize(
     "fields",
     [
