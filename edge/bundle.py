@@ -21,7 +21,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from edge import golden
-from edge.decision import Thresholds
+from edge.decision.thresholds import Thresholds
 from edge.engine import Engine, Kernels, kernels_named
 from edge.errors import (
     BundleAlteredError,

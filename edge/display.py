@@ -5,7 +5,7 @@ from rich.control import Control
 from rich.segment import ControlType
 from rich.text import Text
 
-from edge.decision import Verdict
+from edge.decision.rule import Verdict
 from edge.runtime import Notice, Outcome
 
 _MARKS = {Verdict.ACCEPT: ("+", "green"), Verdict.REJECT: ("-", "red"), Verdict.CONTINUE: ("·", "dim")}

@@ -15,6 +15,10 @@ class ThresholdsError(EdgeError):
     """Thresholds cannot be made from these scores, or contradict themselves."""
 
 
+class ScoresError(EdgeError):
+    """Scores from which no error rate can be computed: none, not finite, or of shapes that do not belong together."""
+
+
 class EngineError(EdgeError):
     """The interpreter failed, or gave something that is not logits."""
 

@@ -20,7 +20,8 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from edge.decision import Decision, Thresholds, Verdict, decide, unavailable
+from edge.decision.rule import Decision, Verdict, decide, unavailable
+from edge.decision.thresholds import Thresholds
 from edge.features import Pixels, to_int8
 from edge.journal import Entry
 from firmware_bridge.events import (

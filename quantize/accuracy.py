@@ -6,8 +6,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edge.decision import Thresholds, decide, word_scores
+from edge.decision.error_rates import eer
+from edge.decision.evidence import word_scores
+from edge.decision.thresholds import Thresholds
 from edge.fragments import FragmentSet, sample_words
+from quantize.decisions import compare_decisions
 from quantize.words import Words
 
 Floats = npt.NDArray[np.float64]
@@ -78,39 +81,17 @@ def equal_error_rate(trials: Trials, logits: Floats) -> float:
     evidence = word_scores(logits.reshape(words, symbols, -1))[:, -1]
     genuine = trials.label >= 0
     own = evidence[genuine, trials.label[genuine]]
-    return round(100.0 * equal_error(own, evidence[~genuine].ravel()), 6)
+    return round(100.0 * eer(own, evidence[~genuine]), 6)
 
 
-def equal_error(genuine: Floats, impostor: Floats) -> float:
-    """The rate at which FRR(t), the share of genuine scores < t, meets FAR(t), the share of impostor scores >= t.
-
-    Both are steps that change only at scores, from FRR 0, FAR 1 below all of them to FRR 1, FAR 0 above. Where they
-    cross inside a step the straight line between its ends gives the rate, which then depends on neither end.
-    """
-    at = np.append(np.unique(np.concatenate([genuine, impostor])), np.inf)
-    frr = np.searchsorted(np.sort(genuine), at, side="left") / len(genuine)
-    far = 1.0 - np.searchsorted(np.sort(impostor), at, side="left") / len(impostor)
-    after = int(np.argmax(frr >= far))
-    before_gap, after_gap = far[after - 1] - frr[after - 1], frr[after] - far[after]
-    part = before_gap / (before_gap + after_gap)
-    return float(frr[after - 1] + part * (frr[after] - frr[after - 1]))
-
-
-def compare_with_float(
-    words: Words, floating: Floats, int8: Floats, thresholds: Thresholds, users: tuple[str, ...]
-) -> FloatReport:
-    """Logits [N, K+1] of the same words by both."""
-    same = 0
-    for start, length in zip(words.starts, words.lengths, strict=True):
-        word = slice(int(start), int(start + length))
-        a, b = (decide(logits[word], thresholds, users, final=True) for logits in (floating, int8))
-        same += a.verdict is b.verdict and a.user == b.user
+def compare_with_float(words: Words, floating: Floats, int8: Floats, thresholds: Thresholds) -> FloatReport:
+    """Compare logits [N, K+1] of the same words by both."""
+    decisions = compare_decisions(words, floating, int8, thresholds)
     difference = np.abs(floating - int8)
-    lengths = np.unique(words.lengths)
     return FloatReport(
-        words=len(words),
-        symbols=int(lengths[0]) if len(lengths) == 1 else None,
+        words=decisions.words,
+        symbols=decisions.symbols,
         logits_max_abs=float(difference.max()),
         logits_mean_abs=float(difference.mean()),
-        agreement=same / len(words),
+        agreement=(decisions.words - decisions.final) / decisions.words,
     )

@@ -65,7 +65,7 @@ def compare_float(proof: Proof, bundle: Bundle, measured: Measured, computed: li
     return Report(
         **msgspec.structs.asdict(proof),
         measured_on=measured.material,
-        int8_against_float=compare_with_float(words, exact, int8, thresholds, manifest.users),
+        int8_against_float=compare_with_float(words, exact, int8, thresholds),
         decisions_against_float=compare_decisions(words, exact, int8, thresholds),
         differing_words=list_differences(words, exact, int8, thresholds, manifest.users, measured.writers),
         eer=eer,

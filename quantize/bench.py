@@ -16,7 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from edge.bundle import MANIFEST, MODEL, Bundle
-from edge.decision import word_scores
+from edge.decision.evidence import word_scores
 from edge.engine import Engine
 from edge.errors import NotABundleError
 from edge.features import SIDE, Pixels, to_int8

@@ -6,14 +6,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edge.decision import MAX_SYMBOLS, Decision, Thresholds, decide, word_scores
+from edge.decision.evidence import word_scores
+from edge.decision.rule import Decision, Verdicts, decide, judge
+from edge.decision.thresholds import Thresholds
 from quantize.words import Words
 
 Logits = npt.NDArray[np.float64]
-Codes = npt.NDArray[np.int64]
-
-REJECTED, CONTINUED = -1, -2
-"""What a decision is as a number; an accepted word has the user's number."""
 
 CONFIDENCE = 0.95
 LISTED = 50
@@ -54,32 +52,31 @@ class DecisionDifferences(msgspec.Struct, frozen=True):
     anywhere_upper_bound: float
 
 
-def judge(words: Words, logits: Logits, thresholds: Thresholds) -> tuple[Codes, Codes]:
-    """Logits [N, K+1] -> every running decision [N], every final decision [W], as `edge.decision.decide` makes them."""
-    running, final = np.empty(len(words.fragments), np.int64), np.empty(len(words), np.int64)
+def judge_words(words: Words, logits: Logits, thresholds: Thresholds) -> tuple[Verdicts, Verdicts]:
+    """Judge logits [N, K+1] by the gate's rule: the running verdict after every fragment [N], the final ones [W]."""
+    evidence, symbols = np.empty((len(logits), logits.shape[1] - 1)), np.empty(len(logits), np.int64)
     for length in np.unique(words.lengths):
-        which = np.flatnonzero(words.lengths == length)
-        at = words.starts[which, np.newaxis] + np.arange(length)
-        evidence = word_scores(logits[at])
-        best, score = evidence.argmax(axis=-1), evidence.max(axis=-1)
-        symbols = np.arange(1, length + 1)
-        position = np.minimum(symbols, MAX_SYMBOLS) - 1
-        accept, reject = np.asarray(thresholds.accept)[position], np.asarray(thresholds.reject)[position]
-        long_enough = symbols >= thresholds.min_symbols
-        accepted = (score >= accept) & long_enough
-        early = np.where((score < reject) & long_enough, REJECTED, CONTINUED)
-        running[at] = np.where(accepted, best, early)
-        final[which] = np.where(accepted[:, -1], best[:, -1], REJECTED)
-    return running, final
+        at = words.starts[words.lengths == length, np.newaxis] + np.arange(length)
+        evidence[at], symbols[at] = word_scores(logits[at]), np.arange(1, length + 1)
+    last = words.starts + words.lengths - 1
+    running = judge(evidence, symbols, thresholds, final=False)
+    return running, judge(evidence[last], words.lengths, thresholds, final=True)
+
+
+def differ(one: Verdicts, other: Verdicts) -> npt.NDArray[np.bool_]:
+    """Return for each word whether verdict or accepted user is another."""
+    different: npt.NDArray[np.bool_] = (one.codes != other.codes) | (one.users != other.users)
+    return different
 
 
 def compare_decisions(words: Words, expected: Logits, got: Logits, thresholds: Thresholds) -> DecisionDifferences:
     """How many words are decided differently on two sets of logits [N, K+1]."""
-    (running, final), (other_running, other_final) = (judge(words, logits, thresholds) for logits in (expected, got))
-    different = running != other_running
-    ends = int(np.count_nonzero(final != other_final))
+    (running, final), (other_running, other_final) = (
+        judge_words(words, logits, thresholds) for logits in (expected, got)
+    )
+    ends = int(np.count_nonzero(differ(final, other_final)))
     # A final decision differs only if the running one after the last fragment does.
-    anywhere = np.logical_or.reduceat(different, words.starts)
+    anywhere = np.logical_or.reduceat(differ(running, other_running), words.starts)
     lengths = np.unique(words.lengths)
     return DecisionDifferences(
         words=len(words),
@@ -100,13 +97,13 @@ def list_differences(
     written_by: list[str] | None = None,
 ) -> list[DifferingWord]:
     """The first LISTED words whose final decision differs; written_by names each word's writer where that is known."""
-    finals = [judge(words, logits, thresholds)[1] for logits in (expected, got)]
+    wanted, found = (judge_words(words, logits, thresholds)[1] for logits in (expected, got))
     listed = []
-    for word in np.flatnonzero(finals[0] != finals[1])[:LISTED].tolist():
+    for word in np.flatnonzero(differ(wanted, found))[:LISTED].tolist():
         start, length = int(words.starts[word]), int(words.lengths[word])
         place = slice(start, start + length)
         both = [decide(logits[place], thresholds, users, final=True) for logits in (expected, got)]
-        threshold = thresholds.accept[min(length, MAX_SYMBOLS) - 1]
+        threshold = float(thresholds.at(length)[0])
         writer = None if written_by is None else written_by[word]
         listed.append(DifferingWord(word, length, writer, threshold, *(_outcome(decision) for decision in both)))
     return listed

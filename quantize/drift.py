@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.decision import Thresholds
+from edge.decision.thresholds import Thresholds
 from edge.errors import EdgeError
 from quantize.decisions import compare_decisions
 from quantize.errors import KernelSetError

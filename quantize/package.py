@@ -14,7 +14,9 @@ from edge.bundle import CALIBRATION as CALIBRATION_FILE
 from edge.bundle import FLOAT, FORMAT, Bundle, ErrorRates, Manifest, Provenance, require_place, write_bundle
 from edge.bundle import MODEL as MODEL_FILE
 from edge.bundle import Executor as ExecutorRecord
-from edge.decision import MAX_SYMBOLS, Thresholds, fit_thresholds, word_scores
+from edge.decision.evidence import MAX_SYMBOLS, word_scores
+from edge.decision.rule import judge
+from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.engine import Engine
 from edge.features import to_int8
 from edge.fragments import FragmentSet, sample_words
@@ -129,21 +131,20 @@ def error_rates(engine: Engine, run: Run, thresholds: Thresholds, rng: np.random
     if test is None:
         return ErrorRates()
     lengths = range(thresholds.min_symbols, MAX_SYMBOLS + 1)
-    accept = np.asarray(thresholds.accept)
+    symbols = np.arange(1, MAX_SYMBOLS + 1)
     far: dict[int, float] = {}
     frr: dict[int, float] = {}
     strangers = np.setdiff1d(test.writers, run.config.user_writers)
     if len(strangers):
         evidence, _ = _evidence(engine, test, strangers, RATE_WORDS, rng)
-        accepted = (evidence.max(axis=-1) >= accept).mean(axis=0)
+        accepted = (judge(evidence, symbols, thresholds, final=True).users >= 0).mean(axis=0)
         far = {t: float(max(accepted[t - 1], 3.0 / len(evidence))) for t in lengths}
     users = np.intersect1d(test.writers, run.config.user_writers)
     if len(users):
         evidence, writer = _evidence(engine, test, users, RATE_WORDS, rng)
         label = np.asarray([run.config.user_writers.index(int(w)) for w in writer])
-        own = evidence[np.arange(len(evidence)), :, label]
-        right = (own >= accept) & (own >= evidence.max(axis=-1))
-        frr = {t: float(1.0 - right[:, t - 1].mean()) for t in lengths}
+        refused = (judge(evidence, symbols, thresholds, final=True).users != label[:, np.newaxis]).mean(axis=0)
+        frr = {t: float(refused[t - 1]) for t in lengths}
     return ErrorRates(far=far, frr=frr)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.decision import MAX_SYMBOLS
+from edge.decision.evidence import MAX_SYMBOLS
 from edge.features import SIDE, Pixels
 from edge.fragments import FragmentSet, sample_words
 from quantize.words import Words

@@ -6,7 +6,7 @@ level n. (3) Kernel size = feature size at level n. (4) Convolution must not dis
 
 Equations.
     (1) L_out = K + 1                                        K enrolled users and the stranger
-    (2) y_i = exp(q_i) / sum_k exp(q_k)                      applied after the network, in edge.decision
+    (2) y_i = exp(q_i) / sum_k exp(q_k)                      applied after the network, in edge.decision.evidence
     (3) L_f,min = 2 L_h,last + L_out                         width of the fully connected layer
     (4) minimise the recognition error subject to R <= R_max
     (5) L_f,min = 49 + K                                     equation 3 for L_h,last = 24

@@ -88,8 +88,9 @@ def _evidence(results: Sequence[Result], bundle: Bundle) -> str:
         longest = max(longest, len(scores))
         colour = "tab:blue" if result.sent.enrolled else "tab:red"
         axes.plot(range(1, len(scores) + 1), scores, color=colour, alpha=0.45, linewidth=1)
-    accept = bundle.manifest.thresholds.accept[:longest]
-    axes.plot(range(1, len(accept) + 1), accept, color="black", label="accepted from here on")
+    thresholds = bundle.manifest.thresholds
+    long_enough = np.arange(thresholds.min_symbols, longest + 1)
+    axes.plot(long_enough, thresholds.at(long_enough)[0], color="black", label="accepted from here on")
     axes.plot([], [], color="tab:blue", label="enrolled users")
     axes.plot([], [], color="tab:red", label="strangers")
     axes.set(xlabel="symbols written", ylabel="score of the best user")

@@ -35,10 +35,6 @@ class PlanError(TrainError):
     """A plan describes no network that could be built, or its figures contradict its structure."""
 
 
-class ScoresError(TrainError):
-    """Scores from which no error rate can be computed: none, not finite, or of shapes that do not belong together."""
-
-
 class UnknownSymbolError(TrainError):
     """A symbol that invented writers cannot write."""
 

@@ -17,11 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle import MANIFEST, Bundle
-from edge.decision import MAX_SYMBOLS, Thresholds, fit_thresholds, word_scores
+from edge.decision.error_rates import (
+    Bounds,
+    Curve,
+    Trials,
+    bootstrap_figures,
+    bootstrap_share,
+    curve,
+    far_floor,
+    rank1_hits,
+)
+from edge.decision.evidence import MAX_SYMBOLS, word_scores
+from edge.decision.rule import judge
+from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.errors import FragmentSetError
 from edge.features import to_float, to_int8
 from edge.fragments import FragmentSet, sample_words
-from train.biometrics import Bounds, Curve, Trials, bootstrap_figures, bootstrap_share, curve, far_floor, rank1_hits
 from train.errors import RunError
 from train.progress import Progress, silent
 from train.run import CONFIG, DEVELOPMENT, TEST, Run, versions
@@ -88,8 +99,10 @@ def origin(path: Path) -> Run | None:
 
 def evaluate(draws: Sequence[Scored], rounds: int = 200, progress: Progress = silent) -> dict[str, Any]:
     """All figures in per cent by number of symbols "1".."20", means over the draws with 95 % bounds by bootstrap over
-    writers, and the number of trials behind them. No FAR is given below 3/n."""
+    writers, and the number of trials behind them. No FAR is given below 3/n, but the gate's for words of fewer than
+    min_symbols: it refuses them all, so that its FAR is 0 and its FRR 100."""
     claims = len(draws[0].users)
+    min_symbols = min(draw.thresholds.min_symbols for draw in draws)
     tables: dict[str, dict[str, Any]] = {name: {} for name in ("eer", "eer_other_users", "rank1", "identification_eer")}
     at_far: dict[str, dict[str, Any]] = {f"{100 * far:g}": {} for far in FARS}
     gate: dict[str, dict[str, Any]] = {"far": {}, "frr": {}}
@@ -109,8 +122,10 @@ def evaluate(draws: Sequence[Scored], rounds: int = 200, progress: Progress = si
         tables["identification_eer"][key] = _percent(bootstrap_figures([lambda c: c.eer], anyone, rounds=rounds)[0])
         hits = [(rank1_hits(draw.mine[:, symbols - 1], draw.labels), draw.mine_writers) for draw in draws]
         tables["rank1"][key] = _percent(bootstrap_share(hits, rounds=rounds))
-        gate_far, gate_frr = _at_gate(draws, symbols, rounds)
-        gate["far"][key], gate["frr"][key] = _percent(gate_far, far_floor(words)), _percent(gate_frr)
+        gate_far, gate_frr = gate_error_rates(draws, symbols, rounds)
+        # A word that is too short is refused by the rule, whoever wrote it: that needs no trials.
+        floor = far_floor(words) if symbols >= min_symbols else 0.0
+        gate["far"][key], gate["frr"][key] = _percent(gate_far, floor), _percent(gate_frr)
         progress("computing error rates", symbols, MAX_SYMBOLS)
     return {
         "unit": "percent",
@@ -119,7 +134,7 @@ def evaluate(draws: Sequence[Scored], rounds: int = 200, progress: Progress = si
         "trials": _trials(draws),
         **tables,
         "frr_at_far": at_far,
-        "gate": {"thresholds_far": 100 * draws[0].thresholds.far_accept, **gate},
+        "gate": {"thresholds_far": 100 * draws[0].thresholds.far_accept, "min_symbols": min_symbols, **gate},
     }
 
 
@@ -222,14 +237,16 @@ def _identification(draw: Scored, symbols: int) -> Trials:
     return Trials(genuine, theirs.max(axis=1), draw.mine_writers, draw.theirs_writers)
 
 
-def _at_gate(draws: Sequence[Scored], symbols: int, rounds: int) -> tuple[Bounds, Bounds]:
-    """FAR and FRR of identification at the thresholds that development writers fixed."""
+def gate_error_rates(draws: Sequence[Scored], symbols: int, rounds: int) -> tuple[Bounds, Bounds]:
+    """Measure FAR and FRR of the gate's own rule at the end of words of so many symbols."""
     wrong, refused = [], []
     for draw in draws:
-        accept = draw.thresholds.accept[symbols - 1]
-        trials = _identification(draw, symbols)
-        wrong.append((np.asarray(trials.impostor) >= accept, trials.impostor_writers))
-        refused.append((np.asarray(trials.genuine) < accept, trials.genuine_writers))
+        mine, theirs = (
+            judge(evidence[:, symbols - 1], symbols, draw.thresholds, final=True)
+            for evidence in (draw.mine, draw.theirs)
+        )
+        wrong.append((theirs.users >= 0, draw.theirs_writers))
+        refused.append((mine.users != draw.labels, draw.mine_writers))
     return bootstrap_share(wrong, rounds=rounds), bootstrap_share(refused, rounds=rounds)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from train.biometrics import Curve
+from edge.decision.error_rates import Curve
 from train.run import HISTORY, Run
 
 DET_LENGTHS = (1, 2, 4, 8, 12, 20)
@@ -104,7 +104,8 @@ def model_card(run: Run | None, metrics: Mapping[str, Any], pictures: Sequence[P
         f"{trials['independent_stranger_words']['8']} of 8 symbols share no fragment. No FAR below 3/n is quoted.",
         _table(metrics),
         "`gate` is what `inkgate run` does, at the thresholds that development writers fixed for a FAR of "
-        f"{metrics['gate']['thresholds_far']:g} %: nobody claims a name, a stranger may pass as anyone.",
+        f"{metrics['gate']['thresholds_far']:g} %: nobody claims a name, a stranger may pass as anyone. "
+        f"It refuses every word of fewer than {metrics['gate']['min_symbols']} symbols.",
         "## Limits",
         "- Every writer's fragments come from one session: how handwriting changes over weeks is not measured.",
         "- Impostors make no effort: forged or traced writing is not measured.",

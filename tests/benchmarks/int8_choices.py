@@ -22,13 +22,14 @@ from unittest import mock
 import numpy as np
 import numpy.typing as npt
 
-from edge.decision import Thresholds, fit_thresholds, word_scores
+from edge.decision.evidence import word_scores
+from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.fragments import sample_words
 from quantize import calibrate, refit
 from quantize.accuracy import EER_SYMBOLS, Trials, draw_trials, equal_error_rate
 from quantize.calibrate import TANH_REACH, Range, measure_ranges
 from quantize.convert import convert_to_float, float_weights, load_keras, quantize_float
-from quantize.decisions import judge, upper_bound
+from quantize.decisions import differ, judge_words, upper_bound
 from quantize.flatbuffer import edit, with_weights
 from quantize.floating import FloatModel
 from quantize.graph import load_graph
@@ -192,13 +193,12 @@ def measure(path: Path, choices: tuple[Choice, ...] = CHOICES) -> list[dict[str,
 
 
 def _compare(trials: Trials, wanted: Logits, got: Logits, thresholds: Thresholds) -> dict[str, float]:
-    (_, ends), (_, other) = (judge(trials.words, logits, thresholds) for logits in (wanted, got))
-    scores, others = (word_scores(x.reshape(*trials.shape, -1))[:, -1].max(axis=-1) for x in (wanted, got))
-    near = (scores > -2.0) & (scores < -0.05)
+    (_, ends), (_, other) = (judge_words(trials.words, logits, thresholds) for logits in (wanted, got))
+    near = (ends.scores > -2.0) & (ends.scores < -0.05)
     return {
-        "words": len(ends),
-        "different": int(np.count_nonzero(ends != other)),
-        "score": float(np.abs(others - scores)[near].mean()),
+        "words": len(ends.codes),
+        "different": int(np.count_nonzero(differ(ends, other))),
+        "score": float(np.abs(other.scores - ends.scores)[near].mean()),
         "shift": equal_error_rate(trials, got) - equal_error_rate(trials, wanted),
     }
 

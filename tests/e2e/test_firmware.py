@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from emulated import Pixels, hang, needs_tools, power_on, symbol_ends, word_on, words_of
 
 from edge.bundle import Bundle
-from edge.decision import decide
+from edge.decision.rule import decide
 from edge.engine import Engine
 from edge.features import to_int8
 from edge.fragments import FragmentSet

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge.bundle import Bundle
-from edge.decision import decide
+from edge.decision.rule import decide
 from edge.engine import Engine
 from edge.features import to_int8
 from edge.fragments import FragmentSet

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import settings
 
 from edge.bundle import FORMAT, Bundle, ErrorRates, Executor, Manifest, Provenance, write_bundle
-from edge.decision import MAX_SYMBOLS, Decision, Thresholds, decide, word_scores
+from edge.decision.evidence import MAX_SYMBOLS, word_scores
+from edge.decision.rule import Decision, decide
+from edge.decision.thresholds import Thresholds
 from edge.engine import Engine, find_runtime
 from edge.features import to_int8
 from edge.golden import GoldenVectors, Stamp, file_name

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 import edge.cli
 from edge.bundle import Bundle
-from edge.decision import Decision
+from edge.decision.rule import Decision
 from edge.errors import BundleAlteredError, CaptureError, JournalError, TooFewWordsError
 from edge.fragments import FragmentSet
 from edge.journal import Journal

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from edge.decision import Decision, Verdict, unavailable
+from edge.decision.rule import Decision, Verdict, unavailable
 from edge.display import Display
 from edge.runtime import Notice, Outcome
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.decision import Decision, Verdict
+from edge.decision.rule import Decision, Verdict
 from edge.engine import Engine
 from edge.journal import Journal
 from edge.runtime import Gate, Outcome, Rule

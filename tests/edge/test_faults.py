@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import edge.runtime
-from edge.decision import Decision, Verdict
+from edge.decision.rule import Decision, Verdict
 from edge.engine import Engine
 from edge.errors import EngineError, JournalError
 from edge.journal import Entry, Journal

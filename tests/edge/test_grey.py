@@ -12,7 +12,7 @@ from emulated import needs_tools
 
 from edge.bundle import Manifest, write_bundle
 from edge.cli import run
-from edge.decision import Decision
+from edge.decision.rule import Decision
 from firmware_bridge import emulate
 from firmware_bridge.emulated_board import EmulatedBoard
 from firmware_bridge.errors import PixelDepthError

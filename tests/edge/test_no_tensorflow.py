@@ -29,7 +29,7 @@ for name in {modules!r}:
     importlib.import_module(name)
 import numpy as np
 from edge.bundle import Bundle
-from edge.decision import decide
+from edge.decision.rule import decide
 from edge.features import to_int8
 from edge.journal import Journal
 from edge.runtime import Gate, Rule

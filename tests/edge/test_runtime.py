@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.decision import Decision, Verdict, decide
+from edge.decision.rule import Decision, Verdict, decide
 from edge.engine import Engine
 from edge.features import to_int8
 from edge.journal import Journal

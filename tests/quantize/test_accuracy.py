@@ -1,54 +1,20 @@
 """Equal error rates and decisions, float against int8."""
 
 from collections.abc import Callable
-from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.decision import MAX_SYMBOLS, Thresholds
+from edge.decision.evidence import MAX_SYMBOLS
+from edge.decision.thresholds import Thresholds
 from edge.features import to_int8
 from edge.fragments import FragmentSet
-from quantize.accuracy import compare_with_float, draw_trials, equal_error, equal_error_rate
+from quantize.accuracy import compare_with_float, draw_trials, equal_error_rate
 from quantize.errors import WordsError
 from quantize.samples import draw_samples
 from quantize.words import Words
-
-scores = st.lists(st.integers(0, 12), min_size=1, max_size=40)
-
-
-def crossing(genuine: list[int], impostor: list[int]) -> Fraction:
-    """The oracle: both error rates as exact fractions at every score, and the straight line where they cross."""
-    previous = (Fraction(0), Fraction(1))
-    for at in [*sorted({*genuine, *impostor}), 10**9]:
-        frr = Fraction(sum(g < at for g in genuine), len(genuine))
-        far = Fraction(sum(i >= at for i in impostor), len(impostor))
-        if frr >= far:
-            (frr0, far0), gap = previous, frr - far
-            part = (far0 - frr0) / (far0 - frr0 + gap)
-            return frr0 + part * (frr - frr0)
-        previous = (frr, far)
-    raise AssertionError("FRR ends at 1 and FAR at 0")
-
-
-@given(scores, scores)
-def test_the_equal_error_rate_is_exact(genuine: list[int], impostor: list[int]) -> None:
-    found = equal_error(np.asarray(genuine, dtype=float), np.asarray(impostor, dtype=float))
-    assert found == pytest.approx(float(crossing(genuine, impostor)), abs=1e-12)
-
-
-@given(scores, scores)
-def test_the_equal_error_rate_does_not_depend_on_the_scale_of_the_scores(a: list[int], b: list[int]) -> None:
-    genuine, impostor = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    assert equal_error(genuine, impostor) == equal_error(genuine**3 - 5, impostor**3 - 5)
-
-
-def test_separable_scores_have_no_error_and_equal_ones_half() -> None:
-    assert equal_error(np.asarray([3.0, 4.0]), np.asarray([1.0, 2.0])) == 0.0
-    assert equal_error(np.asarray([1.0, 2.0]), np.asarray([3.0, 4.0])) == 1.0
-    assert equal_error(np.ones(5), np.ones(9)) == 0.5
 
 
 def fragments_of(writers: int, each: int) -> FragmentSet:
@@ -88,7 +54,7 @@ def test_agreement_counts_words_with_another_user_or_verdict(make_words: Callabl
     int8 = exact.copy()
     int8[words.starts[1] : words.starts[1] + words.lengths[1]] = [0.0, 9.0, 0.0]
     int8[words.starts[2] : words.starts[2] + words.lengths[2]] = [0.0, 0.0, 9.0]
-    report = compare_with_float(words, exact, int8, thresholds, ("A", "B"))
+    report = compare_with_float(words, exact, int8, thresholds)
     assert (report.words, report.agreement, report.logits_max_abs) == (4, 0.5, 9.0)
 
 

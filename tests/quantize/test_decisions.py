@@ -10,27 +10,19 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.decision import MAX_SYMBOLS, Thresholds, Verdict, decide
-from quantize.decisions import (
-    CONTINUED,
-    LISTED,
-    REJECTED,
-    compare_decisions,
-    judge,
-    list_differences,
-    upper_bound,
-)
+from edge.decision.evidence import MAX_SYMBOLS
+from edge.decision.rule import Verdict, Verdicts, decide
+from edge.decision.thresholds import Thresholds
+from quantize.decisions import LISTED, compare_decisions, judge_words, list_differences, upper_bound
 from quantize.words import Words
 
 THRESHOLDS = Thresholds((-0.5,) * MAX_SYMBOLS, (-1.5,) * MAX_SYMBOLS, 3, 0.01, 0.1, 300)
 USERS = ("ada", "ben", "eve")
 
 
-def as_number(verdict: Verdict, user: str | None) -> int:
-    if verdict is Verdict.ACCEPT:
-        assert user is not None
-        return USERS.index(user)
-    return REJECTED if verdict is Verdict.REJECT else CONTINUED
+def said(verdicts: Verdicts, place: int) -> tuple[Verdict, str | None]:
+    user = int(verdicts.users[place])
+    return Verdict(int(verdicts.codes[place])), None if user < 0 else USERS[user]
 
 
 @given(st.lists(st.integers(1, 24), min_size=1, max_size=8), st.integers(0, 2**32 - 1))
@@ -40,13 +32,15 @@ def test_all_at_once_decides_as_the_edge_does_one_by_one(lengths: list[int], see
     words = Words(np.zeros((sum(lengths), 33, 33, 1), np.int8), np.asarray(lengths))
     # Coarse steps, as int8 logits have, so that equal scores occur.
     logits = np.round(rng.normal(0, 2, (sum(lengths), 4)) * 4) / 4
-    running, final = judge(words, logits, THRESHOLDS)
+    if seed % 2:
+        logits[rng.integers(sum(lengths)), rng.integers(4)] = rng.choice([np.nan, np.inf, -np.inf])
+    running, final = judge_words(words, logits, THRESHOLDS)
     for word, (start, length) in enumerate(zip(words.starts, words.lengths, strict=True)):
         for step in range(length):
             decision = decide(logits[start : start + step + 1], THRESHOLDS, USERS, final=False)
-            assert running[start + step] == as_number(decision.verdict, decision.user)
+            assert said(running, start + step) == (decision.verdict, decision.user)
         decision = decide(logits[start : start + length], THRESHOLDS, USERS, final=True)
-        assert final[word] == as_number(decision.verdict, decision.user)
+        assert said(final, word) == (decision.verdict, decision.user)
 
 
 @pytest.mark.parametrize("reached", ["accept", "reject"])
@@ -59,7 +53,7 @@ def test_a_score_that_just_reaches_a_threshold_is_judged_as_on_the_edge(reached:
     thresholds = Thresholds((accept,) * MAX_SYMBOLS, (reject,) * MAX_SYMBOLS, 3, 0.01, 0.1, 300)
     decision = decide(logits, thresholds, USERS, final=False)
     assert decision.verdict is (Verdict.ACCEPT if reached == "accept" else Verdict.CONTINUE)
-    assert judge(words, logits, thresholds)[0][-1] == as_number(decision.verdict, decision.user)
+    assert said(judge_words(words, logits, thresholds)[0], -1) == (decision.verdict, decision.user)
 
 
 def changed(make_words: Callable[..., Words]) -> tuple[Words, np.ndarray, np.ndarray]:
@@ -94,6 +88,14 @@ def test_words_that_end_otherwise_are_listed_with_both_decisions(make_words: Cal
     assert (listed.written_by, listed.threshold, listed.symbols) == ("ada", -0.5, words.lengths[listed.word])
     assert (listed.expected.decision, listed.expected.user) == ("ACCEPT", "ada")
     assert (listed.got.decision, listed.got.user) == ("ACCEPT", "ben")
+
+
+def test_a_word_whose_logits_are_damaged_counts_as_decided_otherwise(make_words: Callable[..., Words]) -> None:
+    words, logits, _ = changed(make_words)
+    damaged = logits.copy()
+    damaged[words.starts[3], 3] = -np.inf
+    found = compare_decisions(words, logits, damaged, THRESHOLDS)
+    assert (found.final, found.anywhere) == (1, 1)
 
 
 def test_a_long_list_is_cut(make_words: Callable[..., Words]) -> None:

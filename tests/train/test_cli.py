@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from edge.decision import MAX_SYMBOLS
+from edge.decision.error_rates import far_floor
+from edge.decision.evidence import MAX_SYMBOLS
 from edge.errors import EdgeError
 from edge.fragments import FragmentSet
 from inkgate import cli
 from train import evaluate as evaluation
-from train.biometrics import far_floor
 from train.errors import BackboneError, RunError, TrainError, UnknownDatasetError, UnwritableError
 from train.run import CONFIG, DEVELOPMENT, MODEL, TEST, Run
 

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
-from edge.decision import MAX_SYMBOLS, fit_thresholds
-from train.biometrics import eer, far_floor
-from train.evaluate import FARS, Scored, det_curves, evaluate
+from edge.decision.error_rates import eer, far_floor
+from edge.decision.evidence import MAX_SYMBOLS, word_scores
+from edge.decision.rule import Verdict, decide
+from edge.decision.thresholds import fit_thresholds
+from train.evaluate import FARS, Scored, det_curves, evaluate, gate_error_rates
 
 USERS, STRANGERS, WORDS = 3, 12, 8
 
@@ -57,7 +59,37 @@ def test_no_far_is_quoted_below_three_in_n(metrics: dict) -> None:
     for symbols in words:
         for asked, table in zip(FARS, metrics["frr_at_far"].values(), strict=True):
             assert table[symbols]["far"] >= 100 * max(asked, far_floor(words[symbols] * USERS)) - 1e-3
-        assert metrics["gate"]["far"][symbols]["value"] >= 100 * far_floor(words[symbols]) - 1e-3
+        if int(symbols) >= metrics["gate"]["min_symbols"]:
+            assert metrics["gate"]["far"][symbols]["value"] >= 100 * far_floor(words[symbols]) - 1e-3
+
+
+def test_the_gate_refuses_every_word_of_fewer_symbols_than_it_asks_for(metrics: dict) -> None:
+    assert metrics["gate"]["min_symbols"] == 4
+    for symbols in ("1", "2", "3"):
+        assert set(metrics["gate"]["far"][symbols].values()) == {0.0}
+        assert set(metrics["gate"]["frr"][symbols].values()) == {100.0}
+    assert 0 < metrics["gate"]["frr"]["4"]["value"] < 100
+
+
+def test_the_gate_errs_as_often_as_its_own_decisions_on_the_same_logits() -> None:
+    """Word by word, by `decide`, from logits whose evidence is what is evaluated."""
+    rng = np.random.default_rng(4)
+    logits = rng.normal(size=(40, MAX_SYMBOLS, USERS + 1))
+    labels = np.arange(40) % USERS
+    logits[np.arange(40), :, labels] += 2.0
+    theirs = rng.normal(size=(60, MAX_SYMBOLS, USERS + 1))
+    theirs[..., -1] += 0.5
+    thresholds = fit_thresholds(rng.normal(-1.2, 0.3, size=(400, MAX_SYMBOLS)), 0.1, 0.3)
+    names = ("a", "b", "c")
+    draw = Scored(names, word_scores(logits), labels, labels + 100, word_scores(theirs), np.arange(60), 110, thresholds)
+    for symbols in (1, 3, 4, 9, 20):
+        mine = [decide(word[:symbols], thresholds, names, final=True) for word in logits]
+        strangers = [decide(word[:symbols], thresholds, names, final=True) for word in theirs]
+        far, frr = gate_error_rates([draw], symbols, rounds=20)
+        assert far.value == pytest.approx(np.mean([d.verdict is Verdict.ACCEPT for d in strangers]))
+        assert frr.value == pytest.approx(np.mean([d.user != names[k] for d, k in zip(mine, labels, strict=True)]))
+    assert 0 < far.value < 1
+    assert 0 < frr.value < 1
 
 
 def test_independent_words_share_no_fragment() -> None:

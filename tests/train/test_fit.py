@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from edge.decision import word_scores
+from edge.decision.evidence import word_scores
 from edge.features import to_float
 from edge.fragments import FragmentSet
 from train import fit

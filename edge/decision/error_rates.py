@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from train.errors import ScoresError
+from edge.decision.evidence import Floats
+from edge.errors import ScoresError
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
