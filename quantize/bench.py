@@ -23,7 +23,7 @@ from edge.features import SIDE, Pixels, to_int8
 from edge.fragments import sample_words
 from quantize.errors import RunError
 from quantize.executors import ENGINE_KERNELS
-from quantize.kernels import kernel_set
+from quantize.kernel_sets import kernel_set
 from quantize.machine import this_machine
 from quantize.reference import Reference
 from quantize.run import TEST, Run

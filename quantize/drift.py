@@ -11,7 +11,7 @@ from quantize.decisions import compare_decisions
 from quantize.errors import KernelSetError
 from quantize.executors import RUNS_ON, EngineExecutor
 from quantize.graph import Graph
-from quantize.kernels import ARCHITECTURES, KERNEL_SETS, kernel_set
+from quantize.kernel_sets import ARCHITECTURES, KERNEL_SETS, kernel_set
 from quantize.machine import Machine
 from quantize.reference import Reference
 from quantize.report import DriftReport

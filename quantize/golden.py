@@ -12,7 +12,7 @@ from edge.golden import GoldenVectors, Stamp
 from quantize.compare import TensorReport, compare, first_mismatch
 from quantize.errors import VectorsDifferError
 from quantize.executors import EngineExecutor, Tracer
-from quantize.kernels import KernelSet, kernel_set
+from quantize.kernel_sets import KernelSet, kernel_set
 from quantize.machine import this_machine, version_of
 from quantize.reference import Reference
 from quantize.trace import points

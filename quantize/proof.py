@@ -11,7 +11,7 @@ from edge.errors import EdgeError
 from quantize.compare import TensorReport, compare
 from quantize.errors import DependencyError, KernelSetError, WordsError
 from quantize.executors import RUNS_ON, EngineExecutor, Tracer
-from quantize.kernels import kernel_set
+from quantize.kernel_sets import kernel_set
 from quantize.machine import Machine
 from quantize.reference import Reference
 from quantize.report import GoldenReport, KernelSetReport, OpReport

@@ -14,7 +14,7 @@ from quantize.against_float import Measured, compare_float
 from quantize.drift import compute_all, measure_drift
 from quantize.errors import RunError
 from quantize.graph import load_graph
-from quantize.kernels import KERNEL_SETS, kernel_set
+from quantize.kernel_sets import KERNEL_SETS, kernel_set
 from quantize.machine import Machine, this_machine, version_of
 from quantize.matmul import single_thread
 from quantize.proof import prove, prove_golden

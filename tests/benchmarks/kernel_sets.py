@@ -22,7 +22,7 @@ from quantize.compare import compare, first_mismatch
 from quantize.errors import KernelSetError, UnsupportedGraphError
 from quantize.executors import RUNS_ON, Tracer, interpreter, run
 from quantize.graph import load_graph
-from quantize.kernels import KERNEL_SETS, kernel_set
+from quantize.kernel_sets import KERNEL_SETS, kernel_set
 from quantize.matmul import single_thread
 from quantize.reference import Reference
 from quantize.words import Words

@@ -11,7 +11,7 @@ from quantize.errors import KernelSetError, ModelFileError, UnsupportedGraphErro
 from quantize.executors import RESOLVERS, EngineExecutor, Tracer, interpreter, run
 from quantize.floating import FloatModel
 from quantize.graph import Graph, load_graph
-from quantize.kernels import KERNEL_SETS
+from quantize.kernel_sets import KERNEL_SETS
 from quantize.matmul import single_thread
 from quantize.reference import Reference
 from quantize.trace import points

@@ -16,7 +16,7 @@ from quantize import fixedpoint
 from quantize.errors import VectorsDifferError
 from quantize.executors import EngineExecutor, Tracer
 from quantize.golden import OWN, RIVALS, draw_words, make_golden
-from quantize.kernels import KERNEL_SETS, KernelSet, always, by_multiplier, kernel_set
+from quantize.kernel_sets import KERNEL_SETS, KernelSet, always, by_multiplier, kernel_set
 from quantize.package import golden_files
 from quantize.trace import points
 from quantize.words import Words

@@ -15,7 +15,7 @@ from quantize.compare import TensorReport, compare, first_mismatch
 from quantize.errors import KernelSetError, UnsupportedGraphError
 from quantize.executors import EngineExecutor, Tracer, interpreter
 from quantize.graph import load_graph
-from quantize.kernels import DOUBLE, DOUBLE_UP, KERNEL_SETS, SINGLE, KernelSet, Rule, always, by_factors, kernel_set
+from quantize.kernel_sets import DOUBLE, DOUBLE_UP, KERNEL_SETS, SINGLE, KernelSet, Rule, always, by_factors, kernel_set
 from quantize.machine import this_machine
 from quantize.reference import Reference
 from quantize.trace import points
@@ -245,7 +245,7 @@ def test_an_unknown_kernel_set_is_refused_with_the_known_names() -> None:
 def test_a_processor_without_avx_takes_the_neon_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen under `qemu-x86_64 -cpu Nehalem`: LiteRT's optimised kernels compute there what they do on aarch64."""
     without = msgspec.structs.replace(this_machine(), architecture="x86_64", cpu_features=("sse4_1",))
-    monkeypatch.setattr("quantize.kernels.this_machine", lambda: without)
+    monkeypatch.setattr("quantize.kernel_sets.this_machine", lambda: without)
     assert kernel_set("litert-optimised") == kernel_set("litert-optimised", "aarch64")
     with pytest.raises(KernelSetError, match="is known on x86_64, aarch64, not on x86_64 without AVX"):
         kernel_set("tflite-runtime-optimised")

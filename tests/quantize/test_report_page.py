@@ -12,7 +12,7 @@ from quantize.compare import Mismatch
 from quantize.decisions import DifferingWord, Outcome
 from quantize.drawing import BAR, Bar, draw_bars, draw_histogram
 from quantize.errors import ReportError
-from quantize.kernels import KERNEL_SETS
+from quantize.kernel_sets import KERNEL_SETS
 from quantize.report import Report, decode
 from quantize.report_page import make_page
 from quantize.verify import verify

@@ -24,7 +24,7 @@ from quantize.compare import compare, first_mismatch
 from quantize.errors import GraphsDifferError, KernelSetError, RunError
 from quantize.executors import Tracer
 from quantize.graph import load_graph
-from quantize.kernels import KERNEL_SETS
+from quantize.kernel_sets import KERNEL_SETS
 from quantize.matmul import single_thread
 from quantize.reference import Reference
 from quantize.report import Report

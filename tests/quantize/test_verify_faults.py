@@ -15,7 +15,7 @@ from edge.bundle import Bundle, write_bundle
 from quantize import cli
 from quantize.errors import KernelSetError
 from quantize.executors import RESOLVERS
-from quantize.kernels import DOUBLE, SINGLE, KernelSet, Rule, always, kernel_set
+from quantize.kernel_sets import DOUBLE, SINGLE, KernelSet, Rule, always, kernel_set
 from quantize.verify import verify
 
 
