@@ -3,7 +3,8 @@
 BUNDLE/  model.tflite      the stateful one-fragment int8 network
          calibration.json  ranges seen in calibration
          float.npz         weights of its float twin, for verification
-         golden-NAME.bin   golden vectors of kernel set NAME: the pinned one, and that of inkgate's own C
+         golden-NAME.bin   golden vectors of kernel set NAME: the pinned one, and what is reserved for the on-board
+                           engine, for which an interpreter of equal arithmetic computed them
          manifest.json     what it is, for whom, with which thresholds, pinned to which interpreter and kernels, from
                            where, and the hash of every other file
          verify.json, report.html   written later, about the bundle, not part of it
@@ -22,7 +23,7 @@ import msgspec
 
 from edge import golden
 from edge.decision.thresholds import Thresholds
-from edge.engine import Engine, Kernels, kernels_named
+from edge.engine import Engine
 from edge.errors import (
     BundleAlteredError,
     GoldenError,
@@ -34,6 +35,7 @@ from edge.errors import (
     UnverifiedError,
 )
 from edge.golden import GoldenVectors
+from edge.kernels import request_for
 
 FORMAT: Final = "inkgate-bundle/2"
 OLD_FORMATS: Final = ("inkgate-bundle/1",)
@@ -134,7 +136,7 @@ class Bundle:
             raise type(error)(f"{self.path / name}: {error}; `inkgate quantize` makes the bundle anew") from error
         return vectors
 
-    def engine(self, kernels: Kernels | None = None, threads: int = 1) -> Engine:
+    def engine(self, kernels: str | None = None, threads: int = 1) -> Engine:
         """The bundle's network, prepared on the interpreter and the kernels that were verified, its state cleared.
 
         It has computed the golden words, each logit bit for bit as verified, or it is not given away: UnverifiedError
@@ -144,7 +146,7 @@ class Bundle:
         """
         pinned = self.manifest.executor
         vectors = self.golden()
-        asked = kernels or kernels_named(pinned.kernels)
+        asked = kernels or request_for(pinned.kernels)
         try:
             engine = Engine.load(self.contents[MODEL], asked, threads, pinned.runtime)
         except RuntimeMissingError as error:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 import msgspec
@@ -12,10 +12,11 @@ from rich.console import Console
 from edge.bundle import Bundle
 from edge.capture import CapturedWord, add_word, whole_words
 from edge.display import Display
-from edge.engine import Engine, Kernels
+from edge.engine import Engine
 from edge.errors import CaptureError, EdgeError, GoldenError, TooFewWordsError, UnverifiedError
 from edge.fragments import FragmentSet
 from edge.journal import Journal
+from edge.kernels import requests
 from edge.runtime import WORD_TIMEOUT_S, Gate, Notice, Outcome, Rule, refuse
 from firmware_bridge.errors import ExitCode
 from firmware_bridge.link import open_link
@@ -40,7 +41,7 @@ port_option = click.option("--port", required=True, help="Serial port, pty, sock
 @click.option("--journal", "journal_path", type=click.Path(path_type=Path), help="Record every decision in this file.")
 @click.option(
     "--kernels",
-    type=click.Choice(get_args(Kernels)),
+    type=click.Choice(requests()),
     help="Run on these kernels, though the bundle was verified on others: every decision then says so.",
 )
 @click.option("--words", type=click.IntRange(min=1), help="End after so many words.")
@@ -60,7 +61,7 @@ def run(
     port: str,
     bundle_path: Path,
     journal_path: Path | None,
-    kernels: Kernels | None,
+    kernels: str | None,
     words: int | None,
     idle_timeout: float | None,
     word_timeout: float,

@@ -6,14 +6,14 @@ import secrets
 import threading
 import time
 from pathlib import Path
-from typing import get_args
 
 import click
 from rich.console import Console
 
 from edge.answer import EngineNetwork, answer, answer_each, describe_gate
 from edge.bundle import MODEL, Bundle
-from edge.engine import Engine, Kernels, kernels_named
+from edge.engine import Engine
+from edge.kernels import request_for, requests
 from edge.listen import SCHEME, Listener
 from firmware_bridge.link import BAUD_RATE
 from firmware_bridge.session_board import BoardSession
@@ -29,11 +29,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Machine-read
 @click.option(
     "--link", type=click.Path(path_type=Path), help="Instead of a port: make a pty, and this path lead to it."
 )
-@click.option("--kernels", type=click.Choice(get_args(Kernels)), help="Run these and not the bundle's own.")
+@click.option("--kernels", type=click.Choice(requests()), help="Run these and not the bundle's own.")
 @json_option
-def answer_command(
-    bundle_path: Path, port: str | None, link: Path | None, kernels: Kernels | None, as_json: bool
-) -> None:
+def answer_command(bundle_path: Path, port: str | None, link: Path | None, kernels: str | None, as_json: bool) -> None:
     """Answer `inkgate verify BUNDLE --port PORT` in a board's place: who is this, and what does it compute?
 
     Nothing is decided here, so nothing is refused either: whatever this machine runs answers, and who asks finds out.
@@ -49,7 +47,7 @@ def answer_command(
     bundle = Bundle.open(bundle_path)
     manifest, model = bundle.manifest, bundle.contents[MODEL]
     pinned = manifest.executor
-    engine = Engine.load(model, kernels or kernels_named(pinned.kernels), runtime_name=pinned.runtime)
+    engine = Engine.load(model, kernels or request_for(pinned.kernels), runtime_name=pinned.runtime)
     network = EngineNetwork(engine, hashlib.sha256(model).hexdigest())
     text = f"bundle {bundle.sha256[:12]} on {engine.runtime}, kernels {engine.kernels}; Ctrl-C ends"
     console.print(text, highlight=False, soft_wrap=True)

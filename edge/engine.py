@@ -10,7 +10,7 @@ import os
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,43 +26,27 @@ from edge.errors import (
 )
 from edge.features import INPUT_SCALE, INPUT_ZERO_POINT, SIDE
 from edge.golden import GoldenVectors
+from edge.kernels import DEFAULT, INTERPRETERS, TABLE, TFLITE_RUNTIME, find_requested, recognise, requests
 
-Kernels = Literal["default", "reference", "optimised"]
-
-_RUNTIMES: Final = (
-    ("ai_edge_litert.interpreter", "ai-edge-litert", "litert"),
-    ("tflite_runtime.interpreter", "tflite-runtime", "tflite-runtime"),
-)
-"""Module, distribution and prefix of `kernels`, in order of preference."""
-
-_OLD: Final = "tflite-runtime"
-
-_RESOLVERS: Final = {
-    "default": "AUTO",
-    "reference": "BUILTIN_REF",
-    "optimised": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
-}
-_NAMED: Final[dict[str, Kernels]] = {"xnnpack": "default", "optimised": "optimised", "reference": "reference"}
-"""How a kernel set's name ends -> what to ask for to get it."""
+_OLD: Final = TFLITE_RUNTIME.distribution
 
 _INPUT_SHAPE: Final = (1, 1, SIDE, SIDE, 1)
 _STATE_OP: Final = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 
 
 class Runtime(NamedTuple):
-    """An importable interpreter: its module, the distribution's name and version, and how its kernels are called."""
+    """An interpreter that was imported: its module, the distribution's name and version."""
 
     module: Any
     name: str
     version: str
-    prefix: str
 
 
 class Engine:
     """A prepared interpreter. Not for use by two threads at once.
 
     runtime   distribution and version, e.g. "ai-edge-litert 2.3.0"
-    kernels   what is in use: "<litert|tflite-runtime>-<xnnpack|optimised|reference>"
+    kernels   what is in use, by a name of the table of kernel sets
     outputs   logits a step, K + 1
     verified  whether `verify` found it to compute the golden words as they were verified
     """
@@ -86,23 +70,21 @@ class Engine:
 
     @staticmethod
     def load(
-        model: str | os.PathLike[str] | bytes, kernels: Kernels = "default", threads: int = 1, runtime_name: str = ""
+        model: str | os.PathLike[str] | bytes, kernels: str = DEFAULT, threads: int = 1, runtime_name: str = ""
     ) -> "Engine":
-        """Prepare a model from a path or from its bytes; runtime_name: the distribution to take if both are here.
+        """Prepare a model from a path or from its bytes.
 
+        kernels: one of `requests()`. runtime_name: the distribution to take if both are here.
         RuntimeMissingError if there is no interpreter, KernelsRefusedError if this one has no such kernels or they are
         known to be wrong, ModelRefusedError if the model cannot be read or is not a stateful one-fragment int8 model.
         """
         runtime = find_runtime(runtime_name)
-        if kernels not in _RESOLVERS:
-            raise KernelsRefusedError(f"no kernels are named {kernels!r}; there are {', '.join(_RESOLVERS)}")
-        if kernels == "reference" and runtime.name == _OLD:
-            raise KernelsRefusedError("tflite-runtime's reference kernels give wrong results; use --kernels default")
+        asked = find_requested(runtime.name, kernels)
         content = model if isinstance(model, bytes) else _read(Path(model))
         if content[4:8] != b"TFL3":
             raise ModelRefusedError("the model is not a TFLite file")
         try:
-            resolver = getattr(runtime.module.OpResolverType, _RESOLVERS[kernels])
+            resolver = getattr(runtime.module.OpResolverType, asked.resolver)
             interpreter = runtime.module.Interpreter(
                 model_content=content, experimental_op_resolver_type=resolver, num_threads=threads
             )
@@ -114,7 +96,7 @@ class Engine:
             raise ModelRefusedError(f"{runtime.name} cannot prepare the model: {error}") from error
         if _STATE_OP not in operations:
             raise ModelRefusedError(f"the model keeps no state: it has no {_STATE_OP}; make it with `inkgate quantize`")
-        return Engine(interpreter, runtime, f"{runtime.prefix}-{_in_use(kernels, operations)}")
+        return Engine(interpreter, runtime, recognise(asked, operations).name)
 
     def reset(self) -> None:
         """Forget the word so far: every variable tensor becomes zero. EngineError if the interpreter fails."""
@@ -155,19 +137,20 @@ class Engine:
             )
             raise OtherRuntimeError(
                 f"it was verified on {made}, here is {here}; `pip install {stamp.runtime}=={stamp.version}` brings the "
-                f"verified one, {anew}; {_UNVERIFIED}"
+                f"verified one, {anew}; {_unverified()}"
             )
         if self.kernels != stamp.kernels:
-            off = _OFF if stamp.kernels.endswith("xnnpack") else ""
+            verified = TABLE.get(stamp.kernels)
+            off = _OFF.format(verified.delegate) if verified and verified.undelegated == self.kernels else ""
             raise OtherKernelsError(
                 f"it was verified on kernels {stamp.kernels}, this machine runs {self.kernels}{off}; `inkgate verify` "
-                f"says how far they differ; {_UNVERIFIED}"
+                f"says how far they differ; {_unverified()}"
             )
         difference = golden.first_difference(self._run_golden(golden))
         if difference is not None:
             raise OtherLogitsError(
                 f"{here}, kernels {self.kernels}, does not compute here what was verified on {stamp.machine}: "
-                f"{difference}; `inkgate verify` says in which operation; {_UNVERIFIED}"
+                f"{difference}; `inkgate verify` says in which operation; {_unverified()}"
             )
         self.verified = True
 
@@ -189,16 +172,11 @@ class Engine:
         return logits
 
 
-_OFF: Final = " (XNNPACK is off, as where LiteRT cannot read /proc/cpuinfo and /sys/devices/system/cpu)"
-_UNVERIFIED: Final = "`inkgate run --kernels default|optimised|reference` runs it unverified"
+_OFF: Final = " ({} is off, as where LiteRT cannot read /proc/cpuinfo and /sys/devices/system/cpu)"
 
 
-def kernels_named(name: str) -> Kernels:
-    """A kernel set's name, e.g. "litert-xnnpack" -> what to ask for. KernelsRefusedError if no engine has it."""
-    runtime, _, kernels = name.rpartition("-")
-    if kernels not in _NAMED or runtime not in [prefix for _, _, prefix in _RUNTIMES]:
-        raise KernelsRefusedError(f"no interpreter has kernels named {name!r}")
-    return _NAMED[kernels]
+def _unverified() -> str:
+    return f"`inkgate run --kernels {'|'.join(requests())}` runs it unverified"
 
 
 def find_runtime(name: str = "") -> Runtime:
@@ -207,7 +185,7 @@ def find_runtime(name: str = "") -> Runtime:
     RuntimeMissingError if neither can be used.
     """
     failures = []
-    for module_name, distribution, prefix in sorted(_RUNTIMES, key=lambda runtime: runtime[1] != name):
+    for module_name, distribution in sorted(INTERPRETERS, key=lambda interpreter: interpreter.distribution != name):
         try:
             module = importlib.import_module(module_name)
         except ImportError as error:
@@ -217,7 +195,7 @@ def find_runtime(name: str = "") -> Runtime:
             # It can be imported, and then fails at the first model.
             failures.append(f"{distribution} is built for numpy 1, here is {np.__version__}: `pip install 'numpy<2'`")
             continue
-        return Runtime(module, distribution, _version(distribution, module), prefix)
+        return Runtime(module, distribution, _version(distribution, module))
     python = ".".join(map(str, sys.version_info[:2]))
     old = f"; {_OLD} exists up to Python 3.11, here is {python}" if sys.version_info >= (3, 12) else ""
     raise RuntimeMissingError(
@@ -230,13 +208,6 @@ def _version(distribution: str, module: Any) -> str:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return str(getattr(module, "__version__", "unknown"))
-
-
-def _in_use(asked: Kernels, operations: list[str]) -> str:
-    """What runs: a delegated graph has DELEGATE nodes; the default without any falls back on the optimised kernels."""
-    if asked == "reference":
-        return "reference"
-    return "xnnpack" if "DELEGATE" in operations else "optimised"
 
 
 def _read(path: Path) -> bytes:

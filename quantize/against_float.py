@@ -13,7 +13,7 @@ from quantize.drift import Computed, real
 from quantize.floating import FloatModel
 from quantize.graph import Graph
 from quantize.histograms import measure_histograms
-from quantize.kernels import kernel_set
+from quantize.kernel_sets import kernel_set
 from quantize.noise import measure_noise
 from quantize.reference import Reference
 from quantize.report import Material, Proof, Report

@@ -21,10 +21,10 @@ from edge.engine import Engine
 from edge.errors import NotABundleError
 from edge.features import SIDE, Pixels, to_int8
 from edge.fragments import sample_words
+from edge.kernels import request_for
 from firmware_bridge.errors import ExitCode
 from quantize.errors import RunError
-from quantize.executors import ENGINE_KERNELS
-from quantize.kernels import kernel_set
+from quantize.kernel_sets import kernel_set
 from quantize.machine import this_machine
 from quantize.reference import Reference
 from quantize.run import TEST, Run
@@ -222,7 +222,7 @@ def _bare_loop(interpreter: Any, inputs: npt.NDArray[np.int8], words: npt.NDArra
 
 def _bare(bundle: Bundle, engine: Engine) -> Any:
     """An interpreter of its own, prepared as the engine's is."""
-    return Engine.load(bundle.contents[MODEL], ENGINE_KERNELS.get(engine.kernels, "default")).interpreter
+    return Engine.load(bundle.contents[MODEL], request_for(engine.kernels)).interpreter
 
 
 def _batched_loop(

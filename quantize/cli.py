@@ -50,7 +50,7 @@ def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipp
     A bundle is pinned to the interpreter, its version and the kernels that run here: LiteRT's default ones, XNNPACK's,
     whose arithmetic is the same on x86-64 and on a Raspberry Pi. You are told where XNNPACK is off and others run.
     """
-    from quantize.kernels import differs_by_processor
+    from quantize.kernel_sets import differs_by_processor
     from quantize.package import package
     from quantize.run import Run
 

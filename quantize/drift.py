@@ -9,9 +9,9 @@ from edge.decision.thresholds import Thresholds
 from edge.errors import EdgeError
 from quantize.decisions import compare_decisions
 from quantize.errors import KernelSetError
-from quantize.executors import RUNS_ON, EngineExecutor
+from quantize.executors import EngineExecutor
 from quantize.graph import Graph
-from quantize.kernels import ARCHITECTURES, KERNEL_SETS, kernel_set
+from quantize.kernel_sets import ARCHITECTURES, comparable, kernel_set, runs_on
 from quantize.machine import Machine
 from quantize.reference import Reference
 from quantize.report import DriftReport
@@ -53,13 +53,13 @@ def compute_all(model: bytes, asked: tuple[str, ...], deployed: str, words: Word
     """
     computed = [compute(model, deployed, words, machine)]
     for kernels in asked:
-        oracle = RUNS_ON.get(kernels, kernels)
-        known = next((other for other in computed if RUNS_ON.get(other.kernels, other.kernels) == oracle), None)
+        oracle = runs_on(kernels)
+        known = next((other for other in computed if runs_on(other.kernels) == oracle), None)
         if known is None:
             computed.append(compute(model, kernels, words, machine))
         elif kernels != deployed:
             computed.append(Computed(kernels, known.architecture, known.computed_by, known.logits))
-    if set(asked) >= set(KERNEL_SETS):
+    if set(asked) >= set(comparable()):
         computed += [compute_by_reference(model, kernels, words, on) for kernels, on in _elsewhere(model, machine)]
     return computed
 
@@ -92,7 +92,7 @@ def real(logits: Int8, graph: Graph) -> Logits:
 def _elsewhere(model: bytes, machine: Machine) -> list[tuple[str, str]]:
     """Kernel set and architecture, where a rule for an operation of this model is another there than here."""
     found = []
-    for kernels in KERNEL_SETS:
+    for kernels in comparable():
         here = _rules(model, kernels, machine.architecture)
         found += [(kernels, there) for there in ARCHITECTURES if here not in (None, _rules(model, kernels, there))]
     return found

@@ -1,16 +1,18 @@
 """Words -> int8 logits, by whichever interpreter and kernel set the name says, and every tensor on the way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.engine import Engine, Kernels
+from edge.engine import Engine
+from edge.kernels import DELEGATE, LITERT, TABLE, Kernels
 from quantize.errors import DependencyError, KernelSetError, ModelFileError
 from quantize.exposed import expose
 from quantize.graph import Array, load_graph
+from quantize.kernel_sets import comparable, runs_on
 from quantize.trace import LSTM_TEMPORARIES, Point, Trace, points
 from quantize.words import Words
 
@@ -27,26 +29,6 @@ class Executor(Protocol):
 
 Result = TypeVar("Result")
 
-RUNS_ON = {"inkgate-c": "litert-reference"}
-"""Kernel set -> the LiteRT kernels that are its oracle, where it has no interpreter of its own."""
-
-ENGINE_KERNELS: Mapping[str, Kernels] = {
-    "litert-reference": "reference",
-    "litert-xnnpack": "default",
-    "litert-optimised": "optimised",
-}
-"""Kernel set -> what to ask the edge's engine for."""
-
-RESOLVERS = {
-    "litert-reference": "BUILTIN_REF",
-    "litert-xnnpack": "AUTO",
-    "litert-optimised": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
-}
-"""Kernel set -> LiteRT's OpResolverType that selects it."""
-
-DELEGATE = "DELEGATE"
-"""What LiteRT calls an operation that stands for a delegated part of the graph."""
-
 
 class EngineExecutor:
     """The edge's own engine, so that what is measured is what decides. name and version say what really runs."""
@@ -59,8 +41,8 @@ class EngineExecutor:
     def load(model: bytes, kernels: str) -> "EngineExecutor":
         """By kernel set. KernelSetError for an unknown name or if this machine runs other kernels (XNNPACK absent)."""
         wanted = _wanted(kernels)
-        executor = EngineExecutor(Engine.load(model, ENGINE_KERNELS[wanted]))
-        if executor.name != wanted:
+        executor = EngineExecutor(Engine.load(model, wanted.request))
+        if executor.name != wanted.name:
             raise KernelSetError(f"{kernels} was asked for and this machine runs {executor.name}")
         return executor
 
@@ -80,19 +62,21 @@ class Tracer:
     def __init__(self, model: bytes, kernels: str) -> None:
         """KernelSetError for an unknown name or if this machine runs other kernels (XNNPACK absent)."""
         wanted = _wanted(kernels)
-        delegated = wanted == "litert-xnnpack"
+        delegated = bool(wanted.delegate)
         self.graph = load_graph(model)
         self.points = tuple(p for p in points(self.graph) if not (delegated and p.tensor is None))
         self.name = kernels
-        self.version = f"ai-edge-litert {version('ai-edge-litert')}"
+        self.version = f"{LITERT.distribution} {version(LITERT.distribution)}"
         self.readable = (
             "every tensor and state, as outputs of the exposed twin; not the LSTM's temporaries"
             if delegated
             else "every tensor and state, and the LSTM's temporaries"
         )
-        self._interpreter = interpreter(expose(model) if delegated else model, wanted, preserve=not delegated)
+        self._interpreter = interpreter(expose(model) if delegated else model, wanted.name, preserve=not delegated)
         if delegated and not any(op["op_name"] == DELEGATE for op in self._interpreter._get_ops_details()):
-            raise KernelSetError(f"{kernels} was asked for and this machine's XNNPACK does not take the model")
+            raise KernelSetError(
+                f"{kernels} was asked for and this machine's {wanted.delegate} does not take the model"
+            )
         self._where = [self._index(point) for point in self.points]
 
     def trace(self, words: Words) -> Trace:
@@ -141,7 +125,11 @@ def run(words: Words, reset: Callable[[], object], step: Callable[[npt.NDArray[n
 
 
 def interpreter(model: bytes, kernels: str, *, preserve: bool = False) -> Any:
-    """LiteRT's own interpreter, one thread, tensors allocated; `preserve` keeps intermediate tensors readable."""
+    """Prepare LiteRT's own interpreter, one thread, tensors allocated; `preserve` keeps intermediate tensors readable.
+
+    KernelSetError if LiteRT has no such kernels, ModelFileError if it cannot load the model.
+    """
+    wanted = _wanted(kernels)
     try:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
     except ImportError as error:
@@ -150,19 +138,20 @@ def interpreter(model: bytes, kernels: str, *, preserve: bool = False) -> Any:
         made = Interpreter(
             model_content=model,
             num_threads=1,
-            experimental_op_resolver_type=getattr(OpResolverType, RESOLVERS[kernels]),
+            experimental_op_resolver_type=getattr(OpResolverType, wanted.resolver),
             experimental_preserve_all_tensors=preserve,
         )
         made.allocate_tensors()
+    except AttributeError as error:
+        raise KernelSetError(f"this LiteRT has no kernels {wanted.name}: {error}") from error
     except (ValueError, RuntimeError) as error:
         raise ModelFileError(f"LiteRT cannot load the model: {error}") from error
     return made
 
 
-def _wanted(kernels: str) -> str:
-    """The LiteRT kernels that a kernel set runs on. KernelSetError, listing the names, if there are none."""
-    wanted = RUNS_ON.get(kernels, kernels)
-    if wanted not in RESOLVERS:
-        known = ", ".join((*RESOLVERS, *RUNS_ON))
+def _wanted(kernels: str) -> Kernels:
+    """Return LiteRT's kernels that compute a kernel set. KernelSetError, listing the names, if there are none."""
+    if kernels not in comparable():
+        known = ", ".join(comparable())
         raise KernelSetError(f"no interpreter has kernels named {kernels!r}; known: {known}")
-    return wanted
+    return TABLE[runs_on(kernels)]

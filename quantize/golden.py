@@ -12,14 +12,11 @@ from edge.golden import GoldenVectors, Stamp
 from quantize.compare import TensorReport, compare, first_mismatch
 from quantize.errors import VectorsDifferError
 from quantize.executors import EngineExecutor, Tracer
-from quantize.kernels import KernelSet, kernel_set
+from quantize.kernel_sets import kernel_set, rivals
 from quantize.machine import this_machine, version_of
 from quantize.reference import Reference
 from quantize.trace import points
 from quantize.words import Words
-
-OWN = "inkgate-c"
-"""The kernel set of inkgate's own C, whose golden vectors every bundle holds as well."""
 
 HANDWRITTEN = (1, 3, 5, 8)
 """Lengths of the words that somebody wrote; one of white, one of black and one of random fragments come before them."""
@@ -27,28 +24,20 @@ HANDWRITTEN = (1, 3, 5, 8)
 TRIES = 20
 """So many draws of words are tried before it is accepted that some kernel sets give the same logits."""
 
-RIVALS = (
-    ("litert-reference", None),
-    ("litert-xnnpack", None),
-    ("litert-optimised", "x86_64"),
-    ("litert-optimised", "aarch64"),
-)
-"""Kernel set and architecture of whatever might run in place of what was verified."""
-
 
 def draw_words(model: bytes, handwriting: FragmentSet, bits: int, rng: np.random.Generator) -> tuple[Words, str]:
     """The golden words, and between which kernel sets their logits tell: "a | b | c = d" where c and d give the same.
 
     Drawn until all of them differ, else the draw with the most that do.
     """
-    rivals = {_label(*rival): Reference.load(model, _kernels(*rival)) for rival in RIVALS}
+    references = {label: Reference.load(model, kernels) for label, kernels in rivals().items()}
     best: tuple[int, Words, str] | None = None
     for _ in range(TRIES):
         words = _draw(handwriting.to_bits(bits), bits, rng)
-        groups = _groups({name: reference.logits(words) for name, reference in rivals.items()})
+        groups = _groups({name: reference.logits(words) for name, reference in references.items()})
         if best is None or len(groups) > best[0]:
             best = len(groups), words, " | ".join(" = ".join(group) for group in groups)
-        if len(groups) == len(rivals):
+        if len(groups) == len(references):
             break
     assert best is not None
     return best[1:]
@@ -106,12 +95,3 @@ def _groups(logits: dict[str, npt.NDArray[np.int8]]) -> list[list[str]]:
     for name, values in logits.items():
         groups.setdefault(values.tobytes(), []).append(name)
     return list(groups.values())
-
-
-def _label(kernels: str, architecture: str | None) -> str:
-    return f"{kernels} on {architecture}" if architecture else kernels
-
-
-def _kernels(kernels: str, architecture: str | None) -> KernelSet:
-    # What XNNPACK leaves undone falls to kernels that differ by architecture; the networks that ship leave nothing.
-    return kernel_set(kernels, architecture or "x86_64")

@@ -24,7 +24,7 @@ from quantize.fixedpoint import (
     wrap_int16,
 )
 from quantize.graph import OPTIONAL, Array, Graph, Op, Tensor
-from quantize.kernels import KernelSet
+from quantize.kernel_sets import KernelSet
 from quantize.matmul import Matrix
 from quantize.trace import LSTM_STATES, LSTM_TEMPORARIES, OUTPUT
 from quantize.words import Words

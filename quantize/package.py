@@ -23,7 +23,8 @@ from edge.fragments import FragmentSet, sample_words
 from edge.golden import file_name
 from quantize.convert import MAX_CLIPPED_SHARE, convert, load_keras
 from quantize.errors import RunError
-from quantize.golden import OWN, draw_words, make_golden
+from quantize.golden import draw_words, make_golden
+from quantize.kernel_sets import reserved
 from quantize.machine import version_of
 from quantize.run import CALIBRATION, DEVELOPMENT, MODEL, TEST, Run, relative
 from quantize.words import Words
@@ -112,12 +113,13 @@ def fit_development(
 def golden_files(
     engine: Engine, model: bytes, fragments: FragmentSet, bits: int, rng: np.random.Generator
 ) -> dict[str, bytes]:
-    """Golden vectors of the engine's kernels and of inkgate's own C, by file name.
+    """Make golden vectors of the engine's kernels and of every reserved kernel set, by file name.
 
+    Those of a reserved set are what its oracle computes: what is to run it one day has to give the same.
     On strangers' handwriting: a bundle goes to places where its users' own must not.
     """
     words, tells_apart = draw_words(model, fragments, bits, rng)
-    kernels = dict.fromkeys((engine.kernels, OWN))
+    kernels = dict.fromkeys((engine.kernels, *reserved()))
     return {file_name(name): make_golden(model, name, engine, words, tells_apart).encode() for name in kernels}
 
 

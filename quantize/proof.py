@@ -10,8 +10,8 @@ from edge.bundle import Bundle
 from edge.errors import EdgeError
 from quantize.compare import TensorReport, compare
 from quantize.errors import DependencyError, KernelSetError, WordsError
-from quantize.executors import RUNS_ON, EngineExecutor, Tracer
-from quantize.kernels import kernel_set
+from quantize.executors import EngineExecutor, Tracer
+from quantize.kernel_sets import kernel_set, runs_on
 from quantize.machine import Machine
 from quantize.reference import Reference
 from quantize.report import GoldenReport, KernelSetReport, OpReport
@@ -45,7 +45,7 @@ def prove(
         progress(len(words.fragments))
         return report
     report.executor, report.version = split_version(tracer.version)
-    report.runs_on, report.readable = RUNS_ON.get(kernels, kernels), tracer.readable
+    report.runs_on, report.readable = runs_on(kernels), tracer.readable
     report.ops = _by_op(compare(tracer, reference, words, progress), reference)
     report.unwatched = TensorReport("all", UNWATCHED, "activation")
     began = time.process_time()

@@ -10,8 +10,9 @@ from quantize.errors import UnsupportedGraphError
 from quantize.fixedpoint import INT8_MIN, saturate_int8
 from quantize.graph import OPTIONAL, Array, Graph, Op, Tensor, load_graph
 from quantize.integer_lstm import LOWEST_WEIGHT, prepare_lstm
-from quantize.kernels import LITERT_REFERENCE, KernelSet, Product
+from quantize.kernel_sets import LITERT_REFERENCE, KernelSet
 from quantize.matmul import Matrix
+from quantize.rules import Product
 from quantize.trace import LSTM, OUTPUT, Trace
 from quantize.words import Words
 

@@ -43,8 +43,8 @@ class OpReport(msgspec.Struct):
 class KernelSetReport(msgspec.Struct):
     """One kernel set: the reference's arithmetic of that name against the interpreter that runs it.
 
-    executor, version: the interpreter; runs_on: the kernels that it ran, another name only where the set has no
-    interpreter of its own. deployed: whether the bundle is pinned to it. readable: which tensors could be read.
+    executor, version: the interpreter; runs_on: the kernels that it ran, another name only where nothing runs
+    the set yet. deployed: whether the bundle is pinned to it. readable: which tensors could be read.
     unwatched: the logits of the edge's engine, which keeps no tensors. error: why it could not be compared.
     reference_fragments_per_s: of the NumPy reference with every tensor computed, in CPU time of one core.
     """
@@ -65,6 +65,16 @@ class KernelSetReport(msgspec.Struct):
     reference_fragments_per_s: int = 0
     ops: list[OpReport] = []
     unwatched: TensorReport | None = None
+
+    @property
+    def reserved(self) -> bool:
+        """Say whether nothing runs this set yet: the name is reserved, and its oracle was compared."""
+        return self.runs_on not in ("", self.kernels)
+
+    @property
+    def mark(self) -> str:
+        """Say what a reader must know beside the name; "" if nothing."""
+        return "deployed" if self.deployed else "reserved" if self.reserved else ""
 
 
 class GoldenReport(msgspec.Struct):
@@ -146,6 +156,10 @@ class Proof(msgspec.Struct, kw_only=True):
     kernel_sets: list[KernelSetReport]
     golden: list[GoldenReport]
     drift: list[DriftReport]
+
+    def is_reserved(self, kernels: str) -> bool:
+        """Say whether nothing runs the kernel set of that name yet."""
+        return any(found.kernels == kernels and found.reserved for found in self.kernel_sets)
 
 
 class Report(Proof, kw_only=True):

@@ -77,13 +77,13 @@ def _head(report: Report) -> str:
 def _kernel_sets(report: Report) -> str:
     rows = []
     for found in report.kernel_sets:
-        name = f"<b>{escape(found.kernels)}</b>" + (' <span class="tag">deployed</span>' if found.deployed else "")
+        name = f"<b>{escape(found.kernels)}</b>{_tag(found.mark)}"
         if found.error is not None:
             rows.append(
                 f'<tr><td>{name}</td><td colspan="7" class="left open">not compared: {escape(found.error)}</td></tr>'
             )
             continue
-        runs_on = "" if found.runs_on == found.kernels else f"<br><small>oracle: {escape(found.runs_on)}</small>"
+        runs_on = f"<br><small>oracle: {escape(found.runs_on)}</small>" if found.reserved else ""
         rows.append(
             f'<tr><td>{name}</td><td class="left">{escape(found.executor)} {escape(found.version)}{runs_on}</td>'
             f'<td>{found.values:,}</td><td class="{_state(found.passed)}">{found.mismatches:,}</td>'
@@ -183,7 +183,7 @@ def _drift(report: Report) -> str:
     if not report.drift:
         return "<p>No other kernel set was computed; <code>--kernels all</code> does.</p>"
     measured = report.measured_on
-    rows = [_drift_row(drift) for drift in report.drift]
+    rows = [_drift_row(drift, report.is_reserved(drift.kernels)) for drift in report.drift]
     heads = ("kernel set", "<computed by", "logits that differ", "steps", "decided differently", "at most (95 %)")
     each = f", {measured.symbols} symbols each" if measured.symbols else ""
     return (
@@ -195,10 +195,10 @@ def _drift(report: Report) -> str:
     )
 
 
-def _drift_row(drift: DriftReport) -> str:
-    decisions = drift.decisions
+def _drift_row(drift: DriftReport, reserved: bool) -> str:
+    decisions, tag = drift.decisions, _tag("reserved" if reserved else "")
     return (
-        f"<tr><td><b>{escape(drift.kernels)}</b> on {escape(drift.architecture)}</td>"
+        f"<tr><td><b>{escape(drift.kernels)}</b> on {escape(drift.architecture)}{tag}</td>"
         f'<td class="left">{escape(drift.computed_by)}</td>'
         f"<td>{percent(drift.differing_share)}</td><td>{drift.max_steps}</td>"
         f'<td class="tight">{decisions.anywhere} ({decisions.final}) of {decisions.words:,}</td>'
@@ -209,7 +209,6 @@ def _drift_row(drift: DriftReport) -> str:
 
 def _reading(report: Report) -> str:
     unread = [found.kernels for found in report.kernel_sets if found.error is None and "not the LSTM" in found.readable]
-    own = [found.kernels for found in report.kernel_sets if found.error is None and found.runs_on != found.kernels]
     points = [
         "Proved is equality on these words: every value of every tensor listed above, with the state carried from "
         "fragment to fragment. The words hold white, black and random fragments, which reach the ends of the ranges.",
@@ -224,10 +223,12 @@ def _reading(report: Report) -> str:
             "the model in which each is an output; that the model itself gives the same logits is a row of its table "
             "(“no tensors kept”). The LSTM's temporaries are not read there; its states and output are."
         )
-    if own:
-        points.append(
-            f"{escape(' and '.join(own))} has another kernel set's arithmetic, whose interpreter is its oracle."
-        )
+    points += [
+        f"{escape(found.kernels)} is reserved, nothing runs it yet: it has the rules of {escape(found.runs_on)}, whose "
+        "interpreter was compared in its place."
+        for found in report.kernel_sets
+        if found.reserved
+    ]
     names = ",".join(found.kernels for found in report.kernel_sets)
     again = f"inkgate verify BUNDLE --kernels {names} --words {report.words}"
     listed = "".join(f"<li>{point}</li>" for point in points)
@@ -241,6 +242,10 @@ def _foot(report: Report) -> str:
 
 def _sources(sources: dict[str, int]) -> str:
     return escape(", ".join(f"{count:,} of {name}" for name, count in sources.items() if count))
+
+
+def _tag(text: str) -> str:
+    return f' <span class="tag">{text}</span>' if text else ""
 
 
 def _verdict(found: KernelSetReport) -> str:

@@ -17,7 +17,7 @@ def show_report(console: Console, report: Report) -> None:
         state = "equal in every tensor" if vectors.passed else f"refused: {vectors.error}"
         console.print(f"{vectors.file}: {vectors.words} words, {vectors.values:,} values, {state}.")
     for drift in report.drift:
-        console.print(_drift(drift))
+        console.print(_drift(drift, report.is_reserved(drift.kernels)))
     against, differ = report.int8_against_float, report.decisions_against_float
     console.print(
         f"int8 decides as float does on {against.agreement:.2%} of {against.words:,} words; "
@@ -42,7 +42,7 @@ def _kernel_sets(report: Report) -> Table:
     for heading in ("values", "mismatches", "largest"):
         table.add_column(heading, justify="right")
     for found in report.kernel_sets:
-        name = f"{found.kernels} (deployed)" if found.deployed else found.kernels
+        name = f"{found.kernels} ({found.mark})" if found.mark else found.kernels
         if found.error is not None:
             table.add_row(name, f"not compared: {found.error}", "-", "-", "-", style="yellow")
             continue
@@ -65,9 +65,9 @@ def _ops(found: KernelSetReport) -> Table:
     return table
 
 
-def _drift(drift: DriftReport) -> str:
+def _drift(drift: DriftReport, reserved: bool) -> str:
     decisions = drift.decisions
-    name = f"{drift.kernels} on {drift.architecture}"
+    name = f"{drift.kernels}{' (reserved)' if reserved else ''} on {drift.architecture}"
     if not drift.differing and not decisions.anywhere:
         return f"{name}: the same logits as deployed on {decisions.words:,} words."
     return (

@@ -14,7 +14,7 @@ from quantize.against_float import Measured, compare_float
 from quantize.drift import compute_all, measure_drift
 from quantize.errors import RunError
 from quantize.graph import load_graph
-from quantize.kernels import KERNEL_SETS, kernel_set
+from quantize.kernel_sets import LITERT_REFERENCE, comparable, kernel_set
 from quantize.machine import Machine, this_machine, version_of
 from quantize.matmul import single_thread
 from quantize.proof import prove, prove_golden
@@ -27,7 +27,7 @@ REPORT, PAGE = "verify.json", "report.html"
 SEED = 20160629
 """Every verification of a bundle uses the same words, so that two machines can compare their reports."""
 
-ALL, DEFAULT = "all", "litert-reference"
+ALL, DEFAULT = "all", LITERT_REFERENCE.name
 """Every kernel set; and the one that is compared besides the bundle's own, if none is asked for."""
 
 Progress = Callable[[str, int, int], None]
@@ -66,8 +66,8 @@ def choose_kernels(bundle: Bundle, kernels: Sequence[str]) -> tuple[str, ...]:
     for name in kernels:
         if name not in (ALL, pinned):
             kernel_set(name)
-    asked = {pinned, *(KERNEL_SETS if ALL in kernels else kernels or (DEFAULT,))}
-    return tuple(name for name in dict.fromkeys((*KERNEL_SETS, pinned, *kernels)) if name in asked)
+    asked = {pinned, *(comparable() if ALL in kernels else kernels or (DEFAULT,))}
+    return tuple(name for name in dict.fromkeys((*comparable(), pinned, *kernels)) if name in asked)
 
 
 def _verify(

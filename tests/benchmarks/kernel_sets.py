@@ -20,9 +20,9 @@ from generated_models import Case, cases, draw_words
 from edge.fragments import FragmentSet
 from quantize.compare import compare, first_mismatch
 from quantize.errors import KernelSetError, UnsupportedGraphError
-from quantize.executors import RUNS_ON, Tracer, interpreter, run
+from quantize.executors import Tracer, interpreter, run
 from quantize.graph import load_graph
-from quantize.kernels import KERNEL_SETS, kernel_set
+from quantize.kernel_sets import comparable, kernel_set
 from quantize.matmul import single_thread
 from quantize.reference import Reference
 from quantize.words import Words
@@ -30,7 +30,7 @@ from quantize.words import Words
 
 def examine(case: Case, words: Words) -> Iterator[dict[str, Any]]:
     """One record for each kernel set: values and mismatches, of the plain interpreter's logits too."""
-    for kernels in KERNEL_SETS:
+    for kernels in comparable():
         record: dict[str, Any] = {"model": case.name, "kernels": kernels}
         try:
             tracer = Tracer(case.model, kernels)
@@ -52,7 +52,7 @@ def examine(case: Case, words: Words) -> Iterator[dict[str, Any]]:
 
 def plain_logits(model: bytes, kernels: str, words: Words) -> Any:
     """int8 logits [N, K+1] of the interpreter as it is used, with nothing exposed or kept."""
-    graph, engine = load_graph(model), interpreter(model, RUNS_ON.get(kernels, kernels))
+    graph, engine = load_graph(model), interpreter(model, kernels)
 
     def step(fragment: Any) -> Any:
         engine.set_tensor(graph.input.index, fragment.reshape(graph.input.shape))
@@ -72,7 +72,7 @@ def main() -> int:
     arguments = parser.parse_args()
     handwriting = FragmentSet.load(arguments.fragments) if arguments.fragments else None
     failed = False
-    totals = {kernels: [0, 0, 0, 0] for kernels in KERNEL_SETS}
+    totals = {kernels: [0, 0, 0, 0] for kernels in comparable()}
     with single_thread():
         for number, case in enumerate(c for c in cases() if arguments.only in c.name):
             words = draw_words(case.side, arguments.words, number, handwriting)

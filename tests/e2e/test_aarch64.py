@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from edge.fragments import FragmentSet
-from quantize.kernels import kernel_set
+from quantize.kernel_sets import kernel_set
 from quantize.reference import Reference
 from quantize.words import Words
 

@@ -146,7 +146,7 @@ def test_another_version_of_the_interpreter_than_the_verified_one_fails(bundle: 
 def test_vectors_of_the_kernel_set_that_the_device_names_are_taken(
     manifest: Manifest, contents: dict[str, bytes], golden: GoldenVectors, device: Device, tmp_path: Path
 ) -> None:
-    """inkgate's own C is compared with its own vectors, not with the interpreter's."""
+    """A device is compared with the vectors of the kernels that it names, not with the pinned ones."""
     stamp = replace(golden.stamp, kernels="inkgate-c", runtime="inkgate", version="0.1.0")
     changed = np.array(golden.logits)
     changed[4, 2] ^= 1

@@ -131,7 +131,7 @@ def test_other_kernels_under_the_verified_name_are_refused_with_the_first_logit_
 ) -> None:
     """An interpreter that claims the pinned kernels and computes with others: only the golden words can tell."""
     default_becomes(asked)
-    monkeypatch.setattr(edge.engine, "_in_use", lambda *_: "xnnpack")
+    monkeypatch.setattr(edge.engine, "recognise", lambda asked, _operations: asked)
     with pytest.raises(OtherLogitsError, match=r"golden word \d, step \d, logit \d: expected -?\d+, got -?\d+"):
         bundle.engine()
 
@@ -204,7 +204,8 @@ def test_a_pin_that_no_interpreter_has_is_refused(make: Make, golden: GoldenVect
     bundle = make(
         dataclasses.replace(golden, stamp=dataclasses.replace(golden.stamp, kernels="inkgate-c")), kernels="inkgate-c"
     )
-    with pytest.raises(KernelsRefusedError, match="no interpreter has kernels named 'inkgate-c'"):
+    reserved = "no interpreter has kernels named 'inkgate-c': the name is reserved for the on-board engine"
+    with pytest.raises(KernelsRefusedError, match=reserved):
         bundle.engine()
     assert not bundle.engine("default").verified
 

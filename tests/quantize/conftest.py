@@ -131,6 +131,14 @@ def run_path(keras_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="session")
+def handwriting() -> FragmentSet:
+    """Grey blots by three writers."""
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 33, 33), dtype=np.uint8)
+    numbers = np.arange(60, dtype=np.int32)
+    return FragmentSet(pixels, numbers // 20, np.full(60, -1, np.int32), numbers % 20)
+
+
+@pytest.fixture(scope="session")
 def made_bundle(run_path: Path) -> Path:
     """run/bundle, by the command line, and run/draws/1/bundle for another draw of users."""
     draw, out = run_path / "draws" / "1", run_path / "bundle"

@@ -7,11 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from edge.kernels import TABLE
 from quantize.errors import KernelSetError, ModelFileError, UnsupportedGraphError
-from quantize.executors import RESOLVERS, EngineExecutor, Tracer, interpreter, run
+from quantize.executors import EngineExecutor, Tracer, interpreter, run
 from quantize.floating import FloatModel
 from quantize.graph import Graph, load_graph
-from quantize.kernels import KERNEL_SETS
+from quantize.kernel_sets import comparable
 from quantize.matmul import single_thread
 from quantize.reference import Reference
 from quantize.trace import points
@@ -27,8 +28,14 @@ def test_kernels_are_named_as_they_really_run(make_model: MakeModel) -> None:
         assert executor.version.startswith("ai-edge-litert ")
 
 
+def without_xnnpack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where XNNPACK does not know the processor: asking for it gives the kernels without delegates."""
+    resolver = TABLE["litert-optimised"].resolver
+    monkeypatch.setitem(TABLE, "litert-xnnpack", dataclasses.replace(TABLE["litert-xnnpack"], resolver=resolver))
+
+
 def test_kernels_that_do_not_run_here_are_refused(make_model: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quantize.executors.ENGINE_KERNELS", {"litert-xnnpack": "optimised"})
+    without_xnnpack(monkeypatch)
     with pytest.raises(KernelSetError, match="litert-xnnpack was asked for and this machine runs litert-optimised"):
         EngineExecutor.load(make_model(3), "litert-xnnpack")
 
@@ -42,10 +49,18 @@ def test_unknown_kernels_are_refused_with_the_known_names(make_model: MakeModel)
 def test_kernels_that_are_silently_not_there_are_refused(
     make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where XNNPACK does not know the processor, asking for it gives the kernels without delegates."""
-    monkeypatch.setitem(RESOLVERS, "litert-xnnpack", RESOLVERS["litert-optimised"])
+    without_xnnpack(monkeypatch)
     with pytest.raises(KernelSetError, match="litert-xnnpack was asked for and this machine's XNNPACK does not take"):
         Tracer(make_model(3), "litert-xnnpack")
+
+
+def test_kernels_that_this_litert_does_not_have_are_refused(
+    make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = TABLE["litert-optimised"]
+    monkeypatch.setitem(TABLE, known.name, dataclasses.replace(known, resolver="BUILTIN_OF_ANOTHER_VERSION"))
+    with pytest.raises(KernelSetError, match="this LiteRT has no kernels litert-optimised"):
+        Tracer(make_model(3), known.name)
 
 
 def test_a_model_that_litert_cannot_load_is_an_error_of_ours(make_model: MakeModel) -> None:
@@ -60,7 +75,7 @@ def test_the_state_is_reset_before_each_word_and_only_there(make_words: Callable
     assert calls == [call for word in expected for call in word]
 
 
-@pytest.mark.parametrize("kernels", KERNEL_SETS)
+@pytest.mark.parametrize("kernels", comparable())
 def test_a_trace_holds_every_point_for_every_fragment(
     kernels: str, make_model: MakeModel, make_words: Callable[..., Words]
 ) -> None:
@@ -124,14 +139,14 @@ def test_one_blas_thread_is_a_wish_and_no_need(monkeypatch: pytest.MonkeyPatch) 
 def test_only_a_delegate_keeps_the_temporaries_of_the_lstm_to_itself(make_model: MakeModel) -> None:
     model = make_model(3)
     every = points(load_graph(model))
-    for kernels in KERNEL_SETS:
+    for kernels in comparable():
         missing = set(every) - set(Tracer(model, kernels).points)
         assert {point.kind for point in missing} == ({"temporary"} if kernels == "litert-xnnpack" else set())
 
 
 def test_exposing_every_tensor_changes_no_logit(make_model: MakeModel, make_words: Callable[..., Words]) -> None:
     model, words = make_model(), make_words(20)
-    for kernels in KERNEL_SETS:
+    for kernels in comparable():
         tracer = Tracer(model, kernels)
         shown = tracer.trace(words)[tracer.points[-1].key].reshape(len(words.fragments), -1)
         assert (EngineExecutor.load(model, kernels).logits(words) == shown).all()

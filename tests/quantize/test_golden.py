@@ -15,9 +15,10 @@ from edge.golden import check, decode
 from quantize import fixedpoint
 from quantize.errors import VectorsDifferError
 from quantize.executors import EngineExecutor, Tracer
-from quantize.golden import OWN, RIVALS, draw_words, make_golden
-from quantize.kernels import KERNEL_SETS, KernelSet, always, by_multiplier, kernel_set
+from quantize.golden import draw_words, make_golden
+from quantize.kernel_sets import KernelSet, always, comparable, kernel_set
 from quantize.package import golden_files
+from quantize.rules import by_multiplier
 from quantize.trace import points
 from quantize.words import Words
 
@@ -30,19 +31,11 @@ def model(make_model: Callable[..., bytes]) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def handwriting() -> FragmentSet:
-    """Grey blots by three writers."""
-    pixels = np.random.default_rng(0).integers(0, 256, (60, 33, 33), dtype=np.uint8)
-    numbers = np.arange(60, dtype=np.int32)
-    return FragmentSet(pixels, numbers // 20, np.full(60, -1, np.int32), numbers % 20)
-
-
-@pytest.fixture(scope="module")
 def drawn(model: bytes, handwriting: FragmentSet) -> tuple[Words, str]:
     return draw_words(model, handwriting, 8, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("kernels", KERNEL_SETS)
+@pytest.mark.parametrize("kernels", comparable())
 def test_the_vectors_are_every_tensor_of_the_reference_and_of_the_interpreter(
     model: bytes, drawn: tuple[Words, str], kernels: str
 ) -> None:
@@ -65,8 +58,8 @@ def test_the_vectors_are_every_tensor_of_the_reference_and_of_the_interpreter(
 def test_the_golden_words_tell_the_kernel_sets_apart(model: bytes, drawn: tuple[Words, str]) -> None:
     words, tells_apart = drawn
     assert tells_apart == TOLD_APART
-    logits = {kernels: EngineExecutor.load(model, kernels).logits(words) for kernels, _ in RIVALS}
-    assert len({values.tobytes() for values in logits.values()}) == 3  # As the interpreter here has it, in truth.
+    logits = [EngineExecutor.load(model, name).logits(words) for name in comparable()]
+    assert len({values.tobytes() for values in logits}) == 3  # As the interpreter here has it, in truth.
 
 
 def test_words_that_cannot_tell_kernel_sets_apart_say_so(
@@ -97,7 +90,7 @@ def broken(**rules: Any) -> Break:
 FLOOR = by_multiplier("floor", lambda x, m, s: np.asarray((x * m) >> (31 - s)))
 
 
-@pytest.mark.parametrize("kernels", KERNEL_SETS)
+@pytest.mark.parametrize("kernels", comparable())
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -131,14 +124,14 @@ def test_a_swapped_tanh_table_is_not_written(
         make_golden(model, "litert-reference", Engine.load(model), *drawn)
 
 
-def test_a_bundle_gets_the_vectors_of_the_engines_kernels_and_of_inkgates_own_c(
+def test_a_bundle_gets_the_vectors_of_the_engines_kernels_and_of_what_is_reserved(
     model: bytes, handwriting: FragmentSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quantize.golden, "TRIES", 1)
     for asked, name in (("default", "litert-xnnpack"), ("reference", "litert-reference")):
-        engine = Engine.load(model, asked)  # type: ignore[arg-type]  # one of its literals
+        engine = Engine.load(model, asked)
         files = golden_files(engine, model, handwriting, 1, np.random.default_rng(0))
-        assert sorted(files) == sorted([f"golden-{OWN}.bin", f"golden-{name}.bin"])
+        assert sorted(files) == sorted(["golden-inkgate-c.bin", f"golden-{name}.bin"])
         for file, content in files.items():
             golden = decode(content)
             assert file == f"golden-{golden.stamp.kernels}.bin"

@@ -15,9 +15,10 @@ from quantize.compare import TensorReport, compare, first_mismatch
 from quantize.errors import KernelSetError, UnsupportedGraphError
 from quantize.executors import EngineExecutor, Tracer, interpreter
 from quantize.graph import load_graph
-from quantize.kernels import DOUBLE, DOUBLE_UP, KERNEL_SETS, SINGLE, KernelSet, Rule, always, by_factors, kernel_set
+from quantize.kernel_sets import KernelSet, always, comparable, kernel_set
 from quantize.machine import this_machine
 from quantize.reference import Reference
+from quantize.rules import DOUBLE, DOUBLE_UP, SINGLE, Rule, by_factors
 from quantize.trace import points
 from quantize.words import Words
 
@@ -30,7 +31,7 @@ def differing(tensors: list[TensorReport]) -> list[str]:
     return [tensor.describe() for tensor in tensors if tensor.mismatches]
 
 
-@pytest.mark.parametrize("kernels", KERNEL_SETS)
+@pytest.mark.parametrize("kernels", comparable())
 @pytest.mark.parametrize("case", SAMPLE, ids=[case.name for case in SAMPLE])
 def test_every_tensor_that_can_be_read_equals_litert(case: Case, kernels: str) -> None:
     """A sample of the generated models; `tests/benchmarks/kernel_sets.py` takes them all and more words."""
@@ -173,7 +174,7 @@ def test_a_broken_rounding_rule_is_caught_and_its_op_named(
 
 
 def test_every_rule_of_a_kernel_set_is_broken_above() -> None:
-    assert {field.name for field in dataclasses.fields(KernelSet)} == {"name"} | {rule for _, rule, _ in BROKEN}
+    assert {field.name for field in dataclasses.fields(KernelSet)} == {"name", "processors"} | {r for _, r, _ in BROKEN}
     for kernels in OTHERS:
         assert set(OPS) <= {rule for k, rule, _ in BROKEN if k == kernels}
 
@@ -245,7 +246,7 @@ def test_an_unknown_kernel_set_is_refused_with_the_known_names() -> None:
 def test_a_processor_without_avx_takes_the_neon_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen under `qemu-x86_64 -cpu Nehalem`: LiteRT's optimised kernels compute there what they do on aarch64."""
     without = msgspec.structs.replace(this_machine(), architecture="x86_64", cpu_features=("sse4_1",))
-    monkeypatch.setattr("quantize.kernels.this_machine", lambda: without)
+    monkeypatch.setattr("quantize.kernel_sets.this_machine", lambda: without)
     assert kernel_set("litert-optimised") == kernel_set("litert-optimised", "aarch64")
     with pytest.raises(KernelSetError, match="is known on x86_64, aarch64, not on x86_64 without AVX"):
         kernel_set("tflite-runtime-optimised")

@@ -12,7 +12,7 @@ from quantize.compare import Mismatch
 from quantize.decisions import DifferingWord, Outcome
 from quantize.drawing import BAR, Bar, draw_bars, draw_histogram
 from quantize.errors import ReportError
-from quantize.kernels import KERNEL_SETS
+from quantize.kernel_sets import comparable
 from quantize.report import Report, decode
 from quantize.report_page import make_page
 from quantize.verify import verify
@@ -97,11 +97,18 @@ def test_the_page_says_who_computed_what_and_that_nothing_differs(report: Report
     for found in report.kernel_sets:
         assert found.kernels in text
         assert all(op.rule in text for op in found.ops)
-    for wanted in (report.model_sha256, report.bundle_sha256, report.machine.cpu, report.created, *KERNEL_SETS):
+    for wanted in (report.model_sha256, report.bundle_sha256, report.machine.cpu, report.created, *comparable()):
         assert wanted in text
     assert all(vectors.file in text for vectors in report.golden)
     assert all(f"{drift.kernels} on {drift.architecture}" in text for drift in report.drift)
     assert all(part.name in text for part in report.attribution)
+
+
+def test_a_reserved_kernel_set_is_called_so_wherever_its_numbers_stand(report: Report) -> None:
+    page = make_page(report.encode())
+    said = re.findall(r'<b>([^<]+)</b>(?: on \w+)? <span class="tag">reserved</span>', page)
+    assert said == ["inkgate-c"] * (1 + sum(drift.kernels == "inkgate-c" for drift in report.drift))
+    assert "inkgate-c is reserved, nothing runs it yet: it has the rules of litert-reference" in Checker(page).text
 
 
 def test_every_tensor_has_a_picture(report: Report) -> None:
@@ -124,7 +131,7 @@ def test_a_difference_is_red_named_and_opened(report: Report) -> None:
 
 
 def test_a_kernel_set_that_did_not_run_says_so_and_leaves_the_page_whole(report: Report) -> None:
-    for missing in ({"litert-xnnpack"}, set(KERNEL_SETS)):
+    for missing in ({"litert-xnnpack"}, set(comparable())):
         other = changed(report)
         for found in other.kernel_sets:
             if found.kernels in missing:

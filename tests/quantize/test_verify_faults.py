@@ -12,10 +12,11 @@ from click.testing import CliRunner, Result
 
 from edge import golden
 from edge.bundle import Bundle, write_bundle
+from edge.kernels import TABLE
 from quantize import cli
 from quantize.errors import KernelSetError
-from quantize.executors import RESOLVERS
-from quantize.kernels import DOUBLE, SINGLE, KernelSet, Rule, always, kernel_set
+from quantize.kernel_sets import KernelSet, always, kernel_set
+from quantize.rules import DOUBLE, SINGLE, Rule
 from quantize.verify import verify
 
 
@@ -38,6 +39,11 @@ def break_arithmetic(monkeypatch: pytest.MonkeyPatch, name: str, change: Callabl
         return change(found) if asked == name else found
 
     monkeypatch.setattr("quantize.proof.kernel_set", broken)
+
+
+def ask_otherwise(monkeypatch: pytest.MonkeyPatch, name: str, resolver: str) -> None:
+    """The kernel set of that name is asked for by another of LiteRT's resolvers."""
+    monkeypatch.setitem(TABLE, name, replace(TABLE[name], resolver=resolver))
 
 
 def errors(result: Result) -> list[str]:
@@ -80,7 +86,7 @@ def test_a_swapped_tanh_table_is_named(bundle_path: Path, monkeypatch: pytest.Mo
 def test_an_interpreter_that_computes_with_another_kernel_set_is_found(
     bundle_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(RESOLVERS, "litert-optimised", "BUILTIN_REF")
+    ask_otherwise(monkeypatch, "litert-optimised", "BUILTIN_REF")
     result = call(bundle_path, "--kernels", "litert-optimised")
     assert result.exit_code == 1
     assert any(e.startswith("error: litert-optimised: ") and "first: " in e for e in errors(result))
@@ -88,11 +94,7 @@ def test_an_interpreter_that_computes_with_another_kernel_set_is_found(
 
 def without_xnnpack(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a Pi whose processor XNNPACK does not recognise: the default runs the optimised kernels."""
-    monkeypatch.setitem(RESOLVERS, "litert-xnnpack", "BUILTIN_WITHOUT_DEFAULT_DELEGATES")
-    monkeypatch.setattr(
-        "quantize.executors.ENGINE_KERNELS",
-        {"litert-reference": "reference", "litert-xnnpack": "optimised", "litert-optimised": "optimised"},
-    )
+    ask_otherwise(monkeypatch, "litert-xnnpack", "BUILTIN_WITHOUT_DEFAULT_DELEGATES")
 
 
 def test_deployed_kernels_that_do_not_run_here_fail_the_proof_by_name(
@@ -111,7 +113,7 @@ def test_deployed_kernels_that_do_not_run_here_fail_the_proof_by_name(
 def test_kernels_that_nobody_named_may_be_missing_and_that_is_said(
     bundle_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(RESOLVERS, "litert-optimised")
+    ask_otherwise(monkeypatch, "litert-optimised", "BUILTIN_OF_ANOTHER_VERSION")
     result = call(bundle_path, "--kernels", "all")
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)

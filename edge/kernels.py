@@ -1,0 +1,130 @@
+"""The name of a kernel set -> what runs it, what to ask of that interpreter, and how to tell that it runs.
+
+A kernel set is the arithmetic of an interpreter's kernels. TABLE is the one list of them: what can be asked for, what a
+bundle can be pinned to, what `inkgate verify` compares and what messages list follow from it. The rounding rules of a
+kernel set stand with `inkgate quantize`, under the same name.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from edge.errors import KernelsRefusedError
+
+
+class Interpreter(NamedTuple):
+    """A TFLite interpreter: the module to import and the distribution that brings it."""
+
+    module: str
+    distribution: str
+
+
+LITERT: Final = Interpreter("ai_edge_litert.interpreter", "ai-edge-litert")
+TFLITE_RUNTIME: Final = Interpreter("tflite_runtime.interpreter", "tflite-runtime")
+INTERPRETERS: Final = (LITERT, TFLITE_RUNTIME)
+"""In order of preference."""
+
+DELEGATE: Final = "DELEGATE"
+"""What an interpreter calls an operation that stands for a delegated part of the graph."""
+
+DEFAULT: Final = "default"
+"""What an interpreter is asked for where nobody says anything else."""
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """A kernel set.
+
+    name         as manifests, golden vectors, boards and reports call it
+    interpreter  what runs it; None: nothing does yet, the name is reserved
+    request      what `inkgate run --kernels` calls it; every interpreter may have one of each
+    resolver     the interpreter's OpResolverType that selects it
+    delegate     what computes most of the graph in the interpreter's place; "" if nothing does
+    undelegated  the kernel set that runs, without a word, where the delegate takes no part of the graph
+    wrong        why it must not be asked for; "" if it may
+    reserved     for what the name is reserved; "" if an interpreter runs it
+    oracle       kernel set of equal arithmetic that computes in its place until something runs it; "" if none needs to
+    """
+
+    name: str
+    interpreter: Interpreter | None = None
+    request: str = ""
+    resolver: str = ""
+    delegate: str = ""
+    undelegated: str = ""
+    wrong: str = ""
+    reserved: str = ""
+    oracle: str = ""
+
+    @property
+    def runs_on(self) -> str:
+        """Return the name of the kernel set that an interpreter runs for it: its own or its oracle's."""
+        return self.oracle or self.name
+
+
+_WRONG: Final = "tflite-runtime's reference kernels give wrong results; use --kernels default"
+_UNDELEGATED: Final = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
+
+_ALL: Final = (
+    Kernels("litert-reference", LITERT, "reference", "BUILTIN_REF"),
+    Kernels("litert-xnnpack", LITERT, DEFAULT, "AUTO", delegate="XNNPACK", undelegated="litert-optimised"),
+    Kernels("litert-optimised", LITERT, "optimised", _UNDELEGATED),
+    Kernels("inkgate-c", reserved="the on-board engine", oracle="litert-reference"),
+    Kernels("tflite-runtime-reference", TFLITE_RUNTIME, "reference", "BUILTIN_REF", wrong=_WRONG),
+    Kernels(
+        "tflite-runtime-xnnpack",
+        TFLITE_RUNTIME,
+        DEFAULT,
+        "AUTO",
+        delegate="XNNPACK",
+        undelegated="tflite-runtime-optimised",
+    ),
+    Kernels("tflite-runtime-optimised", TFLITE_RUNTIME, "optimised", _UNDELEGATED),
+)
+
+TABLE: Final = {kernels.name: kernels for kernels in _ALL}
+"""Every kernel set by name, in the order in which they are reported."""
+
+
+def requests() -> tuple[str, ...]:
+    """Return what can be asked for with `--kernels`."""
+    return tuple(sorted({kernels.request for kernels in TABLE.values() if kernels.interpreter is not None}))
+
+
+def find_requested(distribution: str, request: str) -> Kernels:
+    """Return the kernel set that an interpreter is to be asked for.
+
+    KernelsRefusedError, listing what there is, if the interpreter has none of that kind or if they are wrong.
+    """
+    there = [k for k in TABLE.values() if k.interpreter is not None and k.interpreter.distribution == distribution]
+    found = next((kernels for kernels in there if kernels.request == request), None)
+    if found is None:
+        names = ", ".join(sorted(kernels.request for kernels in there))
+        raise KernelsRefusedError(f"{distribution} has no kernels named {request!r}; there are {names}")
+    if found.wrong:
+        raise KernelsRefusedError(found.wrong)
+    return found
+
+
+def request_for(name: str) -> str:
+    """Return what to ask for to get a kernel set, e.g. "litert-xnnpack" -> "default".
+
+    KernelsRefusedError if no interpreter has kernels of that name.
+    """
+    found = TABLE.get(name)
+    if found is None or found.interpreter is None:
+        why = f": the name is reserved for {found.reserved}, which does not exist yet" if found is not None else ""
+        raise KernelsRefusedError(f"no interpreter has kernels named {name!r}{why}")
+    return found.request
+
+
+def recognise(asked: Kernels, operations: Collection[str]) -> Kernels:
+    """Return the kernel set that runs where `asked` was asked for, by the operations of the prepared graph.
+
+    A delegate that does not know the processor is left out in silence: only the graph tells.
+    """
+    if DELEGATE not in operations:
+        return TABLE[asked.undelegated] if asked.delegate else asked
+    if asked.delegate:
+        return asked
+    return next((kernels for kernels in TABLE.values() if kernels.undelegated == asked.name), asked)

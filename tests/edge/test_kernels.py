@@ -1,0 +1,88 @@
+"""The table of kernel sets: what follows from a record, and that the records agree with each other."""
+
+import pytest
+
+from edge.errors import KernelsRefusedError
+from edge.kernels import (
+    DELEGATE,
+    INTERPRETERS,
+    LITERT,
+    TABLE,
+    TFLITE_RUNTIME,
+    Kernels,
+    find_requested,
+    recognise,
+    request_for,
+    requests,
+)
+
+
+def test_the_names_that_bundles_and_boards_carry_are_never_changed() -> None:
+    """A name in a manifest, in golden vectors or in a board's answer is looked up here for as long as they live."""
+    assert set(TABLE) >= {
+        "litert-reference",
+        "litert-xnnpack",
+        "litert-optimised",
+        "inkgate-c",
+        "tflite-runtime-xnnpack",
+        "tflite-runtime-optimised",
+    }
+    assert all(len(name.encode()) <= 32 for name in TABLE)  # IDENTITY has so much room.
+
+
+@pytest.mark.parametrize("kernels", TABLE.values(), ids=lambda kernels: kernels.name)
+def test_a_record_agrees_with_itself_and_with_those_it_names(kernels: Kernels) -> None:
+    runs = kernels.interpreter is not None
+    assert runs == bool(kernels.request) == bool(kernels.resolver) == (not kernels.reserved)
+    assert not runs or kernels.interpreter in INTERPRETERS
+    assert not (runs and kernels.oracle)
+    assert bool(kernels.delegate) == bool(kernels.undelegated)
+    if kernels.undelegated:
+        assert TABLE[kernels.undelegated].interpreter is kernels.interpreter
+        assert not TABLE[kernels.undelegated].delegate
+    if kernels.oracle:
+        assert TABLE[kernels.oracle].interpreter is LITERT
+
+
+def test_no_interpreter_has_two_kernel_sets_for_one_request() -> None:
+    asked = [(kernels.interpreter, kernels.request) for kernels in TABLE.values() if kernels.interpreter is not None]
+    assert len(set(asked)) == len(asked)
+
+
+@pytest.mark.parametrize("kernels", [k for k in TABLE.values() if k.interpreter and not k.wrong], ids=lambda k: k.name)
+def test_what_is_asked_for_is_what_a_pin_names(kernels: Kernels) -> None:
+    assert kernels.interpreter is not None
+    assert find_requested(kernels.interpreter.distribution, request_for(kernels.name)) is kernels
+
+
+@pytest.mark.parametrize(
+    ("asked", "operations", "runs"),
+    [
+        ("litert-xnnpack", [DELEGATE], "litert-xnnpack"),
+        ("litert-xnnpack", ["CONV_2D"], "litert-optimised"),
+        ("litert-optimised", ["CONV_2D"], "litert-optimised"),
+        ("litert-optimised", [DELEGATE], "litert-xnnpack"),
+        ("litert-reference", ["CONV_2D"], "litert-reference"),
+        ("tflite-runtime-xnnpack", [DELEGATE], "tflite-runtime-xnnpack"),
+        ("tflite-runtime-xnnpack", ["CONV_2D"], "tflite-runtime-optimised"),
+    ],
+)
+def test_what_runs_is_told_by_the_prepared_graph(asked: str, operations: list[str], runs: str) -> None:
+    assert recognise(TABLE[asked], operations).name == runs
+
+
+def test_a_reserved_name_cannot_be_asked_for_and_says_for_what_it_is_kept() -> None:
+    with pytest.raises(KernelsRefusedError, match="reserved for the on-board engine, which does not exist yet"):
+        request_for("inkgate-c")
+    assert "" not in requests()
+
+
+def test_a_name_that_is_not_in_the_table_is_refused() -> None:
+    for name in ("cmsis-nn", "litert", "", "xnnpack"):
+        with pytest.raises(KernelsRefusedError, match="no interpreter has kernels named"):
+            request_for(name)
+
+
+def test_kernels_that_are_known_to_be_wrong_are_refused_with_what_to_use() -> None:
+    with pytest.raises(KernelsRefusedError, match="wrong results; use --kernels default"):
+        find_requested(TFLITE_RUNTIME.distribution, "reference")
