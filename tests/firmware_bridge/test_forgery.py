@@ -58,7 +58,7 @@ def test_no_altered_frame_of_a_board_is_taken() -> None:
             assert host.failure is None
             assert (refused(host), host._expected, host._held) == (1, 0, {})
         host.receive(frame, 0.0)
-        assert host.failure is None
+        assert (refused(host), host.failure) == (1, None), "as it was, it is taken"
 
 
 def test_no_altered_frame_of_a_host_is_taken() -> None:
@@ -91,6 +91,10 @@ def test_an_altered_info_connects_nobody() -> None:
         assert host.info is None
         assert host.next_event() is None
         assert isinstance(host.failure, ProtocolMismatchError | KeyMissingError | UnprovisionedError | None)
+    host = new_host()
+    host.next_frame(0.0)
+    host.receive(encode_frame(content), 0.0)
+    assert host.info is not None, "as it was, it connects"
 
 
 @pytest.mark.parametrize(
