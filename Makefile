@@ -5,6 +5,8 @@ VENV    ?= .venv
 DATASET ?= synthetic
 WORDS   ?= 300
 CPU     ?= pi4
+# Each loads TensorFlow, and takes a gigabyte.
+WORKERS ?= 4
 # What was really written, if the bundle lies in the run that it was made from.
 FRAGMENTS ?= $(wildcard $(BUNDLE)/../test.npz)
 ARM_TOOLS := gcc-arm-none-eabi qemu-system-arm
@@ -20,8 +22,8 @@ help: ## this list
 demo: $(READY) ## the main job, from handwriting to decisions (DATASET=synthetic|qmnist|FILE.npz)
 	$(BIN)/inkgate demo --dataset $(DATASET)
 
-test: $(READY) check ## every check and every test
-	$(BIN)/pytest
+test: $(READY) check ## every check and every test, on all cores up to WORKERS
+	$(BIN)/pytest -n logical --maxprocesses $(WORKERS) --dist worksteal
 
 check: $(READY) ## style, types, layers, fresh generated files
 	$(BIN)/ruff check . .ci/aarch64

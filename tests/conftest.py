@@ -5,12 +5,19 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import needs
 import pytest
 from hypothesis import settings
+from once import run_folder
 
 # Two busy cores make any single example slow now and then; what is tested is what it does, not how long it takes.
 settings.register_profile("inkgate", deadline=None)
 settings.load_profile("inkgate")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(needs)
+    run_folder()  # here, so that the processes which run the tests are given it
 
 
 @pytest.fixture(scope="session")

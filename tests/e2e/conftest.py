@@ -1,10 +1,12 @@
 """One run on invented hands and its bundle, made by the command line, for all tests from end to end."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from once import once
 
 from edge.bundle import Bundle
 from inkgate import cli
@@ -19,7 +21,11 @@ USERS = 3
 @pytest.fixture(scope="session")
 def run_and_bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """RUN and BUNDLE, which lies beside it, of a network trained just long enough to know its users."""
-    folder = tmp_path_factory.mktemp("path")
+    folder = shutil.copytree(once("e2e", make), tmp_path_factory.mktemp("e2e") / "path")
+    return folder / "run", folder / "bundle"
+
+
+def make(folder: Path) -> Path:
     synthetic_set(40, 42, seed=5).save(folder / "hands.npz")
     backbone = SHIPPED if (SHIPPED / "backbone-1bit.npz").is_file() else folder
     if backbone == folder:
@@ -32,7 +38,7 @@ def run_and_bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path
     # So few invented writers leave a few impostors who write as a user does: a FAR of 1 % would ask for certainty.
     inkgate("quantize", run, "--out", bundle, "--far", 0.1, "--far-reject", 0.3)
     assert list(Bundle.open(bundle).manifest.users) == json.loads(train)["users"]
-    return run, bundle
+    return folder
 
 
 def inkgate(*arguments: object) -> str:

@@ -13,12 +13,15 @@ from edge.engine import Engine, find_runtime
 from edge.errors import EngineError, KernelsRefusedError, ModelRefusedError, RuntimeMissingError
 from edge.features import to_int8
 
-litert = pytest.importorskip("ai_edge_litert.interpreter")
+pytestmark = pytest.mark.needs("ai-edge-litert")
 
 
-def bare_logits(model: bytes, word: np.ndarray, resolver: Any) -> np.ndarray:
+def bare_logits(model: bytes, word: np.ndarray, resolver: str) -> np.ndarray:
     """int8 logits [T, K+1] by the interpreter alone."""
-    interpreter = litert.Interpreter(model_content=model, experimental_op_resolver_type=resolver, num_threads=1)
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    kind = getattr(OpResolverType, resolver)
+    interpreter = Interpreter(model_content=model, experimental_op_resolver_type=kind, num_threads=1)
     interpreter.allocate_tensors()
     source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     rows = []
@@ -45,9 +48,7 @@ def test_a_step_is_one_step_of_the_interpreter_with_the_kernels_named(
     assert engine.runtime.startswith("ai-edge-litert ")
     engine.reset()
     codes = np.array([engine.step_int8(fragment) for fragment in to_int8(words[0])])
-    np.testing.assert_array_equal(
-        codes, bare_logits(model, to_int8(words[0]), getattr(litert.OpResolverType, resolver))
-    )
+    np.testing.assert_array_equal(codes, bare_logits(model, to_int8(words[0]), resolver))
 
 
 def test_logits_are_dequantised_in_float64(engine: Engine, words: list[np.ndarray]) -> None:

@@ -74,6 +74,7 @@ def test_without_an_interpreter_everything_else_still_works_and_the_error_is_nam
 def test_importing_the_command_lines_loads_neither_tensorflow_nor_an_interpreter() -> None:
     done = python("import edge.cli, sys; print(*sys.modules)")
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "edge" in loaded, done.stderr
     assert not loaded & {*FORBIDDEN, "ai_edge_litert", "tflite_runtime"}
 
 

@@ -30,7 +30,7 @@ from edge.errors import (
 from edge.features import to_int8
 from edge.golden import GoldenVectors, file_name
 
-pytest.importorskip("ai_edge_litert.interpreter")
+pytestmark = pytest.mark.needs("ai-edge-litert")
 
 Make = Callable[..., Bundle]
 

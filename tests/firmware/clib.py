@@ -7,23 +7,23 @@
 Whatever C is given to read or write should come from `lib.bytes` or `lib.buffer`: one byte beside it is a finding.
 """
 
-import atexit
 import ctypes
 import functools
-import shutil
+import hashlib
 import subprocess
-import tempfile
 import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
+from needs import require
+from once import once
 
 HERE = Path(__file__).parent
 FIRMWARE = HERE.parents[1] / "firmware_bridge" / "firmware"
 CORE = FIRMWARE / "core"
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+_LINK = ["gcc", "-shared", "-fsanitize=address"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fsanitize-recover=all", "-fno-omit-frame-pointer"]
 REDZONE = 64
 
@@ -100,50 +100,32 @@ class Library:
 @functools.cache
 def library(*sources: str | Path, flags: tuple[str, ...] = ()) -> Library:
     """Names are files of firmware/core without their .c; paths are files themselves. Skips where gcc is missing."""
-    if shutil.which("gcc") is None:
-        pytest.skip("gcc is missing: apt-get install --no-install-recommends gcc libc6-dev")
+    require("gcc")
     files = [source if isinstance(source, Path) else CORE / f"{source}.c" for source in sources]
-    target = _folder() / f"{_place()}.so"
-    objects = [str(_object(file, flags)) for file in files]
-    _link(target, *objects, str(_runtime()), f"-Wl,-rpath,{_folder()}")
-    return Library(target)
+    parts = [str(part) for part in (*(_object(file, flags) for file in files), _runtime())]
+    return Library(_made("library.so", *_LINK, *parts, f"-Wl,-rpath,{_runtime().parent}"))
 
 
-@functools.cache
 def _runtime() -> Path:
     """What hears the sanitizers, for all libraries: there is one address sanitizer in the process.
 
     The undefined behaviour sanitizer is not named to the linker: clib.c is its runtime.
     """
-    target = _folder() / "libclib.so"
-    _link(target, "-std=gnu99", "-O1", "-fPIC", "-Wl,-soname,libclib.so", str(HERE / "clib.c"))
-    return target
+    return _made("libclib.so", *_LINK, "-std=gnu99", "-O1", "-fPIC", "-Wl,-soname,libclib.so", str(HERE / "clib.c"))
 
 
-@functools.cache
 def _object(file: Path, flags: tuple[str, ...]) -> Path:
-    """The source compiled, once a test run."""
-    target = _folder() / f"{_place()}.o"
     command = ["gcc", *WARNINGS, *flags, *SANITIZERS, "-O1", "-g", "-fPIC", "-I", str(CORE)]
-    _run([*command, "-c", str(file), "-o", str(target)])
-    return target
-
-
-def _link(target: Path, *parts: str) -> None:
-    _run(["gcc", "-shared", "-fsanitize=address", *parts, "-o", str(target)])
-
-
-def _place() -> int:
-    return len(list(_folder().iterdir()))
-
-
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
+    return _made(f"{file.stem}.o", *command, "-c", str(file))
 
 
 @functools.cache
-def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="inkgate-clib-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+def _made(name: str, *command: str) -> Path:
+    """The file that a compiler's command makes, once a test run."""
+
+    def make(folder: Path) -> Path:
+        done = subprocess.run([*command, "-o", str(folder / name)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
+        return folder / name
+
+    return once(f"{name}-{hashlib.sha256(repr(command).encode()).hexdigest()[:16]}", make)

@@ -1,22 +1,19 @@
 """Built firmware and emulated boards for tests: each app of each board is built once a test run."""
 
-import atexit
 import functools
-import shutil
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from once import once
 
 from edge.pen import Pen, PenEvent
 from edge.raster import raster_strokes
 from edge.segment import Segmentation, segment, segment_fragment
 from firmware_bridge import emulate
-from firmware_bridge.build import GCC, Built, build
+from firmware_bridge.build import Built, build
 from firmware_bridge.elf import read_symbols
-from firmware_bridge.emulator import QEMU, Emulator, QemuBoard
+from firmware_bridge.emulator import Emulator, QemuBoard
 from firmware_bridge.keys import KeyStore
 from firmware_bridge.memory import SelfProvisioned
 from firmware_bridge.pico import PicoBoard
@@ -25,16 +22,13 @@ from train.digitiser import Samples
 
 Pixels = NDArray[np.uint8]
 
-needs_tools = pytest.mark.skipif(
-    not (shutil.which(GCC) and shutil.which(QEMU)),
-    reason="apt-get install --no-install-recommends gcc-arm-none-eabi qemu-system-arm",
-)
+needs_tools = pytest.mark.needs("arm-none-eabi-gcc", "qemu-system-arm")
 
 
 @functools.cache
 def built(board: str, app: str) -> Built:
     """By gcc, in a folder that lasts as long as the test run."""
-    return build(board, app, _folder(), toolchain="gcc")
+    return once(f"{board}-{app}", lambda folder: build(board, app, folder, toolchain="gcc"))
 
 
 def power_on(board: str, app: str) -> Emulator:
@@ -87,10 +81,3 @@ def word_on(picture: Pixels) -> Pixels:
 
 def _bits(grey: Pixels) -> Pixels:
     return unpack_bits(pack_bits(grey))
-
-
-@functools.cache
-def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="inkgate-firmware-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder

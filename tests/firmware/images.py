@@ -1,15 +1,15 @@
 """A board, a size and a seed -> images for tests: of a made-up program, or a small one that gcc links; and two keys."""
 
 import random
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from needs import require
 
 from firmware_bridge import image
 from firmware_bridge.boards import HEADER_BYTES, HEADER_OFFSET, Board
+from firmware_bridge.build import GCC
 from firmware_bridge.image import Version
 from firmware_bridge.signing import SigningKey
 from firmware_bridge.wire import PROTOCOL_HASH
@@ -65,9 +65,7 @@ void reset(void) {{ for (;;) {{ table[counter & 15]++; counter++; }} }}
 
 def link(board: Board, folder: Path, *, flash: int | None = None, source: str = SOURCE, extra: str = "") -> Path:
     """The ELF of a small program for the board, its flash taken to begin at `flash`. Skips where gcc is missing."""
-    compiler = shutil.which("arm-none-eabi-gcc")
-    if compiler is None:
-        pytest.skip("gcc-arm-none-eabi is missing: apt-get install --no-install-recommends gcc-arm-none-eabi")
+    require("arm-none-eabi-gcc")
     origin = board.flash.origin if flash is None else flash
     script = LINKER_SCRIPT.format(
         flash=origin, flash_size=board.flash.size, ram=board.ram.origin, ram_size=board.ram.size
@@ -80,7 +78,7 @@ def link(board: Board, folder: Path, *, flash: int | None = None, source: str = 
         sources.append(str(folder / "boot2.S"))
     elf = folder / "program.elf"
     subprocess.run(
-        [compiler, f"-mcpu={board.cpu}", "-mthumb", "-Os", "-ffreestanding", "-nostdlib", "-Wl,--build-id=none",
+        [GCC, f"-mcpu={board.cpu}", "-mthumb", "-Os", "-ffreestanding", "-nostdlib", "-Wl,--build-id=none",
          f"-Wl,-T,{folder / 'link.ld'}", *sources, "-o", str(elf)],
         check=True, capture_output=True, text=True,
     )  # fmt: skip

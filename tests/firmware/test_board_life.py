@@ -1,15 +1,15 @@
 """A board's life by `inkgate firmware` alone: built, signed, flashed, running what was flashed, given a key, reset."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from an3155 import BootLoader, PtyServer
+from emulated import needs_tools
 from test_cli_firmware import code, facts, inkgate
 from test_cli_firmware import folder as folder  # a fixture: a user with an own folder for signing
 
-from firmware_bridge import build, elf, emulate, emulator, wire
+from firmware_bridge import build, elf, emulate, wire
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
 from firmware_bridge.emulated_board import EmulatedBoard
 from firmware_bridge.emulator import QemuBoard
@@ -19,10 +19,7 @@ from firmware_bridge.memory import Unprovisioned
 
 BOARD = BOARDS["stm32f405"]
 
-pytestmark = pytest.mark.skipif(
-    shutil.which(build.GCC) is None or shutil.which(emulator.QEMU) is None,
-    reason="needs gcc-arm-none-eabi and qemu-system-arm",
-)
+pytestmark = needs_tools
 
 
 def test_a_board_is_flashed_runs_gets_its_key_and_has_it_after_a_reset(folder: Path) -> None:

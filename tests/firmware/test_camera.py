@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from emulated import built, needs_tools, power_on
 from mutants import build_changed
+from registers import MisuseError
+from rp2040 import CameraBoard
 
 from firmware_bridge import mega
 from firmware_bridge.emulated_board import EmulatedBoard
@@ -18,11 +20,6 @@ from firmware_bridge.link import open_link
 from firmware_bridge.mega import Mega
 from firmware_bridge.pico import PicoBoard
 from firmware_bridge.wire import SILENCE_MS
-
-pytest.importorskip("unicorn", reason="pip install unicorn")
-
-from registers import MisuseError
-from rp2040 import CameraBoard
 
 pytestmark = needs_tools
 

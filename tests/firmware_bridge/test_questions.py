@@ -138,6 +138,9 @@ def test_a_late_answer_is_not_taken_for_the_answer_to_the_next_question() -> Non
     host.ask(second, 0.0)
     host.receive(late, 0.0)
     assert host.answer is None
+    board.receive(host.next_frame(0.0), 0.0)
+    host.receive(board.next_frame(0.0), 0.0)
+    assert host.answer is not None
 
 
 def test_a_late_question_neither_runs_the_network_nor_holds_up_the_answer_that_is_due() -> None:
@@ -158,6 +161,7 @@ def test_a_question_ahead_of_its_time_is_passed_over() -> None:
     host, board = connected(Memory())
     board.receive(question_by_hand(host, 2, wire.Identify()), 0.0)
     assert board.next_frame(0.0) == b""
+    assert exchange(host, board, wire.Identify()) == IDENTITY
 
 
 def test_a_new_connection_counts_from_one_and_forgets_the_fragment_begun() -> None:

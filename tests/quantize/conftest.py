@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 from click.testing import CliRunner
 from generated_models import Network
+from once import once
 
 from edge.fragments import FragmentSet
 from quantize import cli
@@ -110,7 +111,12 @@ def keras_model() -> Any:
 @pytest.fixture(scope="session")
 def run_path(keras_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run directory as `inkgate train` leaves it: 4 users, 8 background writers, strangers for two purposes."""
-    path, rng = tmp_path_factory.mktemp("run"), np.random.default_rng(5)
+    made = once("quantize-run", lambda folder: _make_run(keras_model, folder))
+    return shutil.copytree(made, tmp_path_factory.mktemp("quantize") / "run")
+
+
+def _make_run(keras_model: Any, path: Path) -> Path:
+    rng = np.random.default_rng(5)
     users = list(range(USERS))
     _fragments([*users, *range(4, 12)], rng).save(path / "calibration.npz")
     _fragments(range(100, 110), rng).save(path / "development.npz")
@@ -141,6 +147,12 @@ def handwriting() -> FragmentSet:
 @pytest.fixture(scope="session")
 def made_bundle(run_path: Path) -> Path:
     """run/bundle, by the command line, and run/draws/1/bundle for another draw of users."""
+    made = once("quantize-bundle", lambda folder: _quantize(shutil.copytree(run_path, folder / "run")))
+    shutil.copytree(made, run_path, dirs_exist_ok=True)
+    return run_path / "bundle"
+
+
+def _quantize(run_path: Path) -> Path:
     draw, out = run_path / "draws" / "1", run_path / "bundle"
     draw.mkdir(parents=True)
     for name in ("config.json", "plan.json", "model.keras", "calibration.npz", "development.npz", "test.npz"):
@@ -150,4 +162,4 @@ def made_bundle(run_path: Path) -> Path:
     summary = json.loads(result.stdout)
     assert (summary["users"], summary["bundle"]) == (4, str(out))
     assert [draw["bundle"] for draw in summary["draws"]] == [str(run_path / "draws" / "1" / "bundle")]
-    return out
+    return run_path

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from edge.kernels import TABLE
 from quantize.errors import KernelSetError, ModelFileError, UnsupportedGraphError
@@ -91,6 +92,11 @@ def test_the_hidden_state_is_the_lstms_output(make_model: MakeModel, make_words:
     assert (trace["9.hidden_state"] == trace["9.output"][:, 0]).all()
 
 
+def blas_threads() -> set[int]:
+    """On how many threads NumPy's matrix products are computed now."""
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
 def without(graph: Graph, slot: int, tensor: int) -> Graph:
     """The graph with another tensor at one of the LSTM's inputs."""
     inputs = list(graph.ops[9].inputs)
@@ -128,12 +134,19 @@ def test_float_weights_that_are_damaged_or_incomplete_are_refused() -> None:
         FloatModel({"conv1.kernel": np.zeros(1)})
 
 
-def test_one_blas_thread_is_a_wish_and_no_need(monkeypatch: pytest.MonkeyPatch) -> None:
-    with single_thread():
-        pass
-    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    with single_thread():
-        pass
+def test_blas_computes_on_one_thread_inside_and_on_as_many_as_before_outside() -> None:
+    with threadpool_limits(2, user_api="blas"):
+        assert blas_threads() == {2}
+        with single_thread():
+            assert blas_threads() == {1}
+        assert blas_threads() == {2}
+
+
+def test_without_threadpoolctl_the_number_of_threads_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with threadpool_limits(2, user_api="blas"):
+        monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+        with single_thread():
+            assert blas_threads() == {2}
 
 
 def test_only_a_delegate_keeps_the_temporaries_of_the_lstm_to_itself(make_model: MakeModel) -> None:

@@ -82,6 +82,7 @@ def test_a_report_of_another_format_is_refused(report: Report) -> None:
 def test_the_page_needs_nothing_but_itself(report: Report) -> None:
     page = make_page(report.encode())
     seen = Checker(page)
+    assert {"html", "style", "svg"} <= set(seen.tags)
     assert not {"script", "link", "img", "iframe", "object", "base"} & set(seen.tags)
     assert all(
         value is not None and value.startswith("#") for name, value in seen.attributes if name in {"src", "href"}
@@ -144,7 +145,10 @@ def test_a_report_without_a_test_set_leaves_the_page_whole(report: Report) -> No
     other.eer = other.eer_shift_points = None
     other.golden, other.drift, other.differing_words, other.attribution = [], [], [], []
     other.measured_on.symbols = None
-    Checker(make_page(other.encode()))
+    seen, usual = Checker(make_page(other.encode())), Checker(make_page(report.encode()))
+    for kind in ("html", "h1", "table"):
+        assert 0 < seen.tags.count(kind) <= usual.tags.count(kind)
+    assert len(seen.text) < len(usual.text)
 
 
 def test_names_from_outside_are_text_and_never_markup(report: Report) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from edge.bundle import Bundle
 from edge.fragments import FragmentSet
@@ -318,6 +319,18 @@ def test_verify_and_its_page_need_no_tensorflow_and_no_plotting_library(bundle_p
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["mismatches"] == 0
+
+
+def test_verify_computes_on_one_blas_thread(bundle_path: Path) -> None:
+    """Two are slower for products as small as the reference's."""
+    seen: list[int] = []
+
+    def look(*_: object) -> None:
+        seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+    with threadpool_limits(2, user_api="blas"):
+        verify(Bundle.open(bundle_path), words=1, progress=look)
+    assert set(seen) == {1}
 
 
 def test_the_reference_checks_5000_fragments_a_second_on_one_core(

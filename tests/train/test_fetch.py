@@ -117,7 +117,11 @@ def test_an_intact_file_is_left_alone(home: Home, tmp_path: Path) -> None:
     assert len(home.asked) == 1
 
 
-@pytest.mark.parametrize("spoilt", [PACKED[:-5000], gzip.compress(b"something else"), b"<html>not a file</html>"])
+@pytest.mark.parametrize(
+    "spoilt",
+    [PACKED[:-5000], gzip.compress(b"something else"), b"<html>not a file</html>"],
+    ids=["cut-short", "another-file", "a-page"],
+)
 def test_a_spoilt_file_in_the_folder_is_replaced(home: Home, tmp_path: Path, spoilt: bytes) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set/file.gz").write_bytes(spoilt)
@@ -126,7 +130,9 @@ def test_a_spoilt_file_in_the_folder_is_replaced(home: Home, tmp_path: Path, spo
 
 
 @pytest.mark.parametrize(
-    "body", [gzip.compress(RAW[:-1] + b"!"), b"<html>log in first</html>", PACKED + b"x" * 400_000]
+    "body",
+    [gzip.compress(RAW[:-1] + b"!"), b"<html>log in first</html>", PACKED + b"x" * 400_000],
+    ids=["another-byte", "a-page", "more-than-was-published"],
 )
 def test_what_is_not_the_published_file_never_gets_its_name(home: Home, tmp_path: Path, body: bytes) -> None:
     home.body = body

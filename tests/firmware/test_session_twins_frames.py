@@ -1,0 +1,131 @@
+"""Board in C and board in Python over frames written out: altered, cut short, garbage, and a key given."""
+
+from __future__ import annotations
+
+import ctypes
+import random
+
+import pytest
+from line_model import BOARD, number_of, numbered
+from twin_session import Memory, TwinBoard
+
+from firmware_bridge import wire
+from firmware_bridge.events import Fragment, WordStarted
+from firmware_bridge.framing import FrameReceiver, encode_frame
+from firmware_bridge.session import split_frame
+from firmware_bridge.session_host import BoardKey, HostSession
+
+KEY = bytes(range(100, 132))
+
+
+def connected(bits: int = 1) -> tuple[TwinBoard, HostSession, bytes]:
+    """A provisioned board in an authenticated connection, one word written and sent; and the host's acknowledgement."""
+    board = TwinBoard(Memory(bits, KEY), 0, pixel_bits=bits)
+    host = HostSession(bytes(range(16)), 0.0, keys={BOARD: BoardKey(KEY)})
+    board.receive(host.next_frame(0.0), 0)
+    host.receive(board.next_frame(0), 0.0)
+    assert board.start_word()
+    assert board.add_fragment(numbered(1))
+    assert board.end_word()
+    while frame := board.next_frame(1):
+        host.receive(frame, 0.001)
+    while host.next_event():
+        pass
+    return board, host, host.next_frame(0.001)
+
+
+@pytest.mark.parametrize("bits", [1, 8])
+def test_words_of_every_length_go_round_a_full_outbox_and_come_out_as_they_were_written(bits: int) -> None:
+    board, host, frame = connected(bits)
+    board.receive(frame, 1)
+    rng, now_ms, number = random.Random(6), 1, 1
+    written: list[list[int]] = []
+    read: list[list[int]] = []
+    while len(read) < 60:
+        while board.start_word():
+            written.append([])
+            for _ in range(rng.randrange(5)):
+                if board.add_fragment(numbered(number + 1)):
+                    number += 1
+                    written[-1].append(number)
+            board.end_word()
+        now_ms += 10
+        host.receive(board.next_frame(now_ms), now_ms / 1000)
+        while event := host.next_event():
+            if isinstance(event, WordStarted):
+                read.append([])
+            if isinstance(event, Fragment):
+                read[-1].append(number_of(event.pixels))
+        board.receive(host.next_frame(now_ms / 1000), now_ms)
+    assert host.failure is None
+    assert read[:-1] == written[: len(read) - 1]
+    assert max(map(len, read)) == 4
+
+
+def test_an_acknowledgement_with_any_byte_altered_is_refused_by_both_and_then_taken_as_it_is() -> None:
+    """All positions, all 255 values, each with the right CRC: only the tag can tell."""
+    board, _, frame = connected()
+    [content] = FrameReceiver().feed(frame)
+    altered = [
+        content[:place] + bytes((value,)) + content[place + 1 :]
+        for place in range(len(content))
+        for value in range(256)
+        if value != content[place]
+    ]
+    before = board.state(1)
+    board.receive(b"".join(map(encode_frame, altered)), 1)
+    after = board.state(1)
+    assert after["refused"] - before["refused"] == len(altered)
+    # A frame of another connection is answered with a hint.
+    told = {"refused", "frames", "info_due", "info_connection"}
+    assert {name for name in before if before[name] != after[name]} == told
+    board.receive(frame, 1)
+    assert board.state(1)["words_acknowledged"] == 1
+
+
+def test_acknowledgements_cut_short_or_with_bytes_too_many_are_refused_by_both() -> None:
+    board, _, frame = connected()
+    [content] = FrameReceiver().feed(frame)
+    wrong = [content[:count] for count in range(len(content))]
+    wrong += [content + bytes(count) for count in range(1, wire.MAX_CONTENT_BYTES - len(content) + 1)]
+    board.receive(b"".join(map(encode_frame, wrong)), 1)
+    assert board.state(1)["refused"] == len(wrong)
+    assert board.state(1)["words_acknowledged"] == 0
+
+
+def test_a_mebibyte_of_garbage_changes_nothing_but_counters_in_both() -> None:
+    board, _, frame = connected()
+    before = board.state(1)
+    garbage = random.Random(5).randbytes(1 << 20)
+    for at in range(0, len(garbage), 1 << 14):
+        board.receive(garbage[at : at + (1 << 14)], 1)
+    board.receive(b"\0", 1)
+    after = board.state(1)
+    assert {name for name in before if before[name] != after[name]} == {"crc_errors", "cobs_errors", "oversize"}
+    board.receive(frame, 1)
+    assert board.state(1)["words_acknowledged"] == 1
+
+
+def test_a_key_is_written_down_before_the_board_says_so_and_a_start_before_it_is_used() -> None:
+    memory = Memory(1, None)
+    board = TwinBoard(memory, 0, pixel_bits=1)
+    host = HostSession(bytes(16), 0.0, allow_unauthenticated=True)
+    for broken in (True, False, False):
+        memory.break_down(broken)
+        board.receive(host.next_frame(0.0), 0)
+        host.receive(board.next_frame(0), 0.0)
+        host.ask(wire.Provision(KEY), 0.0)
+        board.receive(host.next_frame(0.0), 0)
+        [content] = FrameReceiver().feed(board.next_frame(0))
+        header, payload = split_frame(content)
+        answer = wire.decode(header.message, payload)
+        if broken:
+            assert answer == wire.Cannot(wire.Obstacle.NOT_STORED, "the key could not be stored")
+            assert memory.key is None
+            host = HostSession(b"\1" * 16, 0.0, allow_unauthenticated=True)
+    assert memory.key == KEY
+    assert answer == wire.Cannot(wire.Obstacle.PROVISIONED, "the board has a key already")
+    assert TwinBoard(memory, 0, pixel_bits=1).state(0)["session"] == 2
+    memory.break_down(True)
+    begun = board.lib.function("twin_begin", ctypes.c_bool)
+    assert not begun(board.lib.buffer(board.lib.value("size_of_session").value), ctypes.c_uint32(0))
