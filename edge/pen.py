@@ -1,4 +1,4 @@
-"""Samples of a digitiser at a fixed rate -> finished symbols and words: the twin of firmware/core/pen.c, bit by bit."""
+"""Samples of a digitiser at a fixed rate -> finished symbols and words: the twin of core/ink/pen.c, bit by bit."""
 
 import enum
 from collections.abc import Iterable

@@ -33,7 +33,7 @@ STACK_USE = "stack"
 """Folder beside the ELF in which gcc leaves what every function takes of the stack, and whom it calls."""
 
 _RUNTIME = {"gcc": ("-lgcc",), "zig": ("-lcompiler_rt",)}
-_OTHERS = {"pen": "core/segment*.c", "camera": "core/pen.c", "bench": "core/segment*.c"}
+_OTHERS = {"pen": "ink/segment*.c", "camera": "ink/pen.c", "bench": "ink/segment*.c"}
 """What an app does not need, so that it is not even compiled."""
 
 
@@ -119,8 +119,8 @@ def build(
 
 def source_files(board: Board, app: str) -> list[str]:
     """What the program is made of, as paths in SOURCES, in an order that never changes."""
-    groups = (f"apps/{app}_app.c", "apps/delivery.c", "core/*.c", "boards/*.c", f"boards/{board.folder}/*.[cS]")
-    found = (path for group in groups for path in sorted(SOURCES.glob(group)))
+    groups = (f"apps/{app}_app.c", "apps/delivery.c", "core/**/*.c", "boards/*.c", f"boards/{board.folder}/*.[cS]")
+    found = (path for group in groups for path in sorted(SOURCES.glob(group), key=lambda path: path.name))
     return [path.relative_to(SOURCES).as_posix() for path in found if not path.match(_OTHERS[app])]
 
 

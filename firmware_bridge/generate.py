@@ -1,4 +1,4 @@
-"""protocol.toml -> wire.py, firmware/core/wire.h and wire.c; `--check` says whether what is there is fresh."""
+"""protocol.toml -> wire.py, firmware/core/line/wire.h and wire.c; `--check` says whether what is there is fresh."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def emit_python(protocol: Protocol) -> str:
 
 BACKENDS: dict[Path, Callable[[Protocol], str]] = {
     FOLDER / "wire.py": emit_python,
-    FOLDER / "firmware" / "core" / "wire.h": generate_c.emit_header,
-    FOLDER / "firmware" / "core" / "wire.c": generate_c.emit_source,
+    FOLDER / "firmware" / "core" / "line" / "wire.h": generate_c.emit_header,
+    FOLDER / "firmware" / "core" / "line" / "wire.c": generate_c.emit_source,
 }
 
 

@@ -1,4 +1,4 @@
-"""NAME=VALUE -> what is set in a build of the firmware: names, ranges and defaults of firmware/core/settings.h."""
+"""NAME=VALUE -> what is set in a build of the firmware: names, ranges and defaults of firmware/core/ink/settings.h."""
 
 import re
 from collections.abc import Iterable, Mapping

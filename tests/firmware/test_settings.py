@@ -48,7 +48,7 @@ def power_on(board: str, app: str, settings: Settings) -> Emulator:
 
 
 def test_defaults_are_those_of_the_c_and_of_its_python_twin() -> None:
-    header = (clib.CORE / "settings.h").read_text()
+    header = (clib.CORE / "ink" / "settings.h").read_text()
     assert dict(re.findall(r"#define (\w+) (\d+)", header)) == {s.macro: str(s.default) for s in SETTINGS.values()}
     assert {name: setting.default for name, setting in SETTINGS.items()} == {**values(PenConfig()), "pixel_bits": 1}
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "wire.h"
+#include "line/wire.h"
 
 /* The board's memory: one record that outlives a power cut, which leaves either the new one or the one before it. */
 struct ink_store {

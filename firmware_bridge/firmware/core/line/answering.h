@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kept.h"
-#include "wire.h"
+#include "line/kept.h"
+#include "line/wire.h"
 
 /* The answer to the last question of a connection. */
 struct ink_answering {

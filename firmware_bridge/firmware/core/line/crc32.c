@@ -1,4 +1,4 @@
-#include "crc32.h"
+#include "line/crc32.h"
 
 /* By half bytes: 64 bytes of table instead of 1024, at twice the steps. */
 static const uint32_t TABLE[16] = {

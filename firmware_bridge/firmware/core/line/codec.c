@@ -1,6 +1,6 @@
-#include "codec.h"
+#include "line/codec.h"
 
-#include "mem.h"
+#include "line/mem.h"
 
 #define FIRST_PRINTABLE 0x20
 #define LAST_PRINTABLE 0x7E

@@ -1,9 +1,9 @@
-#include "segment.h"
+#include "ink/segment.h"
 
 #include <stdbool.h>
 
-#include "mem.h"
-#include "segment_symbols.h"
+#include "line/mem.h"
+#include "ink/segment_symbols.h"
 
 /* Ink is told from paper by its share of the paper's brightness around it, so that light may fall unevenly: paper is
  * about 128 everywhere in a picture thus levelled. */

@@ -1,6 +1,6 @@
-#include "outbox.h"
+#include "line/outbox.h"
 
-#include "mem.h"
+#include "line/mem.h"
 
 /* The item at that place, 0 for the oldest. */
 static const struct ink_item *item_at(const struct ink_outbox *outbox, size_t place)

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "wire.h"
+#include "line/wire.h"
 
 /* Equation 1, into session_key[INK_KEY_BYTES]: `connection` is the host's number, `info` INFO without its tag. */
 void ink_session_key(uint8_t *session_key, const uint8_t *key, uint32_t connection, const struct ink_wire_hello *hello,

@@ -2,7 +2,7 @@
 #ifndef INK_BOX_H
 #define INK_BOX_H
 
-#include "segment.h"
+#include "ink/segment.h"
 
 static inline int32_t ink_larger(int32_t a, int32_t b)
 {

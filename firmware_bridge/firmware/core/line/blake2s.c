@@ -1,6 +1,6 @@
-#include "blake2s.h"
+#include "line/blake2s.h"
 
-#include "mem.h"
+#include "line/mem.h"
 
 /* RFC 7693, section 2.6 */
 static const uint32_t IV[8] = {

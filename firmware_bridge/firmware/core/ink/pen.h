@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "raster.h"
+#include "ink/raster.h"
 
 #define INK_PEN_POINTS 512 /* of a symbol: 5 s of steady contact at 100 Hz; longer ones are thinned out */
 #define INK_PEN_STROKES 64 /* of a symbol; further ones are dropped and counted */

@@ -1,4 +1,4 @@
-#include "mem.h"
+#include "line/mem.h"
 
 void ink_copy(void *to, const void *from, size_t count)
 {

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "settings.h"
-#include "wire.h"
+#include "ink/settings.h"
+#include "line/wire.h"
 
 /* Fragments that the board keeps until they are acknowledged; so the longest word that it can deliver. */
 #ifndef INK_OUTBOX_FRAGMENTS

@@ -1,8 +1,8 @@
-#include "raster.h"
+#include "ink/raster.h"
 
 #include <stdbool.h>
 
-#include "mem.h"
+#include "line/mem.h"
 
 /* Lengths are in pixels: _q8 means 1/256 of one, _q10 1/1024. The ink is a ridge along the path whose section is a
  * Gaussian, laid down as dabs one standard deviation (sigma) apart: where dabs are that close their sum is even. */

@@ -1,5 +1,5 @@
-#include "mem.h"
-#include "segment.h"
+#include "line/mem.h"
+#include "ink/segment.h"
 
 /* Lengths in the fragment are in 1/256 pixel (_q8); pixel i reaches from 256 i to 256 (i + 1). */
 enum {

@@ -1,9 +1,9 @@
-#include "segment_symbols.h"
+#include "ink/segment_symbols.h"
 
 #include <stdbool.h>
 
-#include "box.h"
-#include "segment_pieces.h"
+#include "ink/box.h"
+#include "ink/segment_pieces.h"
 
 /* Shares of a symbol's height here, unless said otherwise. */
 enum {

@@ -1,7 +1,7 @@
-#include "tags.h"
+#include "line/tags.h"
 
-#include "blake2s.h"
-#include "mem.h"
+#include "line/blake2s.h"
+#include "line/mem.h"
 
 void ink_session_key(uint8_t *session_key, const uint8_t *key, uint32_t connection, const struct ink_wire_hello *hello,
                      const uint8_t *info, size_t info_count)

@@ -2,7 +2,7 @@
 #ifndef INK_SEGMENT_PIECES_H
 #define INK_SEGMENT_PIECES_H
 
-#include "segment.h"
+#include "ink/segment.h"
 
 /* Specks and frames dropped, pieces of one symbol merged; the pen's width and the symbols' height. How many pieces, or why
    there are no symbols (< 0). */

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "wire.h"
+#include "line/wire.h"
 
 #define INK_RASTER_PEN_WIDTH 66       /* of the line at nominal pressure, in the points' units: 0.66 mm */
 #define INK_RASTER_POINTS 1024        /* points of a symbol; what follows is left out */

@@ -6,11 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "answering.h"
-#include "frame.h"
-#include "kept.h"
-#include "outbox.h"
-#include "wire.h"
+#include "line/answering.h"
+#include "line/frame.h"
+#include "line/kept.h"
+#include "line/outbox.h"
+#include "line/wire.h"
 
 /* Who the board is. The texts are printable ASCII, at most 32, 16 and 24 characters. */
 struct ink_identity {

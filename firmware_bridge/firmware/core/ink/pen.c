@@ -1,7 +1,7 @@
-#include "pen.h"
+#include "ink/pen.h"
 
-#include "mem.h"
-#include "settings.h"
+#include "line/mem.h"
+#include "ink/settings.h"
 
 const struct ink_pen_config ink_pen_settings = {
     .rate_hz = INK_PEN_RATE_HZ,

@@ -1,7 +1,7 @@
-#include "session.h"
+#include "line/session.h"
 
-#include "mem.h"
-#include "tags.h"
+#include "line/mem.h"
+#include "line/tags.h"
 
 static const uint8_t PROTOCOL_HASH[] = INK_PROTOCOL_HASH;
 

@@ -1,8 +1,8 @@
-#include "segment_pieces.h"
+#include "ink/segment_pieces.h"
 
 #include <stdbool.h>
 
-#include "box.h"
+#include "ink/box.h"
 
 /* No writing: longer than half of the picture and at its border: the sheet's edge, a shadow. */
 static bool is_frame(const struct ink_segmenter *s, const struct ink_box *box)

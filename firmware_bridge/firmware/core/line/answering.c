@@ -1,6 +1,6 @@
-#include "answering.h"
+#include "line/answering.h"
 
-#include "mem.h"
+#include "line/mem.h"
 
 void ink_answering_init(struct ink_answering *answering)
 {

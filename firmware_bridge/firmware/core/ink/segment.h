@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "wire.h"
+#include "line/wire.h"
 
 #define INK_SEGMENT_PIXELS 76800u /* of a picture: 320x240, or 640x120 */
 #define INK_SEGMENT_SIDE 640u     /* of a picture, at most; 16 at least */

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "wire.h"
+#include "line/wire.h"
 
 #define INK_CRC_BYTES 4
 #define INK_MAX_BODY_BYTES (INK_MAX_WIRE_BYTES - 1) /* what can stand between two delimiters */

@@ -1,7 +1,7 @@
-#include "frame.h"
+#include "line/frame.h"
 
-#include "crc32.h"
-#include "mem.h"
+#include "line/crc32.h"
+#include "line/mem.h"
 
 /* In place; the decoded length, or -1 if a block runs past the end. */
 static int cobs_decode(uint8_t *body, size_t count)

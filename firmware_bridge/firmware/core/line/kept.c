@@ -1,6 +1,6 @@
-#include "kept.h"
+#include "line/kept.h"
 
-#include "mem.h"
+#include "line/mem.h"
 
 bool ink_kept_begin(struct ink_kept *kept, const struct ink_store *store)
 {
