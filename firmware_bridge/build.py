@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from firmware_bridge.boards import FIRMWARE_VERSION, Board, find
+from firmware_bridge.boards import FIRMWARE, FIRMWARE_VERSION, Board, find
 from firmware_bridge.elf import check_segments, flatten, read_segments
 from firmware_bridge.errors_firmware import BuildError, ToolMissingError
 from firmware_bridge.settings import SETTINGS, Settings, check
 from firmware_bridge.uf2 import boot2_with_crc
 
-SOURCES = Path(__file__).parent / "firmware"
+SOURCES = FIRMWARE
 GCC = "arm-none-eabi-gcc"
 GCC_PACKAGE = "sudo apt-get install --no-install-recommends gcc-arm-none-eabi"
 ZIG_PACKAGE = "pip install ziglang"
@@ -125,7 +125,12 @@ def source_files(board: Board, app: str) -> list[str]:
 
 
 def _compile(board: Board, app: str, elf: Path, tool: Toolchain, optimise: str, settings: Settings) -> None:
-    defined = {"INK_VERSION": f'"{FIRMWARE_VERSION}"'} | {SETTINGS[name].macro: settings[name] for name in settings}
+    defined = {
+        "INK_VERSION": f'"{FIRMWARE_VERSION}"',
+        "INK_BOARD_NAME": f'"{board.name}"',
+        "INK_STORE_TOTAL_BYTES": board.store.size,
+        **{SETTINGS[name].macro: settings[name] for name in settings},
+    }
     own = (*_GCC, "-dumpdir", f"{elf.parent / STACK_USE / elf.stem}-") if tool.name == "gcc" else _ZIG
     cpu = board.cpu if tool.name == "gcc" else board.cpu.replace("-", "_")
     command = [

@@ -26,6 +26,12 @@ class ProtocolDefinitionError(BridgeError):
     exit_code: ClassVar[int] = USAGE
 
 
+class BoardDefinitionError(BridgeError):
+    """A board.toml lacks something, has something that no board has, or contradicts itself."""
+
+    exit_code: ClassVar[int] = USAGE
+
+
 class UnknownBoardError(BridgeError):
     """There is no board of that name, or it has no such app."""
 
