@@ -1,4 +1,4 @@
-"""Samples of a digitiser at a fixed rate -> finished symbols and words: the twin of firmware/core/pen.c, bit by bit."""
+"""Samples of a digitiser at a fixed rate -> finished symbols and words: the twin of core/ink/pen.c, bit by bit."""
 
 import enum
 from collections.abc import Iterable
@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edge.raster import NOMINAL_PRESSURE, POINT, Points
+from firmware_bridge.settings import SETTINGS
 
 MAX_POINTS = 512
 """Of a symbol: 5 s of steady contact at 100 Hz; longer ones are thinned out."""
@@ -29,21 +30,24 @@ class PenEvent(enum.IntEnum):
     """The digitiser has failed; what was written since the last WORD is lost."""
 
 
+_DEFAULT = {name: setting.default for name, setting in SETTINGS.items()}
+
+
 @dataclass(frozen=True)
 class PenConfig:
-    """Lengths in 1/100 mm, times in ms, pressures in the digitiser's units."""
+    """Lengths in 1/100 mm, times in ms, pressures in the digitiser's units; by default those of a build."""
 
-    rate_hz: int = 100  # samples a second while the pen is in reach
-    contact: int = 64  # from this pressure on the pen touches
-    release: int = 32  # below this one it has left
-    nominal: int = 1024  # the pressure of a line as wide as the pen
-    gap: int = 150  # a stroke that begins further than this to the right of the symbol begins another one
-    back: int = 500  # so does one that begins further than this to the left,
-    line: int = 400  # or further than this above or below
-    spacing: int = 8  # points closer than this to the last one kept are not kept
-    pen_up_ms: int = 500  # without contact: the symbol is finished
-    word_ms: int = 1000  # without contact: the word is
-    least_samples: int = 2  # a symbol with fewer was no writing
+    rate_hz: int = _DEFAULT["rate_hz"]  # samples a second while the pen is in reach
+    contact: int = _DEFAULT["contact"]  # from this pressure on the pen touches
+    release: int = _DEFAULT["release"]  # below this one it has left
+    nominal: int = _DEFAULT["nominal"]  # the pressure of a line as wide as the pen
+    gap: int = _DEFAULT["gap"]  # a stroke that begins further than this to the right of the symbol begins another one
+    back: int = _DEFAULT["back"]  # so does one that begins further than this to the left,
+    line: int = _DEFAULT["line"]  # or further than this above or below
+    spacing: int = _DEFAULT["spacing"]  # points closer than this to the last one kept are not kept
+    pen_up_ms: int = _DEFAULT["pen_up_ms"]  # without contact: the symbol is finished
+    word_ms: int = _DEFAULT["word_ms"]  # without contact: the word is
+    least_samples: int = _DEFAULT["least_samples"]  # a symbol with fewer was no writing
 
 
 class _Point(NamedTuple):

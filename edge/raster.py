@@ -1,4 +1,4 @@
-"""Strokes of a pen -> a 33x33 fragment of grey ink in whole numbers: the twin of firmware/core/raster.c, bit by bit.
+"""Strokes of a pen -> a 33x33 fragment of grey ink in whole numbers: the twin of core/ink/raster.c, bit by bit.
 
 The ink is a ridge along the path whose section is a Gaussian, laid down as dabs one standard deviation apart. Lengths
 are in pixels: `_q8` means 1/256 of one, `_q10` 1/1024. All arithmetic is on integers; the one product of matrices runs

@@ -1,4 +1,4 @@
-"""A grey picture of a written word -> its symbols in reading order: the twin of firmware/core/segment.c, bit by bit.
+"""A grey picture of a written word -> its symbols in reading order: the twin of core/ink/segment.c, bit by bit.
 
 Ink is told from paper by its share of the paper's brightness around it, so that light may fall unevenly; it is put
 together to symbols by edge.segment_symbols and drawn as fragments by `segment_fragment`. Integers only.

@@ -1,8 +1,19 @@
-"""A board's name -> the part on it: its memory, its processor, its apps, and how an image gets into it."""
+"""A board's name -> the part on it: its memory, its processor, its apps, and how an image gets into it.
 
-from dataclasses import dataclass
+A folder of firmware/boards with a board.toml is a board. The tables of that file are the classes below whose names
+begin with an underscore, and Emulation; what they cannot say is checked in `_contradictions`.
+"""
 
-from firmware_bridge.errors import UnknownBoardError
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from firmware_bridge.errors import BoardDefinitionError, UnknownBoardError
+
+FIRMWARE = Path(__file__).parent / "firmware"
 
 HEADER_OFFSET = 0x200
 """Bytes from the start of the flash to the image's header, on every board: behind the vectors (and the RP2040's boot2).
@@ -11,6 +22,8 @@ Linker scripts keep HEADER_BYTES there, section .ink_header, symbol ink_image_he
 HEADER_BYTES = 0x100
 
 KIB = 1024
+MAX_NAME_BYTES = 16
+"""What an image's header has room for."""
 
 FIRMWARE_VERSION = "0.1.0"
 """Of the firmware in this checkout, on every board. INFO adds digits of the image's SHA-256: image.Header.firmware."""
@@ -33,12 +46,81 @@ class Region:
         return self.origin <= address and address + size <= self.end
 
 
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of board.toml."""
+
+
+_Address = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
+_Count = Annotated[int, msgspec.Meta(gt=0)]
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
+_Some = msgspec.Meta(min_length=1)
+_UsbId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{4}:[0-9a-f]{4}$")]
+
+
+class _Region(_Table, frozen=True):
+    origin: _Address
+    kib: _Count
+
+
+class _Memory(_Table, frozen=True):
+    flash: _Region
+    ram: _Region
+    store: _Region
+    sectors_kib: Annotated[tuple[_Count, ...], _Some]
+
+
+class _ChipId(_Table, frozen=True):
+    value: _Address
+    address: _Address = 0
+    shift: int = 0
+    mask: _Address = 0
+
+
+class _Uf2(_Table, frozen=True):
+    family: _Address
+    board: _Text
+
+
+class _Flashing(_Table, frozen=True):
+    methods: Annotated[tuple[Literal["uart", "swd", "uf2"], ...], _Some]
+    boot_hint: _Text
+    pyocd_target: _Text | None = None
+    chip_id: _ChipId | None = None
+    uf2: _Uf2 | None = None
+
+
+class Emulation(_Table, frozen=True):
+    """Which emulator has the board, and what of the board it lacks."""
+
+    program: Literal["qemu", "rp2040py"]
+    machine: str = ""
+    """QEMU's name of it."""
+    serials: Literal[1, 2, 3] = 2
+    """How many of host, digitiser and camera, in this order, are serial ports of QEMU's machine."""
+    spi_digitiser: bool = False
+    """The digitiser sends to the nRF51's SPI slave, which QEMU lacks: spi_master.py."""
+    flash_controller: bool = True
+    """If QEMU lacks it, ink_flash_erase and ink_flash_program are done from outside."""
+
+
+class _Definition(_Table, frozen=True):
+    title: _Text
+    cpu: _Text
+    apps: Annotated[tuple[_Text, ...], _Some]
+    memory: _Memory
+    pixel_bits: Annotated[tuple[Literal[1, 8], ...], _Some] = (1, 8)
+    boot2: bool = False
+    flashing: _Flashing | None = None
+    emulator: Emulation | None = None
+    usb: dict[_UsbId, _Text] = {}
+
+
 @dataclass(frozen=True)
 class Board:
     """One board that inkgate has firmware for."""
 
     name: str
-    """Also the folder firmware/boards/NAME, `-` written `_`, and what an image's header says."""
+    """That of its folder in firmware/boards, where `_` stands for `-`; also what an image's header says."""
     title: str
     """For people."""
     apps: tuple[str, ...]
@@ -50,10 +132,9 @@ class Board:
     """The end of the flash: key and counters, which outlive a new image. Images end before it."""
     sectors: tuple[int, ...]
     """Sizes of the flash's smallest erasable blocks from its start; the last one repeats to the end."""
+    emulator: Emulation | None
     methods: tuple[str, ...] = ()
     """Ways to flash it, the usual one first: uf2, uart, swd. None: it exists in an emulator only."""
-    machine: str | None = None
-    """QEMU's name of it."""
     pyocd_target: str | None = None
     chip_id: int | None = None
     """What the part says that it is: of an STM32 the product id, of an RP2040 CHIP_ID's part number."""
@@ -68,6 +149,8 @@ class Board:
     """Depths at which its memory holds words of a sensible length."""
     boot2: bool = False
     """Whether the first 256 bytes are a second-stage boot loader with a CRC, which the boot ROM checks."""
+    usb: tuple[tuple[int, int, str], ...] = ()
+    """Vendor, product and name of what the board itself is on USB."""
 
     @property
     def image_limit(self) -> int:
@@ -90,71 +173,22 @@ class Board:
             start, number = start + size, number + 1
 
 
-BOARDS = {
-    board.name: board
-    for board in (
-        Board(
-            name="stm32f405",
-            title="STM32F405 with a pen digitiser (1 MiB flash)",
-            apps=("pen",),
-            cpu="cortex-m4",
-            flash=Region(0x0800_0000, 1024 * KIB),
-            ram=Region(0x2000_0000, 128 * KIB),
-            store=Region(0x080C_0000, 256 * KIB),
-            sectors=(16 * KIB, 16 * KIB, 16 * KIB, 16 * KIB, 64 * KIB, 128 * KIB),
-            methods=("uart", "swd"),
-            machine="netduinoplus2",
-            pyocd_target="stm32f405rgtx",
-            chip_id=0x413,
-            chip_id_at=(0xE004_2000, 0, 0xFFF),
-            boot_hint="wire the adapter's TX to PA10, RX to PA9 and GND to GND, take BOOT0 to 3V3 and press reset",
-        ),
-        Board(
-            name="rp2040",
-            title="Raspberry Pi Pico (RP2040) with a pen digitiser or a camera",
-            apps=("pen", "camera"),
-            cpu="cortex-m0plus",
-            flash=Region(0x1000_0000, 2048 * KIB),
-            ram=Region(0x2000_0000, 264 * KIB),
-            store=Region(0x101F_E000, 8 * KIB),
-            sectors=(4 * KIB,),
-            methods=("uf2", "swd"),
-            pyocd_target="rp2040",
-            chip_id=0x0002,
-            chip_id_at=(0x4000_0000, 12, 0xFFFF),
-            boot_hint="hold BOOTSEL while plugging the board in; its drive RPI-RP2 must be mounted",
-            uf2_family=0xE48B_FF56,
-            uf2_board="RPI-RP2",
-            boot2=True,
-        ),
-        Board(
-            name="nrf51",
-            title="BBC micro:bit (nRF51822, Cortex-M0) with a pen digitiser",
-            apps=("pen",),
-            cpu="cortex-m0",
-            flash=Region(0x0000_0000, 256 * KIB),
-            ram=Region(0x2000_0000, 16 * KIB),
-            store=Region(0x0003_F800, 2 * KIB),
-            sectors=(KIB,),
-            methods=("swd",),
-            boot_hint="plug in the micro:bit, whose debug probe is on board",
-            pixel_bits=(1,),
-            machine="microbit",
-            pyocd_target="nrf51",
-        ),
-        Board(
-            name="mps2-an386",
-            title="Arm MPS2 with AN386 (Cortex-M4), emulated: for benchmarks and CI",
-            apps=("pen", "camera", "bench"),
-            cpu="cortex-m4",
-            flash=Region(0x0000_0000, 4096 * KIB),
-            ram=Region(0x2000_0000, 4096 * KIB),
-            store=Region(0x003F_E000, 8 * KIB),
-            sectors=(4 * KIB,),
-            machine="mps2-an386",
-        ),
-    )
-}
+def load(firmware: Path) -> dict[str, Board]:
+    """The boards by name whose folders are there. BoardDefinitionError says what is wrong with which board.toml."""
+    boards = (load_board(path, firmware / "apps") for path in sorted((firmware / "boards").glob("*/board.toml")))
+    return {board.name: board for board in boards}
+
+
+def load_board(path: Path, apps: Path) -> Board:
+    """The board of a board.toml; `apps` is the folder of apps. BoardDefinitionError."""
+    try:
+        definition = msgspec.toml.decode(path.read_bytes(), type=_Definition)
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
+        raise BoardDefinitionError(f"{path}: {error}") from error
+    board = _board(path.parent.name.replace("_", "-"), definition)
+    for contradiction in _contradictions(board, apps):
+        raise BoardDefinitionError(f"{path}: {contradiction}")
+    return board
 
 
 def find(name: str) -> Board:
@@ -162,3 +196,62 @@ def find(name: str) -> Board:
     if name not in BOARDS:
         raise UnknownBoardError(f"no board {name!r}: there are {', '.join(BOARDS)}")
     return BOARDS[name]
+
+
+def _board(name: str, definition: _Definition) -> Board:
+    memory, flashing = definition.memory, definition.flashing
+    board = Board(
+        name=name,
+        title=definition.title,
+        apps=definition.apps,
+        cpu=definition.cpu,
+        flash=_region(memory.flash),
+        ram=_region(memory.ram),
+        store=_region(memory.store),
+        sectors=tuple(kib * KIB for kib in memory.sectors_kib),
+        emulator=definition.emulator,
+        pixel_bits=definition.pixel_bits,
+        boot2=definition.boot2,
+        usb=tuple((int(ids[:4], 16), int(ids[5:], 16), name) for ids, name in definition.usb.items()),
+    )
+    if flashing is None:
+        return board
+    chip, uf2 = flashing.chip_id, flashing.uf2
+    return replace(
+        board,
+        methods=flashing.methods,
+        boot_hint=flashing.boot_hint,
+        pyocd_target=flashing.pyocd_target,
+        chip_id=chip.value if chip else None,
+        chip_id_at=(chip.address, chip.shift, chip.mask) if chip else (0, 0, 0),
+        uf2_family=uf2.family if uf2 else None,
+        uf2_board=uf2.board if uf2 else None,
+    )
+
+
+def _region(region: _Region) -> Region:
+    return Region(region.origin, region.kib * KIB)
+
+
+def _contradictions(board: Board, apps: Path) -> Iterator[str]:
+    """What is wrong with a board although each value may be what it is."""
+    if len(board.name.encode()) > MAX_NAME_BYTES:
+        yield f"the folder's name, {board.name}, is longer than {MAX_NAME_BYTES} characters"
+    for app in board.apps:
+        if not (apps / f"{app}_app.c").is_file():
+            yield f"apps: there is no {app!r}: its source would be firmware/apps/{app}_app.c"
+    if not board.flash.holds(board.store.origin, board.store.size) or board.store.end != board.flash.end:
+        yield "memory.store: it is not the end of memory.flash"
+    if board.sector_of(board.store.origin)[1].origin != board.store.origin:
+        yield "memory.store: it does not begin where a sector of sectors_kib does"
+    if "swd" in board.methods and board.pyocd_target is None:
+        yield "flashing: swd needs pyocd_target"
+    if "uf2" in board.methods and board.uf2_family is None:
+        yield "flashing: uf2 needs the table flashing.uf2"
+    if board.emulator is not None and (board.emulator.program == "qemu") != bool(board.emulator.machine):
+        yield "emulator: machine is QEMU's name of the board: program qemu needs it, others have none"
+    if board.emulator is None and not board.methods:
+        yield "neither a table flashing nor a table emulator: nothing can run its firmware"
+
+
+BOARDS = load(FIRMWARE)

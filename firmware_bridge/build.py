@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from firmware_bridge.boards import FIRMWARE_VERSION, Board, find
+from firmware_bridge.boards import FIRMWARE, FIRMWARE_VERSION, Board, find
 from firmware_bridge.elf import check_segments, flatten, read_segments
 from firmware_bridge.errors_firmware import BuildError, ToolMissingError
 from firmware_bridge.settings import SETTINGS, Settings, check
 from firmware_bridge.uf2 import boot2_with_crc
 
-SOURCES = Path(__file__).parent / "firmware"
+SOURCES = FIRMWARE
 GCC = "arm-none-eabi-gcc"
 GCC_PACKAGE = "sudo apt-get install --no-install-recommends gcc-arm-none-eabi"
 ZIG_PACKAGE = "pip install ziglang"
@@ -33,7 +33,7 @@ STACK_USE = "stack"
 """Folder beside the ELF in which gcc leaves what every function takes of the stack, and whom it calls."""
 
 _RUNTIME = {"gcc": ("-lgcc",), "zig": ("-lcompiler_rt",)}
-_OTHERS = {"pen": "core/segment*.c", "camera": "core/pen.c", "bench": "core/segment*.c"}
+_OTHERS = {"pen": "ink/segment*.c", "camera": "ink/pen.c", "bench": "ink/segment*.c"}
 """What an app does not need, so that it is not even compiled."""
 
 
@@ -119,13 +119,18 @@ def build(
 
 def source_files(board: Board, app: str) -> list[str]:
     """What the program is made of, as paths in SOURCES, in an order that never changes."""
-    groups = (f"apps/{app}_app.c", "apps/delivery.c", "core/*.c", "boards/*.c", f"boards/{board.folder}/*.[cS]")
-    found = (path for group in groups for path in sorted(SOURCES.glob(group)))
+    groups = (f"apps/{app}_app.c", "apps/delivery.c", "core/**/*.c", "boards/*.c", f"boards/{board.folder}/*.[cS]")
+    found = (path for group in groups for path in sorted(SOURCES.glob(group), key=lambda path: path.name))
     return [path.relative_to(SOURCES).as_posix() for path in found if not path.match(_OTHERS[app])]
 
 
 def _compile(board: Board, app: str, elf: Path, tool: Toolchain, optimise: str, settings: Settings) -> None:
-    defined = {"INK_VERSION": f'"{FIRMWARE_VERSION}"'} | {SETTINGS[name].macro: settings[name] for name in settings}
+    defined = {
+        "INK_VERSION": f'"{FIRMWARE_VERSION}"',
+        "INK_BOARD_NAME": f'"{board.name}"',
+        "INK_STORE_TOTAL_BYTES": board.store.size,
+        **{SETTINGS[name].macro: settings[name] for name in settings},
+    }
     own = (*_GCC, "-dumpdir", f"{elf.parent / STACK_USE / elf.stem}-") if tool.name == "gcc" else _ZIG
     cpu = board.cpu if tool.name == "gcc" else board.cpu.replace("-", "_")
     command = [

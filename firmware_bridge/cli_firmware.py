@@ -1,7 +1,6 @@
 """`inkgate firmware`: a board's program built, signed, flashed and asked what it is."""
 
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from firmware_bridge.cli_common import (
 from firmware_bridge.cli_flash import flash
 from firmware_bridge.cli_monitor import monitor
 from firmware_bridge.errors_firmware import ImageError
+from firmware_bridge.ports import udev_rules
 from firmware_bridge.signing import SigningKey
 from firmware_bridge.wire import PROTOCOL_HASH
 
@@ -176,7 +176,7 @@ def udev() -> None:
 
     inkgate firmware udev | sudo tee /etc/udev/rules.d/60-inkgate.rules
     """
-    click.echo(files("firmware_bridge").joinpath("60-inkgate.rules").read_text(), nl=False)
+    click.echo(udev_rules(), nl=False)
 
 
 firmware.add_command(flash)

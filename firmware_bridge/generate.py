@@ -1,4 +1,4 @@
-"""protocol.toml -> wire.py, firmware/core/wire.h and wire.c; `--check` says whether what is there is fresh."""
+"""protocol.toml -> wire.py, firmware/core/line/wire.h and wire.c; `--check` says whether what is there is fresh."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def emit_python(protocol: Protocol) -> str:
 
 BACKENDS: dict[Path, Callable[[Protocol], str]] = {
     FOLDER / "wire.py": emit_python,
-    FOLDER / "firmware" / "core" / "wire.h": generate_c.emit_header,
-    FOLDER / "firmware" / "core" / "wire.c": generate_c.emit_source,
+    FOLDER / "firmware" / "core" / "line" / "wire.h": generate_c.emit_header,
+    FOLDER / "firmware" / "core" / "line" / "wire.c": generate_c.emit_source,
 }
 
 
@@ -94,9 +94,13 @@ def main(check: bool) -> None:
     except ProtocolDefinitionError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    write_or_check(changed, check, "python -m firmware_bridge.generate")
+
+
+def write_or_check(changed: dict[Path, str], check: bool, command: str) -> None:
+    """Write the stale files; with `check` write nothing, name them and the command that does, and exit 1."""
     if check and changed:
-        names = ", ".join(path.name for path in changed)
-        click.echo(f"stale: {names}: run `python -m firmware_bridge.generate`", err=True)
+        click.echo(f"stale: {', '.join(path.name for path in changed)}: run `{command}`", err=True)
         sys.exit(ExitCode.NEGATIVE)
     for path, text in changed.items():
         path.write_text(text)

@@ -1,4 +1,4 @@
-"""A protocol's description -> the text of firmware/core/wire.h and wire.c."""
+"""A protocol's description -> the text of firmware/core/line/wire.h and wire.c."""
 
 from collections.abc import Iterator
 from textwrap import wrap
@@ -44,7 +44,7 @@ def emit_header(protocol: Protocol) -> str:
 
 def emit_source(protocol: Protocol) -> str:
     """The text of wire.c."""
-    lines = [*_first_lines(protocol), '#include "wire.h"', "", '#include "codec.h"', ""]
+    lines = [*_first_lines(protocol), '#include "line/wire.h"', "", '#include "line/codec.h"', ""]
     for message in (protocol.header, *protocol.messages):
         lines += [_encoder(message), "{"]
         lines += [f"    struct ink_writer writer = {{payload, INK_{message.name.upper()}_BYTES, 0, false}};"]

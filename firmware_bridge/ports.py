@@ -1,15 +1,16 @@
 """The machine's serial ports -> which of them may be a board, and the one that `auto` means."""
 
 from dataclasses import dataclass
+from importlib.resources import files
 
 from serial.tools import list_ports as serial_list_ports
 
+from firmware_bridge.boards import BOARDS
 from firmware_bridge.errors import PortMissingError
 
 AUTO = "auto"
 
-KNOWN_BOARDS = {
-    (0x2E8A, 0x000A): "Raspberry Pi Pico",
+ADAPTERS = {
     (0x2E8A, 0x000C): "Raspberry Pi Debug Probe",
     (0x2E8A, 0x000F): "Raspberry Pi Pico 2",
     (0x0483, 0x374B): "ST-Link V2-1",
@@ -17,8 +18,6 @@ KNOWN_BOARDS = {
     (0x0483, 0x374F): "ST-Link V3",
     (0x0483, 0x3752): "ST-Link V2-1",
     (0x0483, 0x3753): "ST-Link V3",
-    (0x0483, 0x5740): "STM32 virtual COM port",
-    (0x0D28, 0x0204): "Arm DAPLink",
     (0x0403, 0x6001): "FTDI FT232R adapter",
     (0x0403, 0x6010): "FTDI FT2232 adapter",
     (0x0403, 0x6011): "FTDI FT4232 adapter",
@@ -30,7 +29,10 @@ KNOWN_BOARDS = {
     (0x1A86, 0x55D4): "WCH CH9102 adapter",
     (0x067B, 0x2303): "Prolific PL2303 adapter",
 }
-"""USB vendor and product ids of boards and of the USB-serial adapters that boards are wired to."""
+"""USB vendor and product ids of the probes and USB-serial adapters that boards are wired to, and of the Pico 2."""
+
+KNOWN_BOARDS = ADAPTERS | {(vid, pid): name for board in BOARDS.values() for vid, pid, name in board.usb}
+"""With those of the boards themselves, which are in their board.toml."""
 
 TEXT_LIMIT = 64
 
@@ -65,6 +67,17 @@ def list_ports() -> list[PortInfo]:
         for port in serial_list_ports.comports()
     ]
     return sorted(found, key=lambda port: (port.board is None, port.path))
+
+
+def udev_rules() -> str:
+    """The text of a udev rules file for all that is known: 60-inkgate.rules with the boards' ids filled in."""
+    lines = files("firmware_bridge").joinpath("60-inkgate.rules").read_text().splitlines(keepends=True)
+    ids = sorted({(vid, pid) for board in BOARDS.values() for vid, pid, _ in board.usb})
+    return "".join(
+        line.replace("@VID@", f"{vid:04x}").replace("@PID@", f"{pid:04x}")
+        for line in lines
+        for vid, pid in (ids if "@VID@" in line else [(0, 0)])
+    )
 
 
 def find_board() -> str:

@@ -17,7 +17,7 @@ accident. If the board has a key, every frame from INFO on ends in a tag that no
 What an adversary on the line can still do is to cut it: HELLO has no tag, so a forged one makes the board begin again.
 Nothing is acknowledged or lost by that.
 
-`session_host.py` and `session_board.py` are the two ends; firmware/core/session.c is the twin of the latter.
+`session_host.py` and `session_board.py` are the two ends; firmware/core/line/session.c is the twin of the latter.
 """
 
 from firmware_bridge import tags, wire

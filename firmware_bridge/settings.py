@@ -1,4 +1,7 @@
-"""NAME=VALUE -> what is set in a build of the firmware: names, ranges and defaults of firmware/core/settings.h."""
+"""NAME=VALUE -> what is set in a build of the firmware: the one table of names, ranges, defaults and units.
+
+firmware/core/ink/settings.h is generated from it by settings_header.py; edge's PenConfig takes its defaults from it.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -79,7 +82,7 @@ def check(values: Settings, board: Board, app: str) -> dict[str, int]:
     contact, release = (values.get(name, SETTINGS[name].default) for name in ("contact", "release"))
     if release > contact:
         raise SettingError(f"release={release} is above contact={contact}: it is at most that")
-    if values.get("pixel_bits", 1) not in board.pixel_bits:
+    if values.get("pixel_bits", SETTINGS["pixel_bits"].default) not in board.pixel_bits:
         raise SettingError(
             f"pixel_bits={values['pixel_bits']}: {board.name} has no memory for such words, it sends 1 bit"
         )

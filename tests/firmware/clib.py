@@ -1,6 +1,6 @@
 """C sources of the firmware -> a shared library under ASan and UBSan whose findings are Python exceptions.
 
-    lib = clib.library("frame", "crc32", "mem")            # firmware/core/*.c, compiled once a test run
+    lib = clib.library("frame", "crc32", "mem")            # files of firmware/core, compiled once a test run
     crc = lib.function("ink_crc32", ctypes.c_uint32)       # from here on an ordinary function
     assert crc(lib.bytes(b"123456789"), 9) == 0xCBF43926
 
@@ -97,11 +97,17 @@ class Library:
         self._unpoisoned(ctypes.c_void_p(place), ctypes.c_size_t(count))
 
 
+def core_source(name: str) -> Path:
+    """The file of that name in firmware/core or a room of it, without its .c."""
+    (path,) = CORE.rglob(f"{name}.c")
+    return path
+
+
 @functools.cache
 def library(*sources: str | Path, flags: tuple[str, ...] = ()) -> Library:
     """Names are files of firmware/core without their .c; paths are files themselves. Skips where gcc is missing."""
     require("gcc")
-    files = [source if isinstance(source, Path) else CORE / f"{source}.c" for source in sources]
+    files = [source if isinstance(source, Path) else core_source(source) for source in sources]
     parts = [str(part) for part in (*(_object(file, flags) for file in files), _runtime())]
     return Library(_made("library.so", *_LINK, *parts, f"-Wl,-rpath,{_runtime().parent}"))
 

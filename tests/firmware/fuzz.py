@@ -28,6 +28,12 @@ SANITIZERS = ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"
 HINT = "apt-get install --no-install-recommends clang libclang-rt-14-dev"
 
 
+def core_source(name: str) -> Path:
+    """The file of that name in firmware/core or a room of it, without its .c."""
+    (path,) = (FIRMWARE / "core").rglob(f"{name}.c")
+    return path
+
+
 def corpus(target: str) -> list[bytes]:
     """The inputs that are kept of a target."""
     path = FUZZ / "corpus" / f"{target}.txt"
@@ -36,7 +42,7 @@ def corpus(target: str) -> list[bytes]:
 
 def build(target: str, folder: Path) -> Path:
     """The target's program. CalledProcessError if it does not compile."""
-    files = [FUZZ / f"fuzz_{target}.c", *(FIRMWARE / "core" / f"{name}.c" for name in SOURCES[target])]
+    files = [FUZZ / f"fuzz_{target}.c", *(core_source(name) for name in SOURCES[target])]
     program = folder / target
     command = ["clang", "-std=c99", "-O1", "-g", *SANITIZERS, "-I", FIRMWARE / "core", *files, "-o", program]
     subprocess.run(list(map(str, command)), check=True)

@@ -18,7 +18,7 @@ def build_changed(
     """`program` is the text of the app; `old`, somewhere in `file` of the board's folder, becomes `new`."""
     for part in ("boards", "core"):
         shutil.copytree(build.SOURCES / part, folder / part)
-    for path in (folder / "core").glob("*.c"):
+    for path in (folder / "core").rglob("*.c"):
         if path.stem not in NEEDED:
             path.unlink()
     (folder / "apps").mkdir()

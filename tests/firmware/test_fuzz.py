@@ -26,7 +26,7 @@ def test_every_input_of_the_corpus_keeps_every_promise(name: str) -> None:
 
 def test_a_broken_promise_is_found_by_the_corpus(tmp_path: Path) -> None:
     """The receiver keeps one byte less than it should."""
-    source = (clib.CORE / "frame.c").read_text()
+    source = clib.core_source("frame").read_text()
     broken = tmp_path / "frame.c"
     broken.write_text(source.replace("receiver->held == INK_MAX_BODY_BYTES", "receiver->held == 100"))
     lib = clib.library(broken, "crc32", "mem", fuzz.FUZZ / "fuzz_frame.c", flags=REPORT)
@@ -49,7 +49,7 @@ def test_the_self_test_passes_and_names_what_is_broken(tmp_path: Path) -> None:
         ("frame", "code_at = at++", "code_at = at", b"frame"),
     ):
         broken = tmp_path / f"{name}.c"
-        source = (clib.CORE / broken.name).read_text()
+        source = clib.core_source(name).read_text()
         assert old in source
         broken.write_text(source.replace(old, new))
         rest = [other for other in names if other != name]

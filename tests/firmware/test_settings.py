@@ -1,13 +1,15 @@
 """`inkgate firmware build --set`: what is set gets into the firmware, what cannot be is refused by name."""
 
 import re
-from dataclasses import astuple, fields
+from dataclasses import astuple, fields, replace
 from pathlib import Path
+from typing import Any
 
 import clib
 import numpy as np
 import pytest
 from click.shell_completion import ShellComplete
+from click.testing import CliRunner
 from emulated import needs_tools
 from test_boards import received
 from test_cli_firmware import code, facts, inkgate, needs_gcc
@@ -16,7 +18,7 @@ from test_cli_firmware import folder as folder  # a fixture: a user with an own 
 from edge.pen import PenConfig, capture
 from edge.raster import raster_pack, raster_strokes
 from edge.segment import Segmentation, segment, segment_fragment
-from firmware_bridge import emulate
+from firmware_bridge import emulate, settings_header
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.build import build
 from firmware_bridge.cli_firmware import firmware
@@ -47,8 +49,25 @@ def power_on(board: str, app: str, settings: Settings) -> Emulator:
     return emulate.build_and_power_on(board, app, memory, settings)
 
 
+def test_settings_h_is_fresh() -> None:
+    assert settings_header.stale(SETTINGS.values()) == {}
+    assert CliRunner().invoke(settings_header.main, ["--check"]).exit_code == 0
+
+
+@pytest.mark.parametrize("change", [{"default": 99}, {"allowed": range(20, 402)}, {"meaning": "other words"}])
+def test_a_setting_that_is_changed_makes_settings_h_stale_and_check_writes_nothing(
+    change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = settings_header.HEADER.read_bytes()
+    monkeypatch.setitem(SETTINGS, "rate_hz", replace(SETTINGS["rate_hz"], **change))
+    result = CliRunner().invoke(settings_header.main, ["--check"])
+    assert result.exit_code == 1
+    assert "run `python -m firmware_bridge.settings_header`" in result.stderr
+    assert settings_header.HEADER.read_bytes() == before
+
+
 def test_defaults_are_those_of_the_c_and_of_its_python_twin() -> None:
-    header = (clib.CORE / "settings.h").read_text()
+    header = settings_header.HEADER.read_text()
     assert dict(re.findall(r"#define (\w+) (\d+)", header)) == {s.macro: str(s.default) for s in SETTINGS.values()}
     assert {name: setting.default for name, setting in SETTINGS.items()} == {**values(PenConfig()), "pixel_bits": 1}
 

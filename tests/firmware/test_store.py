@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import clib
 import pytest
 
-from firmware_bridge.boards import BOARDS, Board
-from firmware_bridge.build import SOURCES
 from firmware_bridge.flash_store import Kept, decode, encode
 
 HERE = clib.HERE
@@ -103,10 +101,3 @@ def test_the_twin_in_python_writes_what_the_board_reads_and_reads_what_it_writes
         assert flash.write(session.to_bytes(4, "little") + first[4:])
         assert decode(bytes(flash.memory)) == Kept(7, kept.key, session)
     assert decode(b"\xff" * 2048) is None
-
-
-@pytest.mark.parametrize("board", BOARDS.values(), ids=lambda board: board.name)
-def test_the_store_that_c_is_compiled_for_is_the_one_in_the_memory_map(board: Board) -> None:
-    folder = SOURCES / "boards" / board.folder
-    assert f"INK_STORE_TOTAL_BYTES ({board.store.size // 1024} * 1024)" in (folder / "board.h").read_text()
-    assert f"STORE (r)   : ORIGIN = 0x{board.store.origin:08X}," in (folder / "link.ld").read_text()

@@ -10,7 +10,7 @@ import clib
 import pytest
 from needs import require
 
-CORE = sorted(clib.CORE.glob("*.c"))
+CORE = sorted(clib.CORE.rglob("*.c"))
 EVERY = sorted(path for path in clib.FIRMWARE.rglob("*.[ch]"))
 
 
@@ -33,12 +33,12 @@ def second_compiler() -> list[str]:
 
 @pytest.mark.parametrize("bits", [1, 8])
 def test_a_second_compiler_has_no_warning_for_core(bits: int, tmp_path: Path) -> None:
-    command = [*second_compiler(), *clib.WARNINGS, "-ffreestanding", f"-DINK_PIXEL_BITS={bits}", "-c"]
+    command = [*second_compiler(), *clib.WARNINGS, "-ffreestanding", f"-I{clib.CORE}", f"-DINK_PIXEL_BITS={bits}", "-c"]
     done = subprocess.run([*command, *map(str, CORE)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("path", sorted(clib.CORE.glob("*.[ch]")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(clib.CORE.rglob("*.[ch]")), ids=lambda path: path.name)
 def test_core_has_no_float_no_allocation_no_register_and_no_libc(path: Path) -> None:
     text = re.sub(r"/\*.*?\*/|\"(\\.|[^\"\\])*\"", "", path.read_text(), flags=re.S)
     allowed = {"stdbool.h", "stddef.h", "stdint.h"}

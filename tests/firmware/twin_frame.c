@@ -1,6 +1,6 @@
 /* A receiver fed in portions -> a verdict and the content of every frame, as test_frame.py compares them with Python's. */
-#include "frame.h"
-#include "mem.h"
+#include "line/frame.h"
+#include "line/mem.h"
 
 size_t twin_feed(struct ink_receiver *receiver, const uint8_t *data, size_t count, uint8_t *out, size_t room);
 

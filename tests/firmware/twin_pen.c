@@ -1,8 +1,8 @@
 /* Reaches what Python cannot name: the sizes and the fields of pen capture and of the segmenter. */
 #include <stddef.h>
 
-#include "pen.h"
-#include "segment.h"
+#include "ink/pen.h"
+#include "ink/segment.h"
 
 const size_t size_of_pen = sizeof(struct ink_pen);
 const size_t size_of_segmenter = sizeof(struct ink_segmenter);

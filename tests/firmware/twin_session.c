@@ -1,6 +1,6 @@
 /* A session in C with a memory of its own -> everything that twin_session.py compares with the Python one. */
-#include "mem.h"
-#include "session.h"
+#include "line/mem.h"
+#include "line/session.h"
 
 bool twin_begin(struct ink_session *session, uint32_t now_ms);
 void twin_feed(struct ink_session *session, const uint8_t *data, size_t count, uint32_t now_ms);

@@ -3,11 +3,11 @@
 Under `-icount shift=5` an instruction takes 32 ns of the emulator's time and a tick is 40 ns: 1.25 instructions. */
 #include "../boards/cortex_m.h"
 #include "../boards/services.h"
-#include "frame.h"
-#include "mem.h"
-#include "pen.h"
-#include "raster.h"
-#include "tags.h"
+#include "line/frame.h"
+#include "line/mem.h"
+#include "ink/pen.h"
+#include "ink/raster.h"
+#include "line/tags.h"
 
 #define SAMPLES 64
 #define PEN_UP 60 /* samples without contact: the symbol is finished */

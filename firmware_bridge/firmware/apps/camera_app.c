@@ -1,7 +1,7 @@
 /* A press of the button, a picture of a written word -> its fragments to the host. */
 #include "../boards/services.h"
 #include "delivery.h"
-#include "segment.h"
+#include "ink/segment.h"
 
 #define EXPOSURE_MS 4000 /* a camera that takes longer, even to be set up, has failed */
 

@@ -1,10 +1,10 @@
 #include "delivery.h"
 
 #include "../boards/services.h"
-#include "kept.h"
-#include "raster.h"
+#include "line/kept.h"
+#include "ink/raster.h"
 #include "selftest.h"
-#include "session.h"
+#include "line/session.h"
 
 #define RETRY_MS 1000
 

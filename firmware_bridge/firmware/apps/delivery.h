@@ -7,8 +7,8 @@
 
 #include "../boards/digitiser.h"
 #include "board.h"
-#include "settings.h"
-#include "wire.h"
+#include "ink/settings.h"
+#include "line/wire.h"
 
 /* Board, session and self-test; a board that fails it tells the host and delivers no symbol. Returns when a start was
    counted in the store, without which no session may begin. */

@@ -1,11 +1,11 @@
 /* A digitiser's packets -> words of fragments to the host. */
-#include "pen.h"
+#include "ink/pen.h"
 
 #include "../boards/digitiser.h"
 #include "../boards/services.h"
 #include "delivery.h"
-#include "mem.h"
-#include "raster.h"
+#include "line/mem.h"
+#include "ink/raster.h"
 
 static struct ink_pen pen;
 static uint8_t packet[INK_DIGITISER_PACKET_BYTES];

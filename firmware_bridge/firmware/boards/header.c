@@ -1,7 +1,7 @@
 /* The image's header (firmware_bridge/image.py) -> the version of the firmware, as INFO says it.
 
 Which image it is stands in the flash and not in the program, whose SHA-256 would be another one if it held its own. */
-#include "../core/mem.h"
+#include "line/mem.h"
 #include "services.h"
 
 #define MAGIC "INKIMAGE"

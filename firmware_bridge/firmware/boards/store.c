@@ -3,8 +3,8 @@
 The store is two halves that are erased as a whole. A slot is 256 bytes: serial number, count, content, board's number, CRC-32. The valid
 slot with the highest serial number counts. The next one goes into the first erased slot behind it; when there is none, the
 other half, which holds only older ones, is erased. */
-#include "../core/crc32.h"
-#include "../core/mem.h"
+#include "line/crc32.h"
+#include "line/mem.h"
 #include "board.h"
 #include "services.h"
 

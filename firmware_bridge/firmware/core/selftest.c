@@ -1,9 +1,9 @@
 #include "selftest.h"
 
-#include "blake2s.h"
-#include "crc32.h"
-#include "frame.h"
-#include "mem.h"
+#include "line/blake2s.h"
+#include "line/crc32.h"
+#include "line/frame.h"
+#include "line/mem.h"
 
 /* Of the bytes 0 to 255, which take every entry of the table. */
 #define COUNT_CRC 0x29058C73U

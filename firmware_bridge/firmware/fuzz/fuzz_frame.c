@@ -1,7 +1,7 @@
 /* Any bytes, as a line and as a content: what is received can be sent, and what is sent is received. */
-#include "frame.h"
+#include "line/frame.h"
 #include "fuzz.h"
-#include "mem.h"
+#include "line/mem.h"
 
 /* Whether the content goes out and comes in again, after whatever the receiver heard before. */
 static void comes_back(struct ink_receiver *receiver, const uint8_t *content, size_t count)

@@ -1,7 +1,7 @@
 /* Any bytes, as a digitiser's samples: symbols and words in order, each within its memory. */
 #include "fuzz.h"
-#include "mem.h"
-#include "pen.h"
+#include "line/mem.h"
+#include "ink/pen.h"
 
 #define SAMPLE_BYTES 5
 

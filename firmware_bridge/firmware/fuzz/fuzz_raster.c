@@ -1,7 +1,7 @@
 /* Any bytes, as points of a pen: a fragment whose ink is where the limits say, and its bits. */
 #include "fuzz.h"
-#include "mem.h"
-#include "raster.h"
+#include "line/mem.h"
+#include "ink/raster.h"
 
 #define POINT_BYTES 6
 

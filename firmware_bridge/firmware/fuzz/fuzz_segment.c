@@ -1,7 +1,7 @@
 /* Any bytes, as a picture of any size: as many symbols as allowed, each inside the picture, or a reason. */
 #include "fuzz.h"
-#include "mem.h"
-#include "segment.h"
+#include "line/mem.h"
+#include "ink/segment.h"
 
 static uint8_t picture[INK_SEGMENT_PIXELS];
 

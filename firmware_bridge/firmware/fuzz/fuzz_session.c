@@ -1,8 +1,8 @@
 /* Any bytes, as a script of what a host, an adversary, the line and the pen do: the board keeps within its limits. */
 #include "fuzz.h"
-#include "mem.h"
-#include "session.h"
-#include "tags.h"
+#include "line/mem.h"
+#include "line/session.h"
+#include "line/tags.h"
 
 static struct ink_session session;
 static uint32_t now_ms;

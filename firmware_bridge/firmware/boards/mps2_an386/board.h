@@ -2,12 +2,10 @@
 #ifndef INK_BOARD_H
 #define INK_BOARD_H
 
-#define INK_BOARD_NAME "mps2-an386"
 #define INK_BOARD_INTERRUPTS 32
 #define INK_HOST_INTERRUPT 0      /* UART0, reception */
 #define INK_DIGITISER_INTERRUPT 2 /* UART1, reception */
 #define INK_DIGITISER_INLET_BYTES 1024
 #define INK_OUTBOX_FRAGMENTS 256
-#define INK_STORE_TOTAL_BYTES (8 * 1024) /* as in link.ld; erased in two halves */
 
 #endif

@@ -2,12 +2,10 @@
 #ifndef INK_BOARD_H
 #define INK_BOARD_H
 
-#define INK_BOARD_NAME "nrf51"
 #define INK_BOARD_INTERRUPTS 32
 #define INK_HOST_INTERRUPT 2      /* UART0 */
 #define INK_DIGITISER_INTERRUPT 4 /* SPIS1 */
 #define INK_DIGITISER_INLET_BYTES 256
 #define INK_OUTBOX_FRAGMENTS 26
-#define INK_STORE_TOTAL_BYTES (2 * 1024) /* as in link.ld; erased in two halves */
 
 #endif

@@ -2,12 +2,10 @@
 #ifndef INK_BOARD_H
 #define INK_BOARD_H
 
-#define INK_BOARD_NAME "rp2040"
 #define INK_BOARD_INTERRUPTS 32
 #define INK_HOST_INTERRUPT 20      /* UART0 */
 #define INK_DIGITISER_INTERRUPT 21 /* UART1 */
 #define INK_DIGITISER_INLET_BYTES 1024
 #define INK_OUTBOX_FRAGMENTS (INK_PIXEL_BITS == 1 ? 256 : 96)
-#define INK_STORE_TOTAL_BYTES (8 * 1024) /* as in link.ld; erased in two halves */
 
 #endif

@@ -2,12 +2,10 @@
 #ifndef INK_BOARD_H
 #define INK_BOARD_H
 
-#define INK_BOARD_NAME "stm32f405"
 #define INK_BOARD_INTERRUPTS 82
 #define INK_HOST_INTERRUPT 37 /* USART1 */
 #define INK_DIGITISER_INTERRUPT 38 /* USART2 */
 #define INK_DIGITISER_INLET_BYTES 1024 /* 1.4 s of writing at 100 Hz */
 #define INK_OUTBOX_FRAGMENTS (INK_PIXEL_BITS == 1 ? 256 : 96)
-#define INK_STORE_TOTAL_BYTES (256 * 1024) /* as in link.ld; erased in two halves */
 
 #endif

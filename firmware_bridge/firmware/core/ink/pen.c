@@ -1,0 +1,242 @@
+#include "ink/pen.h"
+
+#include "line/mem.h"
+#include "ink/settings.h"
+
+const struct ink_pen_config ink_pen_settings = {
+    .rate_hz = INK_PEN_RATE_HZ,
+    .contact = INK_PEN_CONTACT,
+    .release = INK_PEN_RELEASE,
+    .nominal = INK_PEN_NOMINAL,
+    .gap = INK_PEN_GAP,
+    .back = INK_PEN_BACK,
+    .line = INK_PEN_LINE,
+    .spacing = INK_PEN_SPACING,
+    .pen_up_ms = INK_PEN_UP_MS,
+    .word_ms = INK_PEN_WORD_MS,
+    .least_samples = INK_PEN_LEAST_SAMPLES,
+};
+
+/* At least one sample, and no more than the time. */
+static uint32_t samples_of(uint32_t time_ms, uint32_t rate_hz)
+{
+    const uint32_t samples = time_ms * rate_hz / 1000u;
+    return samples > 0 ? samples : 1;
+}
+
+void ink_pen_init(struct ink_pen *pen, const struct ink_pen_config *config)
+{
+    ink_fill(pen, 0, sizeof *pen);
+    pen->config = *config;
+    if (pen->config.rate_hz == 0) {
+        pen->config.rate_hz = 1;
+    }
+    if (pen->config.nominal == 0) {
+        pen->config.nominal = 1;
+    }
+    if (pen->config.least_samples == 0) {
+        pen->config.least_samples = 1;
+    }
+    pen->pen_up_samples = samples_of(pen->config.pen_up_ms, pen->config.rate_hz);
+    pen->word_samples = samples_of(pen->config.word_ms, pen->config.rate_hz);
+    pen->idle = pen->word_samples;
+    pen->spacing = pen->config.spacing;
+}
+
+/* Begin with an empty symbol. */
+static void clear(struct ink_pen *pen)
+{
+    pen->count = 0;
+    pen->strokes = 0;
+    pen->contacts = 0;
+    pen->spacing = pen->config.spacing;
+    pen->down = false;
+    pen->delivered = false;
+}
+
+/* Twice the spacing, and every other point of each stroke gone but its first and its last. */
+static void thin_out(struct ink_pen *pen)
+{
+    uint16_t kept = 0;
+    bool odd = false;
+    for (uint16_t i = 0; i < pen->count; i++) {
+        const bool first = i == 0 || pen->points[i - 1].stroke != pen->points[i].stroke;
+        const bool last = i + 1 == pen->count || pen->points[i + 1].stroke != pen->points[i].stroke;
+        odd = !(first || odd);
+        if (first || last || !odd) {
+            pen->points[kept++] = pen->points[i];
+        }
+    }
+    pen->count = kept;
+    pen->spacing = pen->spacing < 32768u ? 2u * pen->spacing + 1u : 65535u;
+    pen->thinned++;
+}
+
+static void keep(struct ink_pen *pen, const struct ink_point *point)
+{
+    if (pen->count == INK_PEN_POINTS) {
+        thin_out(pen);
+    }
+    pen->points[pen->count++] = *point;
+}
+
+static bool same_place(const struct ink_point *a, const struct ink_point *b)
+{
+    return a->x == b->x && a->y == b->y;
+}
+
+/* The pen has left the paper: the stroke ends where it was last. */
+static void lift(struct ink_pen *pen)
+{
+    if (pen->down && !same_place(&pen->points[pen->count - 1], &pen->last)) {
+        keep(pen, &pen->last);
+    }
+    pen->down = false;
+}
+
+/* Whether a stroke that begins here belongs to another symbol. */
+static bool is_far(const struct ink_pen *pen, const struct ink_point *point)
+{
+    const uint32_t x = point->x;
+    const uint32_t y = point->y;
+    const struct ink_pen_config *config = &pen->config;
+    return x > (uint32_t)pen->right + config->gap || x + config->back < pen->left ||
+           y > (uint32_t)pen->bottom + config->line || y + config->line < pen->top;
+}
+
+static void cover(struct ink_pen *pen, const struct ink_point *point)
+{
+    pen->left = pen->contacts == 0 || point->x < pen->left ? point->x : pen->left;
+    pen->top = pen->contacts == 0 || point->y < pen->top ? point->y : pen->top;
+    pen->right = pen->contacts == 0 || point->x > pen->right ? point->x : pen->right;
+    pen->bottom = pen->contacts == 0 || point->y > pen->bottom ? point->y : pen->bottom;
+}
+
+static uint32_t apart(uint32_t a, uint32_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+/* The symbol is finished: give it away, unless it was no writing. */
+static enum ink_pen_event finish(struct ink_pen *pen)
+{
+    lift(pen);
+    if (pen->contacts < pen->config.least_samples) {
+        pen->specks++;
+        clear(pen);
+        return INK_PEN_NONE;
+    }
+    pen->delivered = true;
+    pen->word_open = true;
+    return INK_PEN_SYMBOL;
+}
+
+/* A place where the pen touches; a new symbol if there is none open. */
+static enum ink_pen_event touch(struct ink_pen *pen, struct ink_point point)
+{
+    enum ink_pen_event event = INK_PEN_NONE;
+    if (!pen->down && pen->contacts > 0 && is_far(pen, &point)) {
+        event = finish(pen);
+        if (event != INK_PEN_NONE) {
+            pen->held = point;
+            pen->holding = true;
+            return event;
+        }
+    }
+    if (!pen->down) {
+        if (pen->strokes == INK_PEN_STROKES) {
+            pen->dropped++;
+            return event;
+        }
+        pen->strokes++;
+    }
+    point.stroke = (uint8_t)(pen->strokes - 1u);
+    cover(pen, &point);
+    pen->contacts++;
+    pen->last = point;
+    if (!pen->down || apart(point.x, pen->points[pen->count - 1].x) + apart(point.y, pen->points[pen->count - 1].y) >=
+                          pen->spacing) {
+        keep(pen, &point);
+    }
+    pen->down = true;
+    return event;
+}
+
+/* What the last call left to be done. */
+static void settle(struct ink_pen *pen)
+{
+    if (pen->delivered) {
+        clear(pen);
+    }
+    if (pen->holding) {
+        pen->holding = false;
+        (void)touch(pen, pen->held); /* into an empty symbol: no event */
+    }
+}
+
+enum ink_pen_event ink_pen_pending(struct ink_pen *pen)
+{
+    settle(pen);
+    if (pen->word_due) {
+        pen->word_due = false;
+        pen->word_open = false;
+        return INK_PEN_WORD;
+    }
+    return INK_PEN_NONE;
+}
+
+static enum ink_pen_event leave(struct ink_pen *pen)
+{
+    lift(pen);
+    if (pen->idle == pen->word_samples) {
+        return INK_PEN_NONE;
+    }
+    pen->idle++;
+    enum ink_pen_event event = INK_PEN_NONE;
+    const bool word = pen->idle == pen->word_samples;
+    if (pen->contacts > 0 && (word || pen->idle >= pen->pen_up_samples)) {
+        event = finish(pen);
+    }
+    if (word && pen->word_open) {
+        pen->word_due = event != INK_PEN_NONE;
+        pen->word_open = pen->word_due;
+        return pen->word_due ? event : INK_PEN_WORD;
+    }
+    return event;
+}
+
+enum ink_pen_event ink_pen_silence(struct ink_pen *pen, uint32_t silent_ms)
+{
+    settle(pen);
+    const bool touched = pen->idle == 0;
+    if (pen->idle == pen->word_samples || silent_ms < (touched ? INK_PEN_FAILURE_MS : pen->config.word_ms)) {
+        return INK_PEN_NONE;
+    }
+    if (touched) {
+        clear(pen);
+        pen->idle = pen->word_samples;
+        pen->word_open = pen->word_due = false;
+        return INK_PEN_FAILURE;
+    }
+    pen->idle = pen->word_samples - 1u;
+    return leave(pen);
+}
+
+enum ink_pen_event ink_pen_sample(struct ink_pen *pen, uint16_t x, uint16_t y, uint16_t pressure)
+{
+    settle(pen);
+    const bool touches = pressure >= pen->config.contact || (pen->down && pressure >= pen->config.release);
+    enum ink_pen_event event;
+    if (touches && pressure > 0) {
+        const uint32_t relative = (uint32_t)pressure * INK_RASTER_NOMINAL_PRESSURE / pen->config.nominal;
+        const struct ink_point point = {.x = x, .y = y, .pressure = (uint8_t)(relative < 255u ? relative : 255u)};
+        pen->idle = 0;
+        event = touch(pen, point);
+    } else {
+        event = leave(pen);
+    }
+    if (event == INK_PEN_NONE && pen->word_due) {
+        return ink_pen_pending(pen);
+    }
+    return event;
+}

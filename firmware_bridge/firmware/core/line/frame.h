@@ -1,0 +1,39 @@
+/* Content bytes <-> frames on the line: COBS( content | CRC-32 ) 0x00; the twin of framing.py. */
+#ifndef INK_FRAME_H
+#define INK_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "line/wire.h"
+
+#define INK_CRC_BYTES 4
+#define INK_MAX_BODY_BYTES (INK_MAX_WIRE_BYTES - 1) /* what can stand between two delimiters */
+
+/* What a byte completed. */
+enum ink_rx {
+    INK_RX_NONE,     /* nothing yet */
+    INK_RX_FRAME,    /* an intact frame: receiver->content, receiver->length */
+    INK_RX_CRC,      /* a frame whose CRC is wrong */
+    INK_RX_COBS,     /* a frame that is not COBS, or too short */
+    INK_RX_OVERSIZE, /* more than can stand between delimiters; all up to the next one is passed over */
+};
+
+/* Bytes -> contents of the intact frames. Counters count since ink_receiver_init and wrap at 2^32. */
+struct ink_receiver {
+    uint8_t content[INK_MAX_BODY_BYTES]; /* after INK_RX_FRAME, until the next byte: the frame's content */
+    uint16_t length;                     /* of content, bytes */
+    uint16_t held;                       /* bytes of an unfinished frame */
+    bool skipping;                       /* the frame was too long; waiting for a delimiter */
+    uint32_t frames, crc_errors, cobs_errors, oversize;
+};
+
+void ink_receiver_init(struct ink_receiver *receiver);
+
+enum ink_rx ink_receive(struct ink_receiver *receiver, uint8_t byte);
+
+/* One frame with its delimiter into wire[INK_MAX_WIRE_BYTES]; its bytes, 0 if count > INK_MAX_CONTENT_BYTES. */
+size_t ink_frame_encode(uint8_t *wire, const uint8_t *content, size_t count);
+
+#endif
