@@ -51,6 +51,10 @@ class RunError(TrainError):
     """A directory is no run, or a file of it is missing or damaged."""
 
 
+class OverwriteError(TrainError):
+    """A run made otherwise lies where a run was to be made."""
+
+
 class UnwritableError(TrainError):
     """A file that a command was asked for cannot be written."""
 
