@@ -9,6 +9,8 @@ from importlib import import_module
 
 import click
 
+from firmware_bridge.errors import ExitCode, InkgateError
+
 COMMANDS = {
     "adapt": ("train.cli_data:adapt", "Derive the network from the task in seven stages, or within a budget."),
     "answer": ("edge.cli_answer:answer_command", "Answer `inkgate verify --port` on this machine, as a board would."),
@@ -28,6 +30,9 @@ COMMANDS = {
     "verify": ("quantize.cli:verify", "Prove the int8 model against the fixed-point reference."),
 }
 
+
+ENDED_BY_SIGNAL = 128
+"""What a shell adds to a signal's number to say that it ended a command."""
 
 TRAINING = ("tensorflow", "tf_keras", "matplotlib", "PIL")
 """What commands of train/ and quantize/ import, and a gate does without."""
@@ -84,26 +89,25 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         status = cli.main(prog_name="inkgate", standalone_mode=False)
-        sys.exit(status if isinstance(status, int) else 0)
+        sys.exit(status if isinstance(status, int) else ExitCode.DONE)
     except click.exceptions.NoArgsIsHelpError as bare:
         click.echo(bare.format_message(), err=True)
         sys.exit(bare.exit_code)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code, _usage(error))
     except (click.Abort, KeyboardInterrupt):
-        _fail("interrupted", 130)
+        _fail("interrupted", ENDED_BY_SIGNAL + signal.SIGINT)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of stdout has gone; Python would complain about it once more at exit
-        sys.exit(1)
+        sys.exit(ENDED_BY_SIGNAL + signal.SIGPIPE)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in TRAINING:
             raise
-        _fail(f"this command needs {error.name}, which is not installed: pip install 'inkgate[train]'", 2)
-    except Exception as error:
-        code = getattr(error, "exit_code", None)
-        if not isinstance(code, int):
-            raise
-        _fail(str(error), code)
+        from firmware_bridge.installing import install_extra
+
+        _fail(f"this command needs {error.name}, which is not installed: {install_extra('train')}", ExitCode.USAGE)
+    except InkgateError as error:
+        _fail(str(error), error.exit_code)
 
 
 def _fail(message: str, exit_code: int, usage: str = "") -> None:

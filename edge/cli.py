@@ -13,10 +13,11 @@ from edge.bundle import Bundle
 from edge.capture import CapturedWord, add_word, whole_words
 from edge.display import Display
 from edge.engine import Engine, Kernels
-from edge.errors import NEGATIVE, CaptureError, EdgeError, GoldenError, TooFewWordsError, UnverifiedError
+from edge.errors import CaptureError, EdgeError, GoldenError, TooFewWordsError, UnverifiedError
 from edge.fragments import FragmentSet
 from edge.journal import Journal
 from edge.runtime import WORD_TIMEOUT_S, Gate, Notice, Outcome, Rule, refuse
+from firmware_bridge.errors import ExitCode
 from firmware_bridge.link import open_link
 
 _CONNECT_S = 5.0
@@ -192,7 +193,7 @@ def verify(ctx: click.Context, path: Path, head: str | None, as_json: bool) -> N
     else:
         Console(stderr=True).print(f"{path}: {result.fault}", style="bold red", markup=False, soft_wrap=True)
     if result.fault is not None:
-        ctx.exit(NEGATIVE)
+        ctx.exit(ExitCode.NEGATIVE)
 
 
 def _follow(

@@ -26,6 +26,7 @@ from edge.errors import (
 )
 from edge.features import INPUT_SCALE, INPUT_ZERO_POINT, SIDE
 from edge.golden import GoldenVectors
+from firmware_bridge.installing import install_package
 
 Kernels = Literal["default", "reference", "optimised"]
 
@@ -153,9 +154,9 @@ class Engine:
                 if self.runtime_name == _OLD
                 else f"`inkgate quantize` where {here} is installed verifies that"
             )
+            verified = install_package(f"{stamp.runtime}=={stamp.version}")
             raise OtherRuntimeError(
-                f"it was verified on {made}, here is {here}; `pip install {stamp.runtime}=={stamp.version}` brings the "
-                f"verified one, {anew}; {_UNVERIFIED}"
+                f"it was verified on {made}, here is {here}; {verified} brings the verified one, {anew}; {_UNVERIFIED}"
             )
         if self.kernels != stamp.kernels:
             off = _OFF if stamp.kernels.endswith("xnnpack") else ""
@@ -215,13 +216,14 @@ def find_runtime(name: str = "") -> Runtime:
             continue
         if distribution == _OLD and int(np.__version__.partition(".")[0]) > 1:
             # It can be imported, and then fails at the first model.
-            failures.append(f"{distribution} is built for numpy 1, here is {np.__version__}: `pip install 'numpy<2'`")
+            needed = install_package("numpy<2")
+            failures.append(f"{distribution} is built for numpy 1, here is {np.__version__}: {needed}")
             continue
         return Runtime(module, distribution, _version(distribution, module), prefix)
     python = ".".join(map(str, sys.version_info[:2]))
     old = f"; {_OLD} exists up to Python 3.11, here is {python}" if sys.version_info >= (3, 12) else ""
     raise RuntimeMissingError(
-        f"no TFLite interpreter ({'; '.join(failures)}); `pip install ai-edge-litert` gives one{old}"
+        f"no TFLite interpreter ({'; '.join(failures)}); {install_package('ai-edge-litert')} gives one{old}"
     )
 
 

@@ -1,15 +1,10 @@
 """A cause -> the exception that names it and the exit code that the command line ends with."""
 
-from typing import ClassVar
-
-NEGATIVE, USAGE, DEVICE, REFUSED = 1, 2, 3, 4
-"""Exit codes: a check came out negative; usage or configuration; device; refused for security."""
+from firmware_bridge.errors import ExitCode, InkgateError
 
 
-class EdgeError(Exception):
+class EdgeError(InkgateError):
     """Root of everything that package edge raises on purpose."""
-
-    exit_code: ClassVar[int] = USAGE
 
 
 class FragmentSetError(EdgeError):
@@ -23,31 +18,31 @@ class ThresholdsError(EdgeError):
 class EngineError(EdgeError):
     """The interpreter failed, or gave something that is not logits."""
 
-    exit_code: ClassVar[int] = DEVICE
+    exit_code = ExitCode.DEVICE
 
 
 class RuntimeMissingError(EngineError):
     """Neither LiteRT nor tflite-runtime can be imported."""
 
-    exit_code: ClassVar[int] = USAGE
+    exit_code = ExitCode.USAGE
 
 
 class ModelRefusedError(EngineError):
     """The model is not a stateful one-fragment int8 model."""
 
-    exit_code: ClassVar[int] = USAGE
+    exit_code = ExitCode.USAGE
 
 
 class KernelsRefusedError(EngineError):
     """The asked kernel set is not to be had from this runtime, or is known to be wrong."""
 
-    exit_code: ClassVar[int] = USAGE
+    exit_code = ExitCode.USAGE
 
 
 class UnverifiedError(KernelsRefusedError):
     """What would run here is not what was verified. Root of the reasons for which an engine is not pinned."""
 
-    exit_code: ClassVar[int] = REFUSED
+    exit_code = ExitCode.REFUSED
 
 
 class OtherRuntimeError(UnverifiedError):
@@ -65,7 +60,7 @@ class OtherLogitsError(UnverifiedError):
 class GoldenError(EdgeError):
     """A file holds no golden vectors, or damaged ones."""
 
-    exit_code: ClassVar[int] = REFUSED
+    exit_code = ExitCode.REFUSED
 
 
 class StaleVectorsError(GoldenError):
@@ -91,25 +86,25 @@ class OtherRunError(EdgeError):
 class BundleAlteredError(EdgeError):
     """A file of the bundle is missing, was added, or does not have its hash."""
 
-    exit_code: ClassVar[int] = REFUSED
+    exit_code = ExitCode.REFUSED
 
 
 class JournalError(EdgeError):
     """The journal cannot be opened, read or written."""
 
-    exit_code: ClassVar[int] = DEVICE
+    exit_code = ExitCode.DEVICE
 
 
 class NotAJournalError(JournalError):
     """There is no journal at the path, or the file there is something else."""
 
-    exit_code: ClassVar[int] = USAGE
+    exit_code = ExitCode.USAGE
 
 
 class JournalAlteredError(EdgeError):
     """A row of the journal was edited, deleted, inserted or moved."""
 
-    exit_code: ClassVar[int] = NEGATIVE
+    exit_code = ExitCode.NEGATIVE
 
 
 class CaptureError(EdgeError):
@@ -119,4 +114,4 @@ class CaptureError(EdgeError):
 class TooFewWordsError(EdgeError):
     """The board wrote fewer words than were waited for."""
 
-    exit_code: ClassVar[int] = DEVICE
+    exit_code = ExitCode.DEVICE

@@ -1,8 +1,9 @@
 """protocol.toml's bytes -> a checked, typed description of the protocol that any generator can walk."""
 
 import hashlib
+import json
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from firmware_bridge.errors import ProtocolDefinitionError
@@ -76,11 +77,26 @@ class Protocol:
 
     name: str
     doc: str
-    sha256: bytes
     constants: tuple[Constant, ...]
     choices: tuple[Choices, ...]
     header: Message
     messages: tuple[Message, ...]
+
+    @property
+    def sha256(self) -> bytes:
+        """The SHA-256 of the protocol's meaning: what both ends must agree on, without prose.
+
+        Hashed is canonical JSON (sorted keys, no white space, ASCII) of the constants by name, the enums by name, the
+        header's fields in order and the messages by id, limits resolved to numbers, every `doc` left out. So comments,
+        docs and the order of definitions in the file do not change it; any number, name, type or field order does.
+        """
+        meaning = {
+            "constants": sorted((_without_prose(each) for each in self.constants), key=lambda one: str(one["name"])),
+            "enums": sorted((_without_prose(each) for each in self.choices), key=lambda one: str(one["name"])),
+            "header": _without_prose(self.header),
+            "messages": sorted((_without_prose(each) for each in self.messages), key=lambda one: int(one["id"])),
+        }
+        return hashlib.sha256(json.dumps(meaning, sort_keys=True, separators=(",", ":")).encode()).digest()
 
 
 def parse(source: bytes) -> Protocol:
@@ -105,8 +121,13 @@ def parse(source: bytes) -> Protocol:
         if header.max_bytes + message.max_bytes + numbers["tag_bytes"] > numbers["max_content_bytes"]:
             raise ProtocolDefinitionError(f"protocol.toml: {message.name}: longer than a frame can be")
     _keys("protocol", tree["protocol"], {"name", "doc"})
-    digest = hashlib.sha256(source).digest()
-    return Protocol(tree["protocol"]["name"], tree["protocol"]["doc"], digest, constants, choices, header, messages)
+    return Protocol(tree["protocol"]["name"], tree["protocol"]["doc"], constants, choices, header, messages)
+
+
+def _without_prose(definition: Constant | Choices | Message) -> dict[str, Any]:
+    """The definition as plain data, without any `doc` in it."""
+    plain: dict[str, Any] = asdict(definition, dict_factory=lambda items: {k: v for k, v in items if k != "doc"})
+    return plain
 
 
 def _constant(entry: dict[str, Any]) -> Constant:

@@ -1,19 +1,38 @@
 """A cause on the wire, the line or the board -> the exception that names it and its exit code."""
 
 import shlex
-from typing import TYPE_CHECKING, ClassVar
+from enum import IntEnum, unique
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from firmware_bridge.events import BoardInfo
 
-USAGE, DEVICE, REFUSED = 2, 3, 4
-"""Exit codes: usage or configuration; device; refused for security."""
+
+@unique
+class ExitCode(IntEnum):
+    """How a command of inkgate ends."""
+
+    DONE = 0
+    NEGATIVE = 1
+    """A check came out negative."""
+    USAGE = 2
+    """Usage or configuration."""
+    DEVICE = 3
+    """A device, an interpreter or a line failed."""
+    REFUSED = 4
+    """Refused for security."""
 
 
-class BridgeError(Exception):
+class InkgateError(Exception):
+    """Root of everything that inkgate raises on purpose; the message says what failed, where, and what to do."""
+
+    exit_code: int = ExitCode.USAGE
+
+
+class BridgeError(InkgateError):
     """Root of everything that package firmware_bridge raises on purpose."""
 
-    exit_code: ClassVar[int] = DEVICE
+    exit_code = ExitCode.DEVICE
 
 
 class WireError(BridgeError):
@@ -23,19 +42,19 @@ class WireError(BridgeError):
 class ProtocolDefinitionError(BridgeError):
     """protocol.toml contradicts itself."""
 
-    exit_code: ClassVar[int] = USAGE
+    exit_code = ExitCode.USAGE
 
 
 class UnknownBoardError(BridgeError):
     """There is no board of that name, or it has no such app."""
 
-    exit_code: ClassVar[int] = USAGE
+    exit_code = ExitCode.USAGE
 
 
 class PixelsError(BridgeError):
     """What was given as a fragment is not uint8 [33, 33]."""
 
-    exit_code: ClassVar[int] = USAGE
+    exit_code = ExitCode.USAGE
 
 
 class PortMissingError(BridgeError):
@@ -94,13 +113,13 @@ class ProtocolMismatchError(LinkError):
 class PixelDepthError(LinkError):
     """The board sends another number of bits a pixel than the bundle was trained on."""
 
-    exit_code: ClassVar[int] = USAGE
+    exit_code = ExitCode.USAGE
 
 
 class AuthenticationError(LinkError):
     """The board's writing could not be trusted. Root of the reasons for which a board is refused."""
 
-    exit_code: ClassVar[int] = REFUSED
+    exit_code = ExitCode.REFUSED
 
 
 class UnprovisionedError(AuthenticationError):
@@ -126,19 +145,19 @@ class CounterError(AuthenticationError):
 class ProvisionedError(AuthenticationError):
     """The board has a key already."""
 
-    exit_code: ClassVar[int] = USAGE
+    exit_code = ExitCode.USAGE
 
 
 class KeyStoreError(BridgeError):
     """The key store cannot be read or written."""
 
-    exit_code: ClassVar[int] = USAGE
+    exit_code = ExitCode.USAGE
 
 
 class KeyExposedError(KeyStoreError):
     """Others than its owner can read or change the key store."""
 
-    exit_code: ClassVar[int] = REFUSED
+    exit_code = ExitCode.REFUSED
 
 
 class UnansweredError(LinkError):
@@ -164,7 +183,7 @@ class OutboxFullError(BoardError):
 class WritingError(BoardError):
     """Fragments, starts and ends of words come in an order that is not writing."""
 
-    exit_code: ClassVar[int] = USAGE
+    exit_code = ExitCode.USAGE
 
 
 class NetworkFailedError(BoardError):

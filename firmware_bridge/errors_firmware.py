@@ -1,17 +1,12 @@
 """What is wrong with a firmware image, its signature or the way into a board -> the exception that names it."""
 
-from typing import ClassVar
-
-from firmware_bridge.errors import DEVICE, USAGE, BridgeError
-
-REFUSED = 4
-"""Exit code: refused for security."""
+from firmware_bridge.errors import BridgeError, ExitCode
 
 
 class ImageError(BridgeError):
     """A file is not an image that this inkgate knows."""
 
-    exit_code: ClassVar[int] = USAGE
+    exit_code = ExitCode.USAGE
 
 
 class TruncatedImageError(ImageError):
@@ -37,67 +32,67 @@ class BootBlockError(ImageError):
 class AlteredImageError(ImageError):
     """The image is not the one that its digest was made of."""
 
-    exit_code: ClassVar[int] = REFUSED
+    exit_code = ExitCode.REFUSED
 
 
 class UnsignedImageError(ImageError):
     """Nobody has signed the image."""
 
-    exit_code: ClassVar[int] = REFUSED
+    exit_code = ExitCode.REFUSED
 
 
 class UntrustedImageError(ImageError):
     """The signature is not by a key that is trusted here, or is not right."""
 
-    exit_code: ClassVar[int] = REFUSED
+    exit_code = ExitCode.REFUSED
 
 
 class OlderImageError(ImageError):
     """The board has had a newer version than the image's."""
 
-    exit_code: ClassVar[int] = REFUSED
+    exit_code = ExitCode.REFUSED
 
 
 class SigningKeyError(BridgeError):
     """A signing key cannot be read, or others can read it."""
 
-    exit_code: ClassVar[int] = USAGE
+    exit_code = ExitCode.USAGE
 
 
 class ExposedKeyError(SigningKeyError):
     """A secret key may be read by others than its owner."""
 
-    exit_code: ClassVar[int] = REFUSED
+    exit_code = ExitCode.REFUSED
 
 
 class SettingError(BridgeError):
     """A build cannot have that setting, or not that value of it."""
 
-    exit_code: ClassVar[int] = USAGE
+    exit_code = ExitCode.USAGE
 
 
 class ToolMissingError(BridgeError):
     """A tool that is needed is not installed."""
 
-    exit_code: ClassVar[int] = USAGE
+    exit_code = ExitCode.USAGE
 
 
 class BuildError(BridgeError):
     """The firmware could not be compiled, linked or written down."""
 
-    exit_code: ClassVar[int] = USAGE
+    exit_code = ExitCode.USAGE
 
 
 class EmulatorError(BridgeError):
     """An emulated board does not run."""
 
-    exit_code: ClassVar[int] = DEVICE
+    exit_code = ExitCode.DEVICE
 
 
 class FlashError(BridgeError):
     """The image did not get into the board's flash, or not whole."""
 
-    exit_code: ClassVar[int] = DEVICE
+    exit_code = ExitCode.DEVICE
 
 
 class BoardNotFoundError(FlashError):
@@ -111,4 +106,4 @@ class ReadBackError(FlashError):
 class FlashedListError(BridgeError):
     """The list of what was flashed from here cannot be read or written."""
 
-    exit_code: ClassVar[int] = USAGE
+    exit_code = ExitCode.USAGE

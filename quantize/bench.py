@@ -18,10 +18,11 @@ from rich.table import Table
 from edge.bundle import MANIFEST, MODEL, Bundle
 from edge.decision import word_scores
 from edge.engine import Engine
-from edge.errors import NEGATIVE, NotABundleError
+from edge.errors import NotABundleError
 from edge.features import SIDE, Pixels, to_int8
 from edge.fragments import sample_words
 from edge.origin import find_origin
+from firmware_bridge.errors import ExitCode
 from quantize.errors import RunError
 from quantize.executors import ENGINE_KERNELS
 from quantize.kernels import kernel_set
@@ -118,10 +119,10 @@ def bench(ctx: click.Context, bundle_path: Path | None, sizes: list[int], as_jso
         console.print(_say_check(check_ms), markup=False)
     if check_ms is not None and check_ms > CHECK_LIMIT_MS:
         console.print(f"the check at the start takes more than {CHECK_LIMIT_MS:.0f} ms", style="bold red")
-        ctx.exit(NEGATIVE)
+        ctx.exit(ExitCode.NEGATIVE)
     if any(row.ratio > RATIO_LIMIT for row in rows if row.fragments >= RATIO_FROM):
         console.print(f"the engine takes more than {RATIO_LIMIT} times the bare interpreter's time", style="bold red")
-        ctx.exit(NEGATIVE)
+        ctx.exit(ExitCode.NEGATIVE)
 
 
 def find_material(bundle: Bundle, fragments: int) -> Material:

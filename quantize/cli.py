@@ -17,6 +17,7 @@ from rich.status import Status
 
 from edge.bundle import Bundle
 from edge.fragments import FragmentSet
+from firmware_bridge.errors import ExitCode
 from quantize.errors import ReportError
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
@@ -168,7 +169,7 @@ def verify(
         show_report(console, report)
     for failure in report.failures:
         click.echo(f"error: {failure}", err=True)
-    ctx.exit(0 if report.passed else 1)
+    ctx.exit(ExitCode.DONE if report.passed else ExitCode.NEGATIVE)
 
 
 def _refuse_beside_port(ctx: click.Context) -> None:

@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge.bundle import Bundle
+from firmware_bridge.errors import ExitCode
 from firmware_bridge.inquiry import Inquiry
 from quantize.examine import Examination, examine
 
@@ -12,8 +13,8 @@ CONNECT_S = 5.0
 """How long a device may take to be there."""
 
 
-def examine_port(bundle: Bundle, port: str, as_json: bool) -> int:
-    """Let the device on `port` compute the golden words; 0, or 1 if one bit differs."""
+def examine_port(bundle: Bundle, port: str, as_json: bool) -> ExitCode:
+    """Let the device on `port` compute the golden words; NEGATIVE if one bit differs."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=as_json) as bar:
@@ -26,7 +27,7 @@ def examine_port(bundle: Bundle, port: str, as_json: bool) -> int:
         _show(console, report)
     for failure in report.failures:
         click.echo(f"error: {failure}", err=True)
-    return 0 if report.passed else 1
+    return ExitCode.DONE if report.passed else ExitCode.NEGATIVE
 
 
 def _show(console: Console, report: Examination) -> None:

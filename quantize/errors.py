@@ -1,12 +1,10 @@
 """A cause -> the exception that names it and the exit code that the command line ends with."""
 
-from typing import ClassVar
+from firmware_bridge.errors import ExitCode, InkgateError
 
 
-class QuantizeError(Exception):
+class QuantizeError(InkgateError):
     """Root of everything that package quantize raises on purpose."""
-
-    exit_code: ClassVar[int] = 2
 
 
 class RunError(QuantizeError):
@@ -36,7 +34,7 @@ class ReportError(QuantizeError):
 class OtherModelError(QuantizeError):
     """The device on a port runs another model than the bundle's."""
 
-    exit_code: ClassVar[int] = 4
+    exit_code = ExitCode.REFUSED
 
 
 class WordsError(QuantizeError):
@@ -46,7 +44,7 @@ class WordsError(QuantizeError):
 class ConversionRefusedError(QuantizeError):
     """Root of the reasons for which a conversion is not accepted."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code = ExitCode.NEGATIVE
 
 
 class UnfusedError(ConversionRefusedError):
@@ -72,10 +70,10 @@ class CellRangeError(ConversionRefusedError):
 class VectorsDifferError(QuantizeError):
     """The interpreter does not compute the golden vectors that the reference made: nothing is verified."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code = ExitCode.NEGATIVE
 
 
 class GraphsDifferError(QuantizeError):
     """Two models were compared that do not compute the same operations on the same shapes."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code = ExitCode.NEGATIVE

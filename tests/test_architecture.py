@@ -1,15 +1,18 @@
-"""The structure that DESIGN gives the project, held against the files."""
+"""The structure that docs/architecture.md describes, held against the files."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from firmware_bridge.errors import ExitCode, InkgateError
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("train", "quantize", "edge", "firmware_bridge")
-SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).glob("*.py"))
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
 def test_the_layers_hold() -> None:
@@ -19,21 +22,30 @@ def test_the_layers_hold() -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_module_says_in_its_first_sentence_what_becomes_of_what(path: Path) -> None:
     docstring = ast.get_docstring(ast.parse(path.read_text()))
     assert docstring, "no module docstring"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_nothing_below_the_command_lines_prints(path: Path) -> None:
-    if path.name.startswith(("cli", "demo", "display", "simulate", "bench", "generate")):
-        return
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_command_ends_with_a_bare_number(path: Path) -> None:
     calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
-    assert not [c.lineno for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"]
+    exits = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr in ("exit", "_exit")]
+    bare = [call.lineno for call in exits if any(isinstance(given, ast.Constant) for given in call.args)]
+    assert not bare, "name it with firmware_bridge.errors.ExitCode"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_error_of_inkgate_has_one_root_and_an_exit_code() -> None:
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in SOURCES if path.name == "errors.py"]
+    found = [each for name in names for each in vars(importlib.import_module(name)).values() if isinstance(each, type)]
+    errors = {each for each in found if issubclass(each, Exception)}
+    assert len(errors) > 60
+    assert [each.__name__ for each in errors if not issubclass(each, InkgateError)] == []
+    assert {each.exit_code for each in errors if issubclass(each, InkgateError)} <= set(ExitCode)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_file_outgrows_a_head(path: Path) -> None:
     if path.name == "wire.py":
         return  # generated

@@ -17,6 +17,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from firmware_bridge.errors import ExitCode
 from train.errors import DemoError
 
 WRITING_SEED = 7
@@ -83,7 +84,7 @@ def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str,
     _summarise(results)
     Console(stderr=True).print(f"[bold]{time.monotonic() - began:.0f} s[/]; pictures and figures: {page}")
     if len(results) < words or any(result.kind == "unavailable" for result in results):
-        ctx.exit(1)
+        ctx.exit(ExitCode.NEGATIVE)
 
 
 def cast(run: Path, words: int) -> list[tuple[str, bool]]:

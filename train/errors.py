@@ -1,10 +1,10 @@
 """What can go wrong in `train` -> one exception per cause, each with its exit code."""
 
+from firmware_bridge.errors import ExitCode, InkgateError
 
-class TrainError(Exception):
-    """Root of everything `train` raises on purpose; the message says what failed, where, and the command that helps."""
 
-    exit_code = 2
+class TrainError(InkgateError):
+    """Root of everything that package train raises on purpose."""
 
 
 class UnknownDatasetError(TrainError):
@@ -62,6 +62,6 @@ class UnwritableError(TrainError):
 class DemoError(TrainError):
     """A step of the demo did not end well; it carries that step's exit code."""
 
-    def __init__(self, message: str, exit_code: int = 1) -> None:
+    def __init__(self, message: str, exit_code: int = ExitCode.NEGATIVE) -> None:
         super().__init__(message)
         self.exit_code = exit_code

@@ -1,0 +1,81 @@
+"""The wheel: built from the sources, installed alone into an empty environment, it is whole."""
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("train", "quantize", "edge", "firmware_bridge")
+BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "inkgate.py")
+
+IMPORT_ALL = """
+import importlib, sys
+for name in {modules!r}:
+    module = importlib.import_module(name)
+    assert module.__file__.startswith(sys.prefix), f"{{name}} comes from {{module.__file__}}"
+print("imported")
+"""
+
+
+def run(*command: str | Path) -> str:
+    """Run a command away from the sources and give its output; fail with all that it said."""
+    done = subprocess.run([str(part) for part in command], cwd="/", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy of the sources, for a build leaves files beside them."""
+    sources, made = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheel")
+    for name in BUILT_FROM:
+        shutil.copy(ROOT / name, sources)
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, sources / package, ignore=shutil.ignore_patterns("__pycache__"))
+    quiet = ("--quiet", "--disable-pip-version-check")
+    run(sys.executable, "-m", "pip", "wheel", *quiet, "--no-deps", "--no-build-isolation", "-w", made, sources)
+    return next(made.glob("inkgate-*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with nothing of inkgate but the wheel; other people's packages are those of this one."""
+    home = tmp_path_factory.mktemp("environment")
+    venv.create(home, symlinks=True)
+    python = home / "bin" / "python"
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel)
+    site_packages = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+    # A path named in a .pth is not searched for further .pth files, so this one's editable inkgate stays out.
+    (site_packages / "other_packages.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return home
+
+
+def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    sources = {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert sources - inside == set()
+
+
+def test_every_module_of_the_wheel_is_imported_where_nothing_else_of_inkgate_is(wheel: Path, installed: Path) -> None:
+    files = [Path(name) for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")]
+    modules = sorted(".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in files)
+    assert {name.partition(".")[0] for name in modules} == {"inkgate", *PACKAGES}
+    said = run(installed / "bin" / "python", "-c", IMPORT_ALL.format(modules=modules))
+    assert said.strip() == "imported"
+
+
+def test_the_installed_command_builds_firmware_from_the_sources_in_the_wheel(installed: Path, tmp_path: Path) -> None:
+    command = ("firmware", "build", "mps2-an386", "pen", "--unsigned", "--out", tmp_path)
+    run(installed / "bin" / "inkgate", *command)
+    assert (tmp_path / "mps2-an386-pen.img").stat().st_size > 10_000
