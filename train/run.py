@@ -26,6 +26,7 @@ import msgspec
 
 from edge.errors import FragmentSetError
 from edge.fragments import FragmentSet
+from edge.places import explain_no_run
 from train.adapt import ArchitecturePlan
 from train.errors import PlanError, RunError, UnwritableError
 from train.quiet import load_tensorflow
@@ -85,10 +86,8 @@ class Run:
             config = msgspec.json.decode((path / CONFIG).read_bytes(), type=RunConfig)
             plan = ArchitecturePlan.from_dict(msgspec.json.decode((path / PLAN).read_bytes(), type=dict[str, Any]))
         except OSError as error:
-            raise RunError(
-                f"{path}: no run ({Path(str(error.filename)).name}: {error.strerror}); "
-                f"`inkgate train --out {path}` makes one"
-            ) from error
+            missing = f"{Path(str(error.filename)).name}: {error.strerror}"
+            raise RunError(explain_no_run(path, missing)) from error
         except (ValueError, PlanError) as error:
             raise RunError(f"{path}: damaged run: {error}; train it again") from error
         if len(config.users) != plan.users or len(config.user_writers) != plan.users:

@@ -197,7 +197,12 @@ def test_what_is_wrong_with_an_order_is_told_before_tensorflow_is_loaded(
         "0 of 3 users": ["evaluate", own_run.path, "--fragments", own_run.path / DEVELOPMENT],
         "is in the way": ["quantize", own_run.path, "--out", tmp_path / "full"],
         "cannot be written": ["quantize", own_run.path, "--out", hands_file / "bundle"],
-        "makes a run": ["quantize", tmp_path / "nothing", "--out", tmp_path / "bundle"],
+        "no run (config.json: No such file or directory)": [
+            "quantize",
+            tmp_path / "nothing",
+            "--out",
+            tmp_path / "bundle",
+        ],
     }
     orders = json.dumps([[str(argument) for argument in arguments] for arguments in expected.values()])
     done = subprocess.run([sys.executable, "-c", REFUSED, orders], capture_output=True, text=True, check=True)
