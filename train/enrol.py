@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from edge.fragments import FragmentSet, join
 from train import datasets
 from train.adapt import ArchitecturePlan, adapt
 from train.backbone import Backbone
-from train.errors import BackboneError, OverwriteError, RunError, TooFewWritersError, UnwritableError
+from train.errors import BackboneError, NamesError, OverwriteError, RunError, TooFewWritersError, UnwritableError
 from train.progress import Progress, silent
 from train.quiet import load_tensorflow
 from train.run import (
@@ -68,9 +69,10 @@ def load(order: Order) -> Handwriting:
     Where the order names a source of strangers, every writer of the dataset may be enrolled, and background,
     development and unseen strangers are writers of that source, with ids that do not clash. TooFewWritersError when
     that source is the dataset itself, whose users would be strangers to themselves, or when there are fewer writers
-    than users are wanted.
+    than users are wanted. NamesError when a name is blank, not printable or that of two writers.
     """
     writing = _read(order)
+    _check_names(writing.fragments, order.dataset)
     _draw(order, writing, 0)
     return writing
 
@@ -163,6 +165,16 @@ def _read(order: Order) -> Handwriting:
     others = replace(others, writer=others.writer + np.int32(offset), writer_names=())
     split = datasets.split_writers(others)
     return Handwriting(join([fragments, others]), split, tuple(int(w) for w in fragments.writers))
+
+
+def _check_names(fragments: FragmentSet, dataset: str) -> None:
+    """NamesError unless every writer has a printable name of his own: a gate says it, and evaluation goes by it."""
+    names = [fragments.name_of(int(writer)) for writer in fragments.writers]
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise NamesError(f"{dataset}: {count} writers are called {name!r}; give each a name of his own")
+        if not name.strip() or not name.isprintable():
+            raise NamesError(f"{dataset}: a writer is called {name!r}; a name must be printable text")
 
 
 def _train_draw(

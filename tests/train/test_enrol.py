@@ -16,7 +16,7 @@ from train.backbone import Backbone
 from train.cli import train
 from train.enrol import Order, load, train_draws
 from train.enrol import make_backbone as pretrain_backbone
-from train.errors import OverwriteError, TooFewWritersError, UnwritableError
+from train.errors import NamesError, OverwriteError, TooFewWritersError, UnwritableError
 from train.run import CALIBRATION, CONFIG, DEVELOPMENT, ENROL, MODEL, TEST, Run
 from train.settings import PretrainSettings
 
@@ -221,6 +221,26 @@ def test_users_of_a_file_are_all_enrolled_where_strangers_come_from_elsewhere(
 def test_strangers_from_the_dataset_itself_are_refused(order: Order) -> None:
     with pytest.raises(TooFewWritersError, match="strangers too"):
         load(replace(order, strangers=order.dataset))
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("twin", "2 writers are called 'twin'"), (" ", "printable"), ("a\nb", "printable")]
+)
+def test_names_that_a_gate_cannot_say_are_refused_before_any_work(
+    order: Order,
+    hands: FragmentSet,
+    make_backbone: MakeBackbone,
+    tmp_path: Path,
+    enrolment: Enrolment,
+    name: str,
+    says: str,
+) -> None:
+    first = "twin" if name == "twin" else "first"
+    names = (first, name, *(f"writer {number}" for number in hands.writers[2:]))
+    replace(hands, writer_names=names).save(tmp_path / "named.npz")
+    with pytest.raises(NamesError, match=says):
+        train_draws(replace(order, dataset=str(tmp_path / "named.npz")), make_backbone(), tmp_path / "run", 1)
+    assert enrolment.calls == 0
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_any_work(
