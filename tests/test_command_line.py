@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -59,6 +60,19 @@ def test_what_a_person_gets_wrong_is_one_sentence_and_exit_code_2(
     assert done.returncode == exit_code, done.stderr
     assert "Traceback" not in done.stderr
     assert says in done.stderr
+
+
+@pytest.mark.parametrize("name", ["[b]", "[/b]"])
+def test_a_path_is_shown_as_it_is_whatever_brackets_are_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written = f"{name}.npz"
+    options = ["--writers", "20", "--per-writer", "41"]
+    for command in (["export", "synthetic", "--out", written, *options], ["info", written]):
+        done = run("data", *command)
+        assert done.returncode == 0, done.stderr
+        assert written in done.stderr
 
 
 def test_where_only_the_gate_is_installed_the_other_commands_say_what_they_need() -> None:

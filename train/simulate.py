@@ -96,6 +96,8 @@ def simulate(
     BOARD-00000000; to a host two of them at once are one that goes back in time. With --no-key it is another one each
     time.
     """
+    from rich.markup import escape
+
     from firmware_bridge import emulate
     from firmware_bridge.emulated_board import EmulatedBoard
     from firmware_bridge.keys import KeyStore
@@ -108,7 +110,7 @@ def simulate(
     if firmware is not None:
         _check_firmware(firmware, kind, dataset, board)
     bits = 8 if grey else 1
-    with progress_console().status(f"taking fragments from {dataset}"):
+    with progress_console().status(escape(f"taking fragments from {dataset}")):
         # A digitiser is written on by the writers themselves: of their fragments the names do.
         fragments = load(dataset, pixel_bits=bits, per_writer=1 if firmware and kind == "pen" else SYNTHETIC_PER_WRITER)
     rng = np.random.default_rng(seed)
