@@ -103,7 +103,9 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in TRAINING:
             raise
-        _fail(f"this command needs {error.name}, which is not installed: pip install 'inkgate[train]'", ExitCode.USAGE)
+        from firmware_bridge.installing import install_extra
+
+        _fail(f"this command needs {error.name}, which is not installed: {install_extra('train')}", ExitCode.USAGE)
     except InkgateError as error:
         _fail(str(error), error.exit_code)
 

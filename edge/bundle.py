@@ -36,6 +36,7 @@ from edge.errors import (
 )
 from edge.golden import GoldenVectors
 from edge.kernels import request_for
+from edge.places import explain_no_bundle
 
 FORMAT: Final = "inkgate-bundle/2"
 OLD_FORMATS: Final = ("inkgate-bundle/1",)
@@ -239,9 +240,7 @@ def _read_manifest(folder: Path) -> bytes:
     try:
         return (folder / MANIFEST).read_bytes()
     except OSError as error:
-        raise NotABundleError(
-            f"{folder}: no bundle ({MANIFEST}: {error.strerror}); `inkgate quantize RUN --out {folder}` makes one"
-        ) from error
+        raise NotABundleError(explain_no_bundle(folder, f"{MANIFEST}: {error.strerror}")) from error
 
 
 def _verified(folder: Path, manifest: Manifest) -> dict[str, bytes]:

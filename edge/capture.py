@@ -8,7 +8,7 @@ import numpy as np
 from edge.errors import CaptureError
 from edge.features import Pixels
 from edge.fragments import FragmentSet, join
-from edge.runtime import Notice
+from edge.runtime import Notice, link_lost
 from firmware_bridge.events import BoardFault, Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
 from firmware_bridge.pixels import depth
 
@@ -48,7 +48,7 @@ def whole_words(events: Iterable[Event]) -> Iterator[CapturedWord | Notice]:
             open_word = None
         elif isinstance(event, LinkLost | BoardFault):
             open_word = None
-            yield Notice(f"link lost: {event.reason}" if isinstance(event, LinkLost) else f"board fault: {event.text}")
+            yield link_lost(event.reason) if isinstance(event, LinkLost) else Notice(f"board fault: {event.text}")
         elif isinstance(event, Connected):
             doubt = "" if event.info.authenticated else " (it has no key: anybody on the line can write in its place)"
             yield Notice(f"board {event.info.board}{doubt}: write")

@@ -27,6 +27,7 @@ from edge.errors import (
 from edge.features import INPUT_SCALE, INPUT_ZERO_POINT, SIDE
 from edge.golden import GoldenVectors
 from edge.kernels import DEFAULT, INTERPRETERS, TABLE, TFLITE_RUNTIME, find_requested, recognise, requests
+from firmware_bridge.installing import install_package
 
 _OLD: Final = TFLITE_RUNTIME.distribution
 
@@ -135,9 +136,10 @@ class Engine:
                 if self.runtime_name == _OLD
                 else f"`inkgate quantize` where {here} is installed verifies that"
             )
+            install = install_package(f"{stamp.runtime}=={stamp.version}")
             raise OtherRuntimeError(
-                f"it was verified on {made}, here is {here}; `pip install {stamp.runtime}=={stamp.version}` brings the "
-                f"verified one, {anew}; {_unverified()}"
+                f"it was verified on {made}, here is {here}; {install} brings the verified one, {anew}; "
+                f"{_unverified()}"
             )
         if self.kernels != stamp.kernels:
             verified = TABLE.get(stamp.kernels)
@@ -193,13 +195,14 @@ def find_runtime(name: str = "") -> Runtime:
             continue
         if distribution == _OLD and int(np.__version__.partition(".")[0]) > 1:
             # It can be imported, and then fails at the first model.
-            failures.append(f"{distribution} is built for numpy 1, here is {np.__version__}: `pip install 'numpy<2'`")
+            needed = install_package("numpy<2")
+            failures.append(f"{distribution} is built for numpy 1, here is {np.__version__}: {needed}")
             continue
         return Runtime(module, distribution, _version(distribution, module))
     python = ".".join(map(str, sys.version_info[:2]))
     old = f"; {_OLD} exists up to Python 3.11, here is {python}" if sys.version_info >= (3, 12) else ""
     raise RuntimeMissingError(
-        f"no TFLite interpreter ({'; '.join(failures)}); `pip install ai-edge-litert` gives one{old}"
+        f"no TFLite interpreter ({'; '.join(failures)}); {install_package('ai-edge-litert')} gives one{old}"
     )
 
 

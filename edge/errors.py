@@ -83,6 +83,10 @@ class OldBundleError(NotABundleError):
     """A bundle of an earlier format: it lacks what is needed to verify the machine that it would run on."""
 
 
+class OtherRunError(EdgeError):
+    """Another run than the one that the bundle was made from lies where that one was."""
+
+
 class BundleAlteredError(EdgeError):
     """A file of the bundle is missing, was added, or does not have its hash."""
 

@@ -90,6 +90,11 @@ class Notice:
     text: str
 
 
+def link_lost(reason: str) -> Notice:
+    """Say that the board is gone, what is waited for, and how to stop that."""
+    return Notice(f"link lost: {reason}; waiting for the board to come back, Ctrl-C ends")
+
+
 WordKey: TypeAlias = tuple[str, int, int]
 WordEvent: TypeAlias = WordStarted | Fragment | WordEnded
 
@@ -180,7 +185,7 @@ class Gate:
                     yield Notice(f"board {info.board} has no key: anybody on the line can write in its place")
             case LinkLost(reason=reason):
                 yield from self._fail(f"link lost: {reason}")
-                yield Notice(f"link lost: {reason}")
+                yield link_lost(reason)
             case BoardFault(code=code, text=text):
                 yield from self._fail(f"the board reports {code}: {text}")
                 yield Notice(f"the board reports {code}: {text}")

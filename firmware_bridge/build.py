@@ -15,13 +15,13 @@ from types import MappingProxyType
 from firmware_bridge.boards import FIRMWARE, FIRMWARE_VERSION, Board, find
 from firmware_bridge.elf import check_segments, flatten, read_segments
 from firmware_bridge.errors_firmware import BuildError, ToolMissingError
+from firmware_bridge.installing import install_package
 from firmware_bridge.settings import SETTINGS, Settings, check
 from firmware_bridge.uf2 import boot2_with_crc
 
 SOURCES = FIRMWARE
 GCC = "arm-none-eabi-gcc"
 GCC_PACKAGE = "sudo apt-get install --no-install-recommends gcc-arm-none-eabi"
-ZIG_PACKAGE = "pip install ziglang"
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
 _COMMON = ("-std=c99", *WARNINGS, "-ffreestanding", "-nostdlib", "-ffunction-sections", "-fdata-sections")
@@ -79,7 +79,7 @@ def find_toolchain(name: str | None = None) -> Toolchain:
     for toolchain in toolchains():
         if name in (None, toolchain.name):
             return toolchain
-    ways = {"gcc": f"`{GCC_PACKAGE}`", "zig": f"`{ZIG_PACKAGE}`"}
+    ways = {"gcc": f"`{GCC_PACKAGE}`", "zig": install_package("ziglang")}
     how = ways.get(name or "", f"{ways['gcc']}, or without root {ways['zig']}")
     raise ToolMissingError(f"no compiler{f' {name}' if name else ''} for the boards: {how}")
 

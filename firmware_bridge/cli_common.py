@@ -1,5 +1,6 @@
 """What the commands of `inkgate firmware` share: options, completion, whom to trust, how an image is described."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,3 +83,19 @@ def described(header: Header) -> dict[str, Any]:
 def say(console: Console, text: str) -> None:
     """Text as it is, in whole lines."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def shares_terminal(stream: int = 2) -> bool:
+    """Whether another program is writing to this terminal, so that nothing may be redrawn on it.
+
+    True for a background job (`inkgate simulate ... &`): a shell with job control gives the terminal to another group
+    of processes, one without gives the job /dev/null to read from.
+    """
+    if not os.isatty(stream):
+        return False
+    return os.tcgetpgrp(stream) != os.getpgrp() or not os.isatty(0)
+
+
+def progress_console() -> Console:
+    """A console on stderr that draws bars and spinners only where they disturb no other program."""
+    return Console(stderr=True, force_terminal=False if shares_terminal() else None)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from firmware_bridge import flash as flashing
 from firmware_bridge import flash_uf2, image, settings, signing
@@ -202,7 +203,10 @@ def _signing_key(path: Path | None, console: Console) -> SigningKey:
     if own.exists():
         return signing.load_signing_key(own)
     key = signing.create_signing_key(own)
-    console.print(f"made a signing key: {own}; `firmware flash` here trusts it, elsewhere with --trust", soft_wrap=True)
+    console.print(
+        f"made a signing key: {escape(str(own))}; `firmware flash` here trusts it, elsewhere with --trust",
+        soft_wrap=True,
+    )
     return key
 
 

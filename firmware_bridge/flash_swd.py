@@ -7,6 +7,7 @@ from typing import Any
 from firmware_bridge.boards import HEADER_OFFSET, Board
 from firmware_bridge.errors_firmware import BoardNotFoundError, FlashError, ToolMissingError
 from firmware_bridge.flash import Progress
+from firmware_bridge.installing import install_extra
 
 READ_BYTES = 4096
 
@@ -39,7 +40,7 @@ class SwdProgrammer:
 
     def __init__(self, board: Board, probe: str | None = None) -> None:
         if ConnectHelper is None:
-            raise ToolMissingError("flashing by SWD needs pyOCD: pip install 'inkgate[firmware]'")
+            raise ToolMissingError(f"flashing by SWD needs pyOCD: {install_extra('firmware')}")
         # Its messages are for its own command line; what matters comes as an exception.
         logging.getLogger("pyocd").setLevel(logging.CRITICAL)
         self.board = board

@@ -12,6 +12,7 @@ from firmware_bridge.boards import Board
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.errors_firmware import BoardNotFoundError, FlashError, ToolMissingError
 from firmware_bridge.flash import Progress
+from firmware_bridge.installing import install_extra
 from firmware_bridge.transport import PORT_ERRORS, not_opened
 
 BAUD_RATE = 115_200
@@ -38,7 +39,7 @@ class UartProgrammer:
         try:
             from stm32loader.bootloader import Stm32Bootloader
         except ImportError as error:
-            raise ToolMissingError("flashing by UART needs stm32loader: pip install 'inkgate[firmware]'") from error
+            raise ToolMissingError(f"flashing by UART needs stm32loader: {install_extra('firmware')}") from error
         self.board, self.where = board, port
         self._line = _Line(port)
         # stm32loader knows parts by family; the boards here that have this boot loader are F4.

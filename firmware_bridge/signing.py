@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firmware_bridge.errors_firmware import ExposedKeyError, SigningKeyError, ToolMissingError
+from firmware_bridge.installing import install_extra
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -141,4 +142,4 @@ def public_of(secret: Path) -> Path:
 
 def _need_cryptography() -> None:
     if find_spec("cryptography") is None:
-        raise ToolMissingError("signatures need cryptography: pip install 'inkgate[firmware]'")
+        raise ToolMissingError(f"signatures need cryptography: {install_extra('firmware')}")

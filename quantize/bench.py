@@ -22,6 +22,7 @@ from edge.errors import NotABundleError
 from edge.features import SIDE, Pixels, to_int8
 from edge.fragments import sample_words
 from edge.kernels import request_for
+from edge.origin import find_origin
 from firmware_bridge.errors import ExitCode
 from quantize.errors import RunError
 from quantize.kernel_sets import kernel_set
@@ -125,15 +126,19 @@ def bench(ctx: click.Context, bundle_path: Path | None, sizes: list[int], as_jso
 
 
 def find_material(bundle: Bundle, fragments: int) -> Material:
-    """Words of the users' own test fragments from the run that made the bundle; random pixels where it is not there."""
+    """Words of the users' own test fragments from the run that made the bundle; random pixels where it is not there.
+
+    OtherRunError where another run lies there now.
+    """
     count, rng = -(-fragments // WORD), np.random.default_rng(0)
+    origin = find_origin(bundle)
     try:
-        run = Run.open(bundle.path / bundle.manifest.provenance.run)
-        test = run.fragments(TEST)
+        run = Run.open(origin.path) if origin else None
+        test = run.fragments(TEST) if run else None
     except RunError:
-        test = None
-    users = np.intersect1d(test.writers, run.config.user_writers) if test is not None else np.empty(0)
-    if test is None or not len(users):
+        run = test = None
+    users = np.intersect1d(test.writers, run.config.user_writers) if run and test else np.empty(0)
+    if run is None or test is None or not len(users):
         noise = np.where(rng.random((4096, SIDE, SIDE)) < 0.2, np.uint8(255), np.uint8(0))
         return Material(noise, rng.integers(0, len(noise), (count, WORD)), None, "random pixels: time only, no error")
     words, writer = sample_words(test, users, WORD, -(-count // len(users)), rng)

@@ -12,6 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.status import Status
 
@@ -61,7 +62,7 @@ def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipp
     made: list[dict[str, Any]] = []
     for number, (source, target) in enumerate(jobs, start=1):
         prefix = f"[{number}/{len(jobs)}] {source}: " if len(jobs) > 1 else ""
-        with status_line.status(f"{prefix}starting") as status:
+        with status_line.status(escape(f"{prefix}starting")) as status:
             bundle = package(
                 source,
                 target,
@@ -73,7 +74,9 @@ def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipp
             )
         made.append(_summary(bundle))
         if not as_json:
-            console.print(f"{target}: {made[-1]['model_bytes']:,} bytes of int8 model for {made[-1]['users']} users")
+            console.print(
+                f"{escape(str(target))}: {made[-1]['model_bytes']:,} bytes of int8 model for {made[-1]['users']} users"
+            )
         if differs_by_processor(bundle.manifest.executor.kernels):
             text = (
                 f"{target} is pinned to {bundle.manifest.executor.kernels}, for XNNPACK is off here: gates with other "
@@ -83,7 +86,7 @@ def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipp
     if as_json:
         click.echo(json.dumps({**made[0], "draws": made[1:]}))
     else:
-        console.print(f"Next: inkgate verify {out}")
+        console.print(f"Next: inkgate verify {escape(str(out))}")
 
 
 @click.command()
@@ -187,7 +190,7 @@ def _refuse_beside_port(ctx: click.Context) -> None:
 
 
 def _teller(status: Status, prefix: str) -> Callable[[str], None]:
-    return lambda step: status.update(f"{prefix}{step}")
+    return lambda step: status.update(escape(f"{prefix}{step}"))
 
 
 def _store(path: Path, content: bytes, notes: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge.bundle import Bundle
@@ -18,7 +19,7 @@ def examine_port(bundle: Bundle, port: str, as_json: bool) -> ExitCode:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=as_json) as bar:
-        task = bar.add_task(f"asking {port}", total=None)
+        task = bar.add_task(f"asking {escape(port)}", total=None)
         with Inquiry(port, connect_patience_s=CONNECT_S) as inquiry:
             report = examine(bundle, inquiry, lambda done, total: bar.update(task, completed=done, total=total))
     if as_json:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.features import INPUT_SCALE, INPUT_ZERO_POINT, SIDE
+from firmware_bridge.installing import install_extra
 from quantize.calibrate import Clipping, Range, measure_clipping, measure_ranges
 from quantize.errors import (
     CellRangeError,
@@ -276,7 +277,7 @@ def _tensorflow() -> Any:
         with _quiet():
             import tensorflow
     except ImportError as error:
-        raise DependencyError('converting needs TensorFlow: pip install "inkgate[train]"') from error
+        raise DependencyError(f"converting needs TensorFlow: {install_extra('train')}") from error
     return tensorflow
 
 
@@ -286,7 +287,7 @@ def _tf_keras() -> Any:
         with _quiet():
             import tf_keras
     except ImportError as error:
-        raise DependencyError('converting needs tf_keras (Keras 2): pip install "inkgate[train]"') from error
+        raise DependencyError(f"converting needs tf_keras (Keras 2): {install_extra('train')}") from error
     return tf_keras
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from edge.engine import Engine
 from edge.kernels import DELEGATE, LITERT, TABLE, Kernels
+from firmware_bridge.installing import install_extra
 from quantize.errors import DependencyError, KernelSetError, ModelFileError
 from quantize.exposed import expose
 from quantize.graph import Array, load_graph
@@ -133,7 +134,7 @@ def interpreter(model: bytes, kernels: str, *, preserve: bool = False) -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
     except ImportError as error:
-        raise DependencyError("LiteRT is not installed: pip install ai-edge-litert") from error
+        raise DependencyError(f"LiteRT is not installed: {install_extra('edge')}") from error
     try:
         made = Interpreter(
             model_content=model,

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from firmware_bridge.installing import install_extra
 from quantize.errors import DependencyError, ModelFileError, UnsupportedGraphError
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -144,7 +145,7 @@ def load_schema() -> Any:
     try:
         from ai_edge_litert import schema_py_generated
     except ImportError as error:
-        raise DependencyError("reading a model needs ai-edge-litert: pip install ai-edge-litert") from error
+        raise DependencyError(f"reading a model needs ai-edge-litert: {install_extra('edge')}") from error
     return schema_py_generated
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from edge.fragments import FragmentSet
+from edge.places import explain_no_run
 from quantize.errors import RunError
 
 CONFIG, PLAN, MODEL = "config.json", "plan.json", "model.keras"
@@ -74,8 +75,6 @@ def _read_json(path: Path, kind: Any) -> Any:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:
-        raise RunError(
-            f"{path}: cannot be read: {error.strerror}; `inkgate train --out {path.parent}` makes a run"
-        ) from error
+        raise RunError(explain_no_run(path.parent, f"{path.name}: {error.strerror}")) from error
     except msgspec.DecodeError as error:
         raise RunError(f"{path}: {error}") from error

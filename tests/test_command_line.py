@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -61,12 +62,26 @@ def test_what_a_person_gets_wrong_is_one_sentence_and_exit_code_2(
     assert says in done.stderr
 
 
+@pytest.mark.parametrize("name", ["[b]", "[/b]"])
+def test_a_path_is_shown_as_it_is_whatever_brackets_are_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written = f"{name}.npz"
+    options = ["--writers", "20", "--per-writer", "41"]
+    for command in (["export", "synthetic", "--out", written, *options], ["info", written]):
+        done = run("data", *command)
+        assert done.returncode == 0, done.stderr
+        assert written in done.stderr
+
+
 def test_where_only_the_gate_is_installed_the_other_commands_say_what_they_need() -> None:
     without = "import sys; sys.modules.update(dict.fromkeys(['tensorflow', 'tf_keras', 'matplotlib'])); import inkgate"
     command = [sys.executable, "-c", f"{without}; inkgate.main()", "evaluate", "nowhere"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert done.stderr == "error: this command needs matplotlib, which is not installed: pip install 'inkgate[train]'\n"
+    assert done.stderr.startswith("error: this command needs matplotlib, which is not installed: `")
+    assert """install -c constraints.txt ".[train]"` in inkgate's source folder, or `make install`""" in done.stderr
 
 
 def test_with_json_an_error_is_an_object_on_stdout() -> None:

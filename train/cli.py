@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from train.errors import UnwritableError
+from train.run import FAR_SCOPE
 
 if TYPE_CHECKING:
     from train.progress import Progress as Report
@@ -31,7 +32,11 @@ _SHOWN = ("1", "4", "8", "12", "16", "20")
 @click.option("--users", required=True, type=click.IntRange(1, 1000), help="K, how many users to enrol.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The run directory.")
 @click.option("--draws", default=1, show_default=True, type=click.IntRange(1, 100), help="Draws of users.")
-@click.option("--strangers", metavar="qmnist|synthetic|FILE.npz", help="Take strangers from here, not from DATASET.")
+@click.option(
+    "--strangers",
+    metavar="qmnist|synthetic|FILE.npz",
+    help=f"Take strangers from here, not from DATASET. {FAR_SCOPE}.",
+)
 @click.option(
     "--pixel-bits", default="1", type=click.Choice(["1", "8"]), help="What the wire carries.", show_default=True
 )
@@ -45,6 +50,7 @@ _SHOWN = ("1", "4", "8", "12", "16", "20")
 @click.option(
     "--pretrain-from", type=click.Choice(["1", "8"]), help="Pre-train on from the shipped backbone of so many bits."
 )
+@click.option("--replace", "may_replace", is_flag=True, help="Replace a run in --out that was made otherwise.")
 @_json
 def train(
     dataset: str,
@@ -59,11 +65,13 @@ def train(
     from_scratch: bool,
     pretrain_steps: int | None,
     pretrain_from: str | None,
+    may_replace: bool,
     as_json: bool,
 ) -> None:
     """Enrol K users of a dataset from the shipped backbone into a run directory.
 
-    Killed, it goes on where it was when the same command is given again. With --from-scratch the backbone is trained
+    Killed, it goes on where it was when the same command is given again; a run made otherwise stays unless --replace
+    lets it go. With --from-scratch the backbone is trained
     too, on the background writers, which takes about half an hour.
     """
     if from_scratch and backbone is not None:
@@ -77,7 +85,7 @@ def train(
 
     began = time.monotonic()
     settings = EnrolSettings(seed=seed, **({"steps": steps} if steps else {}))
-    order = Order(dataset, users, int(pixel_bits), seed, settings, _command(), strangers)
+    order = Order(dataset, users, int(pixel_bits), seed, settings, _command(), strangers, may_replace)
     with _progress() as report:
         if from_scratch:
             pretraining = replace(PretrainSettings(), **({"steps": pretrain_steps} if pretrain_steps else {}))
@@ -90,10 +98,12 @@ def train(
     plan = runs[0].plan
     if as_json:
         figures = {"run": str(out), "users": list(runs[0].config.users), "draws": draws, "parameters": plan.parameters}
-        click.echo(json.dumps({**figures, "seconds": round(elapsed, 1)}))
+        click.echo(json.dumps({**figures, "strangers": strangers or dataset, "seconds": round(elapsed, 1)}))
     else:
         _say(f"{users} users enrolled in {elapsed:.0f} s: {', '.join(runs[0].config.users)}")
         _say(f"next: inkgate quantize {out} --out {out / 'bundle'}")
+    if strangers is not None:
+        _say(f"strangers come from {strangers}, not from the users' device. {FAR_SCOPE}.")
 
 
 @click.command()
@@ -113,7 +123,7 @@ def evaluate(
     All draws of users that the run has are evaluated. Writes metrics.json, card.md, det.svg and eer.svg into the run,
     or for a bundle into BUNDLE-evaluation beside it.
     """
-    from train.evaluate import det_curves, origin, score
+    from train.evaluate import det_curves, score, subject_run
     from train.evaluate import evaluate as measure
     from train.report import DET_LENGTHS, write_report
     from train.run import CONFIG, METRICS, require_writable, write_json
@@ -126,9 +136,11 @@ def evaluate(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / METRICS, metrics)
-        written = write_report(folder, origin(path), metrics, det_curves(draws, DET_LENGTHS))
+        written = write_report(folder, subject_run(about), metrics, det_curves(draws, DET_LENGTHS))
     except OSError as error:
         raise UnwritableError(f"{folder}: cannot be written: {error.strerror}; choose another --report") from error
+    if about.get("run") and not about["run"]["proved"]:
+        _say(f"note: the bundle notes no hash of {about['run']['path']}: only the users' names were compared")
     if as_json:
         click.echo(json.dumps({**metrics, "report": [str(file) for file in written]}))
     else:
@@ -186,4 +198,4 @@ def _command() -> str:
 
 
 def _say(text: str) -> None:
-    Console(stderr=True).print(text, highlight=False, soft_wrap=True)
+    Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
@@ -111,7 +112,7 @@ def fetch(data_dir: Path | None, as_json: bool) -> None:
         return
     console = Console(stderr=True)
     for file in files:
-        console.print(f"{file.path}  [green]{file.status}[/], SHA-256 right", highlight=False)
+        console.print(f"{escape(str(file.path))}  [green]{file.status}[/], SHA-256 right", highlight=False)
     console.print("Next: `inkgate data info qmnist`")
 
 
@@ -186,7 +187,9 @@ def export(name: str, out: Path, pixel_bits: str, data_dir: Path | None, as_json
     if as_json:
         click.echo(json.dumps(summary))
     else:
-        Console(stderr=True).print(f"{out}: {len(fragments):,} fragments of {len(fragments.writers)} writers")
+        Console(stderr=True).print(
+            f"{escape(str(out))}: {len(fragments):,} fragments of {len(fragments.writers)} writers"
+        )
 
 
 def _quantity(text: str, units: dict[str, int]) -> int:
@@ -275,7 +278,7 @@ def _load(name: str, pixel_bits: int, data_dir: Path | None, options: dict[str, 
     if name != "synthetic":
         if given or options["seed"] or options["symbols"] != "digits":
             raise click.UsageError("--writers, --per-writer, --seed and --symbols are for synthetic writers only")
-        with Console(stderr=True).status(f"reading {name}"):
+        with Console(stderr=True).status(f"reading {escape(name)}"):
             return load(name, pixel_bits=pixel_bits, data_dir=data_dir)
     with _counting_bar("inventing writers") as count:
         symbols = _symbols(options["symbols"])
@@ -348,11 +351,11 @@ def _write_sheet(fragments: "FragmentSet", path: Path) -> None:
 
 
 def _two_columns(title: str, rows: dict[str, str]) -> Table:
-    table = Table(title=title, show_header=False, title_style="bold")
+    table = Table(title=escape(title), show_header=False, title_style="bold")
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for key, value in rows.items():
-        table.add_row(key.replace("_", " "), value)
+        table.add_row(key.replace("_", " "), escape(value))
     return table
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from firmware_bridge.errors import ExitCode
@@ -73,7 +74,7 @@ def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str,
     run, bundle, journal = out / "run", out / "bundle", out / "journal.sqlite"
     for stale in (journal, *out.glob("journal.sqlite-*")):
         stale.unlink(missing_ok=True)
-    _inkgate("train", "--dataset", dataset, "--users", str(users), "--out", str(run))
+    _inkgate("train", "--dataset", dataset, "--users", str(users), "--out", str(run), "--replace")
     _inkgate("quantize", str(run), "--out", str(bundle))
     _inkgate("verify", str(bundle), "--words", str(VERIFY_WORDS))
     _inkgate("evaluate", str(bundle), "--report", str(out / "evaluation"))
@@ -82,7 +83,7 @@ def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str,
     _inkgate("journal", "verify", str(journal))
     page = write_page(out, run, bundle, results)
     _summarise(results)
-    Console(stderr=True).print(f"[bold]{time.monotonic() - began:.0f} s[/]; pictures and figures: {page}")
+    Console(stderr=True).print(f"[bold]{time.monotonic() - began:.0f} s[/]; pictures and figures: {escape(str(page))}")
     if len(results) < words or any(result.kind == "unavailable" for result in results):
         ctx.exit(ExitCode.NEGATIVE)
 
@@ -155,7 +156,9 @@ def _summarise(results: Sequence[Result]) -> None:
 
 def _inkgate(*arguments: str, capture: bool = False) -> str:
     """Run a command of inkgate, printed first; return its stdout if captured. DemoError if it does not end well."""
-    Console(stderr=True).print(f"\n[bold cyan]$ inkgate {shlex.join(arguments)}[/]", highlight=False, soft_wrap=True)
+    Console(stderr=True).print(
+        f"\n[bold cyan]$ inkgate {escape(shlex.join(arguments))}[/]", highlight=False, soft_wrap=True
+    )
     done = subprocess.run(
         _command(arguments), stdout=subprocess.PIPE if capture else None, text=True, check=False, timeout=1800
     )

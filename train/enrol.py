@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from edge.bundle import MANIFEST
 from edge.fragments import FragmentSet, join
 from train import datasets
 from train.adapt import ArchitecturePlan, adapt
 from train.backbone import Backbone
-from train.errors import BackboneError, RunError, TooFewWritersError, UnwritableError
+from train.errors import BackboneError, NamesError, OverwriteError, RunError, TooFewWritersError, UnwritableError
 from train.progress import Progress, silent
 from train.quiet import load_tensorflow
 from train.run import (
@@ -38,7 +41,7 @@ CALIBRATION_BACKGROUND = 60
 
 @dataclass(frozen=True)
 class Order:
-    """What to train: `dataset` as `datasets.load` takes it, and how."""
+    """What to train: `dataset` as `datasets.load` takes it, and how. replace: a run made otherwise may go for it."""
 
     dataset: str
     users: int
@@ -47,6 +50,7 @@ class Order:
     enrol: EnrolSettings = field(default_factory=EnrolSettings)
     command: str = ""
     strangers: str | None = None
+    replace: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +69,10 @@ def load(order: Order) -> Handwriting:
     Where the order names a source of strangers, every writer of the dataset may be enrolled, and background,
     development and unseen strangers are writers of that source, with ids that do not clash. TooFewWritersError when
     that source is the dataset itself, whose users would be strangers to themselves, or when there are fewer writers
-    than users are wanted.
+    than users are wanted. NamesError when a name is blank, not printable or that of two writers.
     """
     writing = _read(order)
+    _check_names(writing.fragments, order.dataset)
     _draw(order, writing, 0)
     return writing
 
@@ -76,10 +81,13 @@ def train_draws(order: Order, backbone: Backbone, out: Path, draws: int, progres
     """Enrol `draws` draws of users: draw 0 in `out`, draw N in out/draws/N. A draw that is complete is not repeated.
 
     Draws that an earlier order left in `out` and that this one would not make so are runs no more: their config.json
-    goes, so that nobody takes them for draws of this order. UnwritableError when nothing can be written to `out`.
+    goes, so that nobody takes them for draws of this order. UnwritableError when nothing can be written to `out`,
+    OverwriteError when a run that this order would not make so is there and the order does not say `replace`.
     """
     _make_folder(out)
     writing = load(order)
+    if not order.replace:
+        _require_same(out, lambda number: _config(order, backbone, writing, number))
     runs = [_train_draw(order, backbone, out, writing, number, progress) for number in range(draws)]
     for other in (out / "draws").glob(f"[1-9]*/{CONFIG}"):
         number = int(other.parent.name) if other.parent.name.isdecimal() else 0
@@ -98,7 +106,7 @@ def make_backbone(
     """Pre-train on the background writers of the dataset and save in out/backbone, going on where a killed run was.
 
     The backbone that is there already, made from the same data with the same settings, is taken as it is. `start` is a
-    backbone to go on from.
+    backbone to go on from. OverwriteError when a run of another backbone is there and the order does not say `replace`.
     """
     _make_folder(out)
     writing = load(order)
@@ -117,6 +125,8 @@ def make_backbone(
     there = _backbone_of(recipe, out / "backbone")
     if there:
         return there, plan
+    if not order.replace and _whole(out) is not None:
+        raise OverwriteError(_overwrites(out, "a run of another backbone"))
     load_tensorflow()
     from train.pretrain import pretrain
 
@@ -157,10 +167,20 @@ def _read(order: Order) -> Handwriting:
     return Handwriting(join([fragments, others]), split, tuple(int(w) for w in fragments.writers))
 
 
+def _check_names(fragments: FragmentSet, dataset: str) -> None:
+    """NamesError unless every writer has a printable name of his own: a gate says it, and evaluation goes by it."""
+    names = [fragments.name_of(int(writer)) for writer in fragments.writers]
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise NamesError(f"{dataset}: {count} writers are called {name!r}; give each a name of his own")
+        if not name.strip() or not name.isprintable():
+            raise NamesError(f"{dataset}: a writer is called {name!r}; a name must be printable text")
+
+
 def _train_draw(
     order: Order, backbone: Backbone, out: Path, writing: Handwriting, number: int, progress: Progress
 ) -> Run:
-    folder = out if number == 0 else out / "draws" / str(number)
+    folder = _folder(out, number)
     config = _config(order, backbone, writing, number)
     finished = _finished(folder, config)
     if finished:
@@ -186,6 +206,11 @@ def _train_draw(
     return write_run(folder, config, plan, model, {n: s.to_bits(order.pixel_bits) for n, s in sets.items()}, history)
 
 
+def _folder(out: Path, number: int) -> Path:
+    """Where a draw of users lies."""
+    return out if number == 0 else out / "draws" / str(number)
+
+
 def _config(order: Order, backbone: Backbone, writing: Handwriting, number: int) -> RunConfig:
     draw = _draw(order, writing, number)
     return RunConfig(
@@ -201,6 +226,7 @@ def _config(order: Order, backbone: Backbone, writing: Handwriting, number: int)
         versions=versions(),
         command=order.command,
         created=utc_now(),
+        strangers=order.strangers,
     )
 
 
@@ -215,22 +241,46 @@ def _draw(order: Order, writing: Handwriting, number: int) -> datasets.Draw:
     return datasets.Draw(tuple(int(w) for w in chosen), writing.split.evaluation)
 
 
+def _require_same(out: Path, config_of: Callable[[int], RunConfig]) -> None:
+    """OverwriteError if `out`, or a draw in it, is a whole run that differs from what the order would make there."""
+    numbers = (int(entry.name) for entry in (out / "draws").glob("[1-9]*") if entry.name.isdecimal())
+    for number in (0, *sorted(numbers)):
+        folder = _folder(out, number)
+        there = _whole(folder)
+        if there is None:
+            continue
+        wanted = config_of(number)
+        if there.config.users != wanted.users:
+            raise OverwriteError(_overwrites(folder, f"a run of other users ({', '.join(there.config.users)})"))
+        if changed := _differences(there, wanted):
+            raise OverwriteError(_overwrites(folder, f"a run that was made otherwise ({', '.join(changed)})"))
+
+
+def _overwrites(folder: Path, what: str) -> str:
+    return f"{folder}: holds {what}; choose another --out, or give --replace if that run may go"
+
+
 def _finished(folder: Path, config: RunConfig) -> Run | None:
     """The run that is there already, if it is whole and was made with the same data, settings and backbone."""
+    there = _whole(folder)
+    return there if there is not None and not _differences(there, config) else None
+
+
+def _whole(folder: Path) -> Run | None:
     if not all((folder / name).is_file() for name in (CONFIG, MODEL, ENROL, CALIBRATION, DEVELOPMENT, TEST)):
         return None
     try:
-        run = Run.open(folder)
+        return Run.open(folder)
     except RunError:  # damaged: to train it again is what its message advises
         return None
+
+
+def _differences(run: Run, config: RunConfig) -> list[str]:
+    """Names of what the run was made with and `config` has otherwise."""
     wanted = msgspec.json.decode(msgspec.json.encode(config), type=RunConfig)
-    changing = ("created", "command", "versions")
-    same = all(
-        getattr(run.config, name) == getattr(wanted, name)
-        for name in RunConfig.__struct_fields__
-        if name not in changing
-    )
-    return run if same else None
+    changing = ("created", "command", "versions", "strangers")
+    names = [name for name in RunConfig.__struct_fields__ if name not in changing]
+    return [name for name in names if getattr(run.config, name) != getattr(wanted, name)]
 
 
 def _backbone_of(recipe: dict[str, Any], folder: Path) -> Backbone | None:
@@ -245,6 +295,8 @@ def _backbone_of(recipe: dict[str, Any], folder: Path) -> Backbone | None:
 
 def _make_folder(out: Path) -> None:
     """Find out that nothing can be written before the work is done, not after it."""
+    if (out / MANIFEST).is_file():
+        raise UnwritableError(f"{out}: is a bundle, which a run would spoil; choose another --out")
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / ".writable").touch()

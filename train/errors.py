@@ -27,6 +27,10 @@ class TooFewWritersError(TrainError):
     """A set has too few writers, or too few fragments by a writer, for what was asked."""
 
 
+class NamesError(TrainError):
+    """Names by which writers of a set cannot be told apart or printed."""
+
+
 class BudgetError(TrainError):
     """No structure of the network satisfies the resources allowed (equation 4), or the request makes no network."""
 
@@ -45,6 +49,10 @@ class BackboneError(TrainError):
 
 class RunError(TrainError):
     """A directory is no run, or a file of it is missing or damaged."""
+
+
+class OverwriteError(TrainError):
+    """A run made otherwise lies where a run was to be made."""
 
 
 class UnwritableError(TrainError):

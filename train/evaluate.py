@@ -8,7 +8,7 @@ by being taken for another. The gate of `inkgate run` identifies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,9 +33,10 @@ from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.errors import FragmentSetError
 from edge.features import to_float, to_int8
 from edge.fragments import FragmentSet, sample_words
+from edge.origin import Origin, find_origin, sha256_of
 from train.errors import RunError
 from train.progress import Progress, silent
-from train.run import CONFIG, DEVELOPMENT, TEST, Run, versions
+from train.run import CONFIG, DEVELOPMENT, MODEL, TEST, Run, versions
 
 Floats = NDArray[np.float64]
 Drawn = TypeVar("Drawn")
@@ -78,23 +79,22 @@ def score(
 
     Words are drawn from the run's test.npz, or from a file in which users are found by name and all others are
     strangers. Draws before `from_draw` are left out. RunError when a bundle's run is not where it was and no file is
-    given, or when no draw is left.
+    given, or when no draw is left; OtherRunError when another run lies there.
     """
     if (path / MANIFEST).is_file():
-        bundles = [Bundle.open(entry) for entry in _left(_bundles(path), from_draw)]
-        engine = bundles[0].engine()
-        about = {"arithmetic": "int8", "runtime": engine.runtime, "kernels": engine.kernels}
-        return [_score_bundle(b, fragments, progress) for b in bundles], about
+        bundles = _left(_bundles(path), from_draw)
+        engine = bundles[0][0].engine()
+        about = {"arithmetic": "int8", "runtime": engine.runtime, "kernels": engine.kernels, **_subject(*bundles[0])}
+        return [_score_bundle(bundle, origin, fragments, progress) for bundle, origin in bundles], about
     runs = _left(Run.open(path).draws(), from_draw)
     about = {"arithmetic": "float32", "runtime": f"tensorflow {versions()['tensorflow']}", "kernels": "tensorflow"}
+    about |= _subject(None, Origin(runs[0].path, proved=True))
     return [_score_run(run, fragments, progress) for run in runs], about
 
 
-def origin(path: Path) -> Run | None:
-    """The run that is evaluated, or that the bundle was made from; None when that is not where it was."""
-    bundle = (path / MANIFEST).is_file()
-    run = path / Bundle.open(path).manifest.provenance.run if bundle else path
-    return Run.open(run) if (run / CONFIG).is_file() else None
+def subject_run(about: Mapping[str, Any]) -> Run | None:
+    """The run of the first draw that `score` scored, as its second result names it; None where it was not there."""
+    return Run.open(Path(about["run"]["path"])) if about.get("run") else None
 
 
 def evaluate(draws: Sequence[Scored], rounds: int = 200, progress: Progress = silent) -> dict[str, Any]:
@@ -148,12 +148,23 @@ def det_curves(draws: Sequence[Scored], lengths: Sequence[int]) -> dict[int, Cur
     return curves
 
 
-def _score_bundle(bundle: Bundle, fragments: Path | None, progress: Progress) -> Scored:
+def _subject(bundle: Bundle | None, origin: Origin | None) -> dict[str, Any]:
+    """What is evaluated, for JSON and the card: the bundle, and the run with the hashes that tell it from others."""
+    subject: dict[str, Any] = {"bundle": None, "run": None}
+    if bundle is not None:
+        subject["bundle"] = {"path": str(bundle.path), "sha256": bundle.sha256, "users": list(bundle.manifest.users)}
+    if origin is not None:
+        hashes = {name: sha256_of(origin.path / name) for name in (CONFIG, MODEL) if (origin.path / name).is_file()}
+        subject["run"] = {"path": str(origin.path), "sha256": hashes, "proved": origin.proved}
+    return subject
+
+
+def _score_bundle(bundle: Bundle, origin: Origin | None, fragments: Path | None, progress: Progress) -> Scored:
     engine = bundle.engine()
     manifest = bundle.manifest
     return _scored(
         manifest.users,
-        _test_set(bundle.path / manifest.provenance.run, fragments).to_bits(manifest.pixel_bits),
+        _test_set(origin.path if origin else None, fragments).to_bits(manifest.pixel_bits),
         manifest.thresholds,
         lambda pixels: np.asarray(engine.run_words(to_int8(pixels))),
         progress,
@@ -279,9 +290,11 @@ def _percent(bounds: Bounds, floor: float = 0.0) -> dict[str, float]:
     }
 
 
-def _test_set(run: Path, fragments: Path | None) -> FragmentSet:
+def _test_set(run: Path | None, fragments: Path | None) -> FragmentSet:
     if fragments is not None:
         return FragmentSet.load(fragments)
+    if run is None:
+        raise RunError("the run that the bundle was made from is not there; give words with --fragments FILE.npz")
     if not (run / TEST).is_file():
         raise RunError(f"{run}: the run's {TEST} is not there; give words to evaluate on with --fragments FILE.npz")
     return FragmentSet.load(run / TEST)
@@ -295,9 +308,13 @@ def _left(draws: list[Drawn], from_draw: int) -> list[Drawn]:
     return draws[from_draw:]
 
 
-def _bundles(path: Path) -> list[Path]:
-    """This bundle, and those of the other draws of its run, which `inkgate quantize` put beside them."""
-    run = path / Bundle.open(path).manifest.provenance.run
-    found = (entry.parent for entry in (run / "draws").glob(f"*/bundle/{MANIFEST}"))
-    others = [entry for entry in found if (entry.parent / CONFIG).is_file()]
-    return [path, *sorted(others, key=lambda entry: (len(entry.parent.name), entry.parent.name))]
+def _bundles(path: Path) -> list[tuple[Bundle, Origin | None]]:
+    """This bundle, and those that `inkgate quantize` made of the other draws of its run; each with its run."""
+    first = Bundle.open(path)
+    origin = find_origin(first)
+    if origin is None:
+        return [(first, None)]
+    found = (entry.parent for entry in (origin.path / "draws").glob(f"*/bundle/{MANIFEST}"))
+    others = (Bundle.open(entry) for entry in found if (entry.parent / CONFIG).is_file())
+    ordered = sorted(others, key=lambda bundle: (len(bundle.path.parent.name), bundle.path.parent.name))
+    return [(first, origin), *((bundle, find_origin(bundle)) for bundle in ordered)]

@@ -13,7 +13,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from edge.decision.error_rates import Curve
-from train.run import HISTORY, Run
+from train.run import FAR_SCOPE, HISTORY, Run
 
 DET_LENGTHS = (1, 2, 4, 8, 12, 20)
 _TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
@@ -94,8 +94,8 @@ def model_card(run: Run | None, metrics: Mapping[str, Any], pictures: Sequence[P
         f"{metrics['users']} enrolled users, or a stranger. CNN-LSTM, {metrics['arithmetic']} "
         f"({metrics['runtime']}, kernels {metrics['kernels']}).",
     ]
-    if run is not None:
-        sections.append(_origin(run))
+    if run is not None or metrics.get("bundle"):
+        sections.append(_origin(run, metrics))
     sections += [
         "## Error rates",
         f"Per cent, means over {metrics['draws']} draw(s) of users, with 95 % bounds by bootstrap over writers: "
@@ -107,6 +107,7 @@ def model_card(run: Run | None, metrics: Mapping[str, Any], pictures: Sequence[P
         f"{metrics['gate']['thresholds_far']:g} %: nobody claims a name, a stranger may pass as anyone. "
         f"It refuses every word of fewer than {metrics['gate']['min_symbols']} symbols.",
         "## Limits",
+        f"- {FAR_SCOPE}.{_strangers(run)}",
         "- Every writer's fragments come from one session: how handwriting changes over weeks is not measured.",
         "- Impostors make no effort: forged or traced writing is not measured.",
         "- Words are random sequences of symbols; the network judges the hand, not what is written.",
@@ -116,21 +117,48 @@ def model_card(run: Run | None, metrics: Mapping[str, Any], pictures: Sequence[P
     return "\n\n".join(sections) + "\n"
 
 
-def _origin(run: Run) -> str:
-    config = run.config
-    rows = {
-        "data": f"{config.dataset}, SHA-256 {config.data_sha256[:16]}",
-        "users": ", ".join(config.users),
-        "fragments": f"33x33, {config.pixel_bits} bit a pixel",
-        "parameters": f"{run.plan.parameters:,}",
-        "seed, draw": f"{config.seed}, {config.draw}",
-        "backbone": f"{config.backbone.get('dataset')}, {config.backbone.get('background_writers')} writers, "
-        f"{config.backbone.get('steps')} steps",
-        "command": f"`{config.command}`",
-        "made": config.created,
-        "versions": ", ".join(f"{name} {number}" for name, number in config.versions.items()),
-    }
+def _origin(run: Run | None, metrics: Mapping[str, Any]) -> str:
+    """Rows that say which bundle and which run the card describes, and what the run was made from."""
+    rows = _identity(metrics)
+    if run is not None:
+        config = run.config
+        draws = metrics["draws"]
+        means = f" (draw {config.draw}; the rates are means over {draws} draws)" if draws > 1 else ""
+        rows |= {
+            "data": f"{config.dataset}, SHA-256 {config.data_sha256[:16]}",
+            "users": ", ".join(config.users) + means,
+            "strangers from": config.strangers or "the same data",
+            "fragments": f"33x33, {config.pixel_bits} bit a pixel",
+            "parameters": f"{run.plan.parameters:,}",
+            "seed, draw": f"{config.seed}, {config.draw}",
+            "backbone": f"{config.backbone.get('dataset')}, {config.backbone.get('background_writers')} writers, "
+            f"{config.backbone.get('steps')} steps",
+            "command": f"`{config.command}`",
+            "made": config.created,
+            "versions": ", ".join(f"{name} {number}" for name, number in config.versions.items()),
+        }
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
+
+
+def _identity(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """The bundle and the run by their hashes, as `train.evaluate.score` found them."""
+    rows = {}
+    if bundle := metrics.get("bundle"):
+        rows["bundle"] = f"`{bundle['path']}`, SHA-256 of its manifest {bundle['sha256']}"
+        rows["users"] = ", ".join(bundle["users"])
+    if run := metrics.get("run"):
+        hashes = ", ".join(f"{name} {digest}" for name, digest in run["sha256"].items())
+        doubt = "" if run["proved"] else "; the bundle notes no hash of it: only the users' names were compared"
+        rows["run"] = f"`{run['path']}`, SHA-256 of {hashes}{doubt}"
+    return rows
+
+
+def _strangers(run: Run | None) -> str:
+    if run is None:
+        return ""
+    if run.config.strangers is None:
+        return f" Measured here on `{run.config.dataset}`."
+    return f" Here the strangers come from `{run.config.strangers}`, not from the users' device."
 
 
 def _table(metrics: Mapping[str, Any]) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
-from firmware_bridge.cli_common import complete_board
+from firmware_bridge.cli_common import complete_board, progress_console, say, shares_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from firmware_bridge.virtual_board import VirtualBoard
 
 DEFAULT_WRITERS = 4
+SHOWN_AUTHORS = 12
 POLL_S = 0.1
 
 
@@ -43,7 +44,11 @@ def parse_symbols(ctx: click.Context, param: click.Parameter, value: str) -> tup
 @click.argument("kind", type=click.Choice(["pen", "camera"]), default="pen")
 @click.option("--dataset", default="synthetic", show_default=True, metavar="qmnist|synthetic|FILE.npz")
 @click.option(
-    "--writer", "writers", multiple=True, help="Name or id of who writes; may repeat. Default: several, by seed."
+    "--writer",
+    "writers",
+    multiple=True,
+    help="Name or id of who writes; may repeat. Default: several, by seed; of a run's test.npz users and strangers by "
+    "turns.",
 )
 @click.option("--words", type=click.IntRange(1), default=10, show_default=True, help="Words in all, writers in turn.")
 @click.option("--symbols", default="8", show_default=True, metavar="L|MIN-MAX", callback=parse_symbols)
@@ -82,7 +87,8 @@ def simulate(
     """A virtual board on a pty: a pen, or a camera.
 
     The first line on stdout is the path to give to `inkgate run --port`. The board waits for a host, sends its words as
-    a real board does and ends when all are acknowledged. Nobody needs to provision it: it takes its key from
+    a real board does and ends when all are acknowledged. Of a run's test.npz, users and strangers write by turns, and
+    stderr says who does. Nobody needs to provision it: it takes its key from
     this user's key store, where `inkgate run` looks for it, and makes one at its first start.
 
     With --firmware the board is emulated: a pen board's digitiser is written on by the dataset's invented hands, a
@@ -90,7 +96,7 @@ def simulate(
     BOARD-00000000; to a host two of them at once are one that goes back in time. With --no-key it is another one each
     time.
     """
-    from rich.console import Console
+    from rich.markup import escape
 
     from firmware_bridge import emulate
     from firmware_bridge.emulated_board import EmulatedBoard
@@ -104,11 +110,12 @@ def simulate(
     if firmware is not None:
         _check_firmware(firmware, kind, dataset, board)
     bits = 8 if grey else 1
-    with Console(stderr=True).status(f"taking fragments from {dataset}"):
+    with progress_console().status(escape(f"taking fragments from {dataset}")):
         # A digitiser is written on by the writers themselves: of their fragments the names do.
         fragments = load(dataset, pixel_bits=bits, per_writer=1 if firmware and kind == "pen" else SYNTHETIC_PER_WRITER)
     rng = np.random.default_rng(seed)
-    chosen = choose_writers(fragments, writers, rng)
+    users = users_of(Path(dataset), fragments)
+    chosen = choose_writers(fragments, writers, rng, users)
     writing = [chosen[place % len(chosen)] for place in range(words)]
     drawn = draw_words(fragments, writing, symbols, rng)
     name = emulate.name_of(firmware) if firmware else board or name_of(Kind[kind.upper()])
@@ -123,7 +130,7 @@ def simulate(
             given = hands.write_texts(writing, texts, rng)
         else:
             given = hands.photograph([fragments.pixels[index] for index in drawn], rng)
-        with Console(stderr=True).status(f"building {firmware} {kind}"):
+        with progress_console().status(f"building {firmware} {kind}"):
             emulator = emulate.build_and_power_on(firmware, kind, memory, {"pixel_bits": bits})
         simulated = EmulatedBoard(emulator, given, fast=fast, loss=loss, corrupt=corrupt, seed=seed, link=link)
     else:
@@ -141,7 +148,7 @@ def simulate(
         )
     with simulated:
         click.echo(json.dumps({"event": "port", "path": simulated.path}) if as_json else simulated.path)
-        _follow(simulated, [fragments.name_of(writer) for writer in writing], told, as_json)
+        _follow(simulated, [_Author.of(fragments, writer, users) for writer in writing], told, as_json)
 
 
 def _check_firmware(firmware: str, kind: str, dataset: str, board: str | None) -> None:
@@ -156,10 +163,29 @@ def _check_firmware(firmware: str, kind: str, dataset: str, board: str | None) -
         raise click.UsageError("--board is not for --firmware: that has a name of its own")
 
 
-def choose_writers(fragments: FragmentSet, wanted: Sequence[str], rng: np.random.Generator) -> list[int]:
-    """Writer ids by name or id; a few at random if none is wanted. click.BadParameter for one who is not in the set."""
+def users_of(dataset: Path, fragments: FragmentSet) -> frozenset[int]:
+    """Writer ids of the enrolled users, where the dataset is a file of a run; else nobody."""
+    from train.run import CONFIG, Run
+
+    if not (dataset.suffix == ".npz" and (dataset.parent / CONFIG).is_file()):
+        return frozenset()
+    names = set(Run.open(dataset.parent).config.users)
+    return frozenset(int(writer) for writer in fragments.writers if fragments.name_of(int(writer)) in names)
+
+
+def choose_writers(
+    fragments: FragmentSet, wanted: Sequence[str], rng: np.random.Generator, users: frozenset[int] = frozenset()
+) -> list[int]:
+    """Writer ids by name or id; at random if none is wanted. click.BadParameter for one who is not in the set.
+
+    Where both users and strangers wrote, they take turns, a user first; else there are a few writers.
+    """
     present = [int(writer) for writer in fragments.writers]
     if not wanted:
+        strangers = [writer for writer in present if writer not in users]
+        if users and strangers:
+            turns = zip(rng.permutation(sorted(users)), rng.permutation(strangers), strict=False)
+            return [int(writer) for turn in turns for writer in turn]
         return sorted(int(writer) for writer in rng.choice(present, min(DEFAULT_WRITERS, len(present)), replace=False))
     names = {str(writer): writer for writer in present} | {fragments.name_of(writer): writer for writer in present}
     unknown = [name for name in wanted if name not in names]
@@ -183,27 +209,48 @@ def draw_words(
     return words
 
 
+@dataclass(frozen=True)
+class _Author:
+    """Who writes a word. enrolled: None where it is not known who is."""
+
+    name: str
+    enrolled: bool | None
+
+    @staticmethod
+    def of(fragments: FragmentSet, writer: int, users: frozenset[int]) -> _Author:
+        return _Author(fragments.name_of(writer), writer in users if users else None)
+
+    def __str__(self) -> str:
+        return self.name if self.enrolled is None else f"{self.name} ({'user' if self.enrolled else 'stranger'})"
+
+
 def _follow(
-    board: VirtualBoard | EmulatedBoard, names: Sequence[str], written: Sequence[dict[str, object]], as_json: bool
+    board: VirtualBoard | EmulatedBoard, authors: Sequence[_Author], written: Sequence[dict[str, object]], as_json: bool
 ) -> None:
     """Report every acknowledged word until there are no more; the counters come even when interrupted."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = progress_console()
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     reported = 0
+    if not as_json:
+        # Said before a host comes, for beside it nothing can be shown.
+        more = f" and {len(authors) - SHOWN_AUTHORS} more" if len(authors) > SHOWN_AUTHORS else ""
+        listed = ", ".join(f"{place} {author}" for place, author in enumerate(authors[:SHOWN_AUTHORS], start=1))
+        say(console, f"words by: {listed}{more}")
     try:
-        with Progress(*columns, console=console, disable=as_json) as progress:
-            task = progress.add_task("waiting for a host", total=len(names))
-            while reported < len(names):
+        with Progress(*columns, console=console, disable=as_json or shares_terminal()) as progress:
+            task = progress.add_task("waiting for a host", total=len(authors))
+            while reported < len(authors):
                 board.wait(POLL_S)
                 for sent in board.acknowledged[reported:]:
                     reported += 1
-                    progress.update(task, completed=reported, description=f"word {reported} by {names[sent.place]}")
+                    author = authors[sent.place]
+                    progress.update(task, completed=reported, description=f"word {reported} by {author}")
                     if as_json:
                         key = {"event": "word", "session": sent.session, "word": sent.word}
-                        click.echo(json.dumps({**key, "writer": names[sent.place], **written[sent.place]}))
+                        known = {} if author.enrolled is None else {"enrolled": author.enrolled}
+                        click.echo(json.dumps({**key, "writer": author.name, **known, **written[sent.place]}))
     finally:
         counters = board.statistics()
         counted = asdict(counters) if counters is not None else None
@@ -211,5 +258,4 @@ def _follow(
             click.echo(json.dumps({"event": "done", "words": reported, "statistics": counted}))
         else:
             listed = "".join(f"{name.replace('_', ' ')} {value}, " for name, value in (counted or {}).items())
-            said = f"{reported} of {len(names)} words acknowledged; {listed}".rstrip("; ,")
-            console.print(said, markup=False, highlight=False, soft_wrap=True)
+            say(console, f"{reported} of {len(authors)} words acknowledged; {listed}".rstrip("; ,"))

@@ -1,11 +1,12 @@
 """The whole path on invented hands: trained, quantised, proved, written by a board on a pty, decided at the edge."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from edge.fragments import FragmentSet
 from inkgate import cli
 from quantize.accuracy import MAX_EER_SHIFT_POINTS
 from quantize.graph import load_graph
+from train.synthetic import synthetic_set
 
 WORDS = 12
 PATIENCE_S = "60"
@@ -193,3 +195,25 @@ def test_a_board_killed_in_mid_word_makes_it_unavailable_and_what_it_writes_when
     assert [told(line) for line in others] == [made.decides(word["fragments"]) for word in sent]
     assert len(others) == 2
     assert {line["session"] for line in others} == {word["session"] for word in sent} != {lost["session"]}
+
+
+def test_a_card_never_joins_the_users_of_one_run_with_the_rates_of_another_runs_bundle(
+    made: Made, tmp_path: Path
+) -> None:
+    run, bundle = tmp_path / "run", tmp_path / "bundle"
+    shutil.copytree(made.run, run)
+    shutil.copytree(made.bundle.path, bundle)
+    assert inkgate("evaluate", bundle, "--rounds", 20).exit_code == 0
+    card = (tmp_path / "bundle-evaluation" / "card.md").read_text()
+    assert made.bundle.sha256 in card
+    assert all(user in card for user in made.bundle.manifest.users)
+
+    hands = synthetic_set(40, 42, seed=6)
+    replace(hands, writer_names=tuple(f"other {writer}" for writer in hands.writers)).save(tmp_path / "others.npz")
+    others = ["train", "--dataset", tmp_path / "others.npz", "--users", 3, "--steps", 2, "--seed", 2, "--out", run]
+    assert subprocess.run(command(*others), stderr=subprocess.DEVNULL, check=False).returncode == 2
+    assert subprocess.run(command(*others, "--replace"), stderr=subprocess.DEVNULL, check=False).returncode == 0
+    done = subprocess.run(command("evaluate", bundle), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"`inkgate quantize {run} --out {bundle}`" in done.stderr
+    assert (tmp_path / "bundle-evaluation" / "card.md").read_text() == card

@@ -86,9 +86,7 @@ def manifest(thresholds: Thresholds, engine: Engine) -> Manifest:
         thresholds=thresholds,
         executor=Executor(runtime.name, runtime.version, engine.kernels),
         error_rates=ErrorRates({4: 0.01}, {4: 0.2}),
-        provenance=Provenance(
-            "..", {"plan.json": "0" * 64}, "0" * 64, "test", 0, 0, {}, "2026-01-01T00:00:00Z", "test"
-        ),
+        provenance=Provenance("..", {}, "0" * 64, "test", 0, 0, {}, "2026-01-01T00:00:00Z", "test"),
     )
 
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 import quantize.bench
 from edge.bundle import Bundle
 from edge.engine import Engine
+from edge.errors import OtherRunError
 from edge.fragments import FragmentSet
 from quantize.bench import bench, error_of, find_material, measure, time_check
 
@@ -59,6 +60,9 @@ def test_the_error_is_that_of_the_users_own_test_fragments_where_the_run_is_at_h
     (row,) = measure(bundle, bundle.engine("reference"), material, [80])
     assert row.error == row.batched_error  # The reference is equal to these kernels to the last bit.
     assert 0.0 < (row.error or 0.0) < 1.0
+    (run / "config.json").write_text(json.dumps(config | {"users": ["Ada", "Ben", "Zoe"]}))
+    with pytest.raises(OtherRunError, match="Zoe"):
+        find_material(bundle, 80)
 
 
 def test_an_engine_that_is_too_slow_over_100000_fragments_fails_the_benchmark(

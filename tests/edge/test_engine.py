@@ -12,6 +12,7 @@ import pytest
 from edge.engine import Engine, find_runtime
 from edge.errors import EngineError, KernelsRefusedError, ModelRefusedError, RuntimeMissingError
 from edge.features import to_int8
+from firmware_bridge.installing import install_package
 
 pytestmark = pytest.mark.needs("ai-edge-litert")
 
@@ -208,7 +209,7 @@ def test_without_any_runtime_the_message_says_what_to_install_and_why_an_extra_b
     monkeypatch.setattr(sys, "version_info", python)
     with pytest.raises(RuntimeMissingError) as caught:
         find_runtime()
-    assert str(caught.value).endswith(f"); `pip install ai-edge-litert` gives one{added}")
+    assert str(caught.value).endswith(f"); {install_package('ai-edge-litert')} gives one{added}")
     assert "ai-edge-litert: " in str(caught.value)
     assert "tflite-runtime: " in str(caught.value)
 
@@ -219,7 +220,7 @@ def test_tflite_runtime_beside_a_numpy_that_it_was_not_built_for_is_not_taken(
     """It imports, and then ends in a SystemError at the first model."""
     pretend("tflite_runtime")
     monkeypatch.setattr(np, "__version__", "2.4.6")
-    with pytest.raises(RuntimeMissingError, match=r"built for numpy 1, here is 2\.4\.6: `pip install 'numpy<2'`"):
+    with pytest.raises(RuntimeMissingError, match=r"built for numpy 1, here is 2\.4\.6: `.* install 'numpy<2'`"):
         find_runtime()
 
 

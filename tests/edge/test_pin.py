@@ -29,6 +29,7 @@ from edge.errors import (
 )
 from edge.features import to_int8
 from edge.golden import GoldenVectors, file_name
+from firmware_bridge.installing import install_package
 
 pytestmark = pytest.mark.needs("ai-edge-litert")
 
@@ -89,7 +90,8 @@ def test_another_version_is_refused_with_the_command_that_installs_the_verified_
     pinned = bundle.manifest.executor.version
     monkeypatch.setattr(edge.engine.metadata, "version", lambda _: "9.9.9")
     message = (
-        f"verified on ai-edge-litert {pinned}, here is ai-edge-litert 9.9.9; `pip install ai-edge-litert=={pinned}`"
+        f"verified on ai-edge-litert {pinned}, here is ai-edge-litert 9.9.9; "
+        f"{install_package(f'ai-edge-litert=={pinned}')}"
     )
     with pytest.raises(OtherRuntimeError, match=message) as caught:
         bundle.engine()

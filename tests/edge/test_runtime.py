@@ -184,6 +184,11 @@ def test_silence_between_words_is_no_fault(gate: Gate, board: Any, words: list[n
     assert finals(gate, events) == []
 
 
+def test_after_a_lost_link_a_person_hears_what_is_waited_for_and_how_to_stop_it(gate: Gate, board: Any) -> None:
+    said = [item.text for item in gate.run([board.connected(), LinkLost("unplugged")]) if isinstance(item, Notice)]
+    assert said[-1] == "link lost: unplugged; waiting for the board to come back, Ctrl-C ends"
+
+
 @pytest.mark.parametrize("error", [OSError("gone"), KeyboardInterrupt(), RuntimeError()])
 def test_however_the_source_ends_the_open_word_is_closed_first(
     gate: Gate, board: Any, words: list[np.ndarray], error: BaseException

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import shlex
 import subprocess
 import sys
+import time
 from itertools import takewhile
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import numpy as np
@@ -21,7 +27,7 @@ from firmware_bridge.events import Connected, Fragment, LinkLost, WordEnded, Wor
 from firmware_bridge.link import open_link
 from firmware_bridge.virtual_board import VirtualBoard
 from firmware_bridge.wire import Kind
-from train.simulate import choose_writers, draw_words, parse_symbols, simulate
+from train.simulate import choose_writers, draw_words, parse_symbols, simulate, users_of
 
 PER_WRITER = 15
 
@@ -49,6 +55,62 @@ def test_writers_go_by_name_or_id_or_come_by_seed(fragments: FragmentSet) -> Non
     assert choose_writers(fragments, [], rng) == [3, 4, 5]
     with pytest.raises(click.BadParameter, match="'mallory' wrote nothing here; writers are 3, 4, 5, ada"):
         choose_writers(fragments, ["ada", "mallory"], rng)
+
+
+def test_of_a_runs_test_set_users_and_strangers_write_by_turns(fragments: FragmentSet) -> None:
+    for seed in range(5):
+        chosen = choose_writers(fragments, [], np.random.default_rng(seed), frozenset({3, 4}))
+        assert [writer in {3, 4} for writer in chosen] == [True, False]
+    everybody = frozenset({3, 4, 5})
+    assert choose_writers(fragments, [], np.random.default_rng(0), everybody) == [3, 4, 5]
+
+
+def test_users_are_known_by_name_where_the_set_lies_in_a_run(
+    fragments: FragmentSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fragments.save(tmp_path / "test.npz")
+    assert users_of(tmp_path / "test.npz", fragments) == frozenset()
+    (tmp_path / "config.json").write_text("{}")
+    enrolled = SimpleNamespace(config=SimpleNamespace(users=("eve", "ada")))
+    monkeypatch.setattr("train.run.Run.open", lambda path: enrolled)
+    assert users_of(tmp_path / "test.npz", fragments) == frozenset({3, 5})
+
+
+def on_a_terminal(fragments: FragmentSet, folder: Path, background: bool) -> str:
+    """What `inkgate simulate` shows on a terminal of its own, as a job of a shell with job control."""
+    fragments.save(folder / "set.npz")
+    simulate = [sys.executable, "-m", "inkgate", "simulate", "--dataset", str(folder / "set.npz"), "--words", "2"]
+    order = shlex.join([*simulate, "--symbols", "2", "--fast", "--link", str(folder / "pen"), "--writer", "bob"])
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvp("bash", ["bash", "-c", f"set -m; {order} & wait" if background else order])
+    wait_for(folder / "pen")
+    with open_link(str(folder / "pen"), idle_timeout_s=20.0) as link:
+        for event in link.events():
+            if isinstance(event, LinkLost):
+                break
+    shown = b""
+    with contextlib.suppress(OSError):  # which is how a pseudo-terminal says that its other end is closed
+        while part := os.read(terminal, 4096):
+            shown += part
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    return shown.decode()
+
+
+def wait_for(path: Path) -> None:
+    end_s = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_a_bar_is_drawn_in_the_foreground_only(background: bool, fragments: FragmentSet, tmp_path: Path) -> None:
+    shown = on_a_terminal(fragments, tmp_path, background)
+    assert ("\x1b[" in shown) is not background
+    assert "words by: 1 bob, 2 bob" in shown
+    assert "2 of 2 words acknowledged" in shown
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from edge.fragments import FragmentSet
 from inkgate import cli
 from train import evaluate as evaluation
 from train.errors import BackboneError, RunError, TrainError, UnknownDatasetError, UnwritableError
-from train.run import CONFIG, DEVELOPMENT, MODEL, TEST, Run
+from train.run import CONFIG, DEVELOPMENT, FAR_SCOPE, MODEL, TEST, Run
 
 SYMBOLS = [str(symbols) for symbols in range(1, MAX_SYMBOLS + 1)]
 STEPS = ["--steps", "2"]
@@ -46,11 +46,24 @@ def test_train_says_as_json_what_it_made(hands_file: Path, backbone_folder: Path
     result = inkgate("train", "--dataset", hands_file, *options, "--json")
     assert result.exit_code == 0, result.output
     told, made = json.loads(result.stdout), Run.open(tmp_path / "run")
-    assert told.keys() == {"run", "users", "draws", "parameters", "seconds"}
+    assert told.keys() == {"run", "users", "draws", "parameters", "strangers", "seconds"}
     assert told["users"] == list(made.config.users)
     assert told["parameters"] == made.plan.parameters
     assert (told["run"], told["draws"]) == (str(tmp_path / "run"), 1)
     assert (made.config.seed, made.config.settings["seed"], made.config.settings["steps"]) == (4, 4, 2)
+
+
+def test_train_says_that_a_far_of_another_source_is_not_one_of_the_users_device(
+    hands: FragmentSet, hands_file: Path, backbone_folder: Path, tmp_path: Path
+) -> None:
+    own = hands.of_writers(hands.writers[:3])
+    own.save(tmp_path / "own.npz")
+    options = ["--users", 3, "--backbone", backbone_folder, *STEPS, "--out", tmp_path / "run", "--json"]
+    result = inkgate("train", "--dataset", tmp_path / "own.npz", "--strangers", hands_file, *options)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["strangers"] == str(hands_file)
+    assert f"strangers come from {hands_file}, not from the users' device. {FAR_SCOPE}" in result.stderr
+    assert "97 %" in " ".join(inkgate("train", "--help").stdout.split())
 
 
 def test_evaluate_gives_every_figure_by_number_of_symbols_with_bounds(evaluated: tuple[dict[str, Any], Path]) -> None:
@@ -184,7 +197,12 @@ def test_what_is_wrong_with_an_order_is_told_before_tensorflow_is_loaded(
         "0 of 3 users": ["evaluate", own_run.path, "--fragments", own_run.path / DEVELOPMENT],
         "is in the way": ["quantize", own_run.path, "--out", tmp_path / "full"],
         "cannot be written": ["quantize", own_run.path, "--out", hands_file / "bundle"],
-        "makes a run": ["quantize", tmp_path / "nothing", "--out", tmp_path / "bundle"],
+        "no run (config.json: No such file or directory)": [
+            "quantize",
+            tmp_path / "nothing",
+            "--out",
+            tmp_path / "bundle",
+        ],
     }
     orders = json.dumps([[str(argument) for argument in arguments] for arguments in expected.values()])
     done = subprocess.run([sys.executable, "-c", REFUSED, orders], capture_output=True, text=True, check=True)

@@ -16,7 +16,7 @@ from train.backbone import Backbone
 from train.cli import train
 from train.enrol import Order, load, train_draws
 from train.enrol import make_backbone as pretrain_backbone
-from train.errors import TooFewWritersError, UnwritableError
+from train.errors import NamesError, OverwriteError, TooFewWritersError, UnwritableError
 from train.run import CALIBRATION, CONFIG, DEVELOPMENT, ENROL, MODEL, TEST, Run
 from train.settings import PretrainSettings
 
@@ -123,6 +123,7 @@ def test_a_draw_made_otherwise_or_damaged_is_made_again(
     order: Order, make_backbone: MakeBackbone, own_run: Run, enrolment: Enrolment, change: str
 ) -> None:
     backbone = make_backbone(seed=2 if change == "backbone" else 1)
+    order = replace(order, replace=change in ("steps", "backbone"))
     match change:
         case "steps":
             order = replace(order, enrol=replace(order.enrol, steps=order.enrol.steps + 1))
@@ -136,6 +137,43 @@ def test_a_draw_made_otherwise_or_damaged_is_made_again(
     assert made.model().get_weights()
 
 
+@pytest.mark.parametrize("change", ["users", "steps", "backbone"])
+def test_a_run_made_otherwise_stays_unless_the_order_says_replace(
+    order: Order, make_backbone: MakeBackbone, own_run: Run, enrolment: Enrolment, hands: FragmentSet, change: str
+) -> None:
+    backbone = make_backbone(seed=2 if change == "backbone" else 1)
+    before = {file.name: file.read_bytes() for file in own_run.path.iterdir()}
+    match change:
+        case "steps":
+            order = replace(order, enrol=replace(order.enrol, steps=order.enrol.steps + 1))
+        case "users":
+            renamed = tuple(f"other {writer}" for writer in hands.writers)
+            replace(hands, writer_names=renamed).save(own_run.path.parent / "others.npz")
+            order = replace(order, dataset=str(own_run.path.parent / "others.npz"))
+    said = {"users": "other users .*" + own_run.config.users[0], "steps": "settings", "backbone": "backbone"}[change]
+    with pytest.raises(OverwriteError, match=rf"{said}.*--replace") as caught:
+        train_draws(order, backbone, own_run.path, 1)
+    assert caught.value.exit_code == 2
+    assert enrolment.calls == 0
+    assert {file.name: file.read_bytes() for file in own_run.path.iterdir()} == before
+
+
+def test_what_a_replaced_run_was_measured_to_be_goes_with_it(
+    order: Order, make_backbone: MakeBackbone, own_run: Run, enrolment: Enrolment
+) -> None:
+    for name in ("card.md", "metrics.json", "det.svg"):
+        (own_run.path / name).write_text("about the old one")
+    later = replace(order, enrol=replace(order.enrol, seed=9), replace=True)
+    train_draws(later, make_backbone(), own_run.path, 1)
+    assert not {"card.md", "metrics.json", "det.svg"} & {file.name for file in own_run.path.iterdir()}
+
+
+def test_a_bundle_is_no_place_for_a_run(order: Order, make_backbone: MakeBackbone, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(UnwritableError, match="is a bundle"):
+        train_draws(order, make_backbone(), tmp_path, 1)
+
+
 def test_draws_of_an_earlier_order_are_not_taken_for_draws_of_this_one(
     order: Order, make_backbone: MakeBackbone, own_run: Run, enrolment: Enrolment
 ) -> None:
@@ -144,7 +182,8 @@ def test_draws_of_an_earlier_order_are_not_taken_for_draws_of_this_one(
     train_draws(order, make_backbone(), own_run.path, 1)
     assert len(Run.open(own_run.path).draws()) == 2
     assert enrolment.calls == 1
-    train_draws(replace(order, enrol=replace(order.enrol, seed=9)), make_backbone(), own_run.path, 1)
+    later = replace(order, enrol=replace(order.enrol, seed=9), replace=True)
+    train_draws(later, make_backbone(), own_run.path, 1)
     assert len(Run.open(own_run.path).draws()) == 1
 
 
@@ -168,6 +207,7 @@ def test_users_of_a_file_are_all_enrolled_where_strangers_come_from_elsewhere(
     run = train_draws(mixed, make_backbone(), tmp_path / "run", 1)[0]
     assert run.config.users == ("Ada", "Ben", "Cleo")
     assert run.config.user_writers == (0, 4, 7)
+    assert run.config.strangers == str(hands_file)
     for user in run.config.user_writers:
         assert fragments_of(run.fragments(ENROL), user) <= fragments_of(own.to_bits(1), user)
     groups = [set(run.fragments(name).writers.tolist()) - {0, 4, 7} for name in (TEST, DEVELOPMENT, CALIBRATION)]
@@ -181,6 +221,26 @@ def test_users_of_a_file_are_all_enrolled_where_strangers_come_from_elsewhere(
 def test_strangers_from_the_dataset_itself_are_refused(order: Order) -> None:
     with pytest.raises(TooFewWritersError, match="strangers too"):
         load(replace(order, strangers=order.dataset))
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("twin", "2 writers are called 'twin'"), (" ", "printable"), ("a\nb", "printable")]
+)
+def test_names_that_a_gate_cannot_say_are_refused_before_any_work(
+    order: Order,
+    hands: FragmentSet,
+    make_backbone: MakeBackbone,
+    tmp_path: Path,
+    enrolment: Enrolment,
+    name: str,
+    says: str,
+) -> None:
+    first = "twin" if name == "twin" else "first"
+    names = (first, name, *(f"writer {number}" for number in hands.writers[2:]))
+    replace(hands, writer_names=names).save(tmp_path / "named.npz")
+    with pytest.raises(NamesError, match=says):
+        train_draws(replace(order, dataset=str(tmp_path / "named.npz")), make_backbone(), tmp_path / "run", 1)
+    assert enrolment.calls == 0
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_any_work(

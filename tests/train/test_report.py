@@ -1,8 +1,10 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from edge.decision.evidence import MAX_SYMBOLS
 from edge.decision.thresholds import fit_thresholds
 from train.evaluate import Scored, det_curves, evaluate
 from train.report import DET_LENGTHS, model_card, plot_losses, write_report
-from train.run import Run
+from train.run import FAR_SCOPE, Run
 
 WORDS, STRANGERS = 8, 12
 
@@ -66,6 +68,26 @@ def test_the_card_says_what_it_was_made_from(run: Run, metrics: dict[str, Any]) 
         assert said in card
     assert f"{run.plan.parameters:,}" in card
     assert f"numpy {config.versions['numpy']}" in card
+
+
+def test_the_card_says_which_bundle_and_which_run_it_describes(run: Run, metrics: dict[str, Any]) -> None:
+    bundle = {"path": "runs/a/bundle", "sha256": "b" * 64, "users": ["Ada", "Ben"]}
+    made_from = {"path": "runs/a", "sha256": {"config.json": "c" * 64, "model.keras": "d" * 64}, "proved": True}
+    card = model_card(run, {**metrics, "bundle": bundle, "run": made_from}, [])
+    for said in ("`runs/a/bundle`", "b" * 64, "`runs/a`", "config.json " + "c" * 64, "model.keras " + "d" * 64):
+        assert said in card
+    assert "no hash" not in card
+    assert "no hash" in model_card(run, {**metrics, "bundle": bundle, "run": {**made_from, "proved": False}}, [])
+    alone = model_card(None, {**metrics, "bundle": bundle, "run": None}, [])
+    assert "| users | Ada, Ben |" in alone
+
+
+def test_the_card_says_that_a_far_holds_for_its_source_alone(run: Run, metrics: dict[str, Any]) -> None:
+    card = model_card(run, metrics, [])
+    assert FAR_SCOPE in card
+    assert f"Measured here on `{run.config.dataset}`" in card
+    from_elsewhere = replace(run, config=msgspec.structs.replace(run.config, strangers="qmnist"))
+    assert "strangers come from `qmnist`, not from the users' device" in model_card(from_elsewhere, metrics, [])
 
 
 def test_the_card_says_what_the_figures_do_not(metrics: dict[str, Any]) -> None:

@@ -1,0 +1,88 @@
+"""A bundle -> the run directory that it was made from, refused where another run lies there now."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from edge.bundle import Bundle
+from edge.errors import OtherRunError
+
+CONFIG: Final = "config.json"
+_SHOWN_USERS = 4
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A bundle's run directory. `proved`: its files have the hashes that the manifest notes; else only names agree."""
+
+    path: Path
+    proved: bool
+
+
+class _Config(msgspec.Struct, frozen=True):
+    users: tuple[str, ...]
+
+
+def find_origin(bundle: Bundle) -> Origin | None:
+    """Return the run that the bundle was made from, None where the bundle names none or no run lies there.
+
+    OtherRunError where another run lies there: a file of it has not the hash that the manifest notes, or, where the
+    manifest notes none of config.json, its users have other names. A file that is gone (writing that was deleted) does
+    not make it another run.
+    """
+    provenance = bundle.manifest.provenance
+    folder = _folder(bundle)
+    if not provenance.run or not (folder / CONFIG).is_file():
+        return None
+    there = {name: sha256_of(folder / name) for name in provenance.run_sha256 if (folder / name).is_file()}
+    changed = [name for name, digest in sorted(there.items()) if digest != provenance.run_sha256[name]]
+    users = _users(folder)
+    if changed or users != bundle.manifest.users:
+        raise OtherRunError(_other_run(bundle, folder, changed, users))
+    return Origin(folder, proved=CONFIG in there)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file of a run. OtherRunError if it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise OtherRunError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _other_run(bundle: Bundle, folder: Path, changed: list[str], users: tuple[str, ...] | None) -> str:
+    if users == bundle.manifest.users:
+        difference = f"the users have the same names, but {', '.join(changed)} changed since"
+    else:
+        difference = f"the bundle's users are {_listed(bundle.manifest.users)}, the run's {_listed(users)}"
+    return (
+        f"{bundle.path}: was made from another run than the one in {folder} now: {difference}; "
+        f"`inkgate quantize {folder} --out {bundle.path}` replaces the bundle by that run's own; to keep the "
+        "old one, move it away first"
+    )
+
+
+def _listed(users: tuple[str, ...] | None) -> str:
+    if users is None:
+        return "not readable"
+    more = f" and {len(users) - _SHOWN_USERS} more" if len(users) > _SHOWN_USERS else ""
+    return f"{', '.join(users[:_SHOWN_USERS])}{more}"
+
+
+def _users(folder: Path) -> tuple[str, ...] | None:
+    """Names of the run's users, None where its config.json is damaged."""
+    try:
+        return msgspec.json.decode((folder / CONFIG).read_bytes(), type=_Config).users
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _folder(bundle: Bundle) -> Path:
+    """The run as the bundle names it: `runs/a`, not `runs/a/bundle/..`, where both lead to the same place."""
+    full = bundle.path / bundle.manifest.provenance.run
+    short = Path(os.path.normpath(full))
+    return short if full.exists() and short.exists() and short.samefile(full) else full

@@ -1,0 +1,40 @@
+"""A path that is not what a command asked for -> what it is, and a command that helps and harms nothing there."""
+
+from pathlib import Path
+from typing import Final
+
+RUN_FILES: Final = ("config.json", "plan.json", "model.keras", "enrol.npz", "test.npz")
+"""Any of these makes a folder one that `inkgate train` may be sent to."""
+
+_CONFIG, _MANIFEST = "config.json", "manifest.json"
+
+
+def explain_no_bundle(path: Path, problem: str) -> str:
+    """Return what is said where a bundle was wanted and `path` holds none."""
+    if (path / _CONFIG).is_file():
+        inside = path / "bundle"
+        if (inside / _MANIFEST).is_file():
+            return f"{path}: is a run, not a bundle; its bundle is {inside}"
+        return f"{path}: is a run, not a bundle; `inkgate quantize {path} --out {inside}` makes one"
+    if path.is_file():
+        return f"{path}: is a file, not a bundle; `inkgate quantize RUN --out BUNDLE` makes one"
+    where = path if _is_free(path) else "BUNDLE"
+    return f"{path}: no bundle ({problem}); `inkgate quantize RUN --out {where}` makes one"
+
+
+def explain_no_run(path: Path, problem: str) -> str:
+    """Return what is said where a run was wanted and `path` holds none."""
+    if (path / _MANIFEST).is_file():
+        return f"{path}: is a bundle, not a run; name the run that it was made from"
+    if path.is_file():
+        return f"{path}: is a file, not a run; `inkgate train --out RUN` makes one"
+    where = path if _is_free(path) or any((path / name).exists() for name in RUN_FILES) else "RUN"
+    return f"{path}: no run ({problem}); `inkgate train --out {where}` makes one"
+
+
+def _is_free(path: Path) -> bool:
+    """Whether something may be made there: nothing is there, or an empty folder."""
+    try:
+        return not path.exists() or not any(path.iterdir())
+    except OSError:
+        return False
