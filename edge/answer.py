@@ -11,10 +11,10 @@ from typing import Final, Protocol
 from edge.engine import Engine
 from edge.errors import EngineError
 from edge.features import Pixels, to_int8
-from firmware_bridge import wire
 from firmware_bridge.errors import NetworkFailedError, PortLostError
 from firmware_bridge.session import SILENCE_S
 from firmware_bridge.session_board import BoardSession
+from firmware_bridge.wire import messages as wire
 
 POLL_S: Final = 0.5
 BOARD_NAME: Final = Path("/proc/device-tree/model")

@@ -10,7 +10,7 @@ from edge.features import Pixels
 from edge.fragments import FragmentSet, join
 from edge.runtime import Notice, link_lost
 from firmware_bridge.events import BoardFault, Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
-from firmware_bridge.pixels import depth
+from firmware_bridge.wire.pixels import depth
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 """Symbol codes by position, as in the sets derived from NIST's forms."""

@@ -138,8 +138,7 @@ class Engine:
             )
             install = install_package(f"{stamp.runtime}=={stamp.version}")
             raise OtherRuntimeError(
-                f"it was verified on {made}, here is {here}; {install} brings the verified one, {anew}; "
-                f"{_unverified()}"
+                f"it was verified on {made}, here is {here}; {install} brings the verified one, {anew}; {_unverified()}"
             )
         if self.kernels != stamp.kernels:
             verified = TABLE.get(stamp.kernels)

@@ -35,7 +35,7 @@ from firmware_bridge.events import (
     WordEnded,
     WordStarted,
 )
-from firmware_bridge.pixels import depth
+from firmware_bridge.wire.pixels import depth
 
 WORD_TIMEOUT_S = 10.0
 """A word whose next fragment does not come for so long is given up."""

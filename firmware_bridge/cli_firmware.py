@@ -28,7 +28,7 @@ from firmware_bridge.cli_monitor import monitor
 from firmware_bridge.errors_firmware import ImageError
 from firmware_bridge.ports import udev_rules
 from firmware_bridge.signing import SigningKey
-from firmware_bridge.wire import PROTOCOL_HASH
+from firmware_bridge.wire.messages import PROTOCOL_HASH
 
 _OUT = Path("build/firmware")
 _CONNECT_S = 2.0

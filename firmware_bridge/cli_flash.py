@@ -19,7 +19,7 @@ from firmware_bridge.events import BoardInfo
 from firmware_bridge.flash import Flashed, Programmer
 from firmware_bridge.image import Header, Version
 from firmware_bridge.ports import AUTO, find_board
-from firmware_bridge.wire import PROTOCOL_HASH
+from firmware_bridge.wire.messages import PROTOCOL_HASH
 
 _START_S = 10.0
 """How long a board may take to start after it was flashed."""

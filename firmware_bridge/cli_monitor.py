@@ -9,7 +9,7 @@ from rich.console import Console
 
 from firmware_bridge.events import BoardFault, Connected, Event, Fragment, LinkLost, Statistics, WordEnded, WordStarted
 from firmware_bridge.link import open_link
-from firmware_bridge.pixels import Pixels, depth
+from firmware_bridge.wire.pixels import Pixels, depth
 
 _CONNECT_S = 5.0
 _SECONDS = click.FloatRange(min=0, min_open=True)

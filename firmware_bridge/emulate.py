@@ -17,7 +17,7 @@ from firmware_bridge.flash_store import Kept, encode
 from firmware_bridge.memory import BoardMemory
 from firmware_bridge.pico import PicoBoard
 from firmware_bridge.settings import Settings
-from firmware_bridge.wire import PROTOCOL_HASH
+from firmware_bridge.wire.messages import PROTOCOL_HASH
 
 EMULATORS: dict[str, Callable[..., Emulator]] = {"qemu": QemuBoard, "rp2040py": PicoBoard}
 """By what board.toml calls them."""

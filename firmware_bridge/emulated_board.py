@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from firmware_bridge import wire
 from firmware_bridge.emulator import Emulator
 from firmware_bridge.errors_firmware import EmulatorError
 from firmware_bridge.noise import NoisyLine
 from firmware_bridge.session import SILENCE_S
 from firmware_bridge.settings import SETTINGS
 from firmware_bridge.virtual_board import BAUD_RATE, BITS_PER_BYTE, READ_BYTES, Sent, open_terminal, publish
+from firmware_bridge.wire import messages as wire
 from firmware_bridge.wiretap import Wiretap
 
 Samples = npt.NDArray[np.uint16]

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from firmware_bridge.pixels import Pixels
-from firmware_bridge.wire import Kind, Statistics
+from firmware_bridge.wire.messages import Kind, Statistics
+from firmware_bridge.wire.pixels import Pixels
 
 __all__ = [
     "BoardFault",

@@ -4,7 +4,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from firmware_bridge import wire
+from firmware_bridge.wire import messages as wire
 
 SLOT_BYTES = 256
 _SLOT = struct.Struct("<2I240s2I")

@@ -11,9 +11,9 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from firmware_bridge import wire
 from firmware_bridge.errors import KeyExposedError, KeyStoreError
 from firmware_bridge.session_host import BoardKey
+from firmware_bridge.wire import messages as wire
 
 FOLDER_VARIABLE = "INKGATE_KEYS"
 """Names the folder if the usual one is not wanted."""

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
-from firmware_bridge import wire
 from firmware_bridge.errors import (
     AuthenticationError,
     BridgeError,
@@ -16,11 +15,12 @@ from firmware_bridge.errors import (
     ProtocolMismatchError,
 )
 from firmware_bridge.events import BoardFault, Connected, Event, LinkLost, Statistics, WordEnded
-from firmware_bridge.framing import FrameCounters
 from firmware_bridge.keys import KeyStore
 from firmware_bridge.ports import AUTO, find_board
 from firmware_bridge.session_host import Delivered, HostSession
 from firmware_bridge.transport import SerialTransport
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.framing import FrameCounters
 
 BAUD_RATE = 115_200
 RETRY_S = 0.25

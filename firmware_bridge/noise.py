@@ -2,8 +2,8 @@
 
 import random
 
-from firmware_bridge import wire
-from firmware_bridge.framing import DELIMITER
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.framing import DELIMITER
 
 MAX_HITS = 4
 """A corrupted frame has from 1 to this many wrong bytes."""

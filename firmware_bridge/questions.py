@@ -9,7 +9,6 @@ Answering is static in C: one fragment, one answer, three counters.
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from firmware_bridge import wire
 from firmware_bridge.errors import (
     CannotError,
     LinkError,
@@ -18,8 +17,9 @@ from firmware_bridge.errors import (
     UnansweredError,
     WireError,
 )
-from firmware_bridge.pixels import FRAGMENT_BYTES, Pixels, pack, unpack
 from firmware_bridge.session import ANSWER_TIMEOUT_S, repeat_pause_s
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.pixels import FRAGMENT_BYTES, Pixels, pack, unpack
 
 Question = wire.Identify | wire.Probe | wire.Provision
 Answer = wire.Identity | wire.Logits | wire.Provisioned

@@ -1,6 +1,5 @@
 """INFO of a board that is refused -> the error that says why, with the commands that help, for the port PORT."""
 
-from firmware_bridge import wire
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.errors import (
     PORT,
@@ -13,7 +12,8 @@ from firmware_bridge.errors import (
     UnprovisionedError,
     WrongKeyError,
 )
-from firmware_bridge.pixels import depth
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.pixels import depth
 
 _PROVISION = f"inkgate firmware provision --port {PORT}"
 

@@ -20,8 +20,9 @@ Nothing is acknowledged or lost by that.
 `session_host.py` and `session_board.py` are the two ends; firmware/core/line/session.c is the twin of the latter.
 """
 
-from firmware_bridge import tags, wire
-from firmware_bridge.framing import encode_frame
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire import tags
+from firmware_bridge.wire.framing import encode_frame
 
 HELLO_REPEAT_S = wire.HELLO_REPEAT_MS / 1000
 HELLO_TIMEOUT_S = wire.HELLO_TIMEOUT_MS / 1000

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from firmware_bridge import refusals, tags, wire
+from firmware_bridge import refusals
 from firmware_bridge.errors import (
     AuthenticationError,
     BoardRestartedError,
@@ -16,7 +16,6 @@ from firmware_bridge.errors import (
     WireError,
 )
 from firmware_bridge.events import BoardInfo, Connected, Event
-from firmware_bridge.framing import FrameCounters, FrameReceiver
 from firmware_bridge.questions import Answer, Asking, Question
 from firmware_bridge.session import (
     HEARTBEAT_S,
@@ -26,6 +25,9 @@ from firmware_bridge.session import (
     frame_of,
     split_frame,
 )
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire import tags
+from firmware_bridge.wire.framing import FrameCounters, FrameReceiver
 from firmware_bridge.words import WordReader, WritingMessage
 
 Delivered = Mapping[str, tuple[int, int]]

@@ -9,8 +9,8 @@ from textwrap import wrap
 import click
 
 from firmware_bridge.boards import FIRMWARE
-from firmware_bridge.generate import write_or_check
 from firmware_bridge.settings import SETTINGS, Setting
+from firmware_bridge.wire.generate import write_or_check
 
 HEADER = FIRMWARE / "core" / "ink" / "settings.h"
 COMMAND = "python -m firmware_bridge.settings_header"

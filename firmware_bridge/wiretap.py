@@ -3,10 +3,10 @@
 import contextlib
 from dataclasses import dataclass
 
-from firmware_bridge import wire
 from firmware_bridge.errors import WireError
-from firmware_bridge.framing import FrameReceiver
 from firmware_bridge.session import split_frame
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.framing import FrameReceiver
 
 
 @dataclass(frozen=True)

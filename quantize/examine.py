@@ -12,8 +12,8 @@ from edge.errors import GoldenError
 from edge.golden import GoldenVectors, file_name
 from firmware_bridge.errors import PixelDepthError, ProtocolViolationError
 from firmware_bridge.inquiry import Inquiry
-from firmware_bridge.pixels import depth
-from firmware_bridge.wire import Identity
+from firmware_bridge.wire.messages import Identity
+from firmware_bridge.wire.pixels import depth
 from quantize.errors import OtherModelError
 
 BLACK_AND_WHITE = (-128, 127)

@@ -29,7 +29,7 @@ POLL_S = 0.1
 
 def parse_symbols(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
     """`8` or `4-12` -> (least, most) symbols of a word. click.BadParameter unless 1 <= least <= most <= the wire's."""
-    from firmware_bridge.wire import MAX_WORD_FRAGMENTS
+    from firmware_bridge.wire.messages import MAX_WORD_FRAGMENTS
 
     match = re.fullmatch(r"(\d+)(?:-(\d+))?", value)
     least, most = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
@@ -103,7 +103,7 @@ def simulate(
     from firmware_bridge.keys import KeyStore
     from firmware_bridge.memory import SelfProvisioned, Unprovisioned
     from firmware_bridge.virtual_board import BAUD_RATE, VirtualBoard, name_of
-    from firmware_bridge.wire import Kind
+    from firmware_bridge.wire.messages import Kind
     from train import hands
     from train.datasets import SYNTHETIC_PER_WRITER, load
 

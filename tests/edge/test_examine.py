@@ -32,11 +32,11 @@ from edge.engine import Engine
 from edge.errors import EngineError, GoldenError
 from edge.features import Pixels
 from edge.golden import GoldenVectors, file_name
-from firmware_bridge import wire
 from firmware_bridge.errors import CannotError, PixelDepthError, ProtocolViolationError
 from firmware_bridge.inquiry import Inquiry
 from firmware_bridge.noise import NoisyLine
 from firmware_bridge.virtual_board import VirtualBoard
+from firmware_bridge.wire import messages as wire
 from quantize.errors import OtherModelError
 from quantize.examine import Examination, examine
 
@@ -89,7 +89,7 @@ def test_a_device_that_computes_the_golden_words_passes(
 def test_noise_on_the_line_changes_no_verdict(
     bundle: Bundle, device: Device, golden: GoldenVectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("firmware_bridge.wire.RETRANSMIT_MS", 30)
+    monkeypatch.setattr("firmware_bridge.wire.messages.RETRANSMIT_MS", 30)
     assert ask(bundle, device, loss=0.15, corrupt=0.15).mismatches == 0
     assert device.steps == len(golden.fragments)
     wrong = ask(bundle, replace(device, flip=(7, 1, 0), steps=0), loss=0.15, corrupt=0.15)

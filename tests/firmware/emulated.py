@@ -17,7 +17,7 @@ from firmware_bridge.emulator import Emulator, QemuBoard
 from firmware_bridge.keys import KeyStore
 from firmware_bridge.memory import SelfProvisioned
 from firmware_bridge.pico import PicoBoard
-from firmware_bridge.pixels import pack_bits, unpack_bits
+from firmware_bridge.wire.pixels import pack_bits, unpack_bits
 from train.digitiser import Samples
 
 Pixels = NDArray[np.uint8]

@@ -5,8 +5,8 @@
 
 from pathlib import Path
 
-from firmware_bridge import wire
 from firmware_bridge.session import frame_of
+from firmware_bridge.wire import messages as wire
 
 FILE = Path(__file__).with_name("golden_frames.txt")
 SESSION_KEY = bytes(range(200, 232))

@@ -9,13 +9,14 @@ from emulated import needs_tools
 from test_cli_firmware import code, facts, inkgate
 from test_cli_firmware import folder as folder  # a fixture: a user with an own folder for signing
 
-from firmware_bridge import build, elf, emulate, wire
+from firmware_bridge import build, elf, emulate
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
 from firmware_bridge.emulated_board import EmulatedBoard
 from firmware_bridge.emulator import QemuBoard
 from firmware_bridge.errors import TerminalMissingError
 from firmware_bridge.keys import KeyStore
 from firmware_bridge.memory import Unprovisioned
+from firmware_bridge.wire import messages as wire
 
 BOARD = BOARDS["stm32f405"]
 

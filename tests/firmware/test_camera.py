@@ -19,7 +19,7 @@ from firmware_bridge.events import BoardFault
 from firmware_bridge.link import open_link
 from firmware_bridge.mega import Mega
 from firmware_bridge.pico import PicoBoard
-from firmware_bridge.wire import SILENCE_MS
+from firmware_bridge.wire.messages import SILENCE_MS
 
 pytestmark = needs_tools
 

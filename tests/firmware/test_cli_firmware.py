@@ -11,15 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from images import KEY, sealed
 
-from firmware_bridge import (
-    build,
-    cli_firmware,
-    cli_monitor,
-    session_host,
-    signing,
-    virtual_board,
-    wire,
-)
+from firmware_bridge import build, cli_firmware, cli_monitor, session_host, signing, virtual_board
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
 from firmware_bridge.cli_firmware import firmware
 from firmware_bridge.errors import BridgeError
@@ -28,7 +20,8 @@ from firmware_bridge.keys import KeyStore
 from firmware_bridge.memory import Unprovisioned
 from firmware_bridge.ports import KNOWN_BOARDS
 from firmware_bridge.virtual_board import VirtualBoard
-from firmware_bridge.wire import PROTOCOL_HASH, Kind
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.messages import PROTOCOL_HASH, Kind
 
 STM32, RP2040 = BOARDS["stm32f405"], BOARDS["rp2040"]
 needs_gcc = pytest.mark.needs("arm-none-eabi-gcc")

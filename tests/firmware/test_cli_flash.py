@@ -17,7 +17,7 @@ from firmware_bridge.errors import PortMissingError
 from firmware_bridge.keys import KeyStore
 from firmware_bridge.memory import Unprovisioned
 from firmware_bridge.virtual_board import VirtualBoard
-from firmware_bridge.wire import Kind
+from firmware_bridge.wire.messages import Kind
 
 STM32, RP2040 = BOARDS["stm32f405"], BOARDS["rp2040"]
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_bridge import wire
-from firmware_bridge.framing import FrameReceiver, encode_frame
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.framing import FrameReceiver, encode_frame
 
 CONTENTS = st.binary(max_size=wire.MAX_CONTENT_BYTES)
 CORRUPTIONS = 1_000_000

@@ -22,7 +22,7 @@ from firmware_bridge.errors_firmware import (
     UnsignedImageError,
     UntrustedImageError,
 )
-from firmware_bridge.wire import PROTOCOL_HASH
+from firmware_bridge.wire.messages import PROTOCOL_HASH
 
 STM32, RP2040 = BOARDS["stm32f405"], BOARDS["rp2040"]
 boards = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)

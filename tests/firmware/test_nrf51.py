@@ -8,7 +8,7 @@ from nrf51 import Part
 from registers import ResetError
 
 from firmware_bridge.session_host import HostSession
-from firmware_bridge.wire import NONCE_BYTES
+from firmware_bridge.wire.messages import NONCE_BYTES
 
 pytestmark = needs_tools
 

@@ -16,7 +16,7 @@ from needs import data_folder
 from edge.features import Pixels
 from edge.pen import capture
 from edge.raster import MAX_POINTS, PEN_WIDTH, POINT, Points, raster_pack, raster_strokes, square_root
-from firmware_bridge.pixels import pack_bits
+from firmware_bridge.wire.pixels import pack_bits
 from train.alphabet import SYMBOLS
 from train.hands import write_word
 from train.synthetic import invent_writer

@@ -23,10 +23,11 @@ from hypothesis.stateful import (
 from line_model import BOARD, FATES, LineModel, WordKey, numbered
 from twin_session import OUTBOX_FRAGMENTS, Memory, TwinBoard
 
-from firmware_bridge import tags, wire
 from firmware_bridge.events import WordEnded
-from firmware_bridge.framing import encode_frame
 from firmware_bridge.session_host import BoardKey, HostSession
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire import tags
+from firmware_bridge.wire.framing import encode_frame
 
 STEPS = 10_000
 HISTORY_FRAMES = 60

@@ -9,11 +9,11 @@ import pytest
 from line_model import BOARD, number_of, numbered
 from twin_session import Memory, TwinBoard
 
-from firmware_bridge import wire
 from firmware_bridge.events import Fragment, WordStarted
-from firmware_bridge.framing import FrameReceiver, encode_frame
 from firmware_bridge.session import split_frame
 from firmware_bridge.session_host import BoardKey, HostSession
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.framing import FrameReceiver, encode_frame
 
 KEY = bytes(range(100, 132))
 

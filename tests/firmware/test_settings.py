@@ -27,8 +27,8 @@ from firmware_bridge.emulator import Emulator
 from firmware_bridge.events import Connected
 from firmware_bridge.keys import KeyStore
 from firmware_bridge.memory import SelfProvisioned
-from firmware_bridge.pixels import pack_bits
 from firmware_bridge.settings import SETTINGS, Settings
+from firmware_bridge.wire.pixels import pack_bits
 from train.digitiser import board_words
 from train.hands import photograph, write_texts
 from train.synthetic import synthetic_set

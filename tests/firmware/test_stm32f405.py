@@ -22,7 +22,7 @@ from firmware_bridge.emulated_board import packets
 from firmware_bridge.events import Fragment, WordEnded
 from firmware_bridge.flash_store import SLOT_BYTES, decode
 from firmware_bridge.session_host import HostSession
-from firmware_bridge.wire import NONCE_BYTES
+from firmware_bridge.wire.messages import NONCE_BYTES
 from train.hands import write_texts
 
 pytestmark = needs_tools

@@ -8,10 +8,10 @@ import functools
 
 import clib
 
-from firmware_bridge import wire
 from firmware_bridge.errors import OutboxFullError, WritingError
-from firmware_bridge.pixels import Pixels, pack
 from firmware_bridge.session_board import BoardSession, BoardState
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.pixels import Pixels, pack
 
 SOURCES = ("session", "answering", "kept", "outbox", "tags", "blake2s", "wire", "codec", "frame", "crc32", "mem")
 OUTBOX_FRAGMENTS = 7

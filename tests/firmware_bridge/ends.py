@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from firmware_bridge import wire
-from firmware_bridge.pixels import Pixels
 from firmware_bridge.session import frame_of
 from firmware_bridge.session_board import BoardSession
 from firmware_bridge.session_host import BoardKey, HostSession
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.pixels import Pixels
 
 BOARD = "desk-1"
 KEY: bytes | None = None

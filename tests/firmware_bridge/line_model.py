@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from firmware_bridge.events import BoardFault, Fragment, WordEnded, WordStarted
-from firmware_bridge.pixels import Pixels
 from firmware_bridge.session_host import HostSession
+from firmware_bridge.wire.pixels import Pixels
 
 BOARD = "pen-1"
 FATES = ["arrives"] * 6 + ["lost", "damaged", "late", "twice"]

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from ends import pixels
 
-from firmware_bridge import wire
 from firmware_bridge.events import Connected, WordEnded
-from firmware_bridge.framing import FrameCounters, FrameReceiver
 from firmware_bridge.session_board import BoardSession
 from firmware_bridge.session_host import BoardKey, HostSession
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.framing import FrameCounters, FrameReceiver
 
 BOARD = "pen-1"
 INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.PEN, 1, BOARD, "virtual", "1.2.3", b"")

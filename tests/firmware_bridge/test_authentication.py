@@ -23,7 +23,6 @@ from tapped import (
     words_in,
 )
 
-from firmware_bridge import tags, wire
 from firmware_bridge.errors import (
     AuthenticationError,
     BoardRestartedError,
@@ -36,6 +35,8 @@ from firmware_bridge.errors import (
 from firmware_bridge.session import HELLO_TIMEOUT_S, content_of, frame_of
 from firmware_bridge.session_board import BoardSession
 from firmware_bridge.session_host import BoardKey, HostSession
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire import tags
 
 # What a tag is
 

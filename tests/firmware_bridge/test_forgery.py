@@ -22,7 +22,6 @@ from tapped import (
     words_in,
 )
 
-from firmware_bridge import tags, wire
 from firmware_bridge.errors import (
     BoardSilentError,
     CounterError,
@@ -32,10 +31,12 @@ from firmware_bridge.errors import (
     WrongKeyError,
 )
 from firmware_bridge.events import Connected
-from firmware_bridge.framing import encode_frame
 from firmware_bridge.session import HELLO_TIMEOUT_S, content_of, split_frame
 from firmware_bridge.session_board import BoardSession, BoardState
 from firmware_bridge.session_host import BoardKey, HostSession
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire import tags
+from firmware_bridge.wire.framing import encode_frame
 
 TAGGED_FROM_HOST = (wire.Acknowledge.ID, wire.Identify.ID, wire.Probe.ID, wire.Provision.ID)
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_bridge import wire
 from firmware_bridge.errors import WireError
-from firmware_bridge.framing import FrameReceiver, encode_frame
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.framing import FrameReceiver, encode_frame
 
 CONTENTS = st.binary(max_size=wire.MAX_CONTENT_BYTES)
 CORRUPTIONS = 200_000

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from firmware_bridge import link as bridge
-from firmware_bridge import wire
 from firmware_bridge.errors import (
     BoardRestartedError,
     BoardSilentError,
@@ -27,9 +26,10 @@ from firmware_bridge.errors import (
     UnansweredError,
 )
 from firmware_bridge.inquiry import Inquiry
-from firmware_bridge.pixels import Pixels
 from firmware_bridge.session_board import BoardSession
 from firmware_bridge.virtual_board import VirtualBoard, Word
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.pixels import Pixels
 
 open_link = partial(bridge.open_link, allow_unauthenticated=True)
 """Boards with keys are in test_authentication.py."""
@@ -81,7 +81,7 @@ def first_error(port: str) -> BridgeError:
 def test_every_answer_is_right_over_a_line_that_loses_and_damages_frames(
     bits: int, loss: float, corrupt: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("firmware_bridge.wire.RETRANSMIT_MS", 30)
+    monkeypatch.setattr("firmware_bridge.wire.messages.RETRANSMIT_MS", 30)
     with gate(bits, loss=loss, corrupt=corrupt, seed=3) as board, Inquiry(board.start()) as inquiry:
         assert inquiry.identify() == IDENTITY
         direct = Memory()

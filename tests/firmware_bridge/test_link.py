@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from linked import IDLE_S, collect, make_words, open_descriptors, open_link, same
 
-from firmware_bridge import wire
 from firmware_bridge.errors import (
     PortLostError,
     PortMissingError,
@@ -23,6 +22,7 @@ from firmware_bridge.events import Connected, Event, Fragment, LinkLost, WordEnd
 from firmware_bridge.link import Link
 from firmware_bridge.session_board import BoardSession
 from firmware_bridge.virtual_board import VirtualBoard, Word
+from firmware_bridge.wire import messages as wire
 
 
 @pytest.mark.parametrize(("bits", "loss", "corrupt"), [(1, 0.0, 0.05), (1, 0.05, 0.05), (8, 0.0, 0.05)])
@@ -194,8 +194,8 @@ def test_a_host_that_remembers_its_journal_gets_no_word_twice() -> None:
 def test_a_slow_consumer_loses_neither_words_nor_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("firmware_bridge.session_host.SILENCE_S", 0.6)
     monkeypatch.setattr("firmware_bridge.session_host.HEARTBEAT_S", 0.1)
-    monkeypatch.setattr("firmware_bridge.wire.SILENCE_MS", 600)
-    monkeypatch.setattr("firmware_bridge.wire.HEARTBEAT_MS", 100)
+    monkeypatch.setattr("firmware_bridge.wire.messages.SILENCE_MS", 600)
+    monkeypatch.setattr("firmware_bridge.wire.messages.HEARTBEAT_MS", 100)
     board = VirtualBoard(make_words(3, 4), baud_rate=None)
     with board, open_link(board.start(), idle_timeout_s=IDLE_S) as link:
         kinds = []

@@ -2,8 +2,8 @@
 
 import random
 
-from firmware_bridge.framing import FrameReceiver, encode_frame
 from firmware_bridge.noise import NoisyLine
+from firmware_bridge.wire.framing import FrameReceiver, encode_frame
 
 FRAMES = [encode_frame(n.to_bytes(4, "big") * 10) for n in range(4000)]
 

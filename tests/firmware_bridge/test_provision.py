@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_bridge import wire
 from firmware_bridge.errors import (
     BridgeError,
     CannotError,
@@ -27,6 +26,7 @@ from firmware_bridge.link import open_link
 from firmware_bridge.memory import SelfProvisioned, Unprovisioned
 from firmware_bridge.provision import provision
 from firmware_bridge.virtual_board import VirtualBoard, Word
+from firmware_bridge.wire import messages as wire
 
 PEN = "virtual-pen"
 KEY = bytes(range(32))

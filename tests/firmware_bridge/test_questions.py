@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from ends import BOARD, forge, new_board, new_host, pixels
 
-from firmware_bridge import wire
 from firmware_bridge.errors import (
     BoardRestartedError,
     BoardSilentError,
@@ -20,12 +19,13 @@ from firmware_bridge.errors import (
     UnansweredError,
 )
 from firmware_bridge.events import WordEnded
-from firmware_bridge.framing import FrameReceiver, encode_frame
-from firmware_bridge.pixels import Pixels
 from firmware_bridge.questions import Answer, Question, probes
 from firmware_bridge.session import ANSWER_TIMEOUT_S, RETRANSMIT_S, SILENCE_S, split_frame
 from firmware_bridge.session_board import BoardSession
 from firmware_bridge.session_host import HostSession
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.framing import FrameReceiver, encode_frame
+from firmware_bridge.wire.pixels import Pixels
 
 INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.GATE, 1, BOARD, "gate", "1.2.3", b"")
 pytestmark = pytest.mark.usefixtures("each_key")

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 from ends import BOARD, forge, new_board, new_host, pixels
 
-from firmware_bridge import tags, wire
 from firmware_bridge.errors import (
     BoardRestartedError,
     BoardSilentError,
@@ -21,11 +20,13 @@ from firmware_bridge.errors import (
     WritingError,
 )
 from firmware_bridge.events import BoardFault, Connected, Fragment, WordEnded, WordStarted
-from firmware_bridge.framing import FrameReceiver, encode_frame
-from firmware_bridge.pixels import Pixels
 from firmware_bridge.session import HELLO_TIMEOUT_S, SILENCE_S, frame_of, split_frame
 from firmware_bridge.session_board import BoardSession, BoardState
 from firmware_bridge.session_host import HostSession
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire import tags
+from firmware_bridge.wire.framing import FrameReceiver, encode_frame
+from firmware_bridge.wire.pixels import Pixels
 
 INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.PEN, 1, BOARD, "virtual", "1.2.3", b"")
 pytestmark = pytest.mark.usefixtures("each_key")

@@ -18,15 +18,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 from line_model import BOARD, FATES, LineModel, WordKey, numbered
 
-from firmware_bridge import tags, wire
 from firmware_bridge.errors import CannotError, ProtocolViolationError
 from firmware_bridge.events import WordEnded
-from firmware_bridge.framing import FrameReceiver, encode_frame
-from firmware_bridge.pixels import Pixels
 from firmware_bridge.questions import Question, probes
 from firmware_bridge.session import content_of, frame_of
 from firmware_bridge.session_board import BoardSession
 from firmware_bridge.session_host import BoardKey, HostSession
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire import tags
+from firmware_bridge.wire.framing import FrameReceiver, encode_frame
+from firmware_bridge.wire.pixels import Pixels
 
 INFO = wire.Info(wire.PROTOCOL_HASH, 0, 0, 0, wire.Kind.PEN, 1, BOARD, "virtual", "1", b"")
 CAPACITY_WORDS = 4

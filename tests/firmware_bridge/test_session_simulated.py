@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from firmware_bridge import wire
 from firmware_bridge.events import Fragment, WordEnded, WordStarted
 from firmware_bridge.noise import NoisyLine
-from firmware_bridge.pixels import Pixels
 from firmware_bridge.session_board import BoardSession
 from firmware_bridge.session_host import BoardKey, HostSession
+from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.pixels import Pixels
 
 INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.PEN, 1, "pen-1", "virtual", "1.2.3", b"")
 BYTE_S = 10 / 115_200

@@ -26,7 +26,7 @@ from firmware_bridge.errors_firmware import SettingError
 from firmware_bridge.events import Connected, Fragment, LinkLost, WordEnded, WordStarted
 from firmware_bridge.link import open_link
 from firmware_bridge.virtual_board import VirtualBoard
-from firmware_bridge.wire import Kind
+from firmware_bridge.wire.messages import Kind
 from train.simulate import choose_writers, draw_words, parse_symbols, simulate, users_of
 
 PER_WRITER = 15

@@ -13,7 +13,7 @@ from; the connection and the sequence in its header keep it from counting twice.
 import hmac
 from hashlib import blake2s
 
-from firmware_bridge import wire
+from firmware_bridge.wire import messages as wire
 
 
 def session_key(key: bytes, connection: int, hello: wire.Hello, info: wire.Info) -> bytes:

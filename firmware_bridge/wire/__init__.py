@@ -1,0 +1,1 @@
+"""The bytes on the line: one definition, what is generated from it, and framing."""
