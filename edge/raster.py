@@ -73,7 +73,7 @@ def raster_strokes(points: Points, width: int = PEN_WIDTH) -> Pixels:
 
 
 def raster_pack(pixels: Pixels) -> bytes:
-    """137 bytes as the wire carries them: firmware_bridge.wire.pixels.pack_bits by the name that the firmware has for it."""
+    """Pack pixels into the 137 bytes of the wire, as `pack_bits` of firmware_bridge.wire.pixels does."""
     return np.packbits(pixels.reshape(-1) >= 128).tobytes()
 
 

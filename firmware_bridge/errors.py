@@ -35,16 +35,6 @@ class BridgeError(InkgateError):
     exit_code = ExitCode.DEVICE
 
 
-class WireError(BridgeError):
-    """A message's bytes, or the values to make them of, are outside what protocol.toml allows."""
-
-
-class ProtocolDefinitionError(BridgeError):
-    """protocol.toml contradicts itself."""
-
-    exit_code = ExitCode.USAGE
-
-
 class BoardDefinitionError(BridgeError):
     """A board.toml lacks something, has something that no board has, or contradicts itself."""
 
@@ -53,12 +43,6 @@ class BoardDefinitionError(BridgeError):
 
 class UnknownBoardError(BridgeError):
     """There is no board of that name, or it has no such app."""
-
-    exit_code = ExitCode.USAGE
-
-
-class PixelsError(BridgeError):
-    """What was given as a fragment is not uint8 [33, 33]."""
 
     exit_code = ExitCode.USAGE
 

@@ -13,7 +13,6 @@ from firmware_bridge.errors import (
     LinkError,
     NoAnswerError,
     ProtocolViolationError,
-    WireError,
 )
 from firmware_bridge.events import BoardInfo, Connected, Event
 from firmware_bridge.questions import Answer, Asking, Question
@@ -27,6 +26,7 @@ from firmware_bridge.session import (
 )
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire import tags
+from firmware_bridge.wire.errors import WireError
 from firmware_bridge.wire.framing import FrameCounters, FrameReceiver
 from firmware_bridge.words import WordReader, WritingMessage
 

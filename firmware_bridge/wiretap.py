@@ -3,9 +3,9 @@
 import contextlib
 from dataclasses import dataclass
 
-from firmware_bridge.errors import WireError
 from firmware_bridge.session import split_frame
 from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.errors import WireError
 from firmware_bridge.wire.framing import FrameReceiver
 
 

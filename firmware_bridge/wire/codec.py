@@ -3,7 +3,7 @@
 from enum import IntEnum
 from typing import TypeVar
 
-from firmware_bridge.errors import WireError
+from firmware_bridge.wire.errors import WireError
 
 Choice = TypeVar("Choice", bound=IntEnum)
 

@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from firmware_bridge.errors import ProtocolDefinitionError
+from firmware_bridge.wire.errors import ProtocolDefinitionError
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -6,8 +6,8 @@ A delimiter never occurs inside a frame, so a receiver is in step again at the n
 import zlib
 from dataclasses import dataclass
 
-from firmware_bridge.errors import WireError
 from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.errors import WireError
 
 DELIMITER = b"\0"
 CRC_BYTES = 4

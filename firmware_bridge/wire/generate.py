@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
-from firmware_bridge.errors import ExitCode, ProtocolDefinitionError
+from firmware_bridge.errors import ExitCode
 from firmware_bridge.wire import generate_c
 from firmware_bridge.wire.definition import UINT_BYTES, Choices, Field, Message, Protocol, parse
+from firmware_bridge.wire.errors import ProtocolDefinitionError
 
 FOLDER = Path(__file__).parent
 SOURCE = FOLDER / "protocol.toml"
@@ -40,7 +41,7 @@ def emit_python(protocol: Protocol) -> str:
         "from typing import ClassVar, Final",
         "",
         "from firmware_bridge.wire.codec import Reader, Writer",
-        "from firmware_bridge.errors import WireError",
+        "from firmware_bridge.wire.errors import WireError",
         "",
         f'PROTOCOL_HASH: Final = bytes.fromhex("{protocol.sha256[:8].hex()}")',
         '"""The first 8 bytes of the SHA-256 of what protocol.toml defines, without its prose."""',

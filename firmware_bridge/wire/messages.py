@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import ClassVar, Final
 
 from firmware_bridge.wire.codec import Reader, Writer
-from firmware_bridge.errors import WireError
+from firmware_bridge.wire.errors import WireError
 
 PROTOCOL_HASH: Final = bytes.fromhex("512f603dede4d0bb")
 """The first 8 bytes of the SHA-256 of what protocol.toml defines, without its prose."""

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from firmware_bridge.errors import PixelsError, WireError
 from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.errors import PixelsError, WireError
 
 Pixels = npt.NDArray[np.uint8]
 

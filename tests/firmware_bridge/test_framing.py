@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_bridge.errors import WireError
 from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.errors import WireError
 from firmware_bridge.wire.framing import FrameReceiver, encode_frame
 
 CONTENTS = st.binary(max_size=wire.MAX_CONTENT_BYTES)

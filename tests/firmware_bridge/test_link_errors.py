@@ -18,12 +18,12 @@ from firmware_bridge.errors import (
     BridgeError,
     NoAnswerError,
     PixelDepthError,
-    PixelsError,
     PortBusyError,
     PortMissingError,
     ProtocolMismatchError,
 )
 from firmware_bridge.virtual_board import VirtualBoard
+from firmware_bridge.wire.errors import PixelsError
 
 
 def first_error(port: str, **options: float | int) -> BridgeError:

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_bridge.errors import ProtocolDefinitionError, WireError
 from firmware_bridge.wire import definition, generate
 from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire.errors import ProtocolDefinitionError, WireError
 from firmware_bridge.wire.pixels import pack, pack_bits, unpack, unpack_bits
 
 PRINTABLE = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
