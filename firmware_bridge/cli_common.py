@@ -10,12 +10,12 @@ import click
 from click.shell_completion import CompletionItem
 from rich.console import Console
 
-from firmware_bridge import signing
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.errors_firmware import ImageError
 from firmware_bridge.image import Header
 from firmware_bridge.settings import SETTINGS
-from firmware_bridge.signing import TrustedKey
+from firmware_bridge.trust import signing
+from firmware_bridge.trust.signing import TrustedKey
 
 path_type = click.Path(path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from firmware_bridge import flash as flashing
-from firmware_bridge import flash_uf2, image, settings, signing
+from firmware_bridge import flash_uf2, image, settings
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION, Board, find
 from firmware_bridge.cli_common import (
     about,
@@ -27,7 +27,8 @@ from firmware_bridge.cli_flash import flash
 from firmware_bridge.cli_monitor import monitor
 from firmware_bridge.errors_firmware import ImageError
 from firmware_bridge.ports import udev_rules
-from firmware_bridge.signing import SigningKey
+from firmware_bridge.trust import signing
+from firmware_bridge.trust.signing import SigningKey
 from firmware_bridge.wire.messages import PROTOCOL_HASH
 
 _OUT = Path("build/firmware")
@@ -163,8 +164,8 @@ def provision(port: str, again: bool, as_json: bool) -> None:
 
     The key crosses the line in the clear, once: do it where nobody else is on the line.
     """
-    from firmware_bridge.keys import KeyStore
     from firmware_bridge.provision import provision as give_key
+    from firmware_bridge.trust.board_keys import KeyStore
 
     store = KeyStore()
     found = give_key(port, store, again=again, connect_patience_s=_CONNECT_S)

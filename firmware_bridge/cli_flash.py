@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from firmware_bridge import flash as flashing
-from firmware_bridge import flash_uf2, image, signing
+from firmware_bridge import flash_uf2, image
 from firmware_bridge.boards import Board, find
 from firmware_bridge.cli_common import about, described, json_option, path_type, say, trust_option, trusted_keys
 from firmware_bridge.errors import AuthenticationError, BridgeError, PortMissingError
@@ -19,6 +19,7 @@ from firmware_bridge.events import BoardInfo
 from firmware_bridge.flash import Flashed, Programmer
 from firmware_bridge.image import Header, Version
 from firmware_bridge.ports import AUTO, find_board
+from firmware_bridge.trust import signing
 from firmware_bridge.wire.messages import PROTOCOL_HASH
 
 _START_S = 10.0

@@ -7,12 +7,12 @@ from types import TracebackType
 
 from firmware_bridge.errors import LinkError, PortMissingError
 from firmware_bridge.events import BoardInfo
-from firmware_bridge.keys import KeyStore
 from firmware_bridge.link import BAUD_RATE, POLL_S, RETRY_S
 from firmware_bridge.ports import AUTO, find_board
 from firmware_bridge.questions import Answer, Question, probes
 from firmware_bridge.session_host import HostSession
 from firmware_bridge.transport import SerialTransport
+from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.framing import FrameCounters
 from firmware_bridge.wire.messages import Identify, Identity, Logits, Provision

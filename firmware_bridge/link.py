@@ -15,10 +15,10 @@ from firmware_bridge.errors import (
     ProtocolMismatchError,
 )
 from firmware_bridge.events import BoardFault, Connected, Event, LinkLost, Statistics, WordEnded
-from firmware_bridge.keys import KeyStore
 from firmware_bridge.ports import AUTO, find_board
 from firmware_bridge.session_host import Delivered, HostSession
 from firmware_bridge.transport import SerialTransport
+from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.framing import FrameCounters
 

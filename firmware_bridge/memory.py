@@ -3,7 +3,7 @@
 import secrets
 from typing import Protocol
 
-from firmware_bridge.keys import KeyStore
+from firmware_bridge.trust.board_keys import KeyStore
 
 
 class BoardMemory(Protocol):

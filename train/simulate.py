@@ -100,8 +100,8 @@ def simulate(
 
     from firmware_bridge import emulate
     from firmware_bridge.emulated_board import EmulatedBoard
-    from firmware_bridge.keys import KeyStore
     from firmware_bridge.memory import SelfProvisioned, Unprovisioned
+    from firmware_bridge.trust.board_keys import KeyStore
     from firmware_bridge.virtual_board import BAUD_RATE, VirtualBoard, name_of
     from firmware_bridge.wire.messages import Kind
     from train import hands

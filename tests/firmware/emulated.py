@@ -14,9 +14,9 @@ from firmware_bridge import emulate
 from firmware_bridge.build import Built, build
 from firmware_bridge.elf import read_symbols
 from firmware_bridge.emulator import Emulator, QemuBoard
-from firmware_bridge.keys import KeyStore
 from firmware_bridge.memory import SelfProvisioned
 from firmware_bridge.pico import PicoBoard
+from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire.pixels import pack_bits, unpack_bits
 from train.digitiser import Samples
 

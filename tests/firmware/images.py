@@ -11,7 +11,7 @@ from firmware_bridge import image
 from firmware_bridge.boards import HEADER_BYTES, HEADER_OFFSET, Board
 from firmware_bridge.build import GCC
 from firmware_bridge.image import Version
-from firmware_bridge.signing import SigningKey
+from firmware_bridge.trust.signing import SigningKey
 from firmware_bridge.wire.messages import PROTOCOL_HASH
 
 KEY = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))

@@ -14,8 +14,8 @@ from test_uf2 import BootRom, make_drive
 from firmware_bridge import cli_flash, flash_uf2, image, uf2, virtual_board
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.errors import PortMissingError
-from firmware_bridge.keys import KeyStore
 from firmware_bridge.memory import Unprovisioned
+from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.virtual_board import VirtualBoard
 from firmware_bridge.wire.messages import Kind
 

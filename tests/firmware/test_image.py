@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from images import KEY, OTHER_KEY, program, sealed
 
-from firmware_bridge import image, signing
+from firmware_bridge import image
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION, HEADER_BYTES, HEADER_OFFSET
 from firmware_bridge.errors_firmware import (
     AlteredImageError,
@@ -22,6 +22,7 @@ from firmware_bridge.errors_firmware import (
     UnsignedImageError,
     UntrustedImageError,
 )
+from firmware_bridge.trust import signing
 from firmware_bridge.wire.messages import PROTOCOL_HASH
 
 STM32, RP2040 = BOARDS["stm32f405"], BOARDS["rp2040"]

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_bridge import keys
 from firmware_bridge.errors import KeyExposedError, KeyStoreError
-from firmware_bridge.keys import KeyStore, default_folder
 from firmware_bridge.session_host import BoardKey
+from firmware_bridge.trust import board_keys as keys
+from firmware_bridge.trust.board_keys import KeyStore, default_folder
 
 KEY = bytes(range(32))
 
@@ -127,7 +127,7 @@ def test_a_board_that_provisions_itself_keeps_its_key_and_never_starts_twice_wit
 
 def test_boards_started_by_several_processes_at_once_get_different_sessions(store: KeyStore) -> None:
     code = (
-        "import sys; from pathlib import Path; from firmware_bridge.keys import KeyStore\n"
+        "import sys; from pathlib import Path; from firmware_bridge.trust.board_keys import KeyStore\n"
         "store = KeyStore(Path(sys.argv[1]))\n"
         "for _ in range(20): print(store.start_board('virtual-pen').session)"
     )

@@ -21,10 +21,10 @@ from firmware_bridge.errors import (
 )
 from firmware_bridge.events import BoardInfo, Connected, Fragment, WordEnded
 from firmware_bridge.inquiry import Inquiry
-from firmware_bridge.keys import KeyStore
 from firmware_bridge.link import open_link
 from firmware_bridge.memory import SelfProvisioned, Unprovisioned
 from firmware_bridge.provision import provision
+from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.virtual_board import VirtualBoard, Word
 from firmware_bridge.wire import messages as wire
 

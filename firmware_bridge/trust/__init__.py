@@ -1,0 +1,1 @@
+"""Keys: which boards this host shares one with, and whose signature counts."""
