@@ -138,18 +138,6 @@ class ProvisionedError(AuthenticationError):
     exit_code = ExitCode.USAGE
 
 
-class KeyStoreError(BridgeError):
-    """The key store cannot be read or written."""
-
-    exit_code = ExitCode.USAGE
-
-
-class KeyExposedError(KeyStoreError):
-    """Others than its owner can read or change the key store."""
-
-    exit_code = ExitCode.REFUSED
-
-
 class UnansweredError(LinkError):
     """The board is there and does not answer questions about its network."""
 

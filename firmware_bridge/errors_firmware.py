@@ -53,18 +53,6 @@ class OlderImageError(ImageError):
     exit_code = ExitCode.REFUSED
 
 
-class SigningKeyError(BridgeError):
-    """A signing key cannot be read, or others can read it."""
-
-    exit_code = ExitCode.USAGE
-
-
-class ExposedKeyError(SigningKeyError):
-    """A secret key may be read by others than its owner."""
-
-    exit_code = ExitCode.REFUSED
-
-
 class SettingError(BridgeError):
     """A build cannot have that setting, or not that value of it."""
 

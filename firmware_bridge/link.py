@@ -6,19 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
-from firmware_bridge.errors import (
-    AuthenticationError,
-    BridgeError,
-    KeyStoreError,
-    LinkError,
-    PixelDepthError,
-    ProtocolMismatchError,
-)
+from firmware_bridge.errors import AuthenticationError, BridgeError, LinkError, PixelDepthError, ProtocolMismatchError
 from firmware_bridge.events import BoardFault, Connected, Event, LinkLost, Statistics, WordEnded
 from firmware_bridge.ports import AUTO, find_board
 from firmware_bridge.session_host import Delivered, HostSession
 from firmware_bridge.transport import SerialTransport
 from firmware_bridge.trust.board_keys import KeyStore
+from firmware_bridge.trust.errors import KeyStoreError
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.framing import FrameCounters
 

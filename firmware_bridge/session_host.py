@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import cast
 
 from firmware_bridge import refusals
@@ -24,6 +24,7 @@ from firmware_bridge.session import (
     frame_of,
     split_frame,
 )
+from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire import tags
 from firmware_bridge.wire.errors import WireError
@@ -32,14 +33,6 @@ from firmware_bridge.words import WordReader, WritingMessage
 
 Delivered = Mapping[str, tuple[int, int]]
 """By board: its last session, and the last word of it that was consumed to its end."""
-
-
-@dataclass(frozen=True)
-class BoardKey:
-    """What a host knows of a board that it provisioned: its key, and the highest session seen of it."""
-
-    key: bytes = field(repr=False)
-    session: int = 0
 
 
 class HostSession:

@@ -6,13 +6,13 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 import msgspec
 
-from firmware_bridge.errors import KeyExposedError, KeyStoreError
-from firmware_bridge.session_host import BoardKey
+from firmware_bridge.trust.errors import KeyExposedError, KeyStoreError
 from firmware_bridge.wire import messages as wire
 
 FOLDER_VARIABLE = "INKGATE_KEYS"
@@ -177,3 +177,11 @@ class KeyStore:
         return KeyStoreError(
             f"{where}: the key store cannot be used: {error.strerror}: ${FOLDER_VARIABLE} names another"
         )
+
+
+@dataclass(frozen=True)
+class BoardKey:
+    """What a host knows of a board that it provisioned: its key, and the highest session seen of it."""
+
+    key: bytes = field(repr=False)
+    session: int = 0

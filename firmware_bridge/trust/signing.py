@@ -8,8 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firmware_bridge.errors_firmware import ExposedKeyError, SigningKeyError, ToolMissingError
+from firmware_bridge.errors_firmware import ToolMissingError
 from firmware_bridge.installing import install_extra
+from firmware_bridge.trust.errors import ExposedKeyError, SigningKeyError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey

@@ -14,15 +14,14 @@ from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION, HEADER_BYTES, HEADE
 from firmware_bridge.errors_firmware import (
     AlteredImageError,
     BootBlockError,
-    ExposedKeyError,
     ImageError,
     OversizedImageError,
-    SigningKeyError,
     TruncatedImageError,
     UnsignedImageError,
     UntrustedImageError,
 )
 from firmware_bridge.trust import signing
+from firmware_bridge.trust.errors import ExposedKeyError, SigningKeyError
 from firmware_bridge.wire.messages import PROTOCOL_HASH
 
 STM32, RP2040 = BOARDS["stm32f405"], BOARDS["rp2040"]

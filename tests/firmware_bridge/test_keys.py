@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_bridge.errors import KeyExposedError, KeyStoreError
-from firmware_bridge.session_host import BoardKey
 from firmware_bridge.trust import board_keys as keys
-from firmware_bridge.trust.board_keys import KeyStore, default_folder
+from firmware_bridge.trust.board_keys import BoardKey, KeyStore, default_folder
+from firmware_bridge.trust.errors import KeyExposedError, KeyStoreError
 
 KEY = bytes(range(32))
 

@@ -12,7 +12,6 @@ from firmware_bridge.errors import (
     CannotError,
     CounterError,
     DowngradeError,
-    KeyExposedError,
     KeyMissingError,
     PortLostError,
     ProvisionedError,
@@ -25,6 +24,7 @@ from firmware_bridge.link import open_link
 from firmware_bridge.memory import SelfProvisioned, Unprovisioned
 from firmware_bridge.provision import provision
 from firmware_bridge.trust.board_keys import KeyStore
+from firmware_bridge.trust.errors import KeyExposedError
 from firmware_bridge.virtual_board import VirtualBoard, Word
 from firmware_bridge.wire import messages as wire
 

@@ -23,7 +23,8 @@ from firmware_bridge.events import WordEnded
 from firmware_bridge.questions import Question, probes
 from firmware_bridge.session import content_of, frame_of
 from firmware_bridge.session_board import BoardSession
-from firmware_bridge.session_host import BoardKey, HostSession
+from firmware_bridge.session_host import HostSession
+from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire import tags
 from firmware_bridge.wire.framing import FrameReceiver, encode_frame

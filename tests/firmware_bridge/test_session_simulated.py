@@ -11,7 +11,8 @@ import pytest
 from firmware_bridge.events import Fragment, WordEnded, WordStarted
 from firmware_bridge.noise import NoisyLine
 from firmware_bridge.session_board import BoardSession
-from firmware_bridge.session_host import BoardKey, HostSession
+from firmware_bridge.session_host import HostSession
+from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.pixels import Pixels
 
