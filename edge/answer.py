@@ -12,8 +12,8 @@ from edge.engine import Engine
 from edge.errors import EngineError
 from edge.features import Pixels, to_int8
 from firmware_bridge.errors import NetworkFailedError, PortLostError
-from firmware_bridge.session import SILENCE_S
-from firmware_bridge.session_board import BoardSession
+from firmware_bridge.session.board import BoardSession
+from firmware_bridge.session.exchange import SILENCE_S
 from firmware_bridge.wire import messages as wire
 
 POLL_S: Final = 0.5

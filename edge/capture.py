@@ -9,7 +9,7 @@ from edge.errors import CaptureError
 from edge.features import Pixels
 from edge.fragments import FragmentSet, join
 from edge.runtime import Notice, link_lost
-from firmware_bridge.events import BoardFault, Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
+from firmware_bridge.session.events import BoardFault, Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
 from firmware_bridge.wire.pixels import depth
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -16,7 +16,7 @@ from edge.engine import Engine
 from edge.kernels import request_for, requests
 from edge.listen import SCHEME, Listener
 from firmware_bridge.link import BAUD_RATE
-from firmware_bridge.session_board import BoardSession
+from firmware_bridge.session.board import BoardSession
 from firmware_bridge.transport import SerialTransport
 from firmware_bridge.virtual_board import VirtualBoard
 

@@ -24,7 +24,7 @@ from edge.decision.rule import Decision, Verdict, decide, unavailable
 from edge.decision.thresholds import Thresholds
 from edge.features import Pixels, to_int8
 from edge.journal import Entry
-from firmware_bridge.events import (
+from firmware_bridge.session.events import (
     BoardFault,
     BoardInfo,
     Connected,

@@ -7,8 +7,17 @@ from typing import Any
 import click
 from rich.console import Console
 
-from firmware_bridge.events import BoardFault, Connected, Event, Fragment, LinkLost, Statistics, WordEnded, WordStarted
 from firmware_bridge.link import open_link
+from firmware_bridge.session.events import (
+    BoardFault,
+    Connected,
+    Event,
+    Fragment,
+    LinkLost,
+    Statistics,
+    WordEnded,
+    WordStarted,
+)
 from firmware_bridge.wire.pixels import Pixels, depth
 
 _CONNECT_S = 5.0

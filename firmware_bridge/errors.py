@@ -5,7 +5,7 @@ from enum import IntEnum, unique
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from firmware_bridge.events import BoardInfo
+    from firmware_bridge.session.events import BoardInfo
 
 
 @unique

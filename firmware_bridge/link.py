@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 
 from firmware_bridge.errors import AuthenticationError, BridgeError, LinkError, PixelDepthError, ProtocolMismatchError
-from firmware_bridge.events import BoardFault, Connected, Event, LinkLost, Statistics, WordEnded
 from firmware_bridge.ports import AUTO, find_board
-from firmware_bridge.session_host import Delivered, HostSession
+from firmware_bridge.session.events import BoardFault, Connected, Event, LinkLost, Statistics, WordEnded
+from firmware_bridge.session.host import Delivered, HostSession
 from firmware_bridge.transport import SerialTransport
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.trust.errors import KeyStoreError

@@ -19,8 +19,8 @@ import numpy.typing as npt
 from firmware_bridge.errors import PortBusyError, TerminalMissingError
 from firmware_bridge.memory import BoardMemory, Unprovisioned
 from firmware_bridge.noise import NoisyLine
-from firmware_bridge.questions import Network
-from firmware_bridge.session_board import BoardSession
+from firmware_bridge.session.board import BoardSession
+from firmware_bridge.session.questions import Network
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.errors import PixelsError
 from firmware_bridge.wire.messages import Kind

@@ -3,7 +3,7 @@
 import contextlib
 from dataclasses import dataclass
 
-from firmware_bridge.session import split_frame
+from firmware_bridge.session.exchange import split_frame
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.errors import WireError
 from firmware_bridge.wire.framing import FrameReceiver

@@ -18,7 +18,7 @@ from edge.engine import Engine, find_runtime
 from edge.features import to_int8
 from edge.golden import GoldenVectors, Stamp, file_name
 from edge.runtime import Rule
-from firmware_bridge.events import BoardInfo, Connected, Event, Fragment, WordEnded, WordStarted
+from firmware_bridge.session.events import BoardInfo, Connected, Event, Fragment, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Kind
 
 # A machine that trains beside the tests is slow by fits and starts; how long an example takes proves nothing.

@@ -8,7 +8,7 @@ import pytest
 from edge.capture import CapturedWord, add_word, symbol_codes, whole_words
 from edge.errors import CaptureError
 from edge.runtime import Notice
-from firmware_bridge.events import BoardFault, Event, LinkLost
+from firmware_bridge.session.events import BoardFault, Event, LinkLost
 
 
 def captured(events: list[Event]) -> list[CapturedWord]:

@@ -20,7 +20,7 @@ from edge.errors import BundleAlteredError, CaptureError, JournalError, TooFewWo
 from edge.fragments import FragmentSet
 from edge.journal import Journal
 from firmware_bridge.errors import PortLostError
-from firmware_bridge.events import Event
+from firmware_bridge.session.events import Event
 from firmware_bridge.wire.framing import FrameCounters
 
 KEYS = ["time", "board", "session", "word", "symbols", "decision", "user", "score", "final", "reason", "latency_ms"]

@@ -110,7 +110,7 @@ def test_a_recording_of_an_accepted_word_played_to_the_gate_again_decides_nothin
         with board, open_link(board.path or "", idle_timeout_s=0.5) as link:
             outcomes = [item for item in Gate(engine, rule).run(link.events()) if isinstance(item, Outcome)]
     assert outcomes[-1].decision.verdict is Verdict.ACCEPT
-    monkeypatch.setattr("firmware_bridge.session_host.HELLO_TIMEOUT_S", 0.6)
+    monkeypatch.setattr("firmware_bridge.session.host.HELLO_TIMEOUT_S", 0.6)
     master, slave = pty.openpty()
     tty.setraw(slave)
     stop = threading.Event()

@@ -15,7 +15,7 @@ from edge.engine import Engine
 from edge.errors import EngineError, JournalError
 from edge.journal import Entry, Journal
 from edge.runtime import Gate, Outcome, Rule
-from firmware_bridge.events import BoardFault, Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
+from firmware_bridge.session.events import BoardFault, Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
 
 WRONG_LOGITS: dict[str, Any] = {
     "nan": np.array([9.0, np.nan, 0.0, 0.0]),

@@ -12,7 +12,7 @@ from edge.engine import Engine
 from edge.features import to_int8
 from edge.journal import Journal
 from edge.runtime import Gate, Notice, Outcome, Rule
-from firmware_bridge.events import BoardFault, Event, Fragment, LinkLost, WordEnded, WordStarted
+from firmware_bridge.session.events import BoardFault, Event, Fragment, LinkLost, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Statistics
 
 HEARTBEAT = Statistics(*[0] * 9)

@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from firmware_bridge.session import frame_of
+from firmware_bridge.session.exchange import frame_of
 from firmware_bridge.wire import messages as wire
 
 FILE = Path(__file__).with_name("golden_frames.txt")

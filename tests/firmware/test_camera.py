@@ -15,10 +15,10 @@ from rp2040 import CameraBoard
 
 from firmware_bridge import mega
 from firmware_bridge.emulated_board import EmulatedBoard
-from firmware_bridge.events import BoardFault
 from firmware_bridge.link import open_link
 from firmware_bridge.mega import Mega
 from firmware_bridge.pico import PicoBoard
+from firmware_bridge.session.events import BoardFault
 from firmware_bridge.wire.messages import SILENCE_MS
 
 pytestmark = needs_tools

@@ -11,13 +11,14 @@ import pytest
 from click.testing import CliRunner, Result
 from images import KEY, sealed
 
-from firmware_bridge import build, cli_firmware, cli_monitor, session_host, virtual_board
+from firmware_bridge import build, cli_firmware, cli_monitor, virtual_board
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
 from firmware_bridge.cli_firmware import firmware
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.installing import install_extra, install_package
 from firmware_bridge.memory import Unprovisioned
 from firmware_bridge.ports import KNOWN_BOARDS
+from firmware_bridge.session import host as session_host
 from firmware_bridge.trust import signing
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.virtual_board import VirtualBoard

@@ -8,7 +8,7 @@ from emulated import needs_tools, power_on, words_of
 from test_boards import received
 
 from firmware_bridge.emulated_board import EmulatedBoard, packets
-from firmware_bridge.events import BoardFault
+from firmware_bridge.session.events import BoardFault
 from train.digitiser import Samples
 from train.hands import write_texts
 

@@ -7,7 +7,7 @@ from emulated import built, needs_tools
 from nrf51 import Part
 from registers import ResetError
 
-from firmware_bridge.session_host import HostSession
+from firmware_bridge.session.host import HostSession
 from firmware_bridge.wire.messages import NONCE_BYTES
 
 pytestmark = needs_tools

@@ -11,7 +11,7 @@ from rp2040py.utils.logging import ConsoleLogger, LogLevel
 
 from firmware_bridge import build, flash_uf2, image, uf2
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
-from firmware_bridge.session_host import HostSession
+from firmware_bridge.session.host import HostSession
 from firmware_bridge.wire.messages import NONCE_BYTES, PROTOCOL_HASH
 
 BOARD = BOARDS["rp2040"]

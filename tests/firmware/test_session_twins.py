@@ -23,8 +23,8 @@ from hypothesis.stateful import (
 from line_model import BOARD, FATES, LineModel, WordKey, numbered
 from twin_session import OUTBOX_FRAGMENTS, Memory, TwinBoard
 
-from firmware_bridge.events import WordEnded
-from firmware_bridge.session_host import HostSession
+from firmware_bridge.session.events import WordEnded
+from firmware_bridge.session.host import HostSession
 from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire import tags

@@ -9,9 +9,9 @@ import pytest
 from line_model import BOARD, number_of, numbered
 from twin_session import Memory, TwinBoard
 
-from firmware_bridge.events import Fragment, WordStarted
-from firmware_bridge.session import split_frame
-from firmware_bridge.session_host import HostSession
+from firmware_bridge.session.events import Fragment, WordStarted
+from firmware_bridge.session.exchange import split_frame
+from firmware_bridge.session.host import HostSession
 from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.framing import FrameReceiver, encode_frame

@@ -24,8 +24,8 @@ from firmware_bridge.build import build
 from firmware_bridge.cli_firmware import firmware
 from firmware_bridge.emulated_board import EmulatedBoard
 from firmware_bridge.emulator import Emulator
-from firmware_bridge.events import Connected
 from firmware_bridge.memory import SelfProvisioned
+from firmware_bridge.session.events import Connected
 from firmware_bridge.settings import SETTINGS, Settings
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire.pixels import pack_bits

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_bridge.session import split_frame
+from firmware_bridge.session.exchange import split_frame
 from firmware_bridge.wire import definition, generate, tags
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.errors import WireError

@@ -9,7 +9,7 @@ import functools
 import clib
 
 from firmware_bridge.errors import OutboxFullError, WritingError
-from firmware_bridge.session_board import BoardSession, BoardState
+from firmware_bridge.session.board import BoardSession, BoardState
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.pixels import Pixels, pack
 

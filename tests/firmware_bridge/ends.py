@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from firmware_bridge.session import frame_of
-from firmware_bridge.session_board import BoardSession
-from firmware_bridge.session_host import HostSession
+from firmware_bridge.session.board import BoardSession
+from firmware_bridge.session.exchange import frame_of
+from firmware_bridge.session.host import HostSession
 from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.pixels import Pixels

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from firmware_bridge.events import BoardFault, Fragment, WordEnded, WordStarted
-from firmware_bridge.session_host import HostSession
+from firmware_bridge.session.events import BoardFault, Fragment, WordEnded, WordStarted
+from firmware_bridge.session.host import HostSession
 from firmware_bridge.wire.pixels import Pixels
 
 BOARD = "pen-1"

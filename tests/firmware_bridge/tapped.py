@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from ends import pixels
 
-from firmware_bridge.events import Connected, WordEnded
-from firmware_bridge.session_board import BoardSession
-from firmware_bridge.session_host import HostSession
+from firmware_bridge.session.board import BoardSession
+from firmware_bridge.session.events import Connected, WordEnded
+from firmware_bridge.session.host import HostSession
 from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.framing import FrameCounters, FrameReceiver

@@ -32,9 +32,9 @@ from firmware_bridge.errors import (
     UnprovisionedError,
     WrongKeyError,
 )
-from firmware_bridge.session import HELLO_TIMEOUT_S, content_of, frame_of
-from firmware_bridge.session_board import BoardSession
-from firmware_bridge.session_host import HostSession
+from firmware_bridge.session.board import BoardSession
+from firmware_bridge.session.exchange import HELLO_TIMEOUT_S, content_of, frame_of
+from firmware_bridge.session.host import HostSession
 from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire import tags

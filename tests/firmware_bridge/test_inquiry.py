@@ -26,7 +26,7 @@ from firmware_bridge.errors import (
     UnansweredError,
 )
 from firmware_bridge.inquiry import Inquiry
-from firmware_bridge.session_board import BoardSession
+from firmware_bridge.session.board import BoardSession
 from firmware_bridge.virtual_board import VirtualBoard, Word
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.pixels import Pixels
@@ -120,7 +120,7 @@ def test_a_board_that_stops_in_mid_word_is_named() -> None:
 
 
 def test_a_board_that_falls_silent_in_mid_word_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("firmware_bridge.session_host.SILENCE_S", 0.4)
+    monkeypatch.setattr("firmware_bridge.session.host.SILENCE_S", 0.4)
     with gate() as board, Inquiry(board.start()) as inquiry:
         inquiry.step(0, writing(1)[0])
         monkeypatch.setattr(BoardSession, "receive", lambda _self, _data, _now_s: None)
@@ -130,8 +130,8 @@ def test_a_board_that_falls_silent_in_mid_word_is_named(monkeypatch: pytest.Monk
 
 
 def test_a_board_that_only_sends_its_heartbeat_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("firmware_bridge.questions.ANSWER_TIMEOUT_S", 0.6)
-    monkeypatch.setattr("firmware_bridge.questions.Answering.take", lambda *_arguments: (False, False))
+    monkeypatch.setattr("firmware_bridge.session.questions.ANSWER_TIMEOUT_S", 0.6)
+    monkeypatch.setattr("firmware_bridge.session.questions.Answering.take", lambda *_arguments: (False, False))
     with gate() as board:
         error = first_error(board.start())
     assert isinstance(error, UnansweredError)
@@ -164,7 +164,7 @@ def silent_pty() -> Iterator[str]:
 def test_a_line_with_nobody_on_it_and_a_port_that_is_not_there_are_named(
     silent_pty: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("firmware_bridge.session_host.HELLO_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("firmware_bridge.session.host.HELLO_TIMEOUT_S", 0.3)
     assert isinstance(first_error(silent_pty), NoAnswerError)
     assert isinstance(first_error("/dev/ttyNONE"), PortMissingError)
 
@@ -188,7 +188,7 @@ def test_a_board_may_come_later(tmp_path: Path) -> None:
 
 
 def test_an_inquiry_gives_its_port_back_however_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("firmware_bridge.session_host.HELLO_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("firmware_bridge.session.host.HELLO_TIMEOUT_S", 0.2)
     with gate() as board:
         port = board.start()
         before = len(list(Path("/proc/self/fd").iterdir()))

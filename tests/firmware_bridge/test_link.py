@@ -18,9 +18,9 @@ from firmware_bridge.errors import (
     PortLostError,
     PortMissingError,
 )
-from firmware_bridge.events import Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
 from firmware_bridge.link import Link
-from firmware_bridge.session_board import BoardSession
+from firmware_bridge.session.board import BoardSession
+from firmware_bridge.session.events import Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
 from firmware_bridge.virtual_board import VirtualBoard, Word
 from firmware_bridge.wire import messages as wire
 
@@ -192,8 +192,8 @@ def test_a_host_that_remembers_its_journal_gets_no_word_twice() -> None:
 
 
 def test_a_slow_consumer_loses_neither_words_nor_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("firmware_bridge.session_host.SILENCE_S", 0.6)
-    monkeypatch.setattr("firmware_bridge.session_host.HEARTBEAT_S", 0.1)
+    monkeypatch.setattr("firmware_bridge.session.host.SILENCE_S", 0.6)
+    monkeypatch.setattr("firmware_bridge.session.host.HEARTBEAT_S", 0.1)
     monkeypatch.setattr("firmware_bridge.wire.messages.SILENCE_MS", 600)
     monkeypatch.setattr("firmware_bridge.wire.messages.HEARTBEAT_MS", 100)
     board = VirtualBoard(make_words(3, 4), baud_rate=None)

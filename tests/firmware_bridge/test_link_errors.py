@@ -77,7 +77,7 @@ def test_a_port_in_use_is_named(silent_pty: str, monkeypatch: pytest.MonkeyPatch
 def test_a_line_without_a_board_is_named_after_the_hello_timeout(
     silent_pty: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("firmware_bridge.session_host.HELLO_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("firmware_bridge.session.host.HELLO_TIMEOUT_S", 0.3)
     error = first_error(silent_pty)
     assert isinstance(error, NoAnswerError)
     assert silent_pty in str(error)

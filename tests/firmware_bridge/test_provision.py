@@ -18,11 +18,11 @@ from firmware_bridge.errors import (
     UnprovisionedError,
     WrongKeyError,
 )
-from firmware_bridge.events import BoardInfo, Connected, Fragment, WordEnded
 from firmware_bridge.inquiry import Inquiry
 from firmware_bridge.link import open_link
 from firmware_bridge.memory import SelfProvisioned, Unprovisioned
 from firmware_bridge.provision import provision
+from firmware_bridge.session.events import BoardInfo, Connected, Fragment, WordEnded
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.trust.errors import KeyExposedError
 from firmware_bridge.virtual_board import VirtualBoard, Word
@@ -52,7 +52,7 @@ def store(tmp_path: Path) -> KeyStore:
 
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("firmware_bridge.session_host.HELLO_TIMEOUT_S", 0.4)
+    monkeypatch.setattr("firmware_bridge.session.host.HELLO_TIMEOUT_S", 0.4)
 
 
 def writing(count: int, length: int) -> list[Word]:

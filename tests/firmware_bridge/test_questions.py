@@ -18,11 +18,11 @@ from firmware_bridge.errors import (
     ProtocolViolationError,
     UnansweredError,
 )
-from firmware_bridge.events import WordEnded
-from firmware_bridge.questions import Answer, Question, probes
-from firmware_bridge.session import ANSWER_TIMEOUT_S, RETRANSMIT_S, SILENCE_S, split_frame
-from firmware_bridge.session_board import BoardSession
-from firmware_bridge.session_host import HostSession
+from firmware_bridge.session.board import BoardSession
+from firmware_bridge.session.events import WordEnded
+from firmware_bridge.session.exchange import ANSWER_TIMEOUT_S, RETRANSMIT_S, SILENCE_S, split_frame
+from firmware_bridge.session.host import HostSession
+from firmware_bridge.session.questions import Answer, Question, probes
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.framing import FrameReceiver, encode_frame
 from firmware_bridge.wire.pixels import Pixels

@@ -19,10 +19,10 @@ from firmware_bridge.errors import (
     ProtocolViolationError,
     WritingError,
 )
-from firmware_bridge.events import BoardFault, Connected, Fragment, WordEnded, WordStarted
-from firmware_bridge.session import HELLO_TIMEOUT_S, SILENCE_S, frame_of, split_frame
-from firmware_bridge.session_board import BoardSession, BoardState
-from firmware_bridge.session_host import HostSession
+from firmware_bridge.session.board import BoardSession, BoardState
+from firmware_bridge.session.events import BoardFault, Connected, Fragment, WordEnded, WordStarted
+from firmware_bridge.session.exchange import HELLO_TIMEOUT_S, SILENCE_S, frame_of, split_frame
+from firmware_bridge.session.host import HostSession
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire import tags
 from firmware_bridge.wire.framing import FrameReceiver, encode_frame

@@ -19,11 +19,11 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from line_model import BOARD, FATES, LineModel, WordKey, numbered
 
 from firmware_bridge.errors import CannotError, ProtocolViolationError
-from firmware_bridge.events import WordEnded
-from firmware_bridge.questions import Question, probes
-from firmware_bridge.session import content_of, frame_of
-from firmware_bridge.session_board import BoardSession
-from firmware_bridge.session_host import HostSession
+from firmware_bridge.session.board import BoardSession
+from firmware_bridge.session.events import WordEnded
+from firmware_bridge.session.exchange import content_of, frame_of
+from firmware_bridge.session.host import HostSession
+from firmware_bridge.session.questions import Question, probes
 from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire import tags

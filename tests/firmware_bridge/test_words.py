@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from firmware_bridge.errors import ProtocolViolationError
-from firmware_bridge.events import BoardFault, Fragment, WordEnded, WordStarted
+from firmware_bridge.session.events import BoardFault, Fragment, WordEnded, WordStarted
+from firmware_bridge.session.word_messages import WordReader, WritingMessage, fragment_messages
 from firmware_bridge.wire import messages as wire
-from firmware_bridge.words import WordReader, WritingMessage, fragment_messages
 
 BLANK = np.zeros((33, 33), np.uint8)
 (BITS,) = fragment_messages(0, BLANK, 1)

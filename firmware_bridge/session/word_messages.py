@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from firmware_bridge.errors import ProtocolViolationError
-from firmware_bridge.events import BoardFault, Fragment, WordEnded, WordStarted
+from firmware_bridge.session.events import BoardFault, Fragment, WordEnded, WordStarted
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.errors import WireError
 from firmware_bridge.wire.pixels import FRAGMENT_BYTES, Pixels, pack, unpack

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from firmware_bridge.errors import CannotError, LinkError, NetworkFailedError, ProtocolViolationError, UnansweredError
-from firmware_bridge.session import ANSWER_TIMEOUT_S, repeat_pause_s
+from firmware_bridge.session.exchange import ANSWER_TIMEOUT_S, repeat_pause_s
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.errors import WireError
 from firmware_bridge.wire.pixels import FRAGMENT_BYTES, Pixels, pack, unpack

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from firmware_bridge.errors import HostSilentError, OutboxFullError, WritingError
-from firmware_bridge.questions import QUESTIONS, Answering, Network
-from firmware_bridge.session import frame_of, repeat_pause_ms, split_frame
+from firmware_bridge.session.exchange import frame_of, repeat_pause_ms, split_frame
+from firmware_bridge.session.questions import QUESTIONS, Answering, Network
+from firmware_bridge.session.word_messages import WritingMessage, fragment_messages
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire import tags
 from firmware_bridge.wire.errors import WireError
 from firmware_bridge.wire.framing import FrameReceiver
 from firmware_bridge.wire.pixels import Pixels
-from firmware_bridge.words import WritingMessage, fragment_messages
 
 
 class BoardState(Enum):

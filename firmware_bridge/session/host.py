@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
-from firmware_bridge import refusals
 from firmware_bridge.errors import (
     AuthenticationError,
     BoardRestartedError,
@@ -14,9 +13,9 @@ from firmware_bridge.errors import (
     NoAnswerError,
     ProtocolViolationError,
 )
-from firmware_bridge.events import BoardInfo, Connected, Event
-from firmware_bridge.questions import Answer, Asking, Question
-from firmware_bridge.session import (
+from firmware_bridge.session import refusals
+from firmware_bridge.session.events import BoardInfo, Connected, Event
+from firmware_bridge.session.exchange import (
     HEARTBEAT_S,
     HELLO_REPEAT_S,
     HELLO_TIMEOUT_S,
@@ -24,12 +23,13 @@ from firmware_bridge.session import (
     frame_of,
     split_frame,
 )
+from firmware_bridge.session.questions import Answer, Asking, Question
+from firmware_bridge.session.word_messages import WordReader, WritingMessage
 from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire import tags
 from firmware_bridge.wire.errors import WireError
 from firmware_bridge.wire.framing import FrameCounters, FrameReceiver
-from firmware_bridge.words import WordReader, WritingMessage
 
 Delivered = Mapping[str, tuple[int, int]]
 """By board: its last session, and the last word of it that was consumed to its end."""

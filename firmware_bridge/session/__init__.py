@@ -1,0 +1,1 @@
+"""Both ends of one conversation, without ports or clocks."""
