@@ -13,11 +13,12 @@ from firmware_bridge import flash as flashing
 from firmware_bridge import flash_uf2, image
 from firmware_bridge.boards import Board, find
 from firmware_bridge.cli_common import about, described, json_option, path_type, say, trust_option, trusted_keys
-from firmware_bridge.errors import AuthenticationError, BridgeError, PortMissingError
+from firmware_bridge.errors import BridgeError, PortMissingError
 from firmware_bridge.errors_firmware import BoardNotFoundError, ReadBackError
 from firmware_bridge.flash import Flashed, Programmer
 from firmware_bridge.image import Header, Version
 from firmware_bridge.ports import AUTO, find_board
+from firmware_bridge.session.errors import AuthenticationError
 from firmware_bridge.session.events import BoardInfo
 from firmware_bridge.trust import signing
 from firmware_bridge.wire.messages import PROTOCOL_HASH

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
-from firmware_bridge.errors import AuthenticationError, BridgeError, LinkError, PixelDepthError, ProtocolMismatchError
+from firmware_bridge.errors import BridgeError
 from firmware_bridge.ports import AUTO, find_board
+from firmware_bridge.session.errors import AuthenticationError, LinkError, PixelDepthError, ProtocolMismatchError
 from firmware_bridge.session.events import BoardFault, Connected, Event, LinkLost, Statistics, WordEnded
 from firmware_bridge.session.host import Delivered, HostSession
 from firmware_bridge.transport import SerialTransport

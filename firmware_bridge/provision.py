@@ -2,9 +2,9 @@
 
 import secrets
 
-from firmware_bridge.errors import CannotError, DowngradeError, ProvisionedError
 from firmware_bridge.inquiry import Inquiry
 from firmware_bridge.link import BAUD_RATE
+from firmware_bridge.session.errors import CannotError, DowngradeError, ProvisionedError
 from firmware_bridge.session.events import BoardInfo
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire import messages as wire

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from firmware_bridge.errors import HostSilentError, OutboxFullError, WritingError
+from firmware_bridge.session.errors import HostSilentError, OutboxFullError, WritingError
 from firmware_bridge.session.exchange import frame_of, repeat_pause_ms, split_frame
 from firmware_bridge.session.questions import QUESTIONS, Answering, Network
 from firmware_bridge.session.word_messages import WritingMessage, fragment_messages

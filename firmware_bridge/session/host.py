@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
-from firmware_bridge.errors import (
+from firmware_bridge.session import refusals
+from firmware_bridge.session.errors import (
     AuthenticationError,
     BoardRestartedError,
     BoardSilentError,
@@ -13,7 +14,6 @@ from firmware_bridge.errors import (
     NoAnswerError,
     ProtocolViolationError,
 )
-from firmware_bridge.session import refusals
 from firmware_bridge.session.events import BoardInfo, Connected, Event
 from firmware_bridge.session.exchange import (
     HEARTBEAT_S,

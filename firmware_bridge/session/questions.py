@@ -9,7 +9,13 @@ Answering is static in C: one fragment, one answer, three counters.
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from firmware_bridge.errors import CannotError, LinkError, NetworkFailedError, ProtocolViolationError, UnansweredError
+from firmware_bridge.session.errors import (
+    CannotError,
+    LinkError,
+    NetworkFailedError,
+    ProtocolViolationError,
+    UnansweredError,
+)
 from firmware_bridge.session.exchange import ANSWER_TIMEOUT_S, repeat_pause_s
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.errors import WireError

@@ -1,7 +1,7 @@
 """INFO of a board that is refused -> the error that says why, with the commands that help, for the port PORT."""
 
 from firmware_bridge.boards import BOARDS
-from firmware_bridge.errors import (
+from firmware_bridge.session.errors import (
     PORT,
     AuthenticationError,
     CounterError,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from firmware_bridge.errors import ProtocolViolationError
+from firmware_bridge.session.errors import ProtocolViolationError
 from firmware_bridge.session.events import BoardFault, Fragment, WordEnded, WordStarted
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.errors import WireError

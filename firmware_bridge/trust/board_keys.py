@@ -28,6 +28,14 @@ class _Stored(msgspec.Struct, forbid_unknown_fields=True):
     session: int
 
 
+@dataclass(frozen=True)
+class BoardKey:
+    """What a host knows of a board that it provisioned: its key, and the highest session seen of it."""
+
+    key: bytes = field(repr=False)
+    session: int = 0
+
+
 def default_folder() -> Path:
     """$INKGATE_KEYS, or inkgate/keys among the user's configuration files."""
     named = os.environ.get(FOLDER_VARIABLE)
@@ -177,11 +185,3 @@ class KeyStore:
         return KeyStoreError(
             f"{where}: the key store cannot be used: {error.strerror}: ${FOLDER_VARIABLE} names another"
         )
-
-
-@dataclass(frozen=True)
-class BoardKey:
-    """What a host knows of a board that it provisioned: its key, and the highest session seen of it."""
-
-    key: bytes = field(repr=False)
-    session: int = 0

@@ -15,8 +15,8 @@ from edge.cli import run
 from edge.decision.rule import Decision
 from firmware_bridge import emulate
 from firmware_bridge.emulated_board import EmulatedBoard
-from firmware_bridge.errors import PixelDepthError
 from firmware_bridge.memory import SelfProvisioned
+from firmware_bridge.session.errors import PixelDepthError
 from firmware_bridge.trust.board_keys import KeyStore
 from train.digitiser import board_words
 from train.hands import write_texts

@@ -8,8 +8,8 @@ import functools
 
 import clib
 
-from firmware_bridge.errors import OutboxFullError, WritingError
 from firmware_bridge.session.board import BoardSession, BoardState
+from firmware_bridge.session.errors import OutboxFullError, WritingError
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.pixels import Pixels, pack
 

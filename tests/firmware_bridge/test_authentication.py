@@ -23,7 +23,8 @@ from tapped import (
     words_in,
 )
 
-from firmware_bridge.errors import (
+from firmware_bridge.session.board import BoardSession
+from firmware_bridge.session.errors import (
     AuthenticationError,
     BoardRestartedError,
     CounterError,
@@ -32,7 +33,6 @@ from firmware_bridge.errors import (
     UnprovisionedError,
     WrongKeyError,
 )
-from firmware_bridge.session.board import BoardSession
 from firmware_bridge.session.exchange import HELLO_TIMEOUT_S, content_of, frame_of
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.trust.board_keys import BoardKey

@@ -22,7 +22,8 @@ from tapped import (
     words_in,
 )
 
-from firmware_bridge.errors import (
+from firmware_bridge.session.board import BoardSession, BoardState
+from firmware_bridge.session.errors import (
     BoardSilentError,
     CounterError,
     KeyMissingError,
@@ -30,7 +31,6 @@ from firmware_bridge.errors import (
     UnprovisionedError,
     WrongKeyError,
 )
-from firmware_bridge.session.board import BoardSession, BoardState
 from firmware_bridge.session.events import Connected
 from firmware_bridge.session.exchange import HELLO_TIMEOUT_S, content_of, split_frame
 from firmware_bridge.session.host import HostSession

@@ -14,19 +14,16 @@ import numpy as np
 import pytest
 
 from firmware_bridge import link as bridge
-from firmware_bridge.errors import (
-    BoardRestartedError,
-    BoardSilentError,
-    BridgeError,
-    CannotError,
-    NoAnswerError,
-    PortBusyError,
-    PortLostError,
-    PortMissingError,
-    UnansweredError,
-)
+from firmware_bridge.errors import BridgeError, PortBusyError, PortLostError, PortMissingError
 from firmware_bridge.inquiry import Inquiry
 from firmware_bridge.session.board import BoardSession
+from firmware_bridge.session.errors import (
+    BoardRestartedError,
+    BoardSilentError,
+    CannotError,
+    NoAnswerError,
+    UnansweredError,
+)
 from firmware_bridge.virtual_board import VirtualBoard, Word
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.pixels import Pixels

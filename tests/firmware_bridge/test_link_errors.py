@@ -14,14 +14,8 @@ import pytest
 from linked import make_words, open_descriptors, open_link
 
 from firmware_bridge import virtual_board
-from firmware_bridge.errors import (
-    BridgeError,
-    NoAnswerError,
-    PixelDepthError,
-    PortBusyError,
-    PortMissingError,
-    ProtocolMismatchError,
-)
+from firmware_bridge.errors import BridgeError, PortBusyError, PortMissingError
+from firmware_bridge.session.errors import NoAnswerError, PixelDepthError, ProtocolMismatchError
 from firmware_bridge.virtual_board import VirtualBoard
 from firmware_bridge.wire.errors import PixelsError
 

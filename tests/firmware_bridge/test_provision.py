@@ -7,21 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_bridge.errors import (
-    BridgeError,
-    CannotError,
-    CounterError,
-    DowngradeError,
-    KeyMissingError,
-    PortLostError,
-    ProvisionedError,
-    UnprovisionedError,
-    WrongKeyError,
-)
+from firmware_bridge.errors import BridgeError, PortLostError
 from firmware_bridge.inquiry import Inquiry
 from firmware_bridge.link import open_link
 from firmware_bridge.memory import SelfProvisioned, Unprovisioned
 from firmware_bridge.provision import provision
+from firmware_bridge.session.errors import (
+    CannotError,
+    CounterError,
+    DowngradeError,
+    KeyMissingError,
+    ProvisionedError,
+    UnprovisionedError,
+    WrongKeyError,
+)
 from firmware_bridge.session.events import BoardInfo, Connected, Fragment, WordEnded
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.trust.errors import KeyExposedError

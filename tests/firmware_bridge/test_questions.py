@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from ends import BOARD, forge, new_board, new_host, pixels
 
-from firmware_bridge.errors import (
+from firmware_bridge.session.board import BoardSession
+from firmware_bridge.session.errors import (
     BoardRestartedError,
     BoardSilentError,
     CannotError,
@@ -18,7 +19,6 @@ from firmware_bridge.errors import (
     ProtocolViolationError,
     UnansweredError,
 )
-from firmware_bridge.session.board import BoardSession
 from firmware_bridge.session.events import WordEnded
 from firmware_bridge.session.exchange import ANSWER_TIMEOUT_S, RETRANSMIT_S, SILENCE_S, split_frame
 from firmware_bridge.session.host import HostSession

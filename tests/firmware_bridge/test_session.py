@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from ends import BOARD, forge, new_board, new_host, pixels
 
-from firmware_bridge.errors import (
+from firmware_bridge.session.board import BoardSession, BoardState
+from firmware_bridge.session.errors import (
     BoardRestartedError,
     BoardSilentError,
     HostSilentError,
@@ -19,7 +20,6 @@ from firmware_bridge.errors import (
     ProtocolViolationError,
     WritingError,
 )
-from firmware_bridge.session.board import BoardSession, BoardState
 from firmware_bridge.session.events import BoardFault, Connected, Fragment, WordEnded, WordStarted
 from firmware_bridge.session.exchange import HELLO_TIMEOUT_S, SILENCE_S, frame_of, split_frame
 from firmware_bridge.session.host import HostSession

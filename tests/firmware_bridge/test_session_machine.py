@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 from line_model import BOARD, FATES, LineModel, WordKey, numbered
 
-from firmware_bridge.errors import CannotError, ProtocolViolationError
 from firmware_bridge.session.board import BoardSession
+from firmware_bridge.session.errors import CannotError, ProtocolViolationError
 from firmware_bridge.session.events import WordEnded
 from firmware_bridge.session.exchange import content_of, frame_of
 from firmware_bridge.session.host import HostSession

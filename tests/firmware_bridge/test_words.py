@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from firmware_bridge.errors import ProtocolViolationError
+from firmware_bridge.session.errors import ProtocolViolationError
 from firmware_bridge.session.events import BoardFault, Fragment, WordEnded, WordStarted
 from firmware_bridge.session.word_messages import WordReader, WritingMessage, fragment_messages
 from firmware_bridge.wire import messages as wire
