@@ -19,7 +19,7 @@ from edge.journal import Journal
 from edge.kernels import requests
 from edge.runtime import WORD_TIMEOUT_S, Gate, Notice, Outcome, Rule, refuse
 from firmware_bridge.errors import ExitCode
-from firmware_bridge.link import open_link
+from firmware_bridge.link.link import open_link
 
 _CONNECT_S = 5.0
 """How long a board may take to be there."""

@@ -15,9 +15,9 @@ from edge.bundle import MODEL, Bundle
 from edge.engine import Engine
 from edge.kernels import request_for, requests
 from edge.listen import SCHEME, Listener
-from firmware_bridge.link import BAUD_RATE
+from firmware_bridge.link.link import BAUD_RATE
+from firmware_bridge.link.transport import SerialTransport
 from firmware_bridge.session.board import BoardSession
-from firmware_bridge.transport import SerialTransport
 from firmware_bridge.virtual_board import VirtualBoard
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")

@@ -8,7 +8,7 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 from firmware_bridge.errors import PortBusyError, PortLostError, PortMissingError
-from firmware_bridge.transport import READ_BYTES, WRITE_TIMEOUT_S
+from firmware_bridge.link.transport import READ_BYTES, WRITE_TIMEOUT_S
 
 SCHEME = "socket"
 

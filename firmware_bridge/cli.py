@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from firmware_bridge.ports import list_ports
+from firmware_bridge.link.ports import list_ports
 
 
 @click.command()

@@ -26,7 +26,7 @@ from firmware_bridge.cli_common import (
 from firmware_bridge.cli_flash import flash
 from firmware_bridge.cli_monitor import monitor
 from firmware_bridge.errors_firmware import ImageError
-from firmware_bridge.ports import udev_rules
+from firmware_bridge.link.ports import udev_rules
 from firmware_bridge.trust import signing
 from firmware_bridge.trust.signing import SigningKey
 from firmware_bridge.wire.messages import PROTOCOL_HASH
@@ -132,7 +132,7 @@ def info(image_path: Path | None, port: str | None, trusted_paths: tuple[Path, .
     if (image_path is None) == (port is None):
         raise click.UsageError("name either an image or a --port")
     if port is not None:
-        from firmware_bridge.inquiry import greet
+        from firmware_bridge.link.inquiry import greet
 
         found, problem = greet(port, connect_patience_s=_CONNECT_S)
         facts: dict[str, Any] = {
@@ -164,7 +164,7 @@ def provision(port: str, again: bool, as_json: bool) -> None:
 
     The key crosses the line in the clear, once: do it where nobody else is on the line.
     """
-    from firmware_bridge.provision import provision as give_key
+    from firmware_bridge.link.provision import provision as give_key
     from firmware_bridge.trust.board_keys import KeyStore
 
     store = KeyStore()

@@ -17,7 +17,7 @@ from firmware_bridge.errors import BridgeError, PortMissingError
 from firmware_bridge.errors_firmware import BoardNotFoundError, ReadBackError
 from firmware_bridge.flash import Flashed, Programmer
 from firmware_bridge.image import Header, Version
-from firmware_bridge.ports import AUTO, find_board
+from firmware_bridge.link.ports import AUTO, find_board
 from firmware_bridge.session.errors import AuthenticationError
 from firmware_bridge.session.events import BoardInfo
 from firmware_bridge.trust import signing
@@ -146,7 +146,7 @@ def _flash_by_drive(
 
 def _ask(header: Header, port: str, console: Console) -> tuple[BoardInfo | None, BridgeError | None]:
     """What the board on the port says of itself if it says that it runs the image, or why nothing confirms that."""
-    from firmware_bridge.inquiry import greet
+    from firmware_bridge.link.inquiry import greet
 
     try:
         found, problem = greet(port, connect_patience_s=_START_S)

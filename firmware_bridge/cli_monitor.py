@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from firmware_bridge.link import open_link
+from firmware_bridge.link.link import open_link
 from firmware_bridge.session.events import (
     BoardFault,
     Connected,

@@ -13,7 +13,7 @@ from firmware_bridge.errors import BridgeError
 from firmware_bridge.errors_firmware import BoardNotFoundError, FlashError, ToolMissingError
 from firmware_bridge.flash import Progress
 from firmware_bridge.installing import install_extra
-from firmware_bridge.transport import PORT_ERRORS, not_opened
+from firmware_bridge.link.transport import PORT_ERRORS, not_opened
 
 BAUD_RATE = 115_200
 REPLY_TIMEOUT_S = 1.0

@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from edge.bundle import Bundle
 from firmware_bridge.errors import ExitCode
-from firmware_bridge.inquiry import Inquiry
+from firmware_bridge.link.inquiry import Inquiry
 from quantize.examine import Examination, examine
 
 CONNECT_S = 5.0

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from edge.bundle import MODEL, Bundle
 from edge.errors import GoldenError
 from edge.golden import GoldenVectors, file_name
-from firmware_bridge.inquiry import Inquiry
+from firmware_bridge.link.inquiry import Inquiry
 from firmware_bridge.session.errors import PixelDepthError, ProtocolViolationError
 from firmware_bridge.wire.messages import Identity
 from firmware_bridge.wire.pixels import depth

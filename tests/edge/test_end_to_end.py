@@ -15,10 +15,10 @@ from edge.decision.rule import Decision, Verdict
 from edge.engine import Engine
 from edge.journal import Journal
 from edge.runtime import Gate, Outcome, Rule
-from firmware_bridge.link import open_link
+from firmware_bridge.link.link import open_link
+from firmware_bridge.link.transport import SerialTransport
 from firmware_bridge.memory import SelfProvisioned
 from firmware_bridge.session.errors import NoAnswerError
-from firmware_bridge.transport import SerialTransport
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.virtual_board import VirtualBoard
 

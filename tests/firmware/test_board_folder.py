@@ -17,7 +17,7 @@ ROOT = FIRMWARE.parents[1]
 RUN = """
 from firmware_bridge import emulate
 from firmware_bridge.emulated_board import EmulatedBoard
-from firmware_bridge.inquiry import greet
+from firmware_bridge.link.inquiry import greet
 from firmware_bridge.memory import Unprovisioned
 with EmulatedBoard(emulate.build_and_power_on("throw-away", "pen", Unprovisioned()), []) as board:
     print(greet(board.start())[0].model)

@@ -13,7 +13,7 @@ from firmware_bridge.boards import BOARDS
 from firmware_bridge.build import build
 from firmware_bridge.emulated_board import EmulatedBoard, packets
 from firmware_bridge.errors_firmware import BuildError
-from firmware_bridge.link import open_link
+from firmware_bridge.link.link import open_link
 from firmware_bridge.session.events import BoardFault, Connected, Fragment, WordEnded
 from firmware_bridge.trust.board_keys import KeyStore
 from train.digitiser import sample_word

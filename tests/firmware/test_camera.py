@@ -15,7 +15,7 @@ from rp2040 import CameraBoard
 
 from firmware_bridge import mega
 from firmware_bridge.emulated_board import EmulatedBoard
-from firmware_bridge.link import open_link
+from firmware_bridge.link.link import open_link
 from firmware_bridge.mega import Mega
 from firmware_bridge.pico import PicoBoard
 from firmware_bridge.session.events import BoardFault

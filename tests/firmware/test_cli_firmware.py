@@ -16,8 +16,8 @@ from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
 from firmware_bridge.cli_firmware import firmware
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.installing import install_extra, install_package
+from firmware_bridge.link.ports import KNOWN_BOARDS
 from firmware_bridge.memory import Unprovisioned
-from firmware_bridge.ports import KNOWN_BOARDS
 from firmware_bridge.session import host as session_host
 from firmware_bridge.trust import signing
 from firmware_bridge.trust.board_keys import KeyStore

@@ -266,7 +266,7 @@ def test_a_flashing_that_was_broken_off_lets_no_older_image_in(folder: Path, mon
 
 
 def test_without_a_port_the_wiring_of_the_boot_loader_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("firmware_bridge.ports.serial_list_ports.comports", list)
+    monkeypatch.setattr("firmware_bridge.link.ports.serial_list_ports.comports", list)
     (folder / "a.img").write_bytes(sealed(STM32))
     result = inkgate("flash", folder / "a.img", "--method", "uart")
     assert code(result) == 3

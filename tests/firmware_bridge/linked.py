@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from firmware_bridge import link as bridge
-from firmware_bridge.link import Link
+from firmware_bridge.link import link as bridge
+from firmware_bridge.link.link import Link
 from firmware_bridge.session.events import Event, Fragment, Statistics, WordEnded, WordStarted
 from firmware_bridge.virtual_board import Word
 

@@ -18,7 +18,7 @@ from firmware_bridge.errors import (
     PortLostError,
     PortMissingError,
 )
-from firmware_bridge.link import Link
+from firmware_bridge.link.link import Link
 from firmware_bridge.session.board import BoardSession
 from firmware_bridge.session.events import Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
 from firmware_bridge.virtual_board import VirtualBoard, Word
@@ -101,7 +101,7 @@ def test_a_cable_pulled_in_mid_word_brings_the_same_word_again_whole(tmp_path: P
 def test_one_hundred_unpluggings_leak_no_descriptor_and_no_thread_and_lose_no_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("firmware_bridge.link.RETRY_S", 0.002)
+    monkeypatch.setattr("firmware_bridge.link.link.RETRY_S", 0.002)
     words = make_words(400, 3)
     board = VirtualBoard(words, baud_rate=None, link=tmp_path / "pen")
     rng = np.random.default_rng(1)

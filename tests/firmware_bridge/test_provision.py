@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from firmware_bridge.errors import BridgeError, PortLostError
-from firmware_bridge.inquiry import Inquiry
-from firmware_bridge.link import open_link
+from firmware_bridge.link.inquiry import Inquiry
+from firmware_bridge.link.link import open_link
+from firmware_bridge.link.provision import provision
 from firmware_bridge.memory import SelfProvisioned, Unprovisioned
-from firmware_bridge.provision import provision
 from firmware_bridge.session.errors import (
     CannotError,
     CounterError,

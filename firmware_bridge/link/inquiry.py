@@ -6,13 +6,13 @@ from collections.abc import Callable
 from types import TracebackType
 
 from firmware_bridge.errors import PortMissingError
-from firmware_bridge.link import BAUD_RATE, POLL_S, RETRY_S
-from firmware_bridge.ports import AUTO, find_board
+from firmware_bridge.link.link import BAUD_RATE, POLL_S, RETRY_S
+from firmware_bridge.link.ports import AUTO, find_board
+from firmware_bridge.link.transport import SerialTransport
 from firmware_bridge.session.errors import LinkError
 from firmware_bridge.session.events import BoardInfo
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.session.questions import Answer, Question, probes
-from firmware_bridge.transport import SerialTransport
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.framing import FrameCounters

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 
 from firmware_bridge.errors import BridgeError
-from firmware_bridge.ports import AUTO, find_board
+from firmware_bridge.link.ports import AUTO, find_board
+from firmware_bridge.link.transport import SerialTransport
 from firmware_bridge.session.errors import AuthenticationError, LinkError, PixelDepthError, ProtocolMismatchError
 from firmware_bridge.session.events import BoardFault, Connected, Event, LinkLost, Statistics, WordEnded
 from firmware_bridge.session.host import Delivered, HostSession
-from firmware_bridge.transport import SerialTransport
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.trust.errors import KeyStoreError
 from firmware_bridge.wire import messages as wire
