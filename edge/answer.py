@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from edge.engine import Engine
 from edge.errors import EngineError
 from edge.features import Pixels, to_int8
-from firmware_bridge.errors import PortLostError
+from firmware_bridge.link.errors import PortLostError
 from firmware_bridge.session.board import BoardSession
 from firmware_bridge.session.errors import NetworkFailedError
 from firmware_bridge.session.exchange import SILENCE_S

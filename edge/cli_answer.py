@@ -15,8 +15,7 @@ from edge.bundle import MODEL, Bundle
 from edge.engine import Engine
 from edge.kernels import request_for, requests
 from edge.listen import SCHEME, Listener
-from firmware_bridge.link.link import BAUD_RATE
-from firmware_bridge.link.transport import SerialTransport
+from firmware_bridge.link.transport import BAUD_RATE, SerialTransport
 from firmware_bridge.session.board import BoardSession
 from firmware_bridge.virtual_board import VirtualBoard
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from urllib.parse import urlsplit
 
-from firmware_bridge.errors import PortBusyError, PortLostError, PortMissingError
+from firmware_bridge.link.errors import PortBusyError, PortLostError, PortMissingError
 from firmware_bridge.link.transport import READ_BYTES, WRITE_TIMEOUT_S
 
 SCHEME = "socket"

@@ -1,6 +1,6 @@
 """Events of a board -> decisions, each in the journal before anyone hears of it: the loop of the edge. Read this first.
 
-    source (firmware_bridge.link.link) -> engine (the network) -> decision (pure) -> journal -> whoever iterates over `run`
+    source (firmware_bridge.link) -> engine (the network) -> decision (pure) -> journal -> whoever iterates over `run`
 
 A word is opened by WordStarted, grows by one Fragment at a time, each followed by a running decision, and is closed by
 exactly one final decision: at WordEnded, or UNAVAILABLE at the first thing that goes wrong with it. What is left of a

@@ -104,7 +104,7 @@ def build(
         header = image.check(content)
         path = _write(out / f"{chosen.name}-{chosen_app}.img", content)
         if chosen.uf2_family is not None:
-            path = _write(out / f"{chosen.name}-{chosen_app}.uf2", flash_uf2.encode(content, chosen))
+            path = _write(out / f"{chosen.name}-{chosen_app}.uf2", flash_uf2.encode_image(content, chosen))
         tool = f"{built.toolchain.name} {built.toolchain.version}"
         if as_json:
             sizes = {"flash_bytes": header.size, "ram_bytes": built.ram_bytes}

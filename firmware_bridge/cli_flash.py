@@ -13,10 +13,11 @@ from firmware_bridge import flash as flashing
 from firmware_bridge import flash_uf2, image
 from firmware_bridge.boards import Board, find
 from firmware_bridge.cli_common import about, described, json_option, path_type, say, trust_option, trusted_keys
-from firmware_bridge.errors import BridgeError, PortMissingError
+from firmware_bridge.errors import BridgeError
 from firmware_bridge.errors_firmware import BoardNotFoundError, ReadBackError
 from firmware_bridge.flash import Flashed, Programmer
 from firmware_bridge.image import Header, Version
+from firmware_bridge.link.errors import PortMissingError
 from firmware_bridge.link.ports import AUTO, find_board
 from firmware_bridge.session.errors import AuthenticationError
 from firmware_bridge.session.events import BoardInfo
@@ -140,7 +141,7 @@ def _flash_by_drive(
     source = f"which was flashed from here to a {board.name}, if not to this one, which its boot drive does not say"
     flashing.check_version(header, newest, source)
     folder = flash_uf2.find_drive(board, [drive] if drive else flash_uf2.mounted_folders())
-    flash_uf2.copy(flash_uf2.encode(content, board, erase_key=erase_key), folder, progress)
+    flash_uf2.copy(flash_uf2.encode_image(content, board, erase_key=erase_key), folder, progress)
     return str(folder)
 
 

@@ -40,19 +40,3 @@ class UnknownBoardError(BridgeError):
     """There is no board of that name, or it has no such app."""
 
     exit_code = ExitCode.USAGE
-
-
-class PortMissingError(BridgeError):
-    """No port of that name exists, or `auto` found no board, or more than one."""
-
-
-class PortBusyError(BridgeError):
-    """Another process holds the port, or this user may not open it."""
-
-
-class PortLostError(BridgeError):
-    """The port failed while it was open: unplugged, closed by the other end, or blocked."""
-
-
-class TerminalMissingError(BridgeError):
-    """The machine has no pseudo-terminal left for a virtual or an emulated board."""

@@ -13,9 +13,8 @@ from firmware_bridge.errors import BridgeError
 from firmware_bridge.errors_firmware import BoardNotFoundError, FlashError, ToolMissingError
 from firmware_bridge.flash import Progress
 from firmware_bridge.installing import install_extra
-from firmware_bridge.link.transport import PORT_ERRORS, not_opened
+from firmware_bridge.link.transport import BAUD_RATE, PORT_ERRORS, not_opened
 
-BAUD_RATE = 115_200
 REPLY_TIMEOUT_S = 1.0
 QUIET_S = 0.1
 RESET_S, START_S = 0.1, 0.5

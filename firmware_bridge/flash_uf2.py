@@ -84,7 +84,7 @@ class Versions:
         return known
 
 
-def encode(content: bytes, board: Board, *, erase_key: bool = False) -> bytes:
+def encode_image(content: bytes, board: Board, *, erase_key: bool = False) -> bytes:
     """The UF2 file of an image; with `erase_key` the board's key and counters are overwritten as with the rest."""
     assert board.uf2_family is not None
     if not erase_key:

@@ -1,12 +1,10 @@
 """Words of fragments -> a pen or camera board on a pseudo-terminal that delivers them as a real one does."""
 
 import os
-import pty
 import random
 import select
 import threading
 import time
-import tty
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +14,9 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from firmware_bridge.errors import PortBusyError, TerminalMissingError
+from firmware_bridge.link.errors import PortBusyError
+from firmware_bridge.link.terminal import open_terminal, publish
+from firmware_bridge.link.transport import BAUD_RATE
 from firmware_bridge.memory import BoardMemory, Unprovisioned
 from firmware_bridge.noise import NoisyLine
 from firmware_bridge.session.board import BoardSession
@@ -30,7 +30,6 @@ Word = npt.NDArray[np.uint8]
 BITS_PER_BYTE = 10
 """Start bit, eight data bits, stop bit."""
 
-BAUD_RATE = 115_200
 MODEL = "virtual"
 FIRMWARE = "virtual-0.1.0"
 POLL_S = 0.5
@@ -240,32 +239,3 @@ def _check_word(word: Word) -> None:
     if word.dtype != np.uint8 or word.shape[1:] != (wire.SIDE, wire.SIDE) or len(word) > wire.MAX_WORD_FRAGMENTS:
         expected = f"uint8 [up to {wire.MAX_WORD_FRAGMENTS}, {wire.SIDE}, {wire.SIDE}]"
         raise PixelsError(f"a word is {expected}, not {word.dtype} {list(word.shape)}")
-
-
-def open_terminal() -> tuple[int, int]:
-    """Both ends of a new pseudo-terminal, the board's and the host's. TerminalMissingError if there is none."""
-    try:
-        master, slave = pty.openpty()
-    except OSError as error:
-        raise TerminalMissingError(
-            f"no pseudo-terminal for the board: {error.strerror or error}: end programs that hold some (`ls /dev/pts` "
-            "shows how many there are), or where that folder is empty `sudo mount -t devpts devpts /dev/pts`"
-        ) from error
-    tty.setraw(slave)
-    os.set_blocking(master, False)
-    return master, slave
-
-
-def publish(terminal: str, link: Path | None) -> str:
-    """Let `link`, if there is one, lead to the terminal; the path to tell a host."""
-    if link is None:
-        return terminal
-    if link.exists() and not link.is_symlink():
-        raise PortBusyError(f"{link}: is a file, not a link to a virtual board: choose another path with --link")
-    fresh = link.with_name(f".{link.name}.{os.getpid()}")
-    try:
-        fresh.symlink_to(terminal)
-        fresh.replace(link)
-    except OSError as error:
-        raise PortBusyError(f"{link}: cannot be made a link to the board: {error.strerror}") from error
-    return str(link)

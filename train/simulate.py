@@ -100,9 +100,10 @@ def simulate(
 
     from firmware_bridge import emulate
     from firmware_bridge.emulated_board import EmulatedBoard
+    from firmware_bridge.link.transport import BAUD_RATE
     from firmware_bridge.memory import SelfProvisioned, Unprovisioned
     from firmware_bridge.trust.board_keys import KeyStore
-    from firmware_bridge.virtual_board import BAUD_RATE, VirtualBoard, name_of
+    from firmware_bridge.virtual_board import VirtualBoard, name_of
     from firmware_bridge.wire.messages import Kind
     from train import hands
     from train.datasets import SYNTHETIC_PER_WRITER, load

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from firmware_bridge.errors import PortMissingError
-from firmware_bridge.link.link import BAUD_RATE, POLL_S, RETRY_S
+from firmware_bridge.link.errors import PortMissingError
+from firmware_bridge.link.link import POLL_S, RETRY_S
 from firmware_bridge.link.ports import AUTO, find_board
-from firmware_bridge.link.transport import SerialTransport
+from firmware_bridge.link.transport import BAUD_RATE, SerialTransport
 from firmware_bridge.session.errors import LinkError
 from firmware_bridge.session.events import BoardInfo
 from firmware_bridge.session.host import HostSession

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.link.ports import AUTO, find_board
-from firmware_bridge.link.transport import SerialTransport
+from firmware_bridge.link.transport import BAUD_RATE, SerialTransport
 from firmware_bridge.session.errors import AuthenticationError, LinkError, PixelDepthError, ProtocolMismatchError
 from firmware_bridge.session.events import BoardFault, Connected, Event, LinkLost, Statistics, WordEnded
 from firmware_bridge.session.host import Delivered, HostSession
@@ -17,7 +17,6 @@ from firmware_bridge.trust.errors import KeyStoreError
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.framing import FrameCounters
 
-BAUD_RATE = 115_200
 RETRY_S = 0.25
 POLL_S = 0.5
 SLOW_CONSUMER_S = 0.05

@@ -6,7 +6,7 @@ from importlib.resources import files
 from serial.tools import list_ports as serial_list_ports
 
 from firmware_bridge.boards import BOARDS
-from firmware_bridge.errors import PortMissingError
+from firmware_bridge.link.errors import PortMissingError
 
 AUTO = "auto"
 

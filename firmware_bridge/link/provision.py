@@ -3,7 +3,7 @@
 import secrets
 
 from firmware_bridge.link.inquiry import Inquiry
-from firmware_bridge.link.link import BAUD_RATE
+from firmware_bridge.link.transport import BAUD_RATE
 from firmware_bridge.session.errors import CannotError, DowngradeError, ProvisionedError
 from firmware_bridge.session.events import BoardInfo
 from firmware_bridge.trust.board_keys import KeyStore

@@ -9,12 +9,15 @@ from types import TracebackType
 
 import serial
 
-from firmware_bridge.errors import BridgeError, PortBusyError, PortLostError, PortMissingError
+from firmware_bridge.errors import BridgeError
+from firmware_bridge.link.errors import PortBusyError, PortLostError, PortMissingError
 
 PORT_ERRORS = (OSError, termios.error, ValueError, TypeError)
 """What pyserial lets through when a port goes away under it: SerialException is an OSError, and a port closed between
 two calls has no file descriptor any more."""
 
+BAUD_RATE = 115_200
+"""The rate of every line: to a board, to its boot loader, and the one that virtual boards keep to."""
 READ_BYTES = 4096
 WRITE_TIMEOUT_S = 2.0
 

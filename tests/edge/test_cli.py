@@ -19,7 +19,7 @@ from edge.decision.rule import Decision
 from edge.errors import BundleAlteredError, CaptureError, JournalError, TooFewWordsError
 from edge.fragments import FragmentSet
 from edge.journal import Journal
-from firmware_bridge.errors import PortLostError
+from firmware_bridge.link.errors import PortLostError
 from firmware_bridge.session.events import Event
 from firmware_bridge.wire.framing import FrameCounters
 

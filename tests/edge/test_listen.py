@@ -7,7 +7,7 @@ import pytest
 
 from edge.answer import answer_each, describe_gate
 from edge.listen import Listener
-from firmware_bridge.errors import PortBusyError, PortLostError, PortMissingError
+from firmware_bridge.link.errors import PortBusyError, PortLostError, PortMissingError
 from firmware_bridge.session.board import BoardSession
 from firmware_bridge.session.exchange import SILENCE_S
 

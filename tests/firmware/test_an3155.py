@@ -9,7 +9,6 @@ from images import KEY, sealed
 
 from firmware_bridge import flash, flash_uart, image
 from firmware_bridge.boards import BOARDS
-from firmware_bridge.errors import PortMissingError
 from firmware_bridge.errors_firmware import (
     BoardNotFoundError,
     FlashError,
@@ -20,6 +19,7 @@ from firmware_bridge.errors_firmware import (
     WrongBoardError,
 )
 from firmware_bridge.flash_uart import UartProgrammer
+from firmware_bridge.link.errors import PortMissingError
 
 BOARD = BOARDS["stm32f405"]
 TRUSTED = [KEY.public]

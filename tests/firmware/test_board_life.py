@@ -13,7 +13,7 @@ from firmware_bridge import build, elf, emulate
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
 from firmware_bridge.emulated_board import EmulatedBoard
 from firmware_bridge.emulator import QemuBoard
-from firmware_bridge.errors import TerminalMissingError
+from firmware_bridge.link.errors import TerminalMissingError
 from firmware_bridge.memory import Unprovisioned
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire import messages as wire

@@ -13,7 +13,7 @@ from test_uf2 import BootRom, make_drive
 
 from firmware_bridge import cli_flash, flash_uf2, image, uf2, virtual_board
 from firmware_bridge.boards import BOARDS
-from firmware_bridge.errors import PortMissingError
+from firmware_bridge.link.errors import PortMissingError
 from firmware_bridge.memory import Unprovisioned
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.virtual_board import VirtualBoard
@@ -201,7 +201,7 @@ def test_the_way_is_the_first_that_finds_a_board(
 
 
 def test_erasing_the_key_of_a_pico_overwrites_its_store(folder: Path) -> None:
-    data = flash_uf2.encode(sealed(RP2040), RP2040, erase_key=True)
+    data = flash_uf2.encode_image(sealed(RP2040), RP2040, erase_key=True)
     blocks = [data[place : place + 512] for place in range(0, len(data), 512)]
     addresses = [int.from_bytes(block[12:16], "little") for block in blocks]
     held = range(RP2040.store.origin, RP2040.store.end, 256)

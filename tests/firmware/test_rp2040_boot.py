@@ -28,7 +28,7 @@ def uf2_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     built = build.build("rp2040", "pen", tmp_path_factory.mktemp("pico"))
     version = image.parse_version(FIRMWARE_VERSION)
     content = image.seal(built.bin.read_bytes(), BOARD, "pen", version, PROTOCOL_HASH, KEY)
-    return flash_uf2.encode(content, BOARD)
+    return flash_uf2.encode_image(content, BOARD)
 
 
 def boot(content: bytes) -> tuple[HostSession, int]:

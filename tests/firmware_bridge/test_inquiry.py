@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_bridge.errors import BridgeError, PortBusyError, PortLostError, PortMissingError
+from firmware_bridge.errors import BridgeError
 from firmware_bridge.link import link as bridge
+from firmware_bridge.link.errors import PortBusyError, PortLostError, PortMissingError
 from firmware_bridge.link.inquiry import Inquiry
 from firmware_bridge.session.board import BoardSession
 from firmware_bridge.session.errors import (

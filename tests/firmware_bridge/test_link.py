@@ -14,10 +14,7 @@ import numpy as np
 import pytest
 from linked import IDLE_S, collect, make_words, open_descriptors, open_link, same
 
-from firmware_bridge.errors import (
-    PortLostError,
-    PortMissingError,
-)
+from firmware_bridge.link.errors import PortLostError, PortMissingError
 from firmware_bridge.link.link import Link
 from firmware_bridge.session.board import BoardSession
 from firmware_bridge.session.events import Connected, Event, Fragment, LinkLost, WordEnded, WordStarted

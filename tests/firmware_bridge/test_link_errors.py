@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from linked import make_words, open_descriptors, open_link
 
-from firmware_bridge import virtual_board
-from firmware_bridge.errors import BridgeError, PortBusyError, PortMissingError
+from firmware_bridge.errors import BridgeError
+from firmware_bridge.link import transport
+from firmware_bridge.link.errors import PortBusyError, PortMissingError
 from firmware_bridge.session.errors import NoAnswerError, PixelDepthError, ProtocolMismatchError
 from firmware_bridge.virtual_board import VirtualBoard
 from firmware_bridge.wire.errors import PixelsError
@@ -108,4 +109,4 @@ def test_a_virtual_board_refuses_what_is_no_word_and_no_link(tmp_path: Path) -> 
         board.start()
     assert (tmp_path / "file").read_text() == "mine"
     assert open_descriptors() == before
-    assert virtual_board.BAUD_RATE == 115_200
+    assert transport.BAUD_RATE == 115_200

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from serial.tools import list_ports as serial_list_ports
 
 from firmware_bridge.cli import ports
-from firmware_bridge.errors import PortMissingError
 from firmware_bridge.link import link as bridge
+from firmware_bridge.link.errors import PortMissingError
 from firmware_bridge.link.ports import find_board, list_ports
 from firmware_bridge.virtual_board import VirtualBoard
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_bridge.errors import BridgeError, PortLostError
+from firmware_bridge.errors import BridgeError
+from firmware_bridge.link.errors import PortLostError
 from firmware_bridge.link.inquiry import Inquiry
 from firmware_bridge.link.link import open_link
 from firmware_bridge.link.provision import provision

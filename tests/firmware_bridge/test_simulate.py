@@ -21,8 +21,8 @@ from click.testing import CliRunner
 from emulated import needs_tools
 
 from edge.fragments import FragmentSet
-from firmware_bridge.errors import TerminalMissingError
 from firmware_bridge.errors_firmware import SettingError
+from firmware_bridge.link.errors import TerminalMissingError
 from firmware_bridge.link.link import open_link
 from firmware_bridge.session.errors import UnprovisionedError
 from firmware_bridge.session.events import Connected, Fragment, LinkLost, WordEnded, WordStarted
