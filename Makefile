@@ -32,7 +32,7 @@ check: $(READY) ## style, types, layers, fresh generated files
 	$(BIN)/mypy .ci/aarch64
 	$(BIN)/lint-imports
 	$(BIN)/python -m firmware_bridge.wire.generate --check
-	$(BIN)/python -m firmware_bridge.settings_header --check
+	$(BIN)/python -m firmware_bridge.build.settings_header --check
 
 firmware: $(READY) ## every board's images, signed, in build/firmware (installs compiler and emulator if it may)
 	@command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null || \

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edge.raster import NOMINAL_PRESSURE, POINT, Points
-from firmware_bridge.settings import SETTINGS
+from firmware_bridge.build.settings import SETTINGS
 
 MAX_POINTS = 512
 """Of a symbol: 5 s of steady contact at 100 Hz; longer ones are thinned out."""

@@ -11,9 +11,9 @@ from click.shell_completion import CompletionItem
 from rich.console import Console
 
 from firmware_bridge.boards import BOARDS
+from firmware_bridge.build.image import Header
+from firmware_bridge.build.settings import SETTINGS
 from firmware_bridge.errors_firmware import ImageError
-from firmware_bridge.image import Header
-from firmware_bridge.settings import SETTINGS
 from firmware_bridge.trust import signing
 from firmware_bridge.trust.signing import TrustedKey
 

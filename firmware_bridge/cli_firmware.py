@@ -8,9 +8,8 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from firmware_bridge import flash as flashing
-from firmware_bridge import flash_uf2, image, settings
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION, Board, find
+from firmware_bridge.build import image, settings
 from firmware_bridge.cli_common import (
     about,
     complete_app,
@@ -26,6 +25,8 @@ from firmware_bridge.cli_common import (
 from firmware_bridge.cli_flash import flash
 from firmware_bridge.cli_monitor import monitor
 from firmware_bridge.errors_firmware import ImageError
+from firmware_bridge.flash import install as flashing
+from firmware_bridge.flash import uf2_drive as flash_uf2
 from firmware_bridge.link.ports import udev_rules
 from firmware_bridge.trust import signing
 from firmware_bridge.trust.signing import SigningKey
@@ -88,7 +89,7 @@ def build(
     inkgate firmware build stm32f405 pen --set word_ms=1500 --set rate_hz=200
     inkgate firmware build rp2040 camera --set pixel_bits=8
     """
-    from firmware_bridge.build import build as compile_and_link
+    from firmware_bridge.build.compile import build as compile_and_link
 
     console = Console(stderr=True)
     if texts and (board is None or app is None):

@@ -9,14 +9,15 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from firmware_bridge import flash as flashing
-from firmware_bridge import flash_uf2, image
 from firmware_bridge.boards import Board, find
+from firmware_bridge.build import image
+from firmware_bridge.build.image import Header, Version
 from firmware_bridge.cli_common import about, described, json_option, path_type, say, trust_option, trusted_keys
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.errors_firmware import BoardNotFoundError, ReadBackError
-from firmware_bridge.flash import Flashed, Programmer
-from firmware_bridge.image import Header, Version
+from firmware_bridge.flash import install as flashing
+from firmware_bridge.flash import uf2_drive as flash_uf2
+from firmware_bridge.flash.install import Flashed, Programmer
 from firmware_bridge.link.errors import PortMissingError
 from firmware_bridge.link.ports import AUTO, find_board
 from firmware_bridge.session.errors import AuthenticationError
@@ -118,7 +119,7 @@ def choose_method(board: Board, method: str | None, port: str | None, drive: Pat
 def _finds(board: Board) -> Callable[[str], bool]:
     def finds(method: str) -> bool:
         if method == "swd":
-            from firmware_bridge.flash_swd import probe_is_there
+            from firmware_bridge.flash.swd import probe_is_there
 
             return probe_is_there()
         try:
@@ -176,12 +177,12 @@ def _proof(read_back: bool, port: str | None, told: BoardInfo | None) -> str:
 @contextmanager
 def _programmer(method: str, board: Board, port: str | None, probe: str | None) -> Iterator[Programmer]:
     if method == "uart":
-        from firmware_bridge.flash_uart import UartProgrammer
+        from firmware_bridge.flash.uart import UartProgrammer
 
         with UartProgrammer(board, _boot_port(board) if port in (None, AUTO) else port) as by_uart:
             yield by_uart
     else:
-        from firmware_bridge.flash_swd import SwdProgrammer
+        from firmware_bridge.flash.swd import SwdProgrammer
 
         with SwdProgrammer(board, probe) as by_swd:
             yield by_swd

@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from firmware_bridge import image
 from firmware_bridge.boards import FIRMWARE_VERSION
-from firmware_bridge.build import Built, build
-from firmware_bridge.elf import with_flash
+from firmware_bridge.build import image
+from firmware_bridge.build.compile import Built, build
+from firmware_bridge.build.elf import with_flash
+from firmware_bridge.build.settings import Settings
 from firmware_bridge.emulator import Emulator, QemuBoard
 from firmware_bridge.errors_firmware import EmulatorError
 from firmware_bridge.flash_store import Kept, encode
 from firmware_bridge.memory import BoardMemory
 from firmware_bridge.pico import PicoBoard
-from firmware_bridge.settings import Settings
 from firmware_bridge.wire.messages import PROTOCOL_HASH
 
 EMULATORS: dict[str, Callable[..., Emulator]] = {"qemu": QemuBoard, "rp2040py": PicoBoard}

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from firmware_bridge.build.settings import SETTINGS
 from firmware_bridge.emulator import Emulator
 from firmware_bridge.errors_firmware import EmulatorError
 from firmware_bridge.link.terminal import open_terminal, publish
 from firmware_bridge.link.transport import BAUD_RATE
 from firmware_bridge.noise import NoisyLine
 from firmware_bridge.session.exchange import SILENCE_S
-from firmware_bridge.settings import SETTINGS
 from firmware_bridge.virtual_board import BITS_PER_BYTE, READ_BYTES, Sent
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wiretap import Wiretap

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol
 
-from firmware_bridge.build import Built
-from firmware_bridge.elf import read_symbols
+from firmware_bridge.build.compile import Built
+from firmware_bridge.build.elf import read_symbols
 from firmware_bridge.errors_firmware import EmulatorError, ToolMissingError
 from firmware_bridge.gdb import Gdb
 from firmware_bridge.spi_master import SpiMaster

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from firmware_bridge.build import Built
+from firmware_bridge.build.compile import Built
 from firmware_bridge.emulator import cable, spawn, stop
 from firmware_bridge.errors_firmware import EmulatorError, ToolMissingError
 from firmware_bridge.installing import install_package

@@ -27,8 +27,8 @@ from unicorn.arm_const import (
     UC_ARM_REG_SP,
 )
 
-from firmware_bridge.build import Built
-from firmware_bridge.elf import read_symbols
+from firmware_bridge.build.compile import Built
+from firmware_bridge.build.elf import read_symbols
 
 CALL_INSTRUCTIONS = 20_000_000
 SYSTICK = 15

@@ -11,8 +11,8 @@ from edge.pen import Pen, PenEvent
 from edge.raster import raster_strokes
 from edge.segment import Segmentation, segment, segment_fragment
 from firmware_bridge import emulate
-from firmware_bridge.build import Built, build
-from firmware_bridge.elf import read_symbols
+from firmware_bridge.build.compile import Built, build
+from firmware_bridge.build.elf import read_symbols
 from firmware_bridge.emulator import Emulator, QemuBoard
 from firmware_bridge.memory import SelfProvisioned
 from firmware_bridge.pico import PicoBoard

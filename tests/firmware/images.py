@@ -7,10 +7,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from needs import require
 
-from firmware_bridge import image
 from firmware_bridge.boards import HEADER_BYTES, HEADER_OFFSET, Board
-from firmware_bridge.build import GCC
-from firmware_bridge.image import Version
+from firmware_bridge.build import image
+from firmware_bridge.build.compile import GCC
+from firmware_bridge.build.image import Version
 from firmware_bridge.trust.signing import SigningKey
 from firmware_bridge.wire.messages import PROTOCOL_HASH
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from firmware_bridge import build
 from firmware_bridge.boards import find
+from firmware_bridge.build import compile as build
 
 NEEDED = ("crc32", "mem")
 """Of core."""

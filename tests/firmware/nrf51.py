@@ -11,7 +11,7 @@ from registers import Registers, ResetError, demand
 from unicorn.arm_const import UC_CPU_ARM_CORTEX_M0
 
 from firmware_bridge.boards import BOARDS
-from firmware_bridge.build import Built
+from firmware_bridge.build.compile import Built
 
 BOARD = BOARDS["nrf51"]
 INSTRUCTIONS_PER_MS = 8_000

@@ -25,7 +25,7 @@ from rp2040_clocks import (
 from unicorn.arm_const import UC_CPU_ARM_CORTEX_M0
 
 from firmware_bridge.boards import BOARDS
-from firmware_bridge.build import Built
+from firmware_bridge.build.compile import Built
 from firmware_bridge.mega import HEIGHT, WIDTH, Mega
 
 BOARD = BOARDS["rp2040"]

@@ -7,7 +7,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from firmware_bridge.build import STACK_USE
+from firmware_bridge.build.compile import STACK_USE
 
 EXCEPTION_FRAME_BYTES = 32 + 4
 """What the processor pushes at an interrupt, and the word that aligns it."""

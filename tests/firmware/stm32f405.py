@@ -14,7 +14,7 @@ from rm0090_flash import Flash, sector_of
 from unicorn.arm_const import UC_CPU_ARM_CORTEX_M4
 
 from firmware_bridge.boards import BOARDS
-from firmware_bridge.build import Built
+from firmware_bridge.build.compile import Built
 
 BOARD = BOARDS["stm32f405"]
 FLASH_BYTES = BOARD.flash.size

@@ -7,8 +7,8 @@ import pytest
 from an3155 import BootLoader, PowerCutError, PtyServer
 from images import KEY, sealed
 
-from firmware_bridge import flash, flash_uart, image
 from firmware_bridge.boards import BOARDS
+from firmware_bridge.build import image
 from firmware_bridge.errors_firmware import (
     BoardNotFoundError,
     FlashError,
@@ -18,7 +18,9 @@ from firmware_bridge.errors_firmware import (
     UnsignedImageError,
     WrongBoardError,
 )
-from firmware_bridge.flash_uart import UartProgrammer
+from firmware_bridge.flash import install as flash
+from firmware_bridge.flash import uart as flash_uart
+from firmware_bridge.flash.uart import UartProgrammer
 from firmware_bridge.link.errors import PortMissingError
 
 BOARD = BOARDS["stm32f405"]

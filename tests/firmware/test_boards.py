@@ -10,7 +10,7 @@ from emulated import Pixels, built, needs_tools, power_on, word_on, words_of
 
 from firmware_bridge import emulate, flash_store
 from firmware_bridge.boards import BOARDS
-from firmware_bridge.build import build
+from firmware_bridge.build.compile import build
 from firmware_bridge.emulated_board import EmulatedBoard, packets
 from firmware_bridge.errors_firmware import BuildError
 from firmware_bridge.link.link import open_link

@@ -13,8 +13,8 @@ import stack_depth
 from emulated import built, needs_tools
 
 from firmware_bridge.boards import BOARDS
-from firmware_bridge.build import find_toolchain
-from firmware_bridge.elf import read_symbols
+from firmware_bridge.build.compile import find_toolchain
+from firmware_bridge.build.elf import read_symbols
 from firmware_bridge.emulator import QemuBoard
 
 pytestmark = needs_tools

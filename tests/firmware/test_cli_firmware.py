@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 from images import KEY, sealed
 
-from firmware_bridge import build, cli_firmware, cli_monitor, virtual_board
+from firmware_bridge import cli_firmware, cli_monitor, virtual_board
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
+from firmware_bridge.build import compile as build
 from firmware_bridge.cli_firmware import firmware
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.installing import install_extra, install_package

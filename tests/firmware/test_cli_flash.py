@@ -11,8 +11,10 @@ from test_cli_firmware import code, facts, inkgate
 from test_cli_firmware import folder as folder  # a fixture: a user with an own folder for signing
 from test_uf2 import BootRom, make_drive
 
-from firmware_bridge import cli_flash, flash_uf2, image, uf2, virtual_board
+from firmware_bridge import cli_flash, virtual_board
 from firmware_bridge.boards import BOARDS
+from firmware_bridge.build import image, uf2
+from firmware_bridge.flash import uf2_drive as flash_uf2
 from firmware_bridge.link.errors import PortMissingError
 from firmware_bridge.memory import Unprovisioned
 from firmware_bridge.trust.board_keys import KeyStore
@@ -192,7 +194,7 @@ def test_the_way_is_the_first_that_finds_a_board(
         return "/dev/ttyUSB0"
 
     monkeypatch.setattr(cli_flash, "find_board", find_board)
-    monkeypatch.setattr("firmware_bridge.flash_swd.probe_is_there", lambda: bool(probes))
+    monkeypatch.setattr("firmware_bridge.flash.swd.probe_is_there", lambda: bool(probes))
     assert cli_flash.choose_method(STM32, None, None, None, None) == expected
     assert cli_flash.choose_method(STM32, None, "/dev/x", None, None) == "uart"
     assert cli_flash.choose_method(STM32, "swd", "/dev/x", None, None) == "swd"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from images import KEY, OTHER_KEY, program, sealed
 
-from firmware_bridge import image
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION, HEADER_BYTES, HEADER_OFFSET
+from firmware_bridge.build import image
 from firmware_bridge.errors_firmware import (
     AlteredImageError,
     BootBlockError,

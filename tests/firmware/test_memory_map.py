@@ -9,8 +9,8 @@ from images import link
 from pyocd.core.memory_map import FlashRegion, MemoryType
 from pyocd.target import TARGET
 
-from firmware_bridge import elf
 from firmware_bridge.boards import BOARDS, Board
+from firmware_bridge.build import elf
 from firmware_bridge.errors_firmware import SegmentError
 
 PYOCD_PART = {"stm32f405": "stm32f412xg", "rp2040": "rp2040", "nrf51": "nrf51"}

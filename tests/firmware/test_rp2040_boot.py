@@ -9,8 +9,10 @@ from rp2040py.execute_batch import execute_batch
 from rp2040py.simulator import Simulator
 from rp2040py.utils.logging import ConsoleLogger, LogLevel
 
-from firmware_bridge import build, flash_uf2, image, uf2
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
+from firmware_bridge.build import compile as build
+from firmware_bridge.build import image, uf2
+from firmware_bridge.flash import uf2_drive as flash_uf2
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.wire.messages import NONCE_BYTES, PROTOCOL_HASH
 

@@ -18,15 +18,16 @@ from test_cli_firmware import folder as folder  # a fixture: a user with an own 
 from edge.pen import PenConfig, capture
 from edge.raster import raster_pack, raster_strokes
 from edge.segment import Segmentation, segment, segment_fragment
-from firmware_bridge import emulate, settings_header
+from firmware_bridge import emulate
 from firmware_bridge.boards import BOARDS
-from firmware_bridge.build import build
+from firmware_bridge.build import settings_header
+from firmware_bridge.build.compile import build
+from firmware_bridge.build.settings import SETTINGS, Settings
 from firmware_bridge.cli_firmware import firmware
 from firmware_bridge.emulated_board import EmulatedBoard
 from firmware_bridge.emulator import Emulator
 from firmware_bridge.memory import SelfProvisioned
 from firmware_bridge.session.events import Connected
-from firmware_bridge.settings import SETTINGS, Settings
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire.pixels import pack_bits
 from train.digitiser import board_words
@@ -62,7 +63,7 @@ def test_a_setting_that_is_changed_makes_settings_h_stale_and_check_writes_nothi
     monkeypatch.setitem(SETTINGS, "rate_hz", replace(SETTINGS["rate_hz"], **change))
     result = CliRunner().invoke(settings_header.main, ["--check"])
     assert result.exit_code == 1
-    assert "run `python -m firmware_bridge.settings_header`" in result.stderr
+    assert "run `python -m firmware_bridge.build.settings_header`" in result.stderr
     assert settings_header.HEADER.read_bytes() == before
 
 

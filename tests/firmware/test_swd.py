@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 from images import KEY, sealed
 
-from firmware_bridge import flash, flash_swd, image
 from firmware_bridge.boards import BOARDS, Board
+from firmware_bridge.build import image
 from firmware_bridge.errors_firmware import (
     BoardNotFoundError,
     FlashError,
@@ -14,7 +14,9 @@ from firmware_bridge.errors_firmware import (
     ReadBackError,
     WrongBoardError,
 )
-from firmware_bridge.flash_swd import SwdProgrammer
+from firmware_bridge.flash import install as flash
+from firmware_bridge.flash import swd as flash_swd
+from firmware_bridge.flash.swd import SwdProgrammer
 
 STM32, NRF51 = BOARDS["stm32f405"], BOARDS["nrf51"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from images import KEY, sealed
 
-from firmware_bridge import flash, flash_uf2, image, uf2
 from firmware_bridge.boards import BOARDS
+from firmware_bridge.build import image, uf2
 from firmware_bridge.errors_firmware import (
     BoardNotFoundError,
     FlashError,
@@ -19,6 +19,8 @@ from firmware_bridge.errors_firmware import (
     TruncatedImageError,
     WrongBoardError,
 )
+from firmware_bridge.flash import install as flash
+from firmware_bridge.flash import uf2_drive as flash_uf2
 
 RP2040 = BOARDS["rp2040"]
 FAMILY = 0xE48BFF56

@@ -1,4 +1,4 @@
-/* The image's header (firmware_bridge/image.py) -> the version of the firmware, as INFO says it.
+/* The image's header (firmware_bridge/build/image.py) -> the version of the firmware, as INFO says it.
 
 Which image it is stands in the flash and not in the program, whose SHA-256 would be another one if it held its own. */
 #include "line/mem.h"

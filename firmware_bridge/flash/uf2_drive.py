@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from firmware_bridge import uf2
 from firmware_bridge.boards import Board
+from firmware_bridge.build import uf2
+from firmware_bridge.build.image import Header, Version, parse_version
 from firmware_bridge.errors_firmware import (
     BoardNotFoundError,
     FlashedListError,
@@ -17,8 +18,7 @@ from firmware_bridge.errors_firmware import (
     ImageError,
     WrongBoardError,
 )
-from firmware_bridge.flash import Progress
-from firmware_bridge.image import Header, Version, parse_version
+from firmware_bridge.flash.install import Progress
 
 INFO_NAME = "INFO_UF2.TXT"
 COPY_BYTES = 16 * 512

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from firmware_bridge import boards, image, uf2
+from firmware_bridge import boards
 from firmware_bridge.boards import HEADER_BYTES, HEADER_OFFSET, Board
+from firmware_bridge.build import image, uf2
+from firmware_bridge.build.image import Header, Verifier, Version
 from firmware_bridge.errors_firmware import ImageError, OlderImageError, ReadBackError, WrongBoardError
-from firmware_bridge.image import Header, Verifier, Version
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, bytes done, bytes in all."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from firmware_bridge.boards import HEADER_OFFSET, Board
 from firmware_bridge.errors_firmware import BoardNotFoundError, FlashError, ToolMissingError
-from firmware_bridge.flash import Progress
+from firmware_bridge.flash.install import Progress
 from firmware_bridge.installing import install_extra
 
 READ_BYTES = 4096

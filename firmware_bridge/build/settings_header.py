@@ -9,11 +9,11 @@ from textwrap import wrap
 import click
 
 from firmware_bridge.boards import FIRMWARE
-from firmware_bridge.settings import SETTINGS, Setting
+from firmware_bridge.build.settings import SETTINGS, Setting
 from firmware_bridge.wire.generate import write_or_check
 
 HEADER = FIRMWARE / "core" / "ink" / "settings.h"
-COMMAND = "python -m firmware_bridge.settings_header"
+COMMAND = "python -m firmware_bridge.build.settings_header"
 WIDTH = 116
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from firmware_bridge.boards import FIRMWARE, FIRMWARE_VERSION, Board, find
-from firmware_bridge.elf import check_segments, flatten, read_segments
+from firmware_bridge.build.elf import check_segments, flatten, read_segments
+from firmware_bridge.build.settings import SETTINGS, Settings, check
+from firmware_bridge.build.uf2 import boot2_with_crc
 from firmware_bridge.errors_firmware import BuildError, ToolMissingError
 from firmware_bridge.installing import install_package
-from firmware_bridge.settings import SETTINGS, Settings, check
-from firmware_bridge.uf2 import boot2_with_crc
 
 SOURCES = FIRMWARE
 GCC = "arm-none-eabi-gcc"

@@ -1,0 +1,1 @@
+"""Firmware sources and settings -> a signed image."""

@@ -1,0 +1,1 @@
+"""A signed image -> the flash of a board."""
