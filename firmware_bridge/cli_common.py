@@ -11,10 +11,11 @@ from click.shell_completion import CompletionItem
 from rich.console import Console
 
 from firmware_bridge.boards import BOARDS
+from firmware_bridge.build.errors import ImageError
 from firmware_bridge.build.image import Header
 from firmware_bridge.build.settings import SETTINGS
-from firmware_bridge.errors_firmware import ImageError
 from firmware_bridge.trust import signing
+from firmware_bridge.trust.folder import signing_folder
 from firmware_bridge.trust.signing import TrustedKey
 
 path_type = click.Path(path_type=Path)
@@ -53,7 +54,7 @@ def complete_setting(ctx: click.Context, _: click.Parameter, begun: str) -> list
 
 def trusted_keys(paths: tuple[Path, ...]) -> list[TrustedKey]:
     """The public keys in these files, and the user's own."""
-    own = signing.public_of(signing.default_folder() / signing.SECRET_NAME)
+    own = signing.public_of(signing_folder() / signing.SECRET_NAME)
     return [signing.load_trusted_key(path) for path in (*paths, *([own] if own.exists() else []))]
 
 

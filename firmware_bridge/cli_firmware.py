@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION, Board, find
-from firmware_bridge.build import image, settings
+from firmware_bridge.build import image, settings, uf2
+from firmware_bridge.build.errors import ImageError
 from firmware_bridge.cli_common import (
     about,
     complete_app,
@@ -24,11 +25,10 @@ from firmware_bridge.cli_common import (
 )
 from firmware_bridge.cli_flash import flash
 from firmware_bridge.cli_monitor import monitor
-from firmware_bridge.errors_firmware import ImageError
 from firmware_bridge.flash import install as flashing
-from firmware_bridge.flash import uf2_drive as flash_uf2
 from firmware_bridge.link.ports import udev_rules
 from firmware_bridge.trust import signing
+from firmware_bridge.trust.folder import signing_folder
 from firmware_bridge.trust.signing import SigningKey
 from firmware_bridge.wire.messages import PROTOCOL_HASH
 
@@ -105,7 +105,7 @@ def build(
         header = image.check(content)
         path = _write(out / f"{chosen.name}-{chosen_app}.img", content)
         if chosen.uf2_family is not None:
-            path = _write(out / f"{chosen.name}-{chosen_app}.uf2", flash_uf2.encode_image(content, chosen))
+            path = _write(out / f"{chosen.name}-{chosen_app}.uf2", uf2.encode_image(content, chosen))
         tool = f"{built.toolchain.name} {built.toolchain.version}"
         if as_json:
             sizes = {"flash_bytes": header.size, "ram_bytes": built.ram_bytes}
@@ -201,7 +201,7 @@ def _signing_key(path: Path | None, console: Console) -> SigningKey:
     """The key to sign with; the user's own is made when it is first needed."""
     if path is not None:
         return signing.load_signing_key(path)
-    own = signing.default_folder() / signing.SECRET_NAME
+    own = signing_folder() / signing.SECRET_NAME
     if own.exists():
         return signing.load_signing_key(own)
     key = signing.create_signing_key(own)

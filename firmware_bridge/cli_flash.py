@@ -1,7 +1,7 @@
 """`inkgate firmware flash`: an image into a board, by the way that is there."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,19 +10,20 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from firmware_bridge.boards import Board, find
-from firmware_bridge.build import image
+from firmware_bridge.build import image, uf2
 from firmware_bridge.build.image import Header, Version
 from firmware_bridge.cli_common import about, described, json_option, path_type, say, trust_option, trusted_keys
 from firmware_bridge.errors import BridgeError
-from firmware_bridge.errors_firmware import BoardNotFoundError, ReadBackError
 from firmware_bridge.flash import install as flashing
 from firmware_bridge.flash import uf2_drive as flash_uf2
+from firmware_bridge.flash.choose import choose_method
+from firmware_bridge.flash.errors import BoardNotFoundError, ReadBackError
+from firmware_bridge.flash.history import open_history
 from firmware_bridge.flash.install import Flashed, Programmer
 from firmware_bridge.link.errors import PortMissingError
 from firmware_bridge.link.ports import AUTO, find_board
 from firmware_bridge.session.errors import AuthenticationError
 from firmware_bridge.session.events import BoardInfo
-from firmware_bridge.trust import signing
 from firmware_bridge.wire.messages import PROTOCOL_HASH
 
 _START_S = 10.0
@@ -76,7 +77,7 @@ def flash(
             style="yellow",
             soft_wrap=True,
         )
-    versions = flash_uf2.Versions(signing.default_folder() / "flashed.json")
+    versions = open_history()
     with _progress(console) as progress, about(image_path):
         if chosen == "uf2":
             newest = None if allow_downgrade else versions.newest(board)
@@ -104,32 +105,6 @@ def flash(
     console.print(_proof(read_back, port, told), style="green" if read_back or told else "", soft_wrap=True)
 
 
-def choose_method(board: Board, method: str | None, port: str | None, drive: Path | None, probe: str | None) -> str:
-    """The one that was named, or belongs to what was named, or finds something; else the board's usual one."""
-    named = method or ("uf2" if drive else "swd" if probe else None)
-    if named is None and port is not None and "uf2" not in board.methods:
-        named = "uart"
-    chosen = named or next(filter(_finds(board), board.methods), next(iter(board.methods), ""))
-    if chosen not in board.methods:
-        ways = " or ".join(board.methods) or "no method, it exists in emulators only"
-        raise click.UsageError(f"{board.name} is flashed by {ways}")
-    return chosen
-
-
-def _finds(board: Board) -> Callable[[str], bool]:
-    def finds(method: str) -> bool:
-        if method == "swd":
-            from firmware_bridge.flash.swd import probe_is_there
-
-            return probe_is_there()
-        try:
-            return bool(flash_uf2.find_drive(board, flash_uf2.mounted_folders()) if method == "uf2" else find_board())
-        except BridgeError:
-            return False
-
-    return finds
-
-
 def _flash_by_drive(
     content: bytes,
     header: Header,
@@ -142,7 +117,7 @@ def _flash_by_drive(
     source = f"which was flashed from here to a {board.name}, if not to this one, which its boot drive does not say"
     flashing.check_version(header, newest, source)
     folder = flash_uf2.find_drive(board, [drive] if drive else flash_uf2.mounted_folders())
-    flash_uf2.copy(flash_uf2.encode_image(content, board, erase_key=erase_key), folder, progress)
+    flash_uf2.copy(uf2.encode_image(content, board, erase_key=erase_key), folder, progress)
     return str(folder)
 
 

@@ -18,7 +18,8 @@ from typing import Protocol
 
 from firmware_bridge.build.compile import Built
 from firmware_bridge.build.elf import read_symbols
-from firmware_bridge.errors_firmware import EmulatorError, ToolMissingError
+from firmware_bridge.errors import ToolMissingError
+from firmware_bridge.errors_firmware import EmulatorError
 from firmware_bridge.gdb import Gdb
 from firmware_bridge.spi_master import SpiMaster
 

@@ -40,3 +40,9 @@ class UnknownBoardError(BridgeError):
     """There is no board of that name, or it has no such app."""
 
     exit_code = ExitCode.USAGE
+
+
+class ToolMissingError(BridgeError):
+    """A tool that is needed is not installed."""
+
+    exit_code = ExitCode.USAGE

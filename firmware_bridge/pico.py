@@ -20,7 +20,8 @@ from typing import Any
 
 from firmware_bridge.build.compile import Built
 from firmware_bridge.emulator import cable, spawn, stop
-from firmware_bridge.errors_firmware import EmulatorError, ToolMissingError
+from firmware_bridge.errors import ToolMissingError
+from firmware_bridge.errors_firmware import EmulatorError
 from firmware_bridge.installing import install_package
 from firmware_bridge.mega import Mega
 

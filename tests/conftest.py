@@ -30,6 +30,7 @@ def _folder_of_keys() -> Iterator[Path]:
 def _keys(_folder_of_keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands under test, in this process and in others, find and leave no keys in the user's own store."""
     monkeypatch.setenv("INKGATE_KEYS", str(_folder_of_keys / secrets.token_hex(8)))
+    monkeypatch.setenv("INKGATE_STATE", str(_folder_of_keys / secrets.token_hex(8)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -14,9 +14,10 @@ from types import MappingProxyType
 
 from firmware_bridge.boards import FIRMWARE, FIRMWARE_VERSION, Board, find
 from firmware_bridge.build.elf import check_segments, flatten, read_segments
+from firmware_bridge.build.errors import BuildError
 from firmware_bridge.build.settings import SETTINGS, Settings, check
 from firmware_bridge.build.uf2 import boot2_with_crc
-from firmware_bridge.errors_firmware import BuildError, ToolMissingError
+from firmware_bridge.errors import ToolMissingError
 from firmware_bridge.installing import install_package
 
 SOURCES = FIRMWARE

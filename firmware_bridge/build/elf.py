@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 
 from firmware_bridge.boards import Board, Region
-from firmware_bridge.errors_firmware import SegmentError
+from firmware_bridge.build.errors import SegmentError
 
 _ARM = 40
 _LOADABLE = 1

@@ -25,8 +25,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from firmware_bridge.boards import BOARDS, HEADER_BYTES, HEADER_OFFSET, Board
-from firmware_bridge.build.uf2 import boot2_with_crc
-from firmware_bridge.errors_firmware import (
+from firmware_bridge.build.errors import (
     AlteredImageError,
     BootBlockError,
     ImageError,
@@ -35,6 +34,7 @@ from firmware_bridge.errors_firmware import (
     UnsignedImageError,
     UntrustedImageError,
 )
+from firmware_bridge.build.uf2 import boot2_with_crc
 
 MAGIC = b"INKIMAGE"
 FORM = 1

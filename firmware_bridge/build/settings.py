@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from firmware_bridge.boards import Board
-from firmware_bridge.errors_firmware import SettingError
+from firmware_bridge.build.errors import SettingError
 
 Settings = Mapping[str, int]
 """Values by name."""

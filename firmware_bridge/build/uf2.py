@@ -6,7 +6,8 @@ UF2 is Microsoft's format: blocks of 512 bytes, each with 256 bytes of the image
 import struct
 from collections.abc import Iterable
 
-from firmware_bridge.errors_firmware import ImageError, TruncatedImageError
+from firmware_bridge.boards import Board
+from firmware_bridge.build.errors import ImageError, TruncatedImageError
 
 BLOCK_BYTES = 512
 PAYLOAD_BYTES = 256
@@ -23,6 +24,15 @@ _NOT_FOR_FLASH = 0x0001
 def is_uf2(data: bytes) -> bool:
     """Whether this looks like a UF2 file."""
     return data[:8] == struct.pack("<2I", *_MAGIC)
+
+
+def encode_image(content: bytes, board: Board, *, erase_key: bool = False) -> bytes:
+    """Return the UF2 file of an image; with `erase_key` it erases the board's key and counters too."""
+    assert board.uf2_family is not None
+    if not erase_key:
+        return encode(content, board.flash.origin, board.uf2_family)
+    blank = b"\xff" * board.store.size
+    return encode_parts([(board.flash.origin, content), (board.store.origin, blank)], board.uf2_family)
 
 
 def encode(image: bytes, origin: int, family: int) -> bytes:

@@ -8,8 +8,9 @@ from typing import Protocol
 from firmware_bridge import boards
 from firmware_bridge.boards import HEADER_BYTES, HEADER_OFFSET, Board
 from firmware_bridge.build import image, uf2
+from firmware_bridge.build.errors import ImageError, OlderImageError, WrongBoardError
 from firmware_bridge.build.image import Header, Verifier, Version
-from firmware_bridge.errors_firmware import ImageError, OlderImageError, ReadBackError, WrongBoardError
+from firmware_bridge.flash.errors import ReadBackError
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, bytes done, bytes in all."""

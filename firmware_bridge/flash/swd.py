@@ -5,7 +5,8 @@ from types import TracebackType
 from typing import Any
 
 from firmware_bridge.boards import HEADER_OFFSET, Board
-from firmware_bridge.errors_firmware import BoardNotFoundError, FlashError, ToolMissingError
+from firmware_bridge.errors import ToolMissingError
+from firmware_bridge.flash.errors import BoardNotFoundError, FlashError
 from firmware_bridge.flash.install import Progress
 from firmware_bridge.installing import install_extra
 

@@ -9,8 +9,8 @@ from typing import Any
 import serial
 
 from firmware_bridge.boards import Board
-from firmware_bridge.errors import BridgeError
-from firmware_bridge.errors_firmware import BoardNotFoundError, FlashError, ToolMissingError
+from firmware_bridge.errors import BridgeError, ToolMissingError
+from firmware_bridge.flash.errors import BoardNotFoundError, FlashError
 from firmware_bridge.flash.install import Progress
 from firmware_bridge.installing import install_extra
 from firmware_bridge.link.transport import BAUD_RATE, PORT_ERRORS, not_opened

@@ -6,91 +6,15 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import msgspec
-
 from firmware_bridge.boards import Board
-from firmware_bridge.build import uf2
-from firmware_bridge.build.image import Header, Version, parse_version
-from firmware_bridge.errors_firmware import (
-    BoardNotFoundError,
-    FlashedListError,
-    FlashError,
-    ImageError,
-    WrongBoardError,
-)
+from firmware_bridge.build.errors import WrongBoardError
+from firmware_bridge.flash.errors import BoardNotFoundError, FlashError
 from firmware_bridge.flash.install import Progress
 
 INFO_NAME = "INFO_UF2.TXT"
 COPY_BYTES = 16 * 512
 GONE_TIMEOUT_S = 10.0
-_UNFINISHED = " unfinished"
 POLL_S = 0.05
-
-
-class Versions:
-    """What was flashed from here, by model: where a board cannot be asked what it holds.
-
-    The newest version, for boot drives, which say nothing; the one under way, for boards whose flashing was broken off:
-    their header is erased first.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def newest(self, board: Board) -> Version | None:
-        """None if none was."""
-        version = self._load().get(board.name)
-        return None if version is None else parse_version(version)
-
-    def note(self, header: Header) -> None:
-        """One was."""
-        known = self._load()
-        if parse_version(known.get(header.board, "0.0.0")) <= header.version:
-            self._keep(known | {header.board: header.version_text})
-
-    def unfinished(self, board: Board) -> Version | None:
-        """What was begun and not ended."""
-        version = self._load().get(board.name + _UNFINISHED)
-        return None if version is None else parse_version(version)
-
-    def begin(self, header: Header) -> None:
-        """From here on the board may be without a header."""
-        self._keep(self._load() | {header.board + _UNFINISHED: header.version_text})
-
-    def end(self, board: Board) -> None:
-        """It has one again."""
-        known = self._load()
-        if known.pop(board.name + _UNFINISHED, None) is not None:
-            self._keep(known)
-
-    def _keep(self, known: dict[str, str]) -> None:
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fresh = self._path.with_suffix(".fresh")
-            fresh.write_bytes(msgspec.json.encode(known))
-            fresh.replace(self._path)
-        except OSError as error:
-            raise FlashedListError(f"{self._path}: cannot be written: {error.strerror}") from error
-
-    def _load(self) -> dict[str, str]:
-        try:
-            known = msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
-            for version in known.values():
-                parse_version(version)
-        except FileNotFoundError:
-            return {}
-        except (OSError, msgspec.MsgspecError, ImageError) as error:
-            raise FlashedListError(f"{self._path}: no list of versions: {error}: remove it if you know why") from error
-        return known
-
-
-def encode_image(content: bytes, board: Board, *, erase_key: bool = False) -> bytes:
-    """The UF2 file of an image; with `erase_key` the board's key and counters are overwritten as with the rest."""
-    assert board.uf2_family is not None
-    if not erase_key:
-        return uf2.encode(content, board.flash.origin, board.uf2_family)
-    blank = b"\xff" * board.store.size
-    return uf2.encode_parts([(board.flash.origin, content), (board.store.origin, blank)], board.uf2_family)
 
 
 def mounted_folders(mounts: Path = Path("/proc/self/mounts")) -> list[Path]:

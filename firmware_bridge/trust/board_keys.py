@@ -13,10 +13,8 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from firmware_bridge.trust.errors import KeyExposedError, KeyStoreError
+from firmware_bridge.trust.folder import BOARD_KEYS_VARIABLE, board_keys_folder
 from firmware_bridge.wire import messages as wire
-
-FOLDER_VARIABLE = "INKGATE_KEYS"
-"""Names the folder if the usual one is not wanted."""
 
 SUFFIX = ".key"
 _LOCK = ".lock"
@@ -36,19 +34,6 @@ class BoardKey:
     session: int = 0
 
 
-def default_folder() -> Path:
-    """$INKGATE_KEYS, or inkgate/keys among the user's configuration files."""
-    named = os.environ.get(FOLDER_VARIABLE)
-    if named:
-        return Path(named)
-    try:
-        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "inkgate" / "keys"
-    except RuntimeError as error:
-        raise KeyStoreError(
-            f"this user has no home for the keys of boards: name a folder in ${FOLDER_VARIABLE}"
-        ) from error
-
-
 class KeyStore:
     """One file for each board, by its name. Folder 0700, files 0600.
 
@@ -57,7 +42,7 @@ class KeyStore:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or default_folder()
+        self.folder = folder or board_keys_folder()
 
     def load(self) -> dict[str, BoardKey]:
         """By name, every board."""
@@ -183,5 +168,5 @@ class KeyStore:
     def _failed(self, error: OSError) -> KeyStoreError:
         where = error.filename or self.folder
         return KeyStoreError(
-            f"{where}: the key store cannot be used: {error.strerror}: ${FOLDER_VARIABLE} names another"
+            f"{where}: the key store cannot be used: {error.strerror}: ${BOARD_KEYS_VARIABLE} names another"
         )

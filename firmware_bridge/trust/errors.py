@@ -25,3 +25,9 @@ class ExposedKeyError(SigningKeyError):
     """A secret key may be read by others than its owner."""
 
     exit_code = ExitCode.REFUSED
+
+
+class KeyFolderError(BridgeError):
+    """The user has no home folder, and no variable names a folder for the keys."""
+
+    exit_code = ExitCode.USAGE

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firmware_bridge.errors_firmware import ToolMissingError
+from firmware_bridge.errors import ToolMissingError
 from firmware_bridge.installing import install_extra
 from firmware_bridge.trust.errors import ExposedKeyError, SigningKeyError
 
@@ -17,20 +17,6 @@ if TYPE_CHECKING:
 
 SECRET_NAME, PUBLIC_SUFFIX = "firmware.key", ".pub"
 KEY_ID_BYTES = 8
-
-
-FOLDER_VARIABLE = "INKGATE_SIGNING"
-"""Names the folder if the usual one is not wanted."""
-
-
-def default_folder() -> Path:
-    """$INKGATE_SIGNING, or inkgate/signing among the user's configuration files."""
-    if named := os.environ.get(FOLDER_VARIABLE):
-        return Path(named)
-    try:
-        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "inkgate" / "signing"
-    except RuntimeError as error:
-        raise SigningKeyError(f"this user has no home for signing keys: name a folder in ${FOLDER_VARIABLE}") from error
 
 
 class SigningKey:

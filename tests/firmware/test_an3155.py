@@ -9,17 +9,10 @@ from images import KEY, sealed
 
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.build import image
-from firmware_bridge.errors_firmware import (
-    BoardNotFoundError,
-    FlashError,
-    ImageError,
-    OlderImageError,
-    ReadBackError,
-    UnsignedImageError,
-    WrongBoardError,
-)
+from firmware_bridge.build.errors import ImageError, OlderImageError, UnsignedImageError, WrongBoardError
 from firmware_bridge.flash import install as flash
 from firmware_bridge.flash import uart as flash_uart
+from firmware_bridge.flash.errors import BoardNotFoundError, FlashError, ReadBackError
 from firmware_bridge.flash.uart import UartProgrammer
 from firmware_bridge.link.errors import PortMissingError
 

@@ -20,8 +20,8 @@ from firmware_bridge.installing import install_extra, install_package
 from firmware_bridge.link.ports import KNOWN_BOARDS
 from firmware_bridge.memory import Unprovisioned
 from firmware_bridge.session import host as session_host
-from firmware_bridge.trust import signing
 from firmware_bridge.trust.board_keys import KeyStore
+from firmware_bridge.trust.folder import SIGNING_VARIABLE
 from firmware_bridge.virtual_board import VirtualBoard
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.messages import PROTOCOL_HASH, Kind
@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     own = tmp_path / "signing"
     own.mkdir()
     (own / "firmware.pub").write_bytes(KEY.public.pem())
-    monkeypatch.setenv(signing.FOLDER_VARIABLE, str(own))
+    monkeypatch.setenv(SIGNING_VARIABLE, str(own))
     # How long is waited for a board is not what is tested here.
     monkeypatch.setattr(session_host, "HELLO_TIMEOUT_S", 0.5)
     monkeypatch.setattr(cli_firmware, "_CONNECT_S", 0.0)

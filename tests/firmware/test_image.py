@@ -11,7 +11,7 @@ from images import KEY, OTHER_KEY, program, sealed
 
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION, HEADER_BYTES, HEADER_OFFSET
 from firmware_bridge.build import image
-from firmware_bridge.errors_firmware import (
+from firmware_bridge.build.errors import (
     AlteredImageError,
     BootBlockError,
     ImageError,

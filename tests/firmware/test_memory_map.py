@@ -11,7 +11,7 @@ from pyocd.target import TARGET
 
 from firmware_bridge.boards import BOARDS, Board
 from firmware_bridge.build import elf
-from firmware_bridge.errors_firmware import SegmentError
+from firmware_bridge.build.errors import SegmentError
 
 PYOCD_PART = {"stm32f405": "stm32f412xg", "rp2040": "rp2040", "nrf51": "nrf51"}
 """The F405 comes to pyOCD as a pack, which is not in its wheel; the F412xG has the same flash, sector by sector."""

@@ -12,7 +12,6 @@ from rp2040py.utils.logging import ConsoleLogger, LogLevel
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
 from firmware_bridge.build import compile as build
 from firmware_bridge.build import image, uf2
-from firmware_bridge.flash import uf2_drive as flash_uf2
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.wire.messages import NONCE_BYTES, PROTOCOL_HASH
 
@@ -30,7 +29,7 @@ def uf2_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     built = build.build("rp2040", "pen", tmp_path_factory.mktemp("pico"))
     version = image.parse_version(FIRMWARE_VERSION)
     content = image.seal(built.bin.read_bytes(), BOARD, "pen", version, PROTOCOL_HASH, KEY)
-    return flash_uf2.encode_image(content, BOARD)
+    return uf2.encode_image(content, BOARD)
 
 
 def boot(content: bytes) -> tuple[HostSession, int]:

@@ -7,15 +7,10 @@ from images import KEY, sealed
 
 from firmware_bridge.boards import BOARDS, Board
 from firmware_bridge.build import image
-from firmware_bridge.errors_firmware import (
-    BoardNotFoundError,
-    FlashError,
-    OlderImageError,
-    ReadBackError,
-    WrongBoardError,
-)
+from firmware_bridge.build.errors import OlderImageError, WrongBoardError
 from firmware_bridge.flash import install as flash
 from firmware_bridge.flash import swd as flash_swd
+from firmware_bridge.flash.errors import BoardNotFoundError, FlashError, ReadBackError
 from firmware_bridge.flash.swd import SwdProgrammer
 
 STM32, NRF51 = BOARDS["stm32f405"], BOARDS["nrf51"]

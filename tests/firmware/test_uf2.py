@@ -12,15 +12,10 @@ from images import KEY, sealed
 
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.build import image, uf2
-from firmware_bridge.errors_firmware import (
-    BoardNotFoundError,
-    FlashError,
-    ImageError,
-    TruncatedImageError,
-    WrongBoardError,
-)
+from firmware_bridge.build.errors import ImageError, TruncatedImageError, WrongBoardError
 from firmware_bridge.flash import install as flash
 from firmware_bridge.flash import uf2_drive as flash_uf2
+from firmware_bridge.flash.errors import BoardNotFoundError, FlashError
 
 RP2040 = BOARDS["rp2040"]
 FAMILY = 0xE48BFF56

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_bridge.trust import board_keys as keys
-from firmware_bridge.trust.board_keys import BoardKey, KeyStore, default_folder
+from firmware_bridge.trust.board_keys import BoardKey, KeyStore
 from firmware_bridge.trust.errors import KeyExposedError, KeyStoreError
+from firmware_bridge.trust.folder import board_keys_folder
 
 KEY = bytes(range(32))
 
@@ -151,13 +152,13 @@ def test_a_write_that_fails_leaves_the_old_key(store: KeyStore, monkeypatch: pyt
 
 def test_the_folder_is_the_users_own_unless_another_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("INKGATE_KEYS", "/elsewhere")
-    assert default_folder() == Path("/elsewhere")
+    assert board_keys_folder() == Path("/elsewhere")
     monkeypatch.delenv("INKGATE_KEYS")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    assert default_folder() == tmp_path / "inkgate" / "keys"
+    assert board_keys_folder() == tmp_path / "inkgate" / "keys"
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert default_folder() == tmp_path / ".config" / "inkgate" / "keys"
+    assert board_keys_folder() == tmp_path / ".config" / "inkgate" / "keys"
 
 
 def test_a_folder_that_cannot_be_made_is_named_with_the_variable_that_helps(tmp_path: Path) -> None:

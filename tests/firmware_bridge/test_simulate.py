@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from emulated import needs_tools
 
 from edge.fragments import FragmentSet
-from firmware_bridge.errors_firmware import SettingError
+from firmware_bridge.build.errors import SettingError
 from firmware_bridge.link.errors import TerminalMissingError
 from firmware_bridge.link.link import open_link
 from firmware_bridge.session.errors import UnprovisionedError

@@ -1,0 +1,29 @@
+"""A kind of keys -> the folder where this user keeps them."""
+
+import os
+from pathlib import Path
+
+from firmware_bridge.trust.errors import KeyFolderError
+
+BOARD_KEYS_VARIABLE = "INKGATE_KEYS"
+SIGNING_VARIABLE = "INKGATE_SIGNING"
+"""Environment variables that name another folder than the usual one."""
+
+
+def board_keys_folder() -> Path:
+    """Return $INKGATE_KEYS, or inkgate/keys in the user's configuration. KeyFolderError without a home."""
+    return _default_folder("keys", BOARD_KEYS_VARIABLE)
+
+
+def signing_folder() -> Path:
+    """Return $INKGATE_SIGNING, or inkgate/signing in the user's configuration. KeyFolderError without a home."""
+    return _default_folder("signing", SIGNING_VARIABLE)
+
+
+def _default_folder(name: str, variable: str) -> Path:
+    if named := os.environ.get(variable):
+        return Path(named)
+    try:
+        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "inkgate" / name
+    except RuntimeError as error:
+        raise KeyFolderError(f"this user has no home for inkgate/{name}: name a folder in ${variable}") from error
