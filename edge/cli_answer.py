@@ -15,9 +15,9 @@ from edge.bundle import MODEL, Bundle
 from edge.engine import Engine
 from edge.kernels import request_for, requests
 from edge.listen import SCHEME, Listener
+from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.transport import BAUD_RATE, SerialTransport
 from firmware_bridge.session.board import BoardSession
-from firmware_bridge.virtual_board import VirtualBoard
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
 

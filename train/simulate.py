@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from firmware_bridge.cli_common import complete_board, progress_console, say, shares_terminal
+from firmware_bridge.cli.common import complete_board, progress_console, say, shares_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.fragments import FragmentSet
-    from firmware_bridge.emulated_board import EmulatedBoard
-    from firmware_bridge.virtual_board import VirtualBoard
+    from firmware_bridge.emulate.emulated_board import EmulatedBoard
+    from firmware_bridge.emulate.virtual_board import VirtualBoard
 
 DEFAULT_WRITERS = 4
 SHOWN_AUTHORS = 12
@@ -98,12 +98,12 @@ def simulate(
     """
     from rich.markup import escape
 
-    from firmware_bridge import emulate
-    from firmware_bridge.emulated_board import EmulatedBoard
+    from firmware_bridge.emulate import power_on as emulate
+    from firmware_bridge.emulate.board_memory import SelfProvisioned, Unprovisioned
+    from firmware_bridge.emulate.emulated_board import EmulatedBoard
+    from firmware_bridge.emulate.virtual_board import VirtualBoard, name_of
     from firmware_bridge.link.transport import BAUD_RATE
-    from firmware_bridge.memory import SelfProvisioned, Unprovisioned
     from firmware_bridge.trust.board_keys import KeyStore
-    from firmware_bridge.virtual_board import VirtualBoard, name_of
     from firmware_bridge.wire.messages import Kind
     from train import hands
     from train.datasets import SYNTHETIC_PER_WRITER, load

@@ -55,7 +55,7 @@ class Versions:
     """The record of what was flashed from this machine, by model, for boards that cannot be asked what they hold.
 
     It keeps the newest version, because a boot drive does not say what is on the board, and the version under way,
-    because a board whose flashing was interrupted has lost its header. FlashedListError if it cannot be read or written.
+    because a board whose flashing was interrupted has lost its header. FlashedListError if it cannot be used.
     """
 
     def __init__(self, path: Path) -> None:

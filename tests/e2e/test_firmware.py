@@ -19,8 +19,8 @@ from edge.decision.rule import decide
 from edge.engine import Engine
 from edge.features import to_int8
 from edge.fragments import FragmentSet
-from firmware_bridge.emulated_board import EmulatedBoard, packets
-from firmware_bridge.emulator import Emulator
+from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
+from firmware_bridge.emulate.qemu import Emulator
 from inkgate import cli
 from train.digitiser import Samples, board_words
 from train.hands import photograph, write_word

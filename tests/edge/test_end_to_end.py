@@ -15,12 +15,12 @@ from edge.decision.rule import Decision, Verdict
 from edge.engine import Engine
 from edge.journal import Journal
 from edge.runtime import Gate, Outcome, Rule
+from firmware_bridge.emulate.board_memory import SelfProvisioned
+from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.link import open_link
 from firmware_bridge.link.transport import SerialTransport
-from firmware_bridge.memory import SelfProvisioned
 from firmware_bridge.session.errors import NoAnswerError
 from firmware_bridge.trust.board_keys import KeyStore
-from firmware_bridge.virtual_board import VirtualBoard
 
 IDLE_S = 3.0
 """A line with 5 % of its frames spoilt is never silent for so long: a frame is repeated after 0.15 to 1.2 s."""

@@ -32,10 +32,10 @@ from edge.engine import Engine
 from edge.errors import EngineError, GoldenError
 from edge.features import Pixels
 from edge.golden import GoldenVectors, file_name
+from firmware_bridge.emulate.noisy_line import NoisyLine
+from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.inquiry import Inquiry
-from firmware_bridge.noise import NoisyLine
 from firmware_bridge.session.errors import CannotError, PixelDepthError, ProtocolViolationError
-from firmware_bridge.virtual_board import VirtualBoard
 from firmware_bridge.wire import messages as wire
 from quantize.errors import OtherModelError
 from quantize.examine import Examination, examine

@@ -13,9 +13,9 @@ from emulated import needs_tools
 from edge.bundle import Manifest, write_bundle
 from edge.cli import run
 from edge.decision.rule import Decision
-from firmware_bridge import emulate
-from firmware_bridge.emulated_board import EmulatedBoard
-from firmware_bridge.memory import SelfProvisioned
+from firmware_bridge.emulate import power_on as emulate
+from firmware_bridge.emulate.board_memory import SelfProvisioned
+from firmware_bridge.emulate.emulated_board import EmulatedBoard
 from firmware_bridge.session.errors import PixelDepthError
 from firmware_bridge.trust.board_keys import KeyStore
 from train.digitiser import board_words

@@ -10,12 +10,12 @@ from once import once
 from edge.pen import Pen, PenEvent
 from edge.raster import raster_strokes
 from edge.segment import Segmentation, segment, segment_fragment
-from firmware_bridge import emulate
 from firmware_bridge.build.compile import Built, build
 from firmware_bridge.build.elf import read_symbols
-from firmware_bridge.emulator import Emulator, QemuBoard
-from firmware_bridge.memory import SelfProvisioned
-from firmware_bridge.pico import PicoBoard
+from firmware_bridge.emulate import power_on as emulate
+from firmware_bridge.emulate.board_memory import SelfProvisioned
+from firmware_bridge.emulate.qemu import Emulator, QemuBoard
+from firmware_bridge.emulate.rp2040 import PicoBoard
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire.pixels import pack_bits, unpack_bits
 from train.digitiser import Samples

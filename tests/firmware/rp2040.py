@@ -26,7 +26,7 @@ from unicorn.arm_const import UC_CPU_ARM_CORTEX_M0
 
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.build.compile import Built
-from firmware_bridge.mega import HEIGHT, WIDTH, Mega
+from firmware_bridge.emulate.arducam_mega import HEIGHT, WIDTH, Mega
 
 BOARD = BOARDS["rp2040"]
 CAMERA_LIMIT_HZ = 8 * MHZ

@@ -16,9 +16,9 @@ from firmware_bridge.errors import BoardDefinitionError
 ROOT = FIRMWARE.parents[1]
 RUN = """
 from firmware_bridge import emulate
-from firmware_bridge.emulated_board import EmulatedBoard
+from firmware_bridge.emulate.emulated_board import EmulatedBoard
 from firmware_bridge.link.inquiry import greet
-from firmware_bridge.memory import Unprovisioned
+from firmware_bridge.emulate.board_memory import Unprovisioned
 with EmulatedBoard(emulate.build_and_power_on("throw-away", "pen", Unprovisioned()), []) as board:
     print(greet(board.start())[0].model)
 """

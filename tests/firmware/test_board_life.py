@@ -9,14 +9,14 @@ from emulated import needs_tools
 from test_cli_firmware import code, facts, inkgate
 from test_cli_firmware import folder as folder  # a fixture: a user with an own folder for signing
 
-from firmware_bridge import emulate
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
 from firmware_bridge.build import compile as build
 from firmware_bridge.build import elf
-from firmware_bridge.emulated_board import EmulatedBoard
-from firmware_bridge.emulator import QemuBoard
+from firmware_bridge.emulate import power_on as emulate
+from firmware_bridge.emulate.board_memory import Unprovisioned
+from firmware_bridge.emulate.emulated_board import EmulatedBoard
+from firmware_bridge.emulate.qemu import QemuBoard
 from firmware_bridge.link.errors import TerminalMissingError
-from firmware_bridge.memory import Unprovisioned
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire import messages as wire
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from emulated import Pixels, built, needs_tools, power_on, word_on, words_of
 
-from firmware_bridge import emulate, flash_store
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.build.compile import build
 from firmware_bridge.build.errors import BuildError
-from firmware_bridge.emulated_board import EmulatedBoard, packets
+from firmware_bridge.emulate import flash_store
+from firmware_bridge.emulate import power_on as emulate
+from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
 from firmware_bridge.link.link import open_link
 from firmware_bridge.session.events import BoardFault, Connected, Fragment, WordEnded
 from firmware_bridge.trust.board_keys import KeyStore

@@ -15,7 +15,7 @@ from emulated import built, needs_tools
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.build.compile import find_toolchain
 from firmware_bridge.build.elf import read_symbols
-from firmware_bridge.emulator import QemuBoard
+from firmware_bridge.emulate.qemu import QemuBoard
 
 pytestmark = needs_tools
 

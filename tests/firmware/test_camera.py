@@ -13,11 +13,11 @@ from mutants import build_changed
 from registers import MisuseError
 from rp2040 import CameraBoard
 
-from firmware_bridge import mega
-from firmware_bridge.emulated_board import EmulatedBoard
+from firmware_bridge.emulate import arducam_mega as mega
+from firmware_bridge.emulate.arducam_mega import Mega
+from firmware_bridge.emulate.emulated_board import EmulatedBoard
+from firmware_bridge.emulate.rp2040 import PicoBoard
 from firmware_bridge.link.link import open_link
-from firmware_bridge.mega import Mega
-from firmware_bridge.pico import PicoBoard
 from firmware_bridge.session.events import BoardFault
 from firmware_bridge.wire.messages import SILENCE_MS
 

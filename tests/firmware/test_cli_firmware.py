@@ -11,18 +11,20 @@ import pytest
 from click.testing import CliRunner, Result
 from images import KEY, sealed
 
-from firmware_bridge import cli_firmware, cli_monitor, virtual_board
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
 from firmware_bridge.build import compile as build
-from firmware_bridge.cli_firmware import firmware
+from firmware_bridge.cli import firmware as cli_firmware
+from firmware_bridge.cli import monitor as cli_monitor
+from firmware_bridge.cli.firmware import firmware
+from firmware_bridge.emulate import virtual_board
+from firmware_bridge.emulate.board_memory import Unprovisioned
+from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.installing import install_extra, install_package
 from firmware_bridge.link.ports import KNOWN_BOARDS
-from firmware_bridge.memory import Unprovisioned
 from firmware_bridge.session import host as session_host
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.trust.folder import SIGNING_VARIABLE
-from firmware_bridge.virtual_board import VirtualBoard
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.messages import PROTOCOL_HASH, Kind
 

@@ -11,15 +11,16 @@ from test_cli_firmware import code, facts, inkgate
 from test_cli_firmware import folder as folder  # a fixture: a user with an own folder for signing
 from test_uf2 import BootRom, make_drive
 
-from firmware_bridge import cli_flash, virtual_board
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.build import image, uf2
+from firmware_bridge.cli import flash as cli_flash
+from firmware_bridge.emulate import virtual_board
+from firmware_bridge.emulate.board_memory import Unprovisioned
+from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.flash import choose
 from firmware_bridge.flash.choose import choose_method
 from firmware_bridge.link.errors import PortMissingError
-from firmware_bridge.memory import Unprovisioned
 from firmware_bridge.trust.board_keys import KeyStore
-from firmware_bridge.virtual_board import VirtualBoard
 from firmware_bridge.wire.messages import Kind
 
 STM32, RP2040 = BOARDS["stm32f405"], BOARDS["rp2040"]

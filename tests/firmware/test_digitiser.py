@@ -7,7 +7,7 @@ import pytest
 from emulated import needs_tools, power_on, words_of
 from test_boards import received
 
-from firmware_bridge.emulated_board import EmulatedBoard, packets
+from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
 from firmware_bridge.session.events import BoardFault
 from train.digitiser import Samples
 from train.hands import write_texts

@@ -13,7 +13,7 @@ from registers import MisuseError, RestartError, demand
 from rp2040 import CAMERA_LIMIT_HZ, FLASH_LIMIT_HZ, CameraBoard
 from rp2040_clocks import Clocks
 
-from firmware_bridge.mega import Mega
+from firmware_bridge.emulate.arducam_mega import Mega
 
 pytestmark = needs_tools
 

@@ -18,15 +18,15 @@ from test_cli_firmware import folder as folder  # a fixture: a user with an own 
 from edge.pen import PenConfig, capture
 from edge.raster import raster_pack, raster_strokes
 from edge.segment import Segmentation, segment, segment_fragment
-from firmware_bridge import emulate
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.build import settings_header
 from firmware_bridge.build.compile import build
 from firmware_bridge.build.settings import SETTINGS, Settings
-from firmware_bridge.cli_firmware import firmware
-from firmware_bridge.emulated_board import EmulatedBoard
-from firmware_bridge.emulator import Emulator
-from firmware_bridge.memory import SelfProvisioned
+from firmware_bridge.cli.firmware import firmware
+from firmware_bridge.emulate import power_on as emulate
+from firmware_bridge.emulate.board_memory import SelfProvisioned
+from firmware_bridge.emulate.emulated_board import EmulatedBoard
+from firmware_bridge.emulate.qemu import Emulator
 from firmware_bridge.session.events import Connected
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire.pixels import pack_bits

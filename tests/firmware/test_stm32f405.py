@@ -18,8 +18,8 @@ from rm0090 import Watchdog
 from rm0090_flash import PowerCutError, extent
 from stm32f405 import BOARD, FLASH_BYTES, Part
 
-from firmware_bridge.emulated_board import packets
-from firmware_bridge.flash_store import SLOT_BYTES, decode
+from firmware_bridge.emulate.emulated_board import packets
+from firmware_bridge.emulate.flash_store import SLOT_BYTES, decode
 from firmware_bridge.session.events import Fragment, WordEnded
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.wire.messages import NONCE_BYTES

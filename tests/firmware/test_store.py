@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import clib
 import pytest
 
-from firmware_bridge.flash_store import Kept, decode, encode
+from firmware_bridge.emulate.flash_store import Kept, decode, encode
 
 HERE = clib.HERE
 RECORD = 40

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from emulated import hang, needs_tools, power_on, symbol_ends, words_of
 
-from firmware_bridge.emulated_board import EmulatedBoard, packets
+from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
 from firmware_bridge.link.link import open_link
 from firmware_bridge.session.events import Connected, Event, Fragment, LinkLost, WordEnded
 from train.hands import write_texts

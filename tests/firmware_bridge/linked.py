@@ -7,10 +7,10 @@ from functools import partial
 
 import numpy as np
 
+from firmware_bridge.emulate.virtual_board import Word
 from firmware_bridge.link import link as bridge
 from firmware_bridge.link.link import Link
 from firmware_bridge.session.events import Event, Fragment, Statistics, WordEnded, WordStarted
-from firmware_bridge.virtual_board import Word
 
 open_link = partial(bridge.open_link, allow_unauthenticated=True)
 """Boards with keys are in test_authentication.py."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from firmware_bridge.emulate.virtual_board import VirtualBoard, Word
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.link import link as bridge
 from firmware_bridge.link.errors import PortBusyError, PortLostError, PortMissingError
@@ -25,7 +26,6 @@ from firmware_bridge.session.errors import (
     NoAnswerError,
     UnansweredError,
 )
-from firmware_bridge.virtual_board import VirtualBoard, Word
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.pixels import Pixels
 

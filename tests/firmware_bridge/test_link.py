@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from linked import IDLE_S, collect, make_words, open_descriptors, open_link, same
 
+from firmware_bridge.emulate.virtual_board import VirtualBoard, Word
 from firmware_bridge.link.errors import PortLostError, PortMissingError
 from firmware_bridge.link.link import Link
 from firmware_bridge.session.board import BoardSession
 from firmware_bridge.session.events import Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
-from firmware_bridge.virtual_board import VirtualBoard, Word
 from firmware_bridge.wire import messages as wire
 
 

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from linked import make_words, open_descriptors, open_link
 
+from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.link import transport
 from firmware_bridge.link.errors import PortBusyError, PortMissingError
 from firmware_bridge.session.errors import NoAnswerError, PixelDepthError, ProtocolMismatchError
-from firmware_bridge.virtual_board import VirtualBoard
 from firmware_bridge.wire.errors import PixelsError
 
 

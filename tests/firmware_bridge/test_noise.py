@@ -2,7 +2,7 @@
 
 import random
 
-from firmware_bridge.noise import NoisyLine
+from firmware_bridge.emulate.noisy_line import NoisyLine
 from firmware_bridge.wire.framing import FrameReceiver, encode_frame
 
 FRAMES = [encode_frame(n.to_bytes(4, "big") * 10) for n in range(4000)]

@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 from serial.tools import list_ports as serial_list_ports
 
-from firmware_bridge.cli import ports
+from firmware_bridge.cli.ports import ports
+from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link import link as bridge
 from firmware_bridge.link.errors import PortMissingError
 from firmware_bridge.link.ports import find_board, list_ports
-from firmware_bridge.virtual_board import VirtualBoard
 
 open_link = partial(bridge.open_link, allow_unauthenticated=True)
 """Boards with keys are in test_authentication.py."""

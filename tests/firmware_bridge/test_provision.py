@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from firmware_bridge.emulate.board_memory import SelfProvisioned, Unprovisioned
+from firmware_bridge.emulate.virtual_board import VirtualBoard, Word
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.link.errors import PortLostError
 from firmware_bridge.link.inquiry import Inquiry
 from firmware_bridge.link.link import open_link
 from firmware_bridge.link.provision import provision
-from firmware_bridge.memory import SelfProvisioned, Unprovisioned
 from firmware_bridge.session.errors import (
     CannotError,
     CounterError,
@@ -25,7 +26,6 @@ from firmware_bridge.session.errors import (
 from firmware_bridge.session.events import BoardInfo, Connected, Fragment, WordEnded
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.trust.errors import KeyExposedError
-from firmware_bridge.virtual_board import VirtualBoard, Word
 from firmware_bridge.wire import messages as wire
 
 PEN = "virtual-pen"

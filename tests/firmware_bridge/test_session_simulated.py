@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from firmware_bridge.noise import NoisyLine
+from firmware_bridge.emulate.noisy_line import NoisyLine
 from firmware_bridge.session.board import BoardSession
 from firmware_bridge.session.events import Fragment, WordEnded, WordStarted
 from firmware_bridge.session.host import HostSession

@@ -22,11 +22,11 @@ from emulated import needs_tools
 
 from edge.fragments import FragmentSet
 from firmware_bridge.build.errors import SettingError
+from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.errors import TerminalMissingError
 from firmware_bridge.link.link import open_link
 from firmware_bridge.session.errors import UnprovisionedError
 from firmware_bridge.session.events import Connected, Fragment, LinkLost, WordEnded, WordStarted
-from firmware_bridge.virtual_board import VirtualBoard
 from firmware_bridge.wire.messages import Kind
 from train.simulate import choose_writers, draw_words, parse_symbols, simulate, users_of
 

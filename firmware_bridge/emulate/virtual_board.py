@@ -14,11 +14,11 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
+from firmware_bridge.emulate.board_memory import BoardMemory, Unprovisioned
+from firmware_bridge.emulate.noisy_line import NoisyLine
 from firmware_bridge.link.errors import PortBusyError
 from firmware_bridge.link.terminal import open_terminal, publish
 from firmware_bridge.link.transport import BAUD_RATE
-from firmware_bridge.memory import BoardMemory, Unprovisioned
-from firmware_bridge.noise import NoisyLine
 from firmware_bridge.session.board import BoardSession
 from firmware_bridge.session.questions import Network
 from firmware_bridge.wire import messages as wire

@@ -11,7 +11,7 @@ from rich.markup import escape
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION, Board, find
 from firmware_bridge.build import image, settings, uf2
 from firmware_bridge.build.errors import ImageError
-from firmware_bridge.cli_common import (
+from firmware_bridge.cli.common import (
     about,
     complete_app,
     complete_board,
@@ -23,8 +23,8 @@ from firmware_bridge.cli_common import (
     trust_option,
     trusted_keys,
 )
-from firmware_bridge.cli_flash import flash
-from firmware_bridge.cli_monitor import monitor
+from firmware_bridge.cli.flash import flash
+from firmware_bridge.cli.monitor import monitor
 from firmware_bridge.flash import install as flashing
 from firmware_bridge.link.ports import udev_rules
 from firmware_bridge.trust import signing

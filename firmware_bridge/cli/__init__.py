@@ -1,0 +1,1 @@
+"""The commands `inkgate ports` and `inkgate firmware`."""

@@ -1,0 +1,1 @@
+"""Boards that are not there: virtual ones, and real firmware in emulators."""
