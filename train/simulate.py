@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from firmware_bridge.cli.common import complete_board, progress_console, say, shares_terminal
+from firmware_bridge.cli.common import complete_board, progress_console, shares_terminal
+from firmware_bridge.cli.options import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

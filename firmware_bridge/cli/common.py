@@ -19,7 +19,6 @@ from firmware_bridge.trust.folder import signing_folder
 from firmware_bridge.trust.signing import TrustedKey
 
 path_type = click.Path(path_type=Path)
-json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
 trust_option = click.option(
     "--trust",
     "trusted_paths",
@@ -79,11 +78,6 @@ def described(header: Header) -> dict[str, Any]:
         "protocol": header.protocol_hash.hex(),
         "signed_by": header.key_id.hex() if header.key_id else None,
     }
-
-
-def say(console: Console, text: str) -> None:
-    """Text as it is, in whole lines."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def shares_terminal(stream: int = 2) -> bool:

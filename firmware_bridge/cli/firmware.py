@@ -17,14 +17,13 @@ from firmware_bridge.cli.common import (
     complete_board,
     complete_setting,
     described,
-    json_option,
     path_type,
-    say,
     trust_option,
     trusted_keys,
 )
 from firmware_bridge.cli.flash import flash
 from firmware_bridge.cli.monitor import monitor
+from firmware_bridge.cli.options import json_option, say
 from firmware_bridge.flash import install as flashing
 from firmware_bridge.link.ports import udev_rules
 from firmware_bridge.trust import signing

@@ -12,7 +12,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from firmware_bridge.boards import Board, find
 from firmware_bridge.build import image, uf2
 from firmware_bridge.build.image import Header, Version
-from firmware_bridge.cli.common import about, described, json_option, path_type, say, trust_option, trusted_keys
+from firmware_bridge.cli.common import about, described, path_type, trust_option, trusted_keys
+from firmware_bridge.cli.options import json_option, say
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.flash import install as flashing
 from firmware_bridge.flash import uf2_drive as flash_uf2

@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from firmware_bridge.build.settings import SETTINGS
+from firmware_bridge.emulate.errors import EmulatorError
 from firmware_bridge.emulate.noisy_line import NoisyLine
 from firmware_bridge.emulate.qemu import Emulator
 from firmware_bridge.emulate.virtual_board import BITS_PER_BYTE, READ_BYTES, Sent
 from firmware_bridge.emulate.wiretap import Wiretap
-from firmware_bridge.errors_firmware import EmulatorError
 from firmware_bridge.link.terminal import open_terminal, publish
 from firmware_bridge.link.transport import BAUD_RATE
 from firmware_bridge.session.exchange import SILENCE_S

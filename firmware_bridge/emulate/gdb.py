@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from firmware_bridge.errors_firmware import EmulatorError
+from firmware_bridge.emulate.errors import EmulatorError
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ goes down and up. A packet follows when the firmware has taken the one before.
 import socket
 import time
 
-from firmware_bridge.errors_firmware import EmulatorError
+from firmware_bridge.emulate.errors import EmulatorError
 
 PACKET_BYTES = 8
 SELECT_PIN = 16

@@ -13,10 +13,10 @@ from firmware_bridge.build.compile import Built, build
 from firmware_bridge.build.elf import with_flash
 from firmware_bridge.build.settings import Settings
 from firmware_bridge.emulate.board_memory import BoardMemory
+from firmware_bridge.emulate.errors import EmulatorError
 from firmware_bridge.emulate.flash_store import Kept, encode
 from firmware_bridge.emulate.qemu import Emulator, QemuBoard
 from firmware_bridge.emulate.rp2040 import PicoBoard
-from firmware_bridge.errors_firmware import EmulatorError
 from firmware_bridge.wire.messages import PROTOCOL_HASH
 
 EMULATORS: dict[str, Callable[..., Emulator]] = {"qemu": QemuBoard, "rp2040py": PicoBoard}

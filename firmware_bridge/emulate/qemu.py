@@ -18,10 +18,10 @@ from typing import Protocol
 
 from firmware_bridge.build.compile import Built
 from firmware_bridge.build.elf import read_symbols
+from firmware_bridge.emulate.errors import EmulatorError
 from firmware_bridge.emulate.gdb import Gdb
 from firmware_bridge.emulate.nrf51_spi import SpiMaster
 from firmware_bridge.errors import ToolMissingError
-from firmware_bridge.errors_firmware import EmulatorError
 
 QEMU = "qemu-system-arm"
 QEMU_PACKAGE = "sudo apt-get install --no-install-recommends qemu-system-arm"

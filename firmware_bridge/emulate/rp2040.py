@@ -20,9 +20,9 @@ from typing import Any
 
 from firmware_bridge.build.compile import Built
 from firmware_bridge.emulate.arducam_mega import Mega
+from firmware_bridge.emulate.errors import EmulatorError
 from firmware_bridge.emulate.qemu import cable, spawn, stop
 from firmware_bridge.errors import ToolMissingError
-from firmware_bridge.errors_firmware import EmulatorError
 from firmware_bridge.installing import install_package
 
 BYTE_NS = 10 / 115_200 * 1e9

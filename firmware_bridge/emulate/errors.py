@@ -1,4 +1,4 @@
-"""What is wrong with a firmware image, its signature or the way into a board -> the exception that names it."""
+"""An emulated board that does not run -> the exception that names the cause."""
 
 from firmware_bridge.errors import BridgeError, ExitCode
 
