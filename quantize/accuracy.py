@@ -9,7 +9,7 @@ import numpy.typing as npt
 from edge.decision.error_rates import eer
 from edge.decision.evidence import word_scores
 from edge.decision.thresholds import Thresholds
-from edge.fragments import FragmentSet, sample_words
+from edge.ink.fragment_set import FragmentSet, sample_words
 from quantize.decisions import compare_decisions
 from quantize.words import Words
 

@@ -4,8 +4,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edge.bundle import FLOAT, MODEL, Bundle
-from edge.fragments import FragmentSet
+from edge.bundle.bundle import FLOAT, MODEL, Bundle
+from edge.ink.fragment_set import FragmentSet
 from quantize.accuracy import EER_SYMBOLS, EerReport, Trials, compare_with_float, draw_trials, equal_error_rate
 from quantize.attribution import attribute
 from quantize.decisions import compare_decisions, list_differences

@@ -15,14 +15,14 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from edge.bundle import MANIFEST, MODEL, Bundle
+from edge.bundle.bundle import MANIFEST, MODEL, Bundle
+from edge.bundle.engine import Engine
+from edge.bundle.kernels import request_for
+from edge.bundle.origin import find_origin
 from edge.decision.evidence import word_scores
-from edge.engine import Engine
 from edge.errors import NotABundleError
-from edge.features import SIDE, Pixels, to_int8
-from edge.fragments import sample_words
-from edge.kernels import request_for
-from edge.origin import find_origin
+from edge.ink.fragment import SIDE, Pixels, to_int8
+from edge.ink.fragment_set import sample_words
 from firmware_bridge.errors import ExitCode
 from quantize.errors import RunError
 from quantize.kernel_sets import kernel_set

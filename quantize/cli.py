@@ -16,8 +16,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.status import Status
 
-from edge.bundle import Bundle
-from edge.fragments import FragmentSet
+from edge.bundle.bundle import Bundle
+from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.errors import ExitCode
 from quantize.errors import ReportError
 

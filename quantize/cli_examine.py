@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from firmware_bridge.errors import ExitCode
 from firmware_bridge.link.inquiry import Inquiry
 from quantize.examine import Examination, examine

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.features import INPUT_SCALE, INPUT_ZERO_POINT, SIDE
+from edge.ink.fragment import INPUT_SCALE, INPUT_ZERO_POINT, SIDE
 from firmware_bridge.installing import install_extra
 from quantize.calibrate import Clipping, Range, measure_clipping, measure_ranges
 from quantize.errors import (

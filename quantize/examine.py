@@ -7,9 +7,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from edge.bundle import MODEL, Bundle
+from edge.bundle.bundle import MODEL, Bundle
+from edge.bundle.golden import GoldenVectors, file_name
 from edge.errors import GoldenError
-from edge.golden import GoldenVectors, file_name
 from firmware_bridge.link.inquiry import Inquiry
 from firmware_bridge.session.errors import PixelDepthError, ProtocolViolationError
 from firmware_bridge.wire.messages import Identity

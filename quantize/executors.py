@@ -7,8 +7,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from edge.engine import Engine
-from edge.kernels import DELEGATE, LITERT, TABLE, Kernels
+from edge.bundle.engine import Engine
+from edge.bundle.kernels import DELEGATE, LITERT, TABLE, Kernels
 from firmware_bridge.installing import install_extra
 from quantize.errors import DependencyError, KernelSetError, ModelFileError
 from quantize.exposed import expose

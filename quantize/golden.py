@@ -5,10 +5,10 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
-from edge.engine import Engine
-from edge.features import SIDE, Pixels
-from edge.fragments import FragmentSet, sample_words
-from edge.golden import GoldenVectors, Stamp
+from edge.bundle.engine import Engine
+from edge.bundle.golden import GoldenVectors, Stamp
+from edge.ink.fragment import SIDE, Pixels
+from edge.ink.fragment_set import FragmentSet, sample_words
 from quantize.compare import TensorReport, compare, first_mismatch
 from quantize.errors import VectorsDifferError
 from quantize.executors import EngineExecutor, Tracer

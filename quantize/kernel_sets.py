@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from edge.kernels import LITERT, TABLE
+from edge.bundle.kernels import LITERT, TABLE
 from quantize import fixedpoint as fp
 from quantize.errors import KernelSetError
 from quantize.fixedpoint import Int

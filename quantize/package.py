@@ -10,17 +10,17 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from edge.bundle import CALIBRATION as CALIBRATION_FILE
-from edge.bundle import FLOAT, FORMAT, Bundle, ErrorRates, Manifest, Provenance, require_place, write_bundle
-from edge.bundle import MODEL as MODEL_FILE
-from edge.bundle import Executor as ExecutorRecord
+from edge.bundle.bundle import CALIBRATION as CALIBRATION_FILE
+from edge.bundle.bundle import FLOAT, FORMAT, Bundle, ErrorRates, Manifest, Provenance, require_place, write_bundle
+from edge.bundle.bundle import MODEL as MODEL_FILE
+from edge.bundle.bundle import Executor as ExecutorRecord
+from edge.bundle.engine import Engine
+from edge.bundle.golden import file_name
 from edge.decision.evidence import MAX_SYMBOLS, word_scores
 from edge.decision.rule import judge
 from edge.decision.thresholds import Thresholds, fit_thresholds
-from edge.engine import Engine
-from edge.features import to_int8
-from edge.fragments import FragmentSet, sample_words
-from edge.golden import file_name
+from edge.ink.fragment import to_int8
+from edge.ink.fragment_set import FragmentSet, sample_words
 from quantize.convert import MAX_CLIPPED_SHARE, convert, load_keras
 from quantize.errors import RunError
 from quantize.golden import draw_words, make_golden

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edge import golden
-from edge.bundle import Bundle
+from edge.bundle import golden
+from edge.bundle.bundle import Bundle
 from edge.errors import EdgeError
 from quantize.compare import TensorReport, compare
 from quantize.errors import DependencyError, KernelSetError, WordsError

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from edge.fragments import FragmentSet
-from edge.places import explain_no_run
+from edge.bundle.places import explain_no_run
+from edge.ink.fragment_set import FragmentSet
 from quantize.errors import RunError
 
 CONFIG, PLAN, MODEL = "config.json", "plan.json", "model.keras"

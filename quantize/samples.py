@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.decision.evidence import MAX_SYMBOLS
-from edge.features import SIDE, Pixels
-from edge.fragments import FragmentSet, sample_words
+from edge.ink.fragment import SIDE, Pixels
+from edge.ink.fragment_set import FragmentSet, sample_words
 from quantize.words import Words
 
 ARTIFICIAL_SHARE = {"white": 0.05, "black": 0.05, "random 1-bit": 0.10, "random 8-bit": 0.10}

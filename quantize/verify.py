@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from edge.bundle import MODEL, Bundle
+from edge.bundle.bundle import MODEL, Bundle
+from edge.bundle.origin import find_origin
 from edge.errors import OtherRunError
-from edge.fragments import FragmentSet
-from edge.origin import find_origin
+from edge.ink.fragment_set import FragmentSet
 from quantize.accuracy import MAX_EER_SHIFT_POINTS
 from quantize.against_float import Measured, compare_float
 from quantize.drift import compute_all, measure_drift

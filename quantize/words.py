@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from edge.features import Pixels, to_int8
+from edge.ink.fragment import Pixels, to_int8
 from quantize.errors import WordsError
 
 

@@ -61,7 +61,7 @@ def test_what_runs_at_the_edge_loads_where_tensorflow_is_not_installed() -> None
         "            raise ImportError(f'{name} is not installed here')\n"
         "sys.meta_path.insert(0, Block())\n"
         "sys.argv = ['inkgate', 'run', '--port', 'x', '--bundle', 'nowhere']\n"
-        "import edge.cli, edge.runtime, edge.engine, firmware_bridge.link.link\n"
+        "import edge.cli.run, edge.gate.loop, edge.bundle.engine, firmware_bridge.link.link\n"
         "import inkgate\n"
         "inkgate.main()\n"
     )

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from edge.fragments import SIDE
+from edge.ink.fragment import SIDE
 from train.errors import PlanError
 
 KERNEL, STRIDE, PADDING = 5, 2, 0

@@ -21,7 +21,7 @@ from train.errors import TooFewWritersError, UnwritableError
 from train.stages import PRINCIPLES, Stage, explain
 
 if TYPE_CHECKING:
-    from edge.fragments import FragmentSet
+    from edge.ink.fragment_set import FragmentSet
     from train.mnist import SourceFile
 
 _SHOWN = 12

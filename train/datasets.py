@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.fragments import FragmentSet
+from edge.ink.fragment_set import FragmentSet
 from train import mnist
 from train.alphabet import DIGITS
 from train.errors import TooFewWritersError, UnknownDatasetError

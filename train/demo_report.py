@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from train.run import METRICS, TEST, Run
 
 if TYPE_CHECKING:

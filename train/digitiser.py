@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.features import Pixels
-from edge.pen import PenConfig, capture
-from edge.raster import raster_strokes
+from edge.ink.fragment import Pixels
+from edge.ink.pen import PenConfig, capture
+from edge.ink.raster import raster_strokes
 
 Floats = NDArray[np.float64]
 Samples = NDArray[np.uint16]

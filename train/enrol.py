@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from edge.bundle import MANIFEST
-from edge.fragments import FragmentSet, join
+from edge.bundle.bundle import MANIFEST
+from edge.ink.fragment_set import FragmentSet, join
 from train import datasets
 from train.adapt import ArchitecturePlan, adapt
 from train.backbone import Backbone

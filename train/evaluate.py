@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import MANIFEST, Bundle
+from edge.bundle.bundle import MANIFEST, Bundle
+from edge.bundle.origin import Origin, find_origin, sha256_of
 from edge.decision.error_rates import (
     Bounds,
     Curve,
@@ -31,9 +32,8 @@ from edge.decision.evidence import MAX_SYMBOLS, word_scores
 from edge.decision.rule import judge
 from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.errors import FragmentSetError
-from edge.features import to_float, to_int8
-from edge.fragments import FragmentSet, sample_words
-from edge.origin import Origin, find_origin, sha256_of
+from edge.ink.fragment import to_float, to_int8
+from edge.ink.fragment_set import FragmentSet, sample_words
 from train.errors import RunError
 from train.progress import Progress, silent
 from train.run import CONFIG, DEVELOPMENT, MODEL, TEST, Run, versions

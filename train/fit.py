@@ -16,7 +16,7 @@ import tensorflow as tf
 import tf_keras
 from numpy.typing import NDArray
 
-from edge.fragments import FragmentSet
+from edge.ink.fragment_set import FragmentSet
 from train.adapt import ArchitecturePlan
 from train.augment import Augmentation, augment, quantise_pixels
 from train.backbone import Backbone, transfer

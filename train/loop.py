@@ -14,7 +14,7 @@ import tensorflow as tf
 import tf_keras
 from numpy.typing import NDArray
 
-from edge.fragments import FragmentSet
+from edge.ink.fragment_set import FragmentSet
 from train.progress import Progress, silent
 
 _SETTINGS = "settings.json"

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.fragments import SIDE, FragmentSet
+from edge.ink.fragment import SIDE
+from edge.ink.fragment_set import FragmentSet
 from train.errors import CorruptDataError, MissingDataError
 
 SCALE = 1.25

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from edge.fragments import FragmentSet
+from edge.ink.fragment_set import FragmentSet
 from train.adapt import ArchitecturePlan
 from train.augment import Augmentation, augment
 from train.backbone import Arrays, Backbone, extract, transfer

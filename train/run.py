@@ -24,9 +24,9 @@ from typing import Any
 
 import msgspec
 
+from edge.bundle.places import explain_no_run
 from edge.errors import FragmentSetError
-from edge.fragments import FragmentSet
-from edge.places import explain_no_run
+from edge.ink.fragment_set import FragmentSet
 from train.adapt import ArchitecturePlan
 from train.errors import PlanError, RunError, UnwritableError
 from train.quiet import load_tensorflow

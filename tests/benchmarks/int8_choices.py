@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from edge.decision.evidence import word_scores
 from edge.decision.thresholds import Thresholds, fit_thresholds
-from edge.fragments import sample_words
+from edge.ink.fragment_set import sample_words
 from quantize import calibrate, refit
 from quantize.accuracy import EER_SYMBOLS, Trials, draw_trials, equal_error_rate
 from quantize.calibrate import TANH_REACH, Range, measure_ranges

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from generated_models import Case, cases, draw_words
 
-from edge.fragments import FragmentSet
+from edge.ink.fragment_set import FragmentSet
 from quantize.compare import compare, first_mismatch
 from quantize.errors import KernelSetError, UnsupportedGraphError
 from quantize.executors import Tracer, interpreter, run

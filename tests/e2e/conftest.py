@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from once import once
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from inkgate import cli
 from train.adapt import adapt
 from train.backbone import SHIPPED, Backbone, extract

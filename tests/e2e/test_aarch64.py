@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.fragments import FragmentSet
+from edge.ink.fragment_set import FragmentSet
 from quantize.kernel_sets import kernel_set
 from quantize.reference import Reference
 from quantize.words import Words
@@ -27,7 +27,7 @@ Emulate = Callable[..., subprocess.CompletedProcess[str]]
 ENGINE = """
 import sys
 import numpy as np
-from edge.engine import Engine
+from edge.bundle.engine import Engine
 words, engine = np.load(sys.argv[2]), Engine.load(sys.argv[1])
 logits = []
 for word in np.split(words["fragments"], np.cumsum(words["lengths"])[:-1]):
@@ -129,7 +129,10 @@ def test_on_a_raspberry_pi_4_no_value_of_any_kernel_set_differs_from_the_referen
 @pytest.mark.parametrize("cpu", ["pi4", "pi5"])
 def test_a_raspberry_pi_computes_the_golden_words_bit_for_bit(emulate: Emulate, bundle: Path, cpu: str) -> None:
     """Which were computed on this machine. A Pi 5 has instructions for dot products, a Pi 4 has none."""
-    program = "import sys, pathlib, edge.bundle as b; print(b.Bundle.open(pathlib.Path(sys.argv[1])).engine().verified)"
+    program = (
+        "import sys; from pathlib import Path; from edge.bundle.bundle import Bundle; "
+        "print(Bundle.open(Path(sys.argv[1])).engine().verified)"
+    )
     result = emulate("--cpu", cpu, "python", "-c", program, bundle)
     assert (result.returncode, result.stdout) == (0, "True\n"), result.stderr
 

@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner
 from emulated import Pixels, hang, needs_tools, power_on, symbol_ends, word_on, words_of
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
+from edge.bundle.engine import Engine
 from edge.decision.rule import decide
-from edge.engine import Engine
-from edge.features import to_int8
-from edge.fragments import FragmentSet
+from edge.ink.fragment import to_int8
+from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
 from firmware_bridge.emulate.qemu import Emulator
 from inkgate import cli

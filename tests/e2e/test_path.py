@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
+from edge.bundle.engine import Engine
 from edge.decision.rule import decide
-from edge.engine import Engine
-from edge.features import to_int8
-from edge.fragments import FragmentSet
+from edge.ink.fragment import to_int8
+from edge.ink.fragment_set import FragmentSet
 from inkgate import cli
 from quantize.accuracy import MAX_EER_SHIFT_POINTS
 from quantize.graph import load_graph

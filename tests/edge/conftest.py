@@ -10,14 +10,14 @@ import numpy.typing as npt
 import pytest
 from hypothesis import settings
 
-from edge.bundle import FORMAT, Bundle, ErrorRates, Executor, Manifest, Provenance, write_bundle
+from edge.bundle.bundle import FORMAT, Bundle, ErrorRates, Executor, Manifest, Provenance, write_bundle
+from edge.bundle.engine import Engine, find_runtime
+from edge.bundle.golden import GoldenVectors, Stamp, file_name
 from edge.decision.evidence import MAX_SYMBOLS, word_scores
 from edge.decision.rule import Decision, decide
 from edge.decision.thresholds import Thresholds
-from edge.engine import Engine, find_runtime
-from edge.features import to_int8
-from edge.golden import GoldenVectors, Stamp, file_name
-from edge.runtime import Rule
+from edge.gate.loop import Rule
+from edge.ink.fragment import to_int8
 from firmware_bridge.session.events import BoardInfo, Connected, Event, Fragment, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Kind
 

@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 import quantize.bench
-from edge.bundle import Bundle
-from edge.engine import Engine
+from edge.bundle.bundle import Bundle
+from edge.bundle.engine import Engine
 from edge.errors import OtherRunError
-from edge.fragments import FragmentSet
+from edge.ink.fragment_set import FragmentSet
 from quantize.bench import bench, error_of, find_material, measure, time_check
 
 

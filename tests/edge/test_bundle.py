@@ -1,4 +1,4 @@
-"""The claims of edge.bundle."""
+"""The claims of edge.bundle.bundle."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.bundle import MODEL, Bundle, Manifest, write_bundle
+from edge.bundle.bundle import MODEL, Bundle, Manifest, write_bundle
 from edge.errors import BundleAlteredError, ModelRefusedError, NotABundleError, OldBundleError
 
 FILES = ["model.tflite", "calibration.json", "float.npz"]

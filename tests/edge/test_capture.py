@@ -1,13 +1,13 @@
-"""The claims of edge.capture."""
+"""The claims of edge.gate.capture."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edge.capture import CapturedWord, add_word, symbol_codes, whole_words
 from edge.errors import CaptureError
-from edge.runtime import Notice
+from edge.gate.capture import CapturedWord, add_word, symbol_codes, whole_words
+from edge.gate.loop import Notice
 from firmware_bridge.session.events import BoardFault, Event, LinkLost
 
 

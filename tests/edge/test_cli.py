@@ -1,4 +1,4 @@
-"""The claims of edge.cli, with a board that is a list of events and with the real command line."""
+"""The claims of edge.cli.run, with a board that is a list of events and with the real command line."""
 
 import json
 import sqlite3
@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-import edge.cli
-from edge.bundle import Bundle
+import edge.cli.run
+from edge.bundle.bundle import Bundle
 from edge.decision.rule import Decision
 from edge.errors import BundleAlteredError, CaptureError, JournalError, TooFewWordsError
-from edge.fragments import FragmentSet
-from edge.journal import Journal
+from edge.gate.journal import Journal
+from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.link.errors import PortLostError
 from firmware_bridge.session.events import Event
 from firmware_bridge.wire.framing import FrameCounters
@@ -57,7 +57,7 @@ class FakeLink:
 @pytest.fixture
 def link(board: Any, words: list[np.ndarray], monkeypatch: pytest.MonkeyPatch) -> FakeLink:
     fake = FakeLink(board.writes(words[:4]))
-    monkeypatch.setattr(edge.cli, "open_link", fake)
+    monkeypatch.setattr(edge.cli.run, "open_link", fake)
     return fake
 
 
@@ -72,7 +72,7 @@ def records(result: Result) -> list[dict[str, Any]]:
 def test_run_says_one_object_for_each_decision(
     bundle: Bundle, link: FakeLink, words: list[np.ndarray], oracle: Any
 ) -> None:
-    result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--json")
+    result = invoke(edge.cli.run.run, "--port", "p", "--bundle", bundle.path, "--json")
     assert result.exit_code == 0, result.output
     found = records(result)
     assert all(list(record) == KEYS and record["verified"] for record in found)
@@ -89,7 +89,7 @@ def test_run_ends_after_so_many_words_and_leaves_the_link_in_order(
     bundle: Bundle, link: FakeLink, words: list[np.ndarray], tmp_path: Path
 ) -> None:
     path = tmp_path / "journal.db"
-    result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--words", 2, "--journal", path, "--json")
+    result = invoke(edge.cli.run.run, "--port", "p", "--bundle", bundle.path, "--words", 2, "--journal", path, "--json")
     assert result.exit_code == 0
     assert [r["word"] for r in records(result) if r["final"]] == [1, 2]
     assert link.asked == 1 + sum(len(word) + 2 for word in words[:2])
@@ -101,15 +101,15 @@ def test_run_ends_after_so_many_words_and_leaves_the_link_in_order(
 
 def test_a_second_run_tells_the_link_what_the_journal_has(bundle: Bundle, link: FakeLink, tmp_path: Path) -> None:
     arguments = ["--port", "p", "--bundle", bundle.path, "--journal", tmp_path / "journal.db", "--json"]
-    assert len([r for r in records(invoke(edge.cli.run, *arguments)) if r["final"]]) == 4
-    again = invoke(edge.cli.run, *arguments, "--idle-timeout", 3)
+    assert len([r for r in records(invoke(edge.cli.run.run, *arguments)) if r["final"]]) == 4
+    again = invoke(edge.cli.run.run, *arguments, "--idle-timeout", 3)
     assert (again.stdout, again.exit_code) == ("", 0)
     assert link.options["delivered"] == {"desk-pen": (7, 4)}
     assert link.options["idle_timeout_s"] == 3.0
 
 
 def test_fewer_words_than_waited_for_is_a_device_error(bundle: Bundle, link: FakeLink) -> None:
-    result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--words", 9)
+    result = invoke(edge.cli.run.run, "--port", "p", "--bundle", bundle.path, "--words", 9)
     assert isinstance(result.exception, TooFewWordsError)
     assert result.exception.exit_code == 3
     assert "4 of 9 words" in str(result.exception)
@@ -117,7 +117,7 @@ def test_fewer_words_than_waited_for_is_a_device_error(bundle: Bundle, link: Fak
 
 def test_an_altered_bundle_is_refused_before_the_port_is_touched(bundle: Bundle, link: FakeLink) -> None:
     (bundle.path / "float.npz").write_bytes(b"other")
-    result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path)
+    result = invoke(edge.cli.run.run, "--port", "p", "--bundle", bundle.path)
     assert isinstance(result.exception, BundleAlteredError)
     assert link.options == {}
 
@@ -126,7 +126,7 @@ def test_other_kernels_can_be_chosen_and_then_every_decision_says_so(
     bundle: Bundle, link: FakeLink, tmp_path: Path
 ) -> None:
     arguments = ["--port", "p", "--bundle", bundle.path, "--kernels", "reference", "--words", 1]
-    result = invoke(edge.cli.run, *arguments, "--journal", tmp_path / "journal.db", "--json")
+    result = invoke(edge.cli.run.run, *arguments, "--journal", tmp_path / "journal.db", "--json")
     assert result.exit_code == 0
     found = records(result)
     assert not any(record["verified"] for record in found)
@@ -139,7 +139,7 @@ def test_other_kernels_can_be_chosen_and_then_every_decision_says_so(
 
 
 def test_choosing_the_kernels_that_were_verified_anyway_is_verified(bundle: Bundle, link: FakeLink) -> None:
-    result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--kernels", "default", "--json")
+    result = invoke(edge.cli.run.run, "--port", "p", "--bundle", bundle.path, "--kernels", "default", "--json")
     assert {record["verified"] for record in records(result)} == {True}
     assert "unverified" not in result.stderr
 
@@ -155,7 +155,7 @@ def test_a_machine_that_computes_otherwise_says_unavailable_once_and_decides_not
 ) -> None:
     path = tmp_path / "journal.db"
     arguments = ["--port", "p", "--bundle", bundle.path, "--journal", path]
-    result = invoke(edge.cli.run, *arguments, "--json")
+    result = invoke(edge.cli.run.run, *arguments, "--json")
     assert result.exit_code == 4
     (record,) = records(result)
     assert (record["decision"], record["user"], record["final"], record["verified"]) == (
@@ -167,14 +167,14 @@ def test_a_machine_that_computes_otherwise_says_unavailable_once_and_decides_not
     assert list(record) == [*KEYS, "error", "exit_code"]
     assert "verified on kernels litert-xnnpack, this machine runs litert-optimised" in record["reason"]
     assert result.stderr == f"error: {record['reason']}\n"
-    again = invoke(edge.cli.run, *arguments)
+    again = invoke(edge.cli.run.run, *arguments)
     assert (again.exit_code, again.stdout) == (4, "")
     assert link.options == {}  # The port is not touched: the board keeps its words.
     with Journal(path, read_only=True) as journal:
         rows = [(e.board, e.decision, e.user, e.final, e.reason, e.bundle) for _, e, _ in journal.rows()]
         assert journal.verify().fault is None
     assert rows == [("", "UNAVAILABLE", None, True, record["reason"], bundle.sha256)] * 2
-    forced = invoke(edge.cli.run, *arguments, "--kernels", "optimised", "--json")
+    forced = invoke(edge.cli.run.run, *arguments, "--kernels", "optimised", "--json")
     assert forced.exit_code == 0
     assert [r["verified"] for r in records(forced) if r["final"]] == [False] * 4
 
@@ -187,7 +187,7 @@ def test_a_refusal_that_cannot_be_journalled_is_a_refusal(
 
     monkeypatch.setattr(Journal, "record", full)
     arguments = ["--port", "p", "--bundle", bundle.path, "--journal", tmp_path / "journal.db", "--json"]
-    result = invoke(edge.cli.run, *arguments)
+    result = invoke(edge.cli.run.run, *arguments)
     assert result.exit_code == 4
     assert "litert-optimised" in records(result)[0]["reason"]
     assert "disk full" in records(result)[0]["reason"]
@@ -197,10 +197,10 @@ def test_capture_keeps_every_whole_word_and_adds_to_the_file(
     link: FakeLink, words: list[np.ndarray], tmp_path: Path
 ) -> None:
     out = tmp_path / "set.npz"
-    first = invoke(edge.cli.capture, "--port", "p", "--writer", "Ada", "--out", out, "--words", 2, "--json")
+    first = invoke(edge.cli.run.capture, "--port", "p", "--writer", "Ada", "--out", out, "--words", 2, "--json")
     assert first.exit_code == 0, first.output
     assert records(first)[0]["words"] == 2
-    second = invoke(edge.cli.capture, "--port", "p", "--writer", "Ben", "--out", out)
+    second = invoke(edge.cli.run.capture, "--port", "p", "--writer", "Ben", "--out", out)
     assert second.exit_code == 0
     fragments = FragmentSet.load(out)
     assert [fragments.name_of(int(w)) for w in fragments.writers] == ["Ada", "Ben"]
@@ -211,42 +211,44 @@ def test_capture_asks_again_for_a_word_of_the_wrong_length(
     link: FakeLink, words: list[np.ndarray], tmp_path: Path
 ) -> None:
     out, text = tmp_path / "set.npz", "2468"[: len(words[0])] + "x" * (len(words[0]) - 4)
-    result = invoke(edge.cli.capture, "--port", "p", "--writer", "Ada", "--out", out, "--symbols", text)
+    result = invoke(edge.cli.run.capture, "--port", "p", "--writer", "Ada", "--out", out, "--symbols", text)
     fitting = [word for word in words[:4] if len(word) == len(words[0])]
     assert len(FragmentSet.load(out)) == sum(map(len, fitting))
     assert result.stderr.count("write the word") == 4 - len(fitting)
-    assert isinstance(invoke(edge.cli.capture, "--port", "p", "--writer", "\n", "--out", out).exception, CaptureError)
+    assert isinstance(
+        invoke(edge.cli.run.capture, "--port", "p", "--writer", "\n", "--out", out).exception, CaptureError
+    )
 
 
 @pytest.fixture
 def journal_path(bundle: Bundle, link: FakeLink, tmp_path: Path) -> Path:
     path = tmp_path / "journal.db"
-    assert invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--journal", path).exit_code == 0
+    assert invoke(edge.cli.run.run, "--port", "p", "--bundle", bundle.path, "--journal", path).exit_code == 0
     return path
 
 
 def test_journal_verify_tells_sound_from_changed(journal_path: Path) -> None:
-    sound = invoke(edge.cli.journal, "verify", journal_path, "--json")
+    sound = invoke(edge.cli.run.journal, "verify", journal_path, "--json")
     assert sound.exit_code == 0
     (report,) = records(sound)
     assert (report["ok"], report["fault"]) == (True, None)
-    assert invoke(edge.cli.journal, "verify", journal_path, "--head", report["head"]).exit_code == 0
-    assert invoke(edge.cli.journal, "verify", journal_path, "--head", "0" * 64).exit_code == 1
+    assert invoke(edge.cli.run.journal, "verify", journal_path, "--head", report["head"]).exit_code == 0
+    assert invoke(edge.cli.run.journal, "verify", journal_path, "--head", "0" * 64).exit_code == 1
     with sqlite3.connect(journal_path) as database:
         database.execute("UPDATE decisions SET user = 'Eve' WHERE number = 2")
     database.close()
-    changed = invoke(edge.cli.journal, "verify", journal_path, "--json")
+    changed = invoke(edge.cli.run.journal, "verify", journal_path, "--json")
     assert changed.exit_code == 1
     assert records(changed)[0]["fault"] == "row 2 is not what was recorded there"
-    assert "row 2" in invoke(edge.cli.journal, "verify", journal_path).stderr
+    assert "row 2" in invoke(edge.cli.run.journal, "verify", journal_path).stderr
 
 
 def test_journal_show_gives_every_row(journal_path: Path, words: list[np.ndarray]) -> None:
-    rows = records(invoke(edge.cli.journal, "show", journal_path, "--json"))
+    rows = records(invoke(edge.cli.run.journal, "show", journal_path, "--json"))
     assert [r["number"] for r in rows] == list(range(1, 1 + sum(len(word) + 1 for word in words[:4])))
-    assert len(records(invoke(edge.cli.journal, "show", journal_path, "--json", "--last", 2))) == 2
-    assert "desk-pen" in invoke(edge.cli.journal, "show", journal_path).stderr
-    assert isinstance(invoke(edge.cli.journal, "show", journal_path.parent / "none").exception, JournalError)
+    assert len(records(invoke(edge.cli.run.journal, "show", journal_path, "--json", "--last", 2))) == 2
+    assert "desk-pen" in invoke(edge.cli.run.journal, "show", journal_path).stderr
+    assert isinstance(invoke(edge.cli.run.journal, "show", journal_path.parent / "none").exception, JournalError)
 
 
 def test_a_port_that_fails_for_good_is_an_error_after_the_open_word_is_closed(
@@ -257,7 +259,7 @@ def test_a_port_that_fails_for_good_is_an_error_after_the_open_word_is_closed(
         raise PortLostError("/dev/x: gone")
 
     monkeypatch.setattr(link, "events", events)
-    result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--json")
+    result = invoke(edge.cli.run.run, "--port", "p", "--bundle", bundle.path, "--json")
     assert isinstance(result.exception, PortLostError)
     assert records(result)[-1]["decision"] == "UNAVAILABLE"
 
@@ -279,7 +281,7 @@ def test_a_board_without_a_key_is_said_in_every_decision_and_in_the_journal(
 ) -> None:
     link.said = [board.connected(authenticated=False), *link.said[1:]]
     arguments = ["--port", "p", "--bundle", bundle.path, "--allow-unauthenticated", "--journal", tmp_path / "j.db"]
-    result = invoke(edge.cli.run, *arguments, "--json")
+    result = invoke(edge.cli.run.run, *arguments, "--json")
     assert link.options["allow_unauthenticated"] is True
     found = records(result)
     assert len(found) == sum(len(word) + 1 for word in words[:4])
@@ -292,25 +294,25 @@ def test_a_board_without_a_key_is_said_in_every_decision_and_in_the_journal(
 
 
 def test_boards_prove_who_they_are_unless_a_flag_says_otherwise(bundle: Bundle, link: FakeLink, tmp_path: Path) -> None:
-    result = invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path, "--json")
+    result = invoke(edge.cli.run.run, "--port", "p", "--bundle", bundle.path, "--json")
     assert link.options["allow_unauthenticated"] is False
     assert all(record["authenticated"] and "unauthenticated" not in record["reason"] for record in records(result))
-    invoke(edge.cli.capture, "--port", "p", "--writer", "Ada", "--out", tmp_path / "set.npz")
+    invoke(edge.cli.run.capture, "--port", "p", "--writer", "Ada", "--out", tmp_path / "set.npz")
     assert link.options["allow_unauthenticated"] is False
-    invoke(edge.cli.capture, "--port", "p", "--writer", "B", "--out", tmp_path / "b.npz", "--allow-unauthenticated")
+    invoke(edge.cli.run.capture, "--port", "p", "--writer", "B", "--out", tmp_path / "b.npz", "--allow-unauthenticated")
     assert link.options["allow_unauthenticated"] is True
 
 
 def test_refused_frames_are_told_at_the_end_however_it_comes(
     bundle: Bundle, link: FakeLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "refused" not in invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path).stderr
+    assert "refused" not in invoke(edge.cli.run.run, "--port", "p", "--bundle", bundle.path).stderr
     link.counters.refused = 3
-    assert "3 intact frames were refused" in invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path).stderr
+    assert "3 intact frames were refused" in invoke(edge.cli.run.run, "--port", "p", "--bundle", bundle.path).stderr
 
     def events() -> Iterator[Event]:
         yield link.said[0]
         raise KeyboardInterrupt
 
     monkeypatch.setattr(link, "events", events)
-    assert "3 intact frames were refused" in invoke(edge.cli.run, "--port", "p", "--bundle", bundle.path).stderr
+    assert "3 intact frames were refused" in invoke(edge.cli.run.run, "--port", "p", "--bundle", bundle.path).stderr

@@ -1,4 +1,4 @@
-"""The claims of edge.display."""
+"""The claims of edge.gate.display."""
 
 import io
 
@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from edge.decision.rule import Decision, Verdict, unavailable
-from edge.display import Display
-from edge.runtime import Notice, Outcome
+from edge.gate.display import Display
+from edge.gate.loop import Notice, Outcome
 
 
 def say(decision: Decision, word: int = 3) -> Outcome:

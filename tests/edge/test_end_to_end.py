@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.bundle.engine import Engine
 from edge.decision.rule import Decision, Verdict
-from edge.engine import Engine
-from edge.journal import Journal
-from edge.runtime import Gate, Outcome, Rule
+from edge.gate.journal import Journal
+from edge.gate.loop import Gate, Outcome, Rule
 from firmware_bridge.emulate.board_memory import SelfProvisioned
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.link import open_link

@@ -1,4 +1,4 @@
-"""The claims of edge.engine, against a bare interpreter."""
+"""The claims of edge.bundle.engine, against a bare interpreter."""
 
 import importlib
 import sys
@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from edge.engine import Engine, find_runtime
+from edge.bundle.engine import Engine, find_runtime
 from edge.errors import EngineError, KernelsRefusedError, ModelRefusedError, RuntimeMissingError
-from edge.features import to_int8
+from edge.ink.fragment import to_int8
 from firmware_bridge.installing import install_package
 
 pytestmark = pytest.mark.needs("ai-edge-litert")

@@ -25,13 +25,13 @@ import pytest
 from click.testing import CliRunner
 
 import quantize.cli
-from edge.answer import EngineNetwork, describe_gate
-from edge.bundle import Bundle, Manifest, write_bundle
-from edge.cli_answer import answer_command
-from edge.engine import Engine
+from edge.answer.network import EngineNetwork, describe_gate
+from edge.bundle.bundle import Bundle, Manifest, write_bundle
+from edge.bundle.engine import Engine
+from edge.bundle.golden import GoldenVectors, file_name
+from edge.cli.answer import answer_command
 from edge.errors import EngineError, GoldenError
-from edge.features import Pixels
-from edge.golden import GoldenVectors, file_name
+from edge.ink.fragment import Pixels
 from firmware_bridge.emulate.noisy_line import NoisyLine
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.inquiry import Inquiry
@@ -208,7 +208,7 @@ def test_what_a_gate_says_of_itself_fits_on_the_wire_whatever_the_machine_is_cal
     monkeypatch: pytest.MonkeyPatch, engine: Engine, golden: GoldenVectors, tmp_path: Path
 ) -> None:
     (tmp_path / "model").write_bytes("Raspberry Pi 4 Model B Rev 1.4 \u00fc\x1b[2J".encode() + b"x" * 90 + b"\0")
-    monkeypatch.setattr("edge.answer.BOARD_NAME", tmp_path / "model")
+    monkeypatch.setattr("edge.answer.network.BOARD_NAME", tmp_path / "model")
     monkeypatch.setattr("platform.node", lambda: "gate-\u00e9" * 20)
     assert wire.Info.decode(describe_gate(8, 5).encode()).board.startswith("gate-?")
     identity = wire.Identity.decode(EngineNetwork(engine, golden.model_sha256).identity.encode())

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import edge.runtime
+import edge.gate.loop
+from edge.bundle.engine import Engine
 from edge.decision.rule import Decision, Verdict
-from edge.engine import Engine
 from edge.errors import EngineError, JournalError
-from edge.journal import Entry, Journal
-from edge.runtime import Gate, Outcome, Rule
+from edge.gate.journal import Entry, Journal
+from edge.gate.loop import Gate, Outcome, Rule
 from firmware_bridge.session.events import BoardFault, Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
 
 WRONG_LOGITS: dict[str, Any] = {
@@ -114,7 +114,9 @@ def test_a_fault_at_any_call_makes_its_word_unavailable_and_no_other(
             "PRAGMA synchronous = OFF"
         )  # Durability has tests of its own; here it costs a minute.
         with monkeypatch.context() as patch:
-            target = {"reset": network, "step": network, "record": journal, "decided": journal}.get(site, edge.runtime)
+            target = {"reset": network, "step": network, "record": journal, "decided": journal}.get(
+                site, edge.gate.loop
+            )
             patch.setattr(target, site, spoiler.wrap(getattr(target, site)))
             emitted = [o for o in Gate(network, rule, journal).run(spoiler.watch(events)) if isinstance(o, Outcome)]
         rows = [entry for _, entry, _ in journal.rows()]

@@ -1,11 +1,11 @@
-"""The claims of edge.features."""
+"""The claims of edge.ink.fragment."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.features import INPUT_SCALE, INPUT_ZERO_POINT, to_float, to_int8
+from edge.ink.fragment import INPUT_SCALE, INPUT_ZERO_POINT, to_float, to_int8
 
 
 @given(st.integers(0, 255))

@@ -1,4 +1,4 @@
-"""The claims of edge.fragments."""
+"""The claims of edge.ink.fragment_set."""
 
 import contextlib
 import zipfile
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import FragmentSetError
-from edge.fragments import FragmentSet, join, sample_words
+from edge.ink.fragment_set import FragmentSet, join, sample_words
 
 
 def make(count: int = 12, writers: int = 3, seed: int = 0, bits: int = 8, names: tuple[str, ...] = ()) -> FragmentSet:

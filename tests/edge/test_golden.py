@@ -1,4 +1,4 @@
-"""The claims of edge.golden."""
+"""The claims of edge.bundle.golden."""
 
 import hashlib
 import struct
@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from edge.bundle.golden import GoldenVectors, Stamp, check, decode
 from edge.errors import ForeignVectorsError, GoldenError, StaleVectorsError
-from edge.golden import GoldenVectors, Stamp, check, decode
 
 MODEL = b"the model"
 STAMP = Stamp("inkgate", "1", "ai-edge-litert", "2.3.0", "litert-xnnpack", "CONV_2D: once", "Linux", "a | b = c")
@@ -64,7 +64,7 @@ def test_what_was_written_is_read_again(lengths: list[int], kinds: list[tuple[ty
 
 
 def test_every_array_is_aligned_and_found_by_the_table_alone() -> None:
-    """As C would read it: struct and offsets, nothing of edge.golden."""
+    """As C would read it: struct and offsets, nothing of edge.bundle.golden."""
     entries = struct.unpack_from("<I", WHOLE, 12)[0]
     assert WHOLE[16:48] == hashlib.sha256(MODEL).digest()
     found = {}

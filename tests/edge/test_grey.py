@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 from emulated import needs_tools
 
-from edge.bundle import Manifest, write_bundle
-from edge.cli import run
+from edge.bundle.bundle import Manifest, write_bundle
+from edge.cli.run import run
 from edge.decision.rule import Decision
 from firmware_bridge.emulate import power_on as emulate
 from firmware_bridge.emulate.board_memory import SelfProvisioned

@@ -1,4 +1,4 @@
-"""The claims of edge.journal, under edits and under kills."""
+"""The claims of edge.gate.journal, under edits and under kills."""
 
 import itertools
 import os
@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import JournalError, NotAJournalError
-from edge.journal import GENESIS, Entry, Journal, canonical, row_hash
+from edge.gate.journal import GENESIS, Entry, Journal, canonical, row_hash
 
 ENTRY = Entry("2026-01-01T00:00:00.000Z", "pen", 7, 1, 4, "ACCEPT", "Ada", -0.25, True, "score", 1.5, "b" * 64)
 
@@ -275,7 +275,7 @@ def test_a_locked_or_closed_journal_acknowledges_nothing(path: Path, monkeypatch
 
 WRITER = """
 import sys
-from edge.journal import Journal
+from edge.gate.journal import Journal
 sys.path.insert(0, {here!r})
 from test_journal import entry
 with Journal({path!r}) as journal:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from edge.errors import KernelsRefusedError
-from edge.kernels import (
+from edge.bundle.kernels import (
     DELEGATE,
     INTERPRETERS,
     LITERT,
@@ -15,6 +14,7 @@ from edge.kernels import (
     request_for,
     requests,
 )
+from edge.errors import KernelsRefusedError
 
 
 def test_the_names_that_bundles_and_boards_carry_are_never_changed() -> None:

@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
-from edge.answer import answer_each, describe_gate
-from edge.listen import Listener
+from edge.answer.listen import Listener
+from edge.answer.network import answer_each, describe_gate
 from firmware_bridge.link.errors import PortBusyError, PortLostError, PortMissingError
 from firmware_bridge.session.board import BoardSession
 from firmware_bridge.session.exchange import SILENCE_S

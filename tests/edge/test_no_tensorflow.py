@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from firmware_bridge.installing import install_package
 
 FORBIDDEN = ["tensorflow", "tf_keras", "keras", "matplotlib", "scipy", "sklearn", "train", "quantize"]
@@ -29,11 +29,11 @@ import importlib
 for name in {modules!r}:
     importlib.import_module(name)
 import numpy as np
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.decision.rule import decide
-from edge.features import to_int8
-from edge.journal import Journal
-from edge.runtime import Gate, Rule
+from edge.ink.fragment import to_int8
+from edge.gate.journal import Journal
+from edge.gate.loop import Gate, Rule
 bundle = Bundle.open({bundle!r})
 """
 
@@ -73,7 +73,7 @@ def test_without_an_interpreter_everything_else_still_works_and_the_error_is_nam
 
 
 def test_importing_the_command_lines_loads_neither_tensorflow_nor_an_interpreter() -> None:
-    done = python("import edge.cli, sys; print(*sys.modules)")
+    done = python("import edge.cli.run, sys; print(*sys.modules)")
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert "edge" in loaded, done.stderr
     assert not loaded & {*FORBIDDEN, "ai_edge_litert", "tflite_runtime"}

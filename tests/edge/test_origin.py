@@ -1,4 +1,4 @@
-"""The claims of edge.origin: a bundle is never taken together with a run that it was not made from."""
+"""The claims of edge.bundle.origin: a bundle is never taken together with a run that it was not made from."""
 
 import hashlib
 import json
@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.bundle import Bundle, Manifest, write_bundle
+from edge.bundle.bundle import Bundle, Manifest, write_bundle
+from edge.bundle.origin import find_origin
 from edge.errors import OtherRunError
-from edge.origin import find_origin
 
 
 def write_run(folder: Path, users: tuple[str, ...], seed: int = 1) -> dict[str, str]:

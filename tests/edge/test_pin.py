@@ -12,9 +12,10 @@ import msgspec
 import numpy as np
 import pytest
 
-import edge.engine
-from edge.bundle import MODEL, Bundle, Executor, Manifest, write_bundle
-from edge.engine import Engine
+import edge.bundle.engine
+from edge.bundle.bundle import MODEL, Bundle, Executor, Manifest, write_bundle
+from edge.bundle.engine import Engine
+from edge.bundle.golden import GoldenVectors, file_name
 from edge.errors import (
     EngineError,
     ForeignVectorsError,
@@ -27,8 +28,7 @@ from edge.errors import (
     StaleVectorsError,
     UnverifiedError,
 )
-from edge.features import to_int8
-from edge.golden import GoldenVectors, file_name
+from edge.ink.fragment import to_int8
 from firmware_bridge.installing import install_package
 
 pytestmark = pytest.mark.needs("ai-edge-litert")
@@ -88,7 +88,7 @@ def test_another_version_is_refused_with_the_command_that_installs_the_verified_
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pinned = bundle.manifest.executor.version
-    monkeypatch.setattr(edge.engine.metadata, "version", lambda _: "9.9.9")
+    monkeypatch.setattr(edge.bundle.engine.metadata, "version", lambda _: "9.9.9")
     message = (
         f"verified on ai-edge-litert {pinned}, here is ai-edge-litert 9.9.9; "
         f"{install_package(f'ai-edge-litert=={pinned}')}"
@@ -133,7 +133,7 @@ def test_other_kernels_under_the_verified_name_are_refused_with_the_first_logit_
 ) -> None:
     """An interpreter that claims the pinned kernels and computes with others: only the golden words can tell."""
     default_becomes(asked)
-    monkeypatch.setattr(edge.engine, "recognise", lambda asked, _operations: asked)
+    monkeypatch.setattr(edge.bundle.engine, "recognise", lambda asked, _operations: asked)
     with pytest.raises(OtherLogitsError, match=r"golden word \d, step \d, logit \d: expected -?\d+, got -?\d+"):
         bundle.engine()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.errors import NotABundleError
 from quantize.errors import RunError as QuantizeRunError
 from quantize.run import Run as QuantizeRun

@@ -1,4 +1,4 @@
-"""The claims of edge.runtime, when all goes well and when one thing does not."""
+"""The claims of edge.gate.loop, when all goes well and when one thing does not."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge.bundle.engine import Engine
 from edge.decision.rule import Decision, Verdict, decide
-from edge.engine import Engine
-from edge.features import to_int8
-from edge.journal import Journal
-from edge.runtime import Gate, Notice, Outcome, Rule
+from edge.gate.journal import Journal
+from edge.gate.loop import Gate, Notice, Outcome, Rule
+from edge.ink.fragment import to_int8
 from firmware_bridge.session.events import BoardFault, Event, Fragment, LinkLost, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Statistics
 
@@ -233,6 +233,6 @@ def test_latency_is_measured_from_the_events_arrival(
 def test_only_so_many_closed_words_are_kept_in_mind(
     gate: Gate, board: Any, words: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.runtime._REMEMBERED", 3)
+    monkeypatch.setattr("edge.gate.loop._REMEMBERED", 3)
     assert len(finals(gate, board.writes(words))) == len(words)
     assert len(gate._closed) == 3

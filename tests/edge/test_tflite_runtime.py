@@ -1,4 +1,4 @@
-"""The claims of edge.engine on the real tflite-runtime; its own environment: numpy < 2, Python <= 3.11.
+"""The claims of edge.bundle.engine on the real tflite-runtime; its own environment: numpy < 2, Python <= 3.11.
 
 Skipped, aloud, where it is not installed. To run it: `pip install -e ".[edge-tflite-runtime]" pytest hypothesis` in a
 new environment without LiteRT, then `pytest tests/edge/test_tflite_runtime.py`. The recorded hash is checked on LiteRT
@@ -12,9 +12,9 @@ import platform
 import numpy as np
 import pytest
 
-from edge.engine import Engine, find_runtime
+from edge.bundle.engine import Engine, find_runtime
 from edge.errors import KernelsRefusedError
-from edge.features import to_int8
+from edge.ink.fragment import to_int8
 
 RECORDED = "4368a262595ff1064daf00b62cf952794f2985ad58d1d69969638c784b56b661"
 """SHA-256 of the int8 logits of all test words on the optimised kernels, made by ai-edge-litert 2.3.0 on x86-64."""

@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from once import once
 
-from edge.pen import Pen, PenEvent
-from edge.raster import raster_strokes
-from edge.segment import Segmentation, segment, segment_fragment
+from edge.ink.pen import Pen, PenEvent
+from edge.ink.raster import raster_strokes
+from edge.ink.segment import Segmentation, segment, segment_fragment
 from firmware_bridge.build.compile import Built, build
 from firmware_bridge.build.elf import read_symbols
 from firmware_bridge.emulate import power_on as emulate

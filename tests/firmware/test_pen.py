@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.pen import MAX_POINTS, MAX_STROKES, Pen, PenConfig, PenEvent, capture
-from edge.raster import POINT, Points, raster_strokes
+from edge.ink.pen import MAX_POINTS, MAX_STROKES, Pen, PenConfig, PenEvent, capture
+from edge.ink.raster import POINT, Points, raster_strokes
 from train.alphabet import DIGITS
 from train.digitiser import sample_word
 from train.hands import write_word
@@ -31,7 +31,7 @@ def library() -> clib.Library:
 
 
 class Twin:
-    """The C pen, with the face of edge.pen.Pen."""
+    """The C pen, with the face of edge.ink.pen.Pen."""
 
     def __init__(self, config: PenConfig | None = None) -> None:
         self._lib = library()

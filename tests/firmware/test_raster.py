@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from needs import data_folder
 
-from edge.features import Pixels
-from edge.pen import capture
-from edge.raster import MAX_POINTS, PEN_WIDTH, POINT, Points, raster_pack, raster_strokes, square_root
+from edge.ink.fragment import Pixels
+from edge.ink.pen import capture
+from edge.ink.raster import MAX_POINTS, PEN_WIDTH, POINT, Points, raster_pack, raster_strokes, square_root
 from firmware_bridge.wire.pixels import pack_bits
 from train.alphabet import SYMBOLS
 from train.hands import write_word

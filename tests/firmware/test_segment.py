@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.features import Pixels
-from edge.fragments import FragmentSet
-from edge.segment import MAX_PIXELS, Segmentation, SegmentReason, segment, segment_fragment
-from edge.segment_symbols import MAX_SYMBOLS
+from edge.ink.fragment import Pixels
+from edge.ink.fragment_set import FragmentSet
+from edge.ink.segment import MAX_PIXELS, Segmentation, SegmentReason, segment, segment_fragment
+from edge.ink.segment_symbols import MAX_SYMBOLS
 from train.picture import Scene, draw_blank, draw_picture
 from train.synthetic import synthetic_set
 

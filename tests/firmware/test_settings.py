@@ -15,9 +15,9 @@ from test_boards import received
 from test_cli_firmware import code, facts, inkgate, needs_gcc
 from test_cli_firmware import folder as folder  # a fixture: a user with an own folder for signing
 
-from edge.pen import PenConfig, capture
-from edge.raster import raster_pack, raster_strokes
-from edge.segment import Segmentation, segment, segment_fragment
+from edge.ink.pen import PenConfig, capture
+from edge.ink.raster import raster_pack, raster_strokes
+from edge.ink.segment import Segmentation, segment, segment_fragment
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.build import settings_header
 from firmware_bridge.build.compile import build

@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 from emulated import needs_tools
 
-from edge.fragments import FragmentSet
+from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.build.errors import SettingError
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.errors import TerminalMissingError

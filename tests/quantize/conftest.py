@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from generated_models import Network
 from once import once
 
-from edge.fragments import FragmentSet
+from edge.ink.fragment_set import FragmentSet
 from quantize import cli
 from quantize.words import Words
 

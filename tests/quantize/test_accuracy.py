@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from edge.decision.evidence import MAX_SYMBOLS
 from edge.decision.thresholds import Thresholds
-from edge.features import to_int8
-from edge.fragments import FragmentSet
+from edge.ink.fragment import to_int8
+from edge.ink.fragment_set import FragmentSet
 from quantize.accuracy import compare_with_float, draw_trials, equal_error_rate
 from quantize.errors import WordsError
 from quantize.samples import draw_samples

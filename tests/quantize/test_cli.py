@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import quantize.package
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from quantize.cli import quantize as command
 
 

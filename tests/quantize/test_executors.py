@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from edge.kernels import TABLE
+from edge.bundle.kernels import TABLE
 from quantize.errors import KernelSetError, ModelFileError, UnsupportedGraphError
 from quantize.executors import EngineExecutor, Tracer, interpreter, run
 from quantize.floating import FloatModel

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import quantize.golden
-from edge.engine import Engine
-from edge.fragments import FragmentSet
-from edge.golden import check, decode
+from edge.bundle.engine import Engine
+from edge.bundle.golden import check, decode
+from edge.ink.fragment_set import FragmentSet
 from quantize import fixedpoint
 from quantize.errors import VectorsDifferError
 from quantize.executors import EngineExecutor, Tracer

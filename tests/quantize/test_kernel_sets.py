@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import edge.kernels
+import edge.bundle.kernels
 import quantize.golden
-from edge.bundle import Bundle
-from edge.engine import Engine
+from edge.bundle.bundle import Bundle
+from edge.bundle.engine import Engine
+from edge.bundle.golden import decode
+from edge.bundle.kernels import LITERT, TABLE, Kernels, requests
 from edge.errors import OtherKernelsError
-from edge.fragments import FragmentSet
-from edge.golden import decode
-from edge.kernels import LITERT, TABLE, Kernels, requests
+from edge.ink.fragment_set import FragmentSet
 from quantize import kernel_sets
 from quantize.errors import KernelSetError
 from quantize.executors import EngineExecutor
@@ -29,7 +29,7 @@ NEW = "litert-thrown-away"
 
 
 def add(monkeypatch: pytest.MonkeyPatch, kernels: Kernels, rules: KernelSet | None = None) -> None:
-    monkeypatch.setitem(edge.kernels.TABLE, kernels.name, kernels)
+    monkeypatch.setitem(edge.bundle.kernels.TABLE, kernels.name, kernels)
     if rules is not None:
         monkeypatch.setattr(kernel_sets, "RULES", (*RULES, rules))
 

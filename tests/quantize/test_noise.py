@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from quantize.attribution import attribute, quantised_weights
 from quantize.errors import ModelFileError, UnsupportedGraphError
 from quantize.floating import FloatModel, before

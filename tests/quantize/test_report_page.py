@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from quantize.compare import Mismatch
 from quantize.decisions import DifferingWord, Outcome
 from quantize.drawing import BAR, Bar, draw_bars, draw_histogram

@@ -17,8 +17,8 @@ import pytest
 from click.testing import CliRunner, Result
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from edge.bundle import Bundle
-from edge.fragments import FragmentSet
+from edge.bundle.bundle import Bundle
+from edge.ink.fragment_set import FragmentSet
 from quantize import cli
 from quantize.accuracy import EerReport
 from quantize.compare import compare, first_mismatch

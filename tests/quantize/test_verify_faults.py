@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from edge import golden
-from edge.bundle import Bundle, write_bundle
-from edge.kernels import TABLE
+from edge.bundle import golden
+from edge.bundle.bundle import Bundle, write_bundle
+from edge.bundle.kernels import TABLE
 from quantize import cli
 from quantize.errors import KernelSetError
 from quantize.kernel_sets import KernelSet, always, kernel_set

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tf_keras
 
-from edge.fragments import FragmentSet
+from edge.ink.fragment_set import FragmentSet
 from train.adapt import adapt
 from train.backbone import Backbone, extract
 from train.enrol import Order, train_draws

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from edge.decision.error_rates import far_floor
 from edge.decision.evidence import MAX_SYMBOLS
 from edge.errors import EdgeError
-from edge.fragments import FragmentSet
+from edge.ink.fragment_set import FragmentSet
 from inkgate import cli
 from train import evaluate as evaluation
 from train.errors import BackboneError, RunError, TrainError, UnknownDatasetError, UnwritableError

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import inkgate
-from edge.fragments import FragmentSet
+from edge.ink.fragment_set import FragmentSet
 from train import mnist
 from train.adapt import ArchitecturePlan, adapt
 from train.cli_data import adapt as adapt_command

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import FragmentSetError
-from edge.fragments import FragmentSet
+from edge.ink.fragment_set import FragmentSet
 from train import datasets
 from train.datasets import MIN_FRAGMENTS, Draw, WriterSplit, draw_users, enrolment_split, split_writers
 from train.errors import MissingDataError, TooFewWritersError, UnknownDatasetError

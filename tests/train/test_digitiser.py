@@ -8,7 +8,7 @@ from emulated import words_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.features import Pixels
+from edge.ink.fragment import Pixels
 from train.alphabet import SYMBOLS, code_of
 from train.digitiser import BOARD, Strokes, board_words, sample_symbol, sample_word
 from train.synthetic import invent_writer, style_of, synthetic_set, write_form, write_symbol

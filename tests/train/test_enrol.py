@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.fragments import FragmentSet
+from edge.ink.fragment_set import FragmentSet
 from train import datasets, fit, pretrain
 from train.backbone import Backbone
 from train.cli import train

@@ -8,8 +8,8 @@ import tensorflow as tf
 import tf_keras
 
 from edge.decision.evidence import word_scores
-from edge.features import to_float
-from edge.fragments import FragmentSet
+from edge.ink.fragment import to_float
+from edge.ink.fragment_set import FragmentSet
 from train import fit
 from train.adapt import adapt
 from train.backbone import Backbone

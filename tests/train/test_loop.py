@@ -8,7 +8,7 @@ import tf_keras
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.fragments import FragmentSet
+from edge.ink.fragment_set import FragmentSet
 from train.loop import Schedule, WordSampler, run_steps
 
 

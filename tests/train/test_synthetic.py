@@ -12,7 +12,7 @@ from scipy.stats import norm
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from edge.fragments import FragmentSet, sample_words
+from edge.ink.fragment_set import FragmentSet, sample_words
 from train import synthetic
 from train.alphabet import DIGITS, SYMBOLS, allographs, code_of
 from train.digitiser import Strokes, board_words, sample_word

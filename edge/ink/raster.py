@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from edge.features import SIDE, Pixels
+from edge.ink.fragment import SIDE, Pixels
 
 PEN_WIDTH = 66
 """Width of the line at nominal pressure, in the points' units: 0.66 mm."""

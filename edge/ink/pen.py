@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge.raster import NOMINAL_PRESSURE, POINT, Points
+from edge.ink.raster import NOMINAL_PRESSURE, POINT, Points
 from firmware_bridge.build.settings import SETTINGS
 
 MAX_POINTS = 512

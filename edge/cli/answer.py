@@ -10,11 +10,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from edge.answer import EngineNetwork, answer, answer_each, describe_gate
-from edge.bundle import MODEL, Bundle
-from edge.engine import Engine
-from edge.kernels import request_for, requests
-from edge.listen import SCHEME, Listener
+from edge.answer.listen import SCHEME, Listener
+from edge.answer.network import EngineNetwork, answer, answer_each, describe_gate
+from edge.bundle.bundle import MODEL, Bundle
+from edge.bundle.engine import Engine
+from edge.bundle.kernels import request_for, requests
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.transport import BAUD_RATE, SerialTransport
 from firmware_bridge.session.board import BoardSession

@@ -22,8 +22,8 @@ import numpy.typing as npt
 
 from edge.decision.rule import Decision, Verdict, decide, unavailable
 from edge.decision.thresholds import Thresholds
-from edge.features import Pixels, to_int8
-from edge.journal import Entry
+from edge.gate.journal import Entry
+from edge.ink.fragment import Pixels, to_int8
 from firmware_bridge.session.events import (
     BoardFault,
     BoardInfo,
@@ -42,14 +42,14 @@ WORD_TIMEOUT_S = 10.0
 
 
 class Network(Protocol):
-    """What the loop needs of edge.engine.Engine."""
+    """What the loop needs of edge.bundle.engine.Engine."""
 
     def reset(self) -> None: ...
     def step(self, fragment: npt.NDArray[np.int8], /) -> npt.NDArray[np.float64]: ...
 
 
 class Recorder(Protocol):
-    """What the loop needs of edge.journal.Journal."""
+    """What the loop needs of edge.gate.journal.Journal."""
 
     def record(self, entry: Entry, /) -> bool: ...
     def decided(self, board: str, session: int, word: int, /) -> bool: ...

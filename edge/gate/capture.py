@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.errors import CaptureError
-from edge.features import Pixels
-from edge.fragments import FragmentSet, join
-from edge.runtime import Notice, link_lost
+from edge.gate.loop import Notice, link_lost
+from edge.ink.fragment import Pixels
+from edge.ink.fragment_set import FragmentSet, join
 from firmware_bridge.session.events import BoardFault, Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
 from firmware_bridge.wire.pixels import depth
 

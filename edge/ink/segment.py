@@ -1,7 +1,7 @@
 """A grey picture of a written word -> its symbols in reading order: the twin of core/ink/segment.c, bit by bit.
 
 Ink is told from paper by its share of the paper's brightness around it, so that light may fall unevenly; it is put
-together to symbols by edge.segment_symbols and drawn as fragments by `segment_fragment`. Integers only.
+together to symbols by edge.ink.segment_symbols and drawn as fragments by `segment_fragment`. Integers only.
 """
 
 import enum
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge import segment_symbols
-from edge.features import SIDE, Pixels
-from edge.segment_symbols import Run, Symbol
+from edge.ink import segment_symbols
+from edge.ink.fragment import SIDE, Pixels
+from edge.ink.segment_symbols import Run, Symbol
 
 MAX_PIXELS = 76800
 MAX_SIDE = 640

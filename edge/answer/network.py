@@ -8,9 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, Protocol
 
-from edge.engine import Engine
+from edge.bundle.engine import Engine
 from edge.errors import EngineError
-from edge.features import Pixels, to_int8
+from edge.ink.fragment import Pixels, to_int8
 from firmware_bridge.link.errors import PortLostError
 from firmware_bridge.session.board import BoardSession
 from firmware_bridge.session.errors import NetworkFailedError

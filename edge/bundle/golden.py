@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import ForeignVectorsError, GoldenError, StaleVectorsError
-from edge.features import SIDE
+from edge.ink.fragment import SIDE
 
 FORMAT: Final = 1
 MAGIC: Final = b"INKGOLD\0"

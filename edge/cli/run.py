@@ -9,15 +9,15 @@ import click
 import msgspec
 from rich.console import Console
 
-from edge.bundle import Bundle
-from edge.capture import CapturedWord, add_word, whole_words
-from edge.display import Display
-from edge.engine import Engine
+from edge.bundle.bundle import Bundle
+from edge.bundle.engine import Engine
+from edge.bundle.kernels import requests
 from edge.errors import CaptureError, EdgeError, GoldenError, TooFewWordsError, UnverifiedError
-from edge.fragments import FragmentSet
-from edge.journal import Journal
-from edge.kernels import requests
-from edge.runtime import WORD_TIMEOUT_S, Gate, Notice, Outcome, Rule, refuse
+from edge.gate.capture import CapturedWord, add_word, whole_words
+from edge.gate.display import Display
+from edge.gate.journal import Journal
+from edge.gate.loop import WORD_TIMEOUT_S, Gate, Notice, Outcome, Rule, refuse
+from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.errors import ExitCode
 from firmware_bridge.link.link import open_link
 

@@ -15,6 +15,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from edge.bundle.golden import GoldenVectors
+from edge.bundle.kernels import DEFAULT, INTERPRETERS, TABLE, TFLITE_RUNTIME, find_requested, recognise, requests
 from edge.errors import (
     EngineError,
     KernelsRefusedError,
@@ -24,9 +26,7 @@ from edge.errors import (
     OtherRuntimeError,
     RuntimeMissingError,
 )
-from edge.features import INPUT_SCALE, INPUT_ZERO_POINT, SIDE
-from edge.golden import GoldenVectors
-from edge.kernels import DEFAULT, INTERPRETERS, TABLE, TFLITE_RUNTIME, find_requested, recognise, requests
+from edge.ink.fragment import INPUT_SCALE, INPUT_ZERO_POINT, SIDE
 from firmware_bridge.installing import install_package
 
 _OLD: Final = TFLITE_RUNTIME.distribution

@@ -21,9 +21,12 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from edge import golden
+from edge.bundle import golden
+from edge.bundle.engine import Engine
+from edge.bundle.golden import GoldenVectors
+from edge.bundle.kernels import request_for
+from edge.bundle.places import explain_no_bundle
 from edge.decision.thresholds import Thresholds
-from edge.engine import Engine
 from edge.errors import (
     BundleAlteredError,
     GoldenError,
@@ -34,9 +37,6 @@ from edge.errors import (
     ThresholdsError,
     UnverifiedError,
 )
-from edge.golden import GoldenVectors
-from edge.kernels import request_for
-from edge.places import explain_no_bundle
 
 FORMAT: Final = "inkgate-bundle/2"
 OLD_FORMATS: Final = ("inkgate-bundle/1",)

@@ -6,7 +6,7 @@ from rich.segment import ControlType
 from rich.text import Text
 
 from edge.decision.rule import Verdict
-from edge.runtime import Notice, Outcome
+from edge.gate.loop import Notice, Outcome
 
 _MARKS = {Verdict.ACCEPT: ("+", "green"), Verdict.REJECT: ("-", "red"), Verdict.CONTINUE: ("·", "dim")}
 _STYLES = {Verdict.ACCEPT: "bold green", Verdict.REJECT: "bold red", Verdict.UNAVAILABLE: "bold yellow"}

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.errors import OtherRunError
 
 CONFIG: Final = "config.json"

@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import FragmentSetError
-from edge.features import SIDE as SIDE
-from edge.features import Pixels
+from edge.ink.fragment import SIDE, Pixels
 
 Ids = npt.NDArray[np.int32]
 

@@ -1,0 +1,1 @@
+"""What is deployed on a gate, and the interpreter that runs it."""

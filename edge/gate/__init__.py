@@ -1,0 +1,1 @@
+"""The loop that decides, and the journal it writes."""

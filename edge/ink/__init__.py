@@ -1,0 +1,1 @@
+"""Handwriting as numbers: fragments, sets of them, and how boards cut writing into them."""
