@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from firmware_bridge.boards import FIRMWARE, FIRMWARE_VERSION, Board, find
-from firmware_bridge.build.elf import check_segments, flatten, read_segments
+from firmware_bridge.build.elf import address_of, check_segments, flatten, read_segments, read_symbols
 from firmware_bridge.build.errors import BuildError
 from firmware_bridge.build.settings import SETTINGS, Settings, check
 from firmware_bridge.build.uf2 import boot2_with_crc
@@ -28,7 +28,9 @@ WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
 _COMMON = ("-std=c99", *WARNINGS, "-ffreestanding", "-nostdlib", "-ffunction-sections", "-fdata-sections")
 _LINK = ("-Wl,--gc-sections", "-Wl,-e,ink_start")
 _GCC = ("-mthumb", "-fno-tree-loop-distribute-patterns", "-fstack-usage", "-fcallgraph-info=su", "-Wl,--fatal-warnings")
-_ZIG = ("-target", "thumb-freestanding-eabi", "-fno-sanitize=undefined", "-Wno-unused-command-line-argument")
+# -g: without it zig strips the names of functions and variables too, which emulators look for. sections.ld leaves the
+# debug information itself out, which would say in which folder it was built.
+_ZIG = ("-target", "thumb-freestanding-eabi", "-fno-sanitize=undefined", "-Wno-unused-command-line-argument", "-g")
 
 STACK_USE = "stack"
 """Folder beside the ELF in which gcc leaves what every function takes of the stack, and whom it calls."""
@@ -97,7 +99,8 @@ def build(
     """Compile and link APP for BOARD into the folder `out`, which is made: BOARD-APP.elf and .bin.
 
     settings: see settings.py; those of the defaults' value change nothing. UnknownBoardError; SettingError; BuildError
-    if the board has no such app or the compiler objects; SegmentError if it does not fit.
+    if the board has no such app, the compiler objects, or link.ld has another store than board.toml; SegmentError if
+    the program does not fit.
     """
     chosen = find(board)
     if app not in chosen.apps:
@@ -110,8 +113,10 @@ def build(
         raise BuildError(f"{out}: {error.strerror}") from error
     elf, binary = (out.resolve() / f"{board}-{app}.{suffix}" for suffix in ("elf", "bin"))
     _compile(chosen, app, elf, tool, optimise, changed)
-    segments = read_segments(elf.read_bytes())
+    linked = elf.read_bytes()
+    segments = read_segments(linked)
     check_segments(segments, chosen)
+    _check_store(address_of(read_symbols(linked), "ink_store"), chosen)
     image = flatten(segments, chosen)
     binary.write_bytes(boot2_with_crc(image) if chosen.boot2 else image)
     ram = sum(segment.size for segment in segments if chosen.ram.holds(segment.address, segment.size))
@@ -144,6 +149,11 @@ def _compile(board: Board, app: str, elf: Path, tool: Toolchain, optimise: str, 
     done = subprocess.run(command, cwd=SOURCES / "boards", capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BuildError(f"{board.name} {app}: {tool.name} {tool.version} objects:\n{done.stderr.strip()}")
+
+
+def _check_store(origin: int, board: Board) -> None:
+    if origin != board.store.origin:
+        raise BuildError(f"{board.name}: the store is at {origin:#x} in link.ld, {board.store.origin:#x} in board.toml")
 
 
 def _first_line(*command: str) -> str:

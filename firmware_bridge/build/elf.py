@@ -1,10 +1,11 @@
 """A linked program (32-bit little-endian ARM ELF) -> what of it goes where, held against a board's memory."""
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from firmware_bridge.boards import Board, Region
-from firmware_bridge.build.errors import SegmentError
+from firmware_bridge.build.errors import SegmentError, SymbolError
 
 _ARM = 40
 _LOADABLE = 1
@@ -55,6 +56,13 @@ def read_symbols(elf: bytes) -> dict[str, int]:
         return symbols
     except (struct.error, IndexError, ValueError) as error:
         raise SegmentError("the ELF file is cut off") from error
+
+
+def address_of(symbols: Mapping[str, int], name: str) -> int:
+    """The address of a function or variable; SymbolError if the program does not name it."""
+    if name not in symbols:
+        raise SymbolError(f"the program has no {name}: its sources have none, or it was linked without names")
+    return symbols[name]
 
 
 def with_flash(elf: bytes, board: Board, image: bytes) -> bytes:

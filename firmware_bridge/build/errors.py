@@ -25,6 +25,10 @@ class SegmentError(ImageError):
     """A part of the program lies where the board has no memory for it."""
 
 
+class SymbolError(ImageError):
+    """A linked program does not name a function or variable that is looked for from outside."""
+
+
 class BootBlockError(ImageError):
     """The second-stage boot loader's CRC is wrong: the part's boot ROM would not start the image."""
 

@@ -7,6 +7,7 @@ goes down and up. A packet follows when the firmware has taken the one before.
 import socket
 import time
 
+from firmware_bridge.build.elf import address_of
 from firmware_bridge.emulate.errors import EmulatorError
 
 PACKET_BYTES = 8
@@ -24,8 +25,8 @@ class SpiMaster:
     def __init__(self, connection: socket.socket, symbols: dict[str, int]) -> None:
         self._connection = connection
         self._buffer = b""
-        self._packet = symbols["ink_spis_packet"]
-        self._written = symbols["ink_digitiser"] + _WRITTEN_OFFSET
+        self._packet = address_of(symbols, "ink_spis_packet")
+        self._written = address_of(symbols, "ink_digitiser") + _WRITTEN_OFFSET
 
     def send(self, packets: bytes) -> None:
         """Whole packets, one transaction each. EmulatorError if the board takes none."""

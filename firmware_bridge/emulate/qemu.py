@@ -17,11 +17,11 @@ from types import TracebackType
 from typing import Protocol
 
 from firmware_bridge.build.compile import Built
-from firmware_bridge.build.elf import read_symbols
+from firmware_bridge.build.elf import address_of, read_symbols
 from firmware_bridge.emulate.errors import EmulatorError
 from firmware_bridge.emulate.gdb import Gdb
 from firmware_bridge.emulate.nrf51_spi import SpiMaster
-from firmware_bridge.errors import ToolMissingError
+from firmware_bridge.errors import BridgeError, ToolMissingError
 
 QEMU = "qemu-system-arm"
 QEMU_PACKAGE = "sudo apt-get install --no-install-recommends qemu-system-arm"
@@ -80,14 +80,14 @@ class QemuBoard:
         self._plugs = [ends[0] for ends in plugs]
         self.host = self._plugs[0]
         self._camera = self._plugs[2] if serials > 2 else None
-        self._spi = SpiMaster(self._plugs[-1], symbols) if has_spi else None
         try:
+            self._spi = SpiMaster(self._plugs[-1], symbols) if has_spi else None
             self._gdb = Gdb(self._plugs[serials])
             self._gdb.write(self._board.store.origin, store or bytes(b"\xff" * self._board.store.size))
             if not emulation.flash_controller:
                 self._stand_in(symbols)
             self._gdb.start()
-        except EmulatorError:
+        except BridgeError:
             self.close()
             raise
 
@@ -158,8 +158,8 @@ class QemuBoard:
             before = self._gdb.read(address, len(words))
             self._gdb.write(address, bytes(a & b for a, b in zip(before, words, strict=True)))
 
-        self._gdb.at(symbols["ink_flash_erase"], erase)
-        self._gdb.at(symbols["ink_flash_program"], program)
+        self._gdb.at(address_of(symbols, "ink_flash_erase"), erase)
+        self._gdb.at(address_of(symbols, "ink_flash_program"), program)
 
 
 def spawn(command: list[str], plugs: Sequence[socket.socket]) -> "subprocess.Popen[bytes]":

@@ -11,6 +11,8 @@ import pytest
 from emulated import needs_tools
 
 from firmware_bridge.boards import BOARDS, FIRMWARE, Board, load
+from firmware_bridge.build import compile as compiling
+from firmware_bridge.build.errors import BuildError
 from firmware_bridge.errors import BoardDefinitionError
 
 ROOT = FIRMWARE.parents[1]
@@ -106,6 +108,18 @@ def test_a_board_whose_name_no_header_has_room_for_is_refused(tmp_path: Path) ->
     shutil.copytree(FIRMWARE / "apps", tmp_path / "apps")
     with pytest.raises(BoardDefinitionError, match="seventeen-letters, is longer than 16"):
         load(tmp_path)
+
+
+@needs_tools
+def test_a_linker_script_with_another_store_than_board_toml_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(FIRMWARE, tmp_path / "firmware")
+    script = tmp_path / "firmware" / "boards" / "nrf51" / "link.ld"
+    script.write_text(script.read_text().replace("0x0003F800", "0x0003FC00"))
+    monkeypatch.setattr(compiling, "SOURCES", tmp_path / "firmware")
+    with pytest.raises(BuildError, match=r"the store is at 0x3fc00 in link\.ld, 0x3f800 in board\.toml"):
+        compiling.build("nrf51", "pen", tmp_path / "out")
 
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)

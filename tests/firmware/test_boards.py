@@ -37,7 +37,7 @@ def received(path: str, ends: int) -> Iterator[Pixels | BoardFault | Connected]:
     """
     fragments: list[Pixels] = []
     connected = False
-    with open_link(path, idle_timeout_s=PATIENCE_S) as link:
+    with open_link(path, connect_patience_s=PATIENCE_S, idle_timeout_s=PATIENCE_S) as link:
         for event in link.events():
             if isinstance(event, Fragment):
                 fragments = [*fragments[: event.index], event.pixels]
