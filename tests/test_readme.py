@@ -16,7 +16,7 @@ import click
 import pytest
 
 import inkgate
-from firmware_bridge.build import toolchains
+from firmware_bridge.build.compile import toolchains
 from train.mnist import FILES, data_folder
 
 ROOT = Path(__file__).parents[1]
