@@ -15,11 +15,10 @@ from edge.answer.network import EngineNetwork, answer, answer_each, describe_gat
 from edge.bundle.bundle import MODEL, Bundle
 from edge.bundle.engine import Engine
 from edge.bundle.kernels import request_for, requests
+from firmware_bridge.cli.options import json_option
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.transport import BAUD_RATE, SerialTransport
 from firmware_bridge.session.board import BoardSession
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
 
 
 @click.command("answer")

@@ -3,36 +3,22 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
 import click
-import msgspec
 from rich.console import Console
 
 from edge.bundle.bundle import Bundle
 from edge.bundle.engine import Engine
 from edge.bundle.kernels import requests
-from edge.errors import CaptureError, EdgeError, GoldenError, TooFewWordsError, UnverifiedError
-from edge.gate.capture import CapturedWord, add_word, whole_words
+from edge.cli.output import as_record, emit
+from edge.errors import EdgeError, GoldenError, TooFewWordsError, UnverifiedError
 from edge.gate.display import Display
 from edge.gate.journal import Journal
 from edge.gate.loop import WORD_TIMEOUT_S, Gate, Notice, Outcome, Rule, refuse
-from edge.ink.fragment_set import FragmentSet
-from firmware_bridge.errors import ExitCode
+from firmware_bridge.cli.options import CONNECT_S, json_option, port_option, unauthenticated_option
 from firmware_bridge.link.link import open_link
 
-_CONNECT_S = 5.0
-"""How long a board may take to be there."""
-
 _SECONDS = click.FloatRange(min=0, min_open=True)
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
-unauthenticated_option = click.option(
-    "--allow-unauthenticated",
-    is_flag=True,
-    help="Take the writing of a board without a key, in whose place anybody on the line can write.",
-)
-port_option = click.option("--port", required=True, help="Serial port, pty, socket://HOST:PORT, or auto.")
 
 
 @click.command()
@@ -93,7 +79,7 @@ def run(
                 pixel_bits=manifest.pixel_bits,
                 allow_unauthenticated=allow_unauthenticated,
                 idle_timeout_s=idle_timeout,
-                connect_patience_s=_CONNECT_S,
+                connect_patience_s=CONNECT_S,
                 delivered=journal.delivered() if journal else None,
             )
         )
@@ -102,99 +88,6 @@ def run(
             decided = _follow(outcomes, Display(console), words, as_json, engine.verified)
     if words is not None and decided < words:
         raise TooFewWordsError(f"{port}: {decided} of {words} words were decided before --idle-timeout ended the run")
-
-
-@click.command()
-@port_option
-@click.option("--writer", required=True, help="Who writes; an existing name gets more fragments.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The .npz file to make or to add to.")
-@click.option("--words", type=click.IntRange(min=1), help="End after so many words; else with Ctrl-C.")
-@click.option("--symbols", help="The text of each word, one character for each fragment.")
-@unauthenticated_option
-@json_option
-def capture(
-    port: str,
-    writer: str,
-    out: Path,
-    words: int | None,
-    symbols: str | None,
-    allow_unauthenticated: bool,
-    as_json: bool,
-) -> None:
-    """Record a writer's fragments from a board; the file holds every whole word as soon as it is written."""
-    if not writer.strip() or not writer.isprintable():
-        raise CaptureError("a writer's name must be printable text")
-    console = Console(stderr=True)
-    fragments = FragmentSet.load(out) if out.exists() else None
-    captured = 0
-    with open_link(port, allow_unauthenticated=allow_unauthenticated, connect_patience_s=_CONNECT_S) as link:
-        for item in whole_words(link.events()):
-            if isinstance(item, CapturedWord):
-                try:
-                    fragments = add_word(fragments, writer, item.pixels, symbols)
-                except CaptureError as error:
-                    console.print(str(error), style="yellow", markup=False)
-                    continue
-                fragments.save(out)
-                captured += 1
-                console.print(f"word {captured}: {len(item.pixels)} fragments")
-            else:
-                console.print(item.text, style="dim", markup=False)
-            if captured == words:
-                break
-    if as_json and fragments is not None:
-        _emit({"file": str(out), "words": captured, "fragments": len(fragments), "writers": len(fragments.writers)})
-
-
-@click.group()
-def journal() -> None:
-    """Show and verify the journal of decisions."""
-
-
-@journal.command()
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option("--last", type=click.IntRange(min=1), help="Only so many rows from the end.")
-@json_option
-def show(path: Path, last: int | None, as_json: bool) -> None:
-    """Every decision in the journal, running and final, with its hash."""
-    with Journal(path, read_only=True) as opened:
-        rows = list(opened.rows())[-last:] if last else list(opened.rows())
-    if as_json:
-        for number, entry, digest in rows:
-            _emit({"number": number, **msgspec.structs.asdict(entry), "hash": digest})
-        return
-    console = Console(stderr=True)
-    for number, entry, _ in rows:
-        verdict = entry.decision if entry.final else f"({entry.decision.lower()})"
-        score = "" if entry.score is None else f"score {entry.score:.3f}"
-        cells = [
-            number,
-            entry.time,
-            entry.board,
-            f"{entry.session:x}/{entry.word}",
-            f"{entry.symbols} symbols",
-            verdict,
-        ]
-        console.print(*cells, entry.user or "", score, entry.reason, sep="  ", markup=False, soft_wrap=True)
-
-
-@journal.command()
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option("--head", metavar="HASH", help="A head that you noted earlier: the chain must pass through it.")
-@json_option
-@click.pass_context
-def verify(ctx: click.Context, path: Path, head: str | None, as_json: bool) -> None:
-    """Walk the chain of hashes: exit code 1 if a row was edited, deleted, inserted or moved."""
-    with Journal(path, read_only=True) as opened:
-        result = opened.verify(head)
-    if as_json:
-        _emit({"ok": result.fault is None, "rows": result.rows, "head": result.head, "fault": result.fault})
-    elif result.fault is None:
-        Console(stderr=True).print(f"{result.rows} rows, none changed; head {result.head}", soft_wrap=True)
-    else:
-        Console(stderr=True).print(f"{path}: {result.fault}", style="bold red", markup=False, soft_wrap=True)
-    if result.fault is not None:
-        ctx.exit(ExitCode.NEGATIVE)
 
 
 def _follow(
@@ -207,7 +100,7 @@ def _follow(
             display.notice(item)
             continue
         if as_json:
-            _emit(_record(item, verified))
+            emit(as_record(item, verified))
         display.outcome(item)
         decided += item.decision.final
         if decided == words:
@@ -243,29 +136,5 @@ def _refuse(error: EdgeError, bundle: Bundle, journal_path: Path | None, as_json
         journal = stack.enter_context(Journal(journal_path)) if journal_path else None
         outcome = refuse(str(error), bundle.sha256, journal)
     if as_json:
-        _emit({**_record(outcome, verified=False), "error": str(error), "exit_code": error.exit_code})
+        emit({**as_record(outcome, verified=False), "error": str(error), "exit_code": error.exit_code})
     click.echo(f"error: {outcome.decision.reason}", err=True)
-
-
-def _record(outcome: Outcome, verified: bool) -> dict[str, Any]:
-    decision = outcome.decision
-    return {
-        "time": outcome.time,
-        "board": outcome.board,
-        "session": outcome.session,
-        "word": outcome.word,
-        "symbols": decision.symbols,
-        "decision": decision.verdict.name,
-        "user": decision.user,
-        "score": decision.score,
-        "final": decision.final,
-        "reason": decision.reason,
-        "latency_ms": round(outcome.latency_ms, 3),
-        "verified": verified,
-        "authenticated": outcome.authenticated,
-    }
-
-
-def _emit(record: dict[str, Any]) -> None:
-    """One JSON object on a line of its own, at once: a reader of the pipe acts on it."""
-    click.echo(msgspec.json.encode(record))

@@ -23,7 +23,7 @@ from firmware_bridge.cli.common import (
 )
 from firmware_bridge.cli.flash import flash
 from firmware_bridge.cli.monitor import monitor
-from firmware_bridge.cli.options import json_option, say
+from firmware_bridge.cli.options import json_option, port_option, say
 from firmware_bridge.flash import install as flashing
 from firmware_bridge.link.ports import udev_rules
 from firmware_bridge.trust import signing
@@ -156,7 +156,7 @@ def info(image_path: Path | None, port: str | None, trusted_paths: tuple[Path, .
 
 
 @firmware.command()
-@click.option("--port", required=True, help="Serial port, pty, socket://HOST:PORT, or auto.")
+@port_option
 @click.option("--again", is_flag=True, help="The board's memory was erased: forget the key that it had.")
 @json_option
 def provision(port: str, again: bool, as_json: bool) -> None:

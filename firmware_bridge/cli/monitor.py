@@ -7,6 +7,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from firmware_bridge.cli.options import CONNECT_S, json_option, port_option
 from firmware_bridge.link.link import open_link
 from firmware_bridge.session.events import (
     BoardFault,
@@ -20,18 +21,17 @@ from firmware_bridge.session.events import (
 )
 from firmware_bridge.wire.pixels import Pixels, depth
 
-_CONNECT_S = 5.0
 _SECONDS = click.FloatRange(min=0, min_open=True)
 _INK = 128
 _HALVES = {(False, False): " ", (True, False): "\u2580", (False, True): "\u2584", (True, True): "\u2588"}
 
 
 @click.command()
-@click.option("--port", required=True, help="Serial port, pty, socket://HOST:PORT, or auto.")
+@port_option
 @click.option("--pixels/--no-pixels", default=True, help="Draw each fragment.")
 @click.option("--words", type=click.IntRange(min=1), help="End after so many words.")
 @click.option("--idle-timeout", type=_SECONDS, help="End when nothing was written for so many seconds.")
-@click.option("--json", "as_json", is_flag=True, help="One object per event on stdout.")
+@json_option
 def monitor(port: str, pixels: bool, words: int | None, idle_timeout: float | None, as_json: bool) -> None:
     """Show what a board sends, its writing and its counters, until Ctrl-C.
 
@@ -40,9 +40,7 @@ def monitor(port: str, pixels: bool, words: int | None, idle_timeout: float | No
     """
     console = Console(stderr=True)
     seen = 0
-    with open_link(
-        port, allow_unauthenticated=True, idle_timeout_s=idle_timeout, connect_patience_s=_CONNECT_S
-    ) as link:
+    with open_link(port, allow_unauthenticated=True, idle_timeout_s=idle_timeout, connect_patience_s=CONNECT_S) as link:
         for event in link.events():
             if as_json:
                 click.echo(json.dumps(as_object(event)))

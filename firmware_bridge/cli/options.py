@@ -1,11 +1,20 @@
-"""Options and output that the commands of all packages share."""
+"""Options, times and output that the commands of all packages share."""
 
 import click
 from rich.console import Console
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
+port_option = click.option("--port", required=True, help="Serial port, pty, socket://HOST:PORT, or auto.")
+unauthenticated_option = click.option(
+    "--allow-unauthenticated",
+    is_flag=True,
+    help="Take the writing of a board without a key, in whose place anybody on the line can write.",
+)
+
+CONNECT_S = 5.0
+"""How long a board may take to be there before a command gives up."""
 
 
 def say(console: Console, text: str) -> None:
-    """Text as it is, in whole lines."""
+    """Print text as it is, in whole lines, without markup."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)

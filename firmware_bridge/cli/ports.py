@@ -7,11 +7,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from firmware_bridge.cli.options import json_option
 from firmware_bridge.link.ports import list_ports
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One object per line on stdout.")
+@json_option
 def ports(as_json: bool) -> None:
     """List serial ports and the boards recognised on them.
 

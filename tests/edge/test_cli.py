@@ -197,10 +197,10 @@ def test_capture_keeps_every_whole_word_and_adds_to_the_file(
     link: FakeLink, words: list[np.ndarray], tmp_path: Path
 ) -> None:
     out = tmp_path / "set.npz"
-    first = invoke(edge.cli.run.capture, "--port", "p", "--writer", "Ada", "--out", out, "--words", 2, "--json")
+    first = invoke(edge.cli.capture.capture, "--port", "p", "--writer", "Ada", "--out", out, "--words", 2, "--json")
     assert first.exit_code == 0, first.output
     assert records(first)[0]["words"] == 2
-    second = invoke(edge.cli.run.capture, "--port", "p", "--writer", "Ben", "--out", out)
+    second = invoke(edge.cli.capture.capture, "--port", "p", "--writer", "Ben", "--out", out)
     assert second.exit_code == 0
     fragments = FragmentSet.load(out)
     assert [fragments.name_of(int(w)) for w in fragments.writers] == ["Ada", "Ben"]
@@ -211,12 +211,12 @@ def test_capture_asks_again_for_a_word_of_the_wrong_length(
     link: FakeLink, words: list[np.ndarray], tmp_path: Path
 ) -> None:
     out, text = tmp_path / "set.npz", "2468"[: len(words[0])] + "x" * (len(words[0]) - 4)
-    result = invoke(edge.cli.run.capture, "--port", "p", "--writer", "Ada", "--out", out, "--symbols", text)
+    result = invoke(edge.cli.capture.capture, "--port", "p", "--writer", "Ada", "--out", out, "--symbols", text)
     fitting = [word for word in words[:4] if len(word) == len(words[0])]
     assert len(FragmentSet.load(out)) == sum(map(len, fitting))
     assert result.stderr.count("write the word") == 4 - len(fitting)
     assert isinstance(
-        invoke(edge.cli.run.capture, "--port", "p", "--writer", "\n", "--out", out).exception, CaptureError
+        invoke(edge.cli.capture.capture, "--port", "p", "--writer", "\n", "--out", out).exception, CaptureError
     )
 
 
@@ -228,27 +228,27 @@ def journal_path(bundle: Bundle, link: FakeLink, tmp_path: Path) -> Path:
 
 
 def test_journal_verify_tells_sound_from_changed(journal_path: Path) -> None:
-    sound = invoke(edge.cli.run.journal, "verify", journal_path, "--json")
+    sound = invoke(edge.cli.journal.journal, "verify", journal_path, "--json")
     assert sound.exit_code == 0
     (report,) = records(sound)
     assert (report["ok"], report["fault"]) == (True, None)
-    assert invoke(edge.cli.run.journal, "verify", journal_path, "--head", report["head"]).exit_code == 0
-    assert invoke(edge.cli.run.journal, "verify", journal_path, "--head", "0" * 64).exit_code == 1
+    assert invoke(edge.cli.journal.journal, "verify", journal_path, "--head", report["head"]).exit_code == 0
+    assert invoke(edge.cli.journal.journal, "verify", journal_path, "--head", "0" * 64).exit_code == 1
     with sqlite3.connect(journal_path) as database:
         database.execute("UPDATE decisions SET user = 'Eve' WHERE number = 2")
     database.close()
-    changed = invoke(edge.cli.run.journal, "verify", journal_path, "--json")
+    changed = invoke(edge.cli.journal.journal, "verify", journal_path, "--json")
     assert changed.exit_code == 1
     assert records(changed)[0]["fault"] == "row 2 is not what was recorded there"
-    assert "row 2" in invoke(edge.cli.run.journal, "verify", journal_path).stderr
+    assert "row 2" in invoke(edge.cli.journal.journal, "verify", journal_path).stderr
 
 
 def test_journal_show_gives_every_row(journal_path: Path, words: list[np.ndarray]) -> None:
-    rows = records(invoke(edge.cli.run.journal, "show", journal_path, "--json"))
+    rows = records(invoke(edge.cli.journal.journal, "show", journal_path, "--json"))
     assert [r["number"] for r in rows] == list(range(1, 1 + sum(len(word) + 1 for word in words[:4])))
-    assert len(records(invoke(edge.cli.run.journal, "show", journal_path, "--json", "--last", 2))) == 2
-    assert "desk-pen" in invoke(edge.cli.run.journal, "show", journal_path).stderr
-    assert isinstance(invoke(edge.cli.run.journal, "show", journal_path.parent / "none").exception, JournalError)
+    assert len(records(invoke(edge.cli.journal.journal, "show", journal_path, "--json", "--last", 2))) == 2
+    assert "desk-pen" in invoke(edge.cli.journal.journal, "show", journal_path).stderr
+    assert isinstance(invoke(edge.cli.journal.journal, "show", journal_path.parent / "none").exception, JournalError)
 
 
 def test_a_port_that_fails_for_good_is_an_error_after_the_open_word_is_closed(
@@ -297,9 +297,11 @@ def test_boards_prove_who_they_are_unless_a_flag_says_otherwise(bundle: Bundle, 
     result = invoke(edge.cli.run.run, "--port", "p", "--bundle", bundle.path, "--json")
     assert link.options["allow_unauthenticated"] is False
     assert all(record["authenticated"] and "unauthenticated" not in record["reason"] for record in records(result))
-    invoke(edge.cli.run.capture, "--port", "p", "--writer", "Ada", "--out", tmp_path / "set.npz")
+    invoke(edge.cli.capture.capture, "--port", "p", "--writer", "Ada", "--out", tmp_path / "set.npz")
     assert link.options["allow_unauthenticated"] is False
-    invoke(edge.cli.run.capture, "--port", "p", "--writer", "B", "--out", tmp_path / "b.npz", "--allow-unauthenticated")
+    invoke(
+        edge.cli.capture.capture, "--port", "p", "--writer", "B", "--out", tmp_path / "b.npz", "--allow-unauthenticated"
+    )
     assert link.options["allow_unauthenticated"] is True
 
 

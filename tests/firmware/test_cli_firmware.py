@@ -42,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # How long is waited for a board is not what is tested here.
     monkeypatch.setattr(session_host, "HELLO_TIMEOUT_S", 0.5)
     monkeypatch.setattr(cli_firmware, "_CONNECT_S", 0.0)
-    monkeypatch.setattr(cli_monitor, "_CONNECT_S", 0.0)
+    monkeypatch.setattr(cli_monitor, "CONNECT_S", 0.0)
     return tmp_path
 
 

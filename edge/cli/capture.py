@@ -1,0 +1,55 @@
+"""`inkgate capture`: fragments from a board -> a set in a .npz file."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from edge.cli.output import emit
+from edge.errors import CaptureError
+from edge.gate.capture import CapturedWord, add_word, whole_words
+from edge.ink.fragment_set import FragmentSet
+from firmware_bridge.cli.options import CONNECT_S, json_option, port_option, unauthenticated_option
+from firmware_bridge.link.link import open_link
+
+
+@click.command()
+@port_option
+@click.option("--writer", required=True, help="Who writes; an existing name gets more fragments.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The .npz file to make or to add to.")
+@click.option("--words", type=click.IntRange(min=1), help="End after so many words; else with Ctrl-C.")
+@click.option("--symbols", help="The text of each word, one character for each fragment.")
+@unauthenticated_option
+@json_option
+def capture(
+    port: str,
+    writer: str,
+    out: Path,
+    words: int | None,
+    symbols: str | None,
+    allow_unauthenticated: bool,
+    as_json: bool,
+) -> None:
+    """Record a writer's fragments from a board; the file holds every whole word as soon as it is written."""
+    if not writer.strip() or not writer.isprintable():
+        raise CaptureError("a writer's name must be printable text")
+    console = Console(stderr=True)
+    fragments = FragmentSet.load(out) if out.exists() else None
+    captured = 0
+    with open_link(port, allow_unauthenticated=allow_unauthenticated, connect_patience_s=CONNECT_S) as link:
+        for item in whole_words(link.events()):
+            if isinstance(item, CapturedWord):
+                try:
+                    fragments = add_word(fragments, writer, item.pixels, symbols)
+                except CaptureError as error:
+                    console.print(str(error), style="yellow", markup=False)
+                    continue
+                fragments.save(out)
+                captured += 1
+                console.print(f"word {captured}: {len(item.pixels)} fragments")
+            else:
+                console.print(item.text, style="dim", markup=False)
+            if captured == words:
+                break
+    if as_json and fragments is not None:
+        emit({"file": str(out), "words": captured, "fragments": len(fragments), "writers": len(fragments.writers)})

@@ -1,0 +1,63 @@
+"""`inkgate journal`: show and verify a journal of decisions."""
+
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+
+from edge.cli.output import emit
+from edge.gate.journal import Journal
+from firmware_bridge.cli.options import json_option
+from firmware_bridge.errors import ExitCode
+
+
+@click.group()
+def journal() -> None:
+    """Show and verify the journal of decisions."""
+
+
+@journal.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--last", type=click.IntRange(min=1), help="Only so many rows from the end.")
+@json_option
+def show(path: Path, last: int | None, as_json: bool) -> None:
+    """Every decision in the journal, running and final, with its hash."""
+    with Journal(path, read_only=True) as opened:
+        rows = list(opened.rows())[-last:] if last else list(opened.rows())
+    if as_json:
+        for number, entry, digest in rows:
+            emit({"number": number, **msgspec.structs.asdict(entry), "hash": digest})
+        return
+    console = Console(stderr=True)
+    for number, entry, _ in rows:
+        verdict = entry.decision if entry.final else f"({entry.decision.lower()})"
+        score = "" if entry.score is None else f"score {entry.score:.3f}"
+        cells = [
+            number,
+            entry.time,
+            entry.board,
+            f"{entry.session:x}/{entry.word}",
+            f"{entry.symbols} symbols",
+            verdict,
+        ]
+        console.print(*cells, entry.user or "", score, entry.reason, sep="  ", markup=False, soft_wrap=True)
+
+
+@journal.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--head", metavar="HASH", help="A head that you noted earlier: the chain must pass through it.")
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, path: Path, head: str | None, as_json: bool) -> None:
+    """Walk the chain of hashes: exit code 1 if a row was edited, deleted, inserted or moved."""
+    with Journal(path, read_only=True) as opened:
+        result = opened.verify(head)
+    if as_json:
+        emit({"ok": result.fault is None, "rows": result.rows, "head": result.head, "fault": result.fault})
+    elif result.fault is None:
+        Console(stderr=True).print(f"{result.rows} rows, none changed; head {result.head}", soft_wrap=True)
+    else:
+        Console(stderr=True).print(f"{path}: {result.fault}", style="bold red", markup=False, soft_wrap=True)
+    if result.fault is not None:
+        ctx.exit(ExitCode.NEGATIVE)

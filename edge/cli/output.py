@@ -1,0 +1,33 @@
+"""Outcomes -> the lines of `--json`."""
+
+from typing import Any
+
+import click
+import msgspec
+
+from edge.gate.loop import Outcome
+
+
+def as_record(outcome: Outcome, verified: bool) -> dict[str, Any]:
+    """Return what `inkgate run --json` says of an outcome."""
+    decision = outcome.decision
+    return {
+        "time": outcome.time,
+        "board": outcome.board,
+        "session": outcome.session,
+        "word": outcome.word,
+        "symbols": decision.symbols,
+        "decision": decision.verdict.name,
+        "user": decision.user,
+        "score": decision.score,
+        "final": decision.final,
+        "reason": decision.reason,
+        "latency_ms": round(outcome.latency_ms, 3),
+        "verified": verified,
+        "authenticated": outcome.authenticated,
+    }
+
+
+def emit(record: dict[str, Any]) -> None:
+    """Print one JSON object on a line of its own, at once: a reader of the pipe acts on it."""
+    click.echo(msgspec.json.encode(record))
