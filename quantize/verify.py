@@ -11,18 +11,18 @@ from edge.bundle.bundle import MODEL, Bundle
 from edge.bundle.origin import find_origin
 from edge.errors import OtherRunError
 from edge.ink.fragment_set import FragmentSet
-from quantize.accuracy import MAX_EER_SHIFT_POINTS
-from quantize.against_float import Measured, compare_float
-from quantize.drift import compute_all, measure_drift
-from quantize.graph import load_graph
-from quantize.kernel_sets import LITERT_REFERENCE, comparable, kernel_set
+from quantize.arithmetic.kernel_sets import LITERT_REFERENCE, comparable, kernel_set
+from quantize.arithmetic.matmul import single_thread
+from quantize.losses.accuracy import MAX_EER_SHIFT_POINTS
+from quantize.losses.drift import compute_all, measure_drift
+from quantize.losses.material import Measured, compare_float
 from quantize.machine import Machine, this_machine, version_of
-from quantize.matmul import single_thread
-from quantize.proof import prove, prove_golden
-from quantize.report import Deployed, GoldenReport, KernelSetReport, Proof, Report
-from quantize.run import TEST, Run
-from quantize.samples import draw_samples
-from quantize.words import Words
+from quantize.model.graph import load_graph
+from quantize.model.words import Words
+from quantize.proof.kernel_set import prove, prove_golden
+from quantize.proof.samples import draw_samples
+from quantize.report.record import Deployed, GoldenReport, KernelSetReport, Proof, Report
+from quantize.run_directory import TEST, Run
 
 REPORT, PAGE = "verify.json", "report.html"
 SEED = 20160629

@@ -9,7 +9,7 @@ Little-endian throughout, arrays in C order, no compression, so that C reads it 
     32s         SHA-256 of all that precedes
 
 The entries: "stamp" (lines "key: value"), "fragments" int8 [N, 33, 33, 1], "lengths" int32 [W] (sum N), then every
-tensor [N, ...] in the order of computation, named as quantize.trace names it ("9.cell_state"); the last one is the
+tensor [N, ...] in the order of computation, named as quantize.model names it ("9.cell_state"); the last one is the
 logits. Each word starts from a cleared state. A file that is not byte for byte what `encode` writes is refused.
 """
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from edge.ink.fragment_set import FragmentSet
-from quantize.words import Words
+from quantize.model.words import Words
 
 STYLES = ("random", "saturating", "zero", "extreme", "growing", "overflowing")
 USERS = (1, 2, 3, 5, 10, 20, 50, 100, 200)

@@ -25,19 +25,20 @@ import numpy.typing as npt
 from edge.decision.evidence import word_scores
 from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.ink.fragment_set import sample_words
-from quantize import calibrate, refit
-from quantize.accuracy import EER_SYMBOLS, Trials, draw_trials, equal_error_rate
-from quantize.calibrate import TANH_REACH, Range, measure_ranges
-from quantize.convert import convert_to_float, float_weights, load_keras, quantize_float
-from quantize.decisions import differ, judge_words, upper_bound
-from quantize.flatbuffer import edit, with_weights
-from quantize.floating import FloatModel
-from quantize.graph import load_graph
-from quantize.matmul import single_thread
-from quantize.package import calibration_words
-from quantize.reference import Reference
-from quantize.run import CALIBRATION, DEVELOPMENT, MODEL, TEST, Run
-from quantize.words import Words
+from quantize.arithmetic.matmul import single_thread
+from quantize.arithmetic.reference import Reference
+from quantize.convert import ranges as calibrate
+from quantize.convert import refit
+from quantize.convert.convert import convert_to_float, float_weights, load_keras, quantize_float
+from quantize.convert.flatbuffer import edit, with_weights
+from quantize.convert.ranges import TANH_REACH, Range, measure_ranges
+from quantize.losses.accuracy import EER_SYMBOLS, Trials, draw_trials, equal_error_rate
+from quantize.losses.decisions import differ, judge_words, upper_bound
+from quantize.make_bundle import calibration_words
+from quantize.model.float_model import FloatModel
+from quantize.model.graph import load_graph
+from quantize.model.words import Words
+from quantize.run_directory import CALIBRATION, DEVELOPMENT, MODEL, TEST, Run
 
 SEED = 20160629
 THRESHOLD_WORDS = 2000

@@ -18,14 +18,14 @@ import numpy as np
 from generated_models import Case, cases, draw_words
 
 from edge.ink.fragment_set import FragmentSet
-from quantize.compare import compare, first_mismatch
+from quantize.arithmetic.kernel_sets import comparable, kernel_set
+from quantize.arithmetic.matmul import single_thread
+from quantize.arithmetic.reference import Reference
 from quantize.errors import KernelSetError, UnsupportedGraphError
-from quantize.executors import Tracer, interpreter, run
-from quantize.graph import load_graph
-from quantize.kernel_sets import comparable, kernel_set
-from quantize.matmul import single_thread
-from quantize.reference import Reference
-from quantize.words import Words
+from quantize.interpreter.executors import Tracer, interpreter, run
+from quantize.model.graph import load_graph
+from quantize.model.words import Words
+from quantize.proof.compare import compare, first_mismatch
 
 
 def examine(case: Case, words: Words) -> Iterator[dict[str, Any]]:

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from edge.ink.fragment_set import FragmentSet
-from quantize.kernel_sets import kernel_set
-from quantize.reference import Reference
-from quantize.words import Words
+from quantize.arithmetic.kernel_sets import kernel_set
+from quantize.arithmetic.reference import Reference
+from quantize.model.words import Words
 
 SCRIPT = Path(__file__).parents[2] / ".ci" / "aarch64"
 

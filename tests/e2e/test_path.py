@@ -19,8 +19,8 @@ from edge.decision.rule import decide
 from edge.ink.fragment import to_int8
 from edge.ink.fragment_set import FragmentSet
 from inkgate import cli
-from quantize.accuracy import MAX_EER_SHIFT_POINTS
-from quantize.graph import load_graph
+from quantize.losses.accuracy import MAX_EER_SHIFT_POINTS
+from quantize.model.graph import load_graph
 from train.synthetic import synthetic_set
 
 WORDS = 12

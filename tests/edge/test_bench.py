@@ -1,4 +1,4 @@
-"""The claims of quantize.bench."""
+"""The claims of quantize.cli.bench."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-import quantize.bench
+import quantize.cli.bench
 from edge.bundle.bundle import Bundle
 from edge.bundle.engine import Engine
 from edge.errors import OtherRunError
 from edge.ink.fragment_set import FragmentSet
-from quantize.bench import bench, error_of, find_material, measure, time_check
+from quantize.cli.bench import bench, error_of, find_material, measure, time_check
 
 
 def test_the_report_has_every_row_and_names_what_others_published_as_theirs(bundle: Bundle) -> None:
@@ -70,8 +70,8 @@ def test_an_engine_that_is_too_slow_over_100000_fragments_fails_the_benchmark(
 ) -> None:
     (row,) = measure(bundle, bundle.engine(), find_material(bundle, 40), [40])
     for ratio, code in ((1.24, 0), (1.26, 1)):
-        slow = quantize.bench.Row(100_000, ratio, 1.0, ratio, row.batched_s, None, None, row.peak_mib)
-        monkeypatch.setattr(quantize.bench, "measure", lambda *a, slow=slow, **k: [slow])
+        slow = quantize.cli.bench.Row(100_000, ratio, 1.0, ratio, row.batched_s, None, None, row.peak_mib)
+        monkeypatch.setattr(quantize.cli.bench, "measure", lambda *a, slow=slow, **k: [slow])
         assert CliRunner().invoke(bench, [str(bundle.path), "--fragments", "8"]).exit_code == code
 
 
@@ -80,7 +80,7 @@ def test_a_check_at_the_start_that_takes_too_long_fails_the_benchmark(
 ) -> None:
     assert time_check(bundle, bundle.engine()) > 0
     for check_ms, code in ((99.0, 0), (101.0, 1)):
-        monkeypatch.setattr(quantize.bench, "time_check", lambda *_, check_ms=check_ms: check_ms)
+        monkeypatch.setattr(quantize.cli.bench, "time_check", lambda *_, check_ms=check_ms: check_ms)
         assert CliRunner().invoke(bench, [str(bundle.path), "--fragments", "8"]).exit_code == code
 
 

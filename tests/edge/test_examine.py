@@ -24,7 +24,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-import quantize.cli
+import quantize.cli.verify
 from edge.answer.network import EngineNetwork, describe_gate
 from edge.bundle.bundle import Bundle, Manifest, write_bundle
 from edge.bundle.engine import Engine
@@ -38,7 +38,7 @@ from firmware_bridge.link.inquiry import Inquiry
 from firmware_bridge.session.errors import CannotError, PixelDepthError, ProtocolViolationError
 from firmware_bridge.wire import messages as wire
 from quantize.errors import OtherModelError
-from quantize.examine import Examination, examine
+from quantize.proof.device import Examination, examine
 
 ROOT = Path(__file__).parents[2]
 
@@ -334,7 +334,7 @@ def test_answer_wants_either_a_port_or_a_link() -> None:
 @pytest.mark.parametrize("option", ["--words", "--kernels", "--fragments", "--reference-model", "--html"])
 def test_what_means_nothing_beside_a_port_is_refused_by_name(bundle: Bundle, option: str) -> None:
     """--words 200 too, which is the default: somebody who says it expects 200 words."""
-    done = CliRunner().invoke(quantize.cli.verify, [str(bundle.path), "--port", "/dev/ttyNONE", option, "200"])
+    done = CliRunner().invoke(quantize.cli.verify.verify, [str(bundle.path), "--port", "/dev/ttyNONE", option, "200"])
     assert done.exit_code == 2
     assert f"leave {option} away" in done.stderr
 
@@ -347,6 +347,6 @@ def test_every_decision_to_fail_is_in_the_exit_code_of_the_command(
             [], kind=wire.Kind.GATE, network=replace(device, flip=flip, steps=0), baud_rate=None
         )  # fmt: skip
         with board:
-            done = CliRunner().invoke(quantize.cli.verify, [str(bundle.path), "--port", board.start(), "--json"])
+            done = CliRunner().invoke(quantize.cli.verify.verify, [str(bundle.path), "--port", board.start(), "--json"])
         assert done.exit_code == expected, done.output
         assert msgspec.json.decode(done.stdout)["passed"] is (expected == 0)

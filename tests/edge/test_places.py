@@ -9,7 +9,7 @@ import pytest
 from edge.bundle.bundle import Bundle
 from edge.errors import NotABundleError
 from quantize.errors import RunError as QuantizeRunError
-from quantize.run import Run as QuantizeRun
+from quantize.run_directory import Run as QuantizeRun
 from train.errors import RunError
 from train.run import Run
 

@@ -15,8 +15,8 @@ from generated_models import Network
 from once import once
 
 from edge.ink.fragment_set import FragmentSet
-from quantize import cli
-from quantize.words import Words
+from quantize.cli import verify as cli
+from quantize.model.words import Words
 
 Maker = Callable[..., bytes]
 

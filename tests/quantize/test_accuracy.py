@@ -11,10 +11,10 @@ from edge.decision.evidence import MAX_SYMBOLS
 from edge.decision.thresholds import Thresholds
 from edge.ink.fragment import to_int8
 from edge.ink.fragment_set import FragmentSet
-from quantize.accuracy import compare_with_float, draw_trials, equal_error_rate
 from quantize.errors import WordsError
-from quantize.samples import draw_samples
-from quantize.words import Words
+from quantize.losses.accuracy import compare_with_float, draw_trials, equal_error_rate
+from quantize.model.words import Words
+from quantize.proof.samples import draw_samples
 
 
 def fragments_of(writers: int, each: int) -> FragmentSet:

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantize.calibrate import TANH_REACH, Clipping, Range, limits, measure_clipping, measure_ranges
-from quantize.convert import (
+from quantize.arithmetic.reference import Reference
+from quantize.convert.convert import (
     Conversion,
     check_clipping,
     check_graph,
@@ -24,6 +24,7 @@ from quantize.convert import (
     load_keras,
     quantize_float,
 )
+from quantize.convert.ranges import TANH_REACH, Clipping, Range, limits, measure_clipping, measure_ranges
 from quantize.errors import (
     CellRangeError,
     ClippingError,
@@ -32,11 +33,10 @@ from quantize.errors import (
     RunError,
     UnfusedError,
 )
-from quantize.executors import Tracer, interpreter
-from quantize.floating import FloatModel
-from quantize.graph import Quantization, load_graph
-from quantize.reference import Reference
-from quantize.words import Words
+from quantize.interpreter.executors import Tracer, interpreter
+from quantize.model.float_model import FloatModel
+from quantize.model.graph import Quantization, load_graph
+from quantize.model.words import Words
 
 MakeWords = Callable[..., Words]
 
@@ -100,7 +100,7 @@ def test_int8_follows_float_through_whole_words(conversion: Conversion, words: W
 
 
 def test_a_converted_model_equals_litert_everywhere(conversion: Conversion, words: Words) -> None:
-    from quantize.compare import compare
+    from quantize.proof.compare import compare
 
     tensors = compare(Tracer(conversion.model, "litert-reference"), Reference.load(conversion.model), words)
     assert [tensor.describe() for tensor in tensors if tensor.mismatches] == []
@@ -213,7 +213,7 @@ def test_the_state_in_the_float_interpreter_is_cleared_between_words(float_model
 
 
 def test_converting_says_what_to_install_where_tensorflow_is_missing(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['tensorflow'] = None\nfrom quantize.convert import load_keras\n" + (
+    code = "import sys; sys.modules['tensorflow'] = None\nfrom quantize.convert.convert import load_keras\n" + (
         "from pathlib import Path\nPath('m.keras').write_bytes(b'')\n"
         "try: load_keras(Path('m.keras'))\nexcept Exception as e: print(type(e).__name__, e)"
     )

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from edge.decision.evidence import MAX_SYMBOLS
 from edge.decision.rule import Verdict, Verdicts, decide
 from edge.decision.thresholds import Thresholds
-from quantize.decisions import LISTED, compare_decisions, judge_words, list_differences, upper_bound
-from quantize.words import Words
+from quantize.losses.decisions import LISTED, compare_decisions, judge_words, list_differences, upper_bound
+from quantize.model.words import Words
 
 THRESHOLDS = Thresholds((-0.5,) * MAX_SYMBOLS, (-1.5,) * MAX_SYMBOLS, 3, 0.01, 0.1, 300)
 USERS = ("ada", "ben", "eve")

@@ -9,15 +9,15 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from edge.bundle.kernels import TABLE
+from quantize.arithmetic.kernel_sets import comparable
+from quantize.arithmetic.matmul import single_thread
+from quantize.arithmetic.reference import Reference
 from quantize.errors import KernelSetError, ModelFileError, UnsupportedGraphError
-from quantize.executors import EngineExecutor, Tracer, interpreter, run
-from quantize.floating import FloatModel
-from quantize.graph import Graph, load_graph
-from quantize.kernel_sets import comparable
-from quantize.matmul import single_thread
-from quantize.reference import Reference
-from quantize.trace import points
-from quantize.words import Words
+from quantize.interpreter.executors import EngineExecutor, Tracer, interpreter, run
+from quantize.model.float_model import FloatModel
+from quantize.model.graph import Graph, load_graph
+from quantize.model.trace import points
+from quantize.model.words import Words
 
 MakeModel = Callable[..., bytes]
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quantize.arithmetic.reference import Reference
 from quantize.errors import ModelFileError, QuantizeError, UnsupportedGraphError
-from quantize.graph import load_graph
-from quantize.reference import Reference
-from quantize.trace import points
+from quantize.model.graph import load_graph
+from quantize.model.trace import points
 
 MakeModel = Callable[..., bytes]
 

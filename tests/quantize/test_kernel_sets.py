@@ -9,21 +9,29 @@ import numpy as np
 import pytest
 
 import edge.bundle.kernels
-import quantize.golden
+import quantize.proof.golden
 from edge.bundle.bundle import Bundle
 from edge.bundle.engine import Engine
 from edge.bundle.golden import decode
 from edge.bundle.kernels import LITERT, TABLE, Kernels, requests
 from edge.errors import OtherKernelsError
 from edge.ink.fragment_set import FragmentSet
-from quantize import kernel_sets
+from quantize.arithmetic import kernel_sets
+from quantize.arithmetic.kernel_sets import (
+    RULES,
+    KernelSet,
+    comparable,
+    differs_by_processor,
+    kernel_set,
+    reserved,
+    rivals,
+)
 from quantize.errors import KernelSetError
-from quantize.executors import EngineExecutor
-from quantize.golden import draw_words
-from quantize.kernel_sets import RULES, KernelSet, comparable, differs_by_processor, kernel_set, reserved, rivals
-from quantize.package import golden_files
+from quantize.interpreter.executors import EngineExecutor
+from quantize.make_bundle import golden_files
+from quantize.model.words import Words
+from quantize.proof.golden import draw_words
 from quantize.verify import choose_kernels, verify
-from quantize.words import Words
 
 NEW = "litert-thrown-away"
 
@@ -89,7 +97,7 @@ def test_an_added_kernel_set_is_proved_and_its_drift_measured(
 def test_golden_words_are_to_tell_an_added_kernel_set_from_the_others(
     added: Kernels, make_model: Callable[..., bytes], handwriting: FragmentSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quantize.golden, "TRIES", 1)
+    monkeypatch.setattr(quantize.proof.golden, "TRIES", 1)
     assert NEW in rivals()
     _, tells_apart = draw_words(make_model(3), handwriting, 1, np.random.default_rng(0))
     assert f"litert-reference = {NEW}" in tells_apart  # Of equal arithmetic, so of equal logits.
@@ -116,7 +124,7 @@ def test_a_reserved_kernel_set_has_its_oracles_rules_and_vectors_and_no_engine(
     make_model: Callable[..., bytes], handwriting: FragmentSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(monkeypatch, Kernels("reserved-too", reserved="nobody", oracle="litert-reference"))
-    monkeypatch.setattr(quantize.golden, "TRIES", 1)
+    monkeypatch.setattr(quantize.proof.golden, "TRIES", 1)
     assert dataclasses.replace(kernel_set("reserved-too"), name="litert-reference") == kernel_set("litert-reference")
     assert "reserved-too" not in rivals()
     model = make_model(3)

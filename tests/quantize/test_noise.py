@@ -9,15 +9,15 @@ import numpy.typing as npt
 import pytest
 
 from edge.bundle.bundle import Bundle
-from quantize.attribution import attribute, quantised_weights
+from quantize.arithmetic.reference import Reference
 from quantize.errors import ModelFileError, UnsupportedGraphError
-from quantize.floating import FloatModel, before
-from quantize.graph import Graph, load_graph
-from quantize.histograms import BINS, measure_histograms
-from quantize.noise import decibels, grids, measure_noise
-from quantize.reference import Reference
-from quantize.trace import points
-from quantize.words import Words
+from quantize.losses.attribution import attribute, quantised_weights
+from quantize.losses.histograms import BINS, measure_histograms
+from quantize.losses.noise import decibels, grids, measure_noise
+from quantize.model.float_model import FloatModel, before
+from quantize.model.graph import Graph, load_graph
+from quantize.model.trace import points
+from quantize.model.words import Words
 
 MakeWords = Callable[..., Words]
 

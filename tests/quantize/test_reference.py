@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from generated_models import Case, ModelBuilder, cases, draw_words
 
-from quantize import fixedpoint as fp
-from quantize.compare import TensorReport, compare, first_mismatch
+from quantize.arithmetic import fixedpoint as fp
+from quantize.arithmetic.kernel_sets import KernelSet, always, comparable, kernel_set
+from quantize.arithmetic.reference import Reference
+from quantize.arithmetic.rules import DOUBLE, DOUBLE_UP, SINGLE, Rule, by_factors
 from quantize.errors import KernelSetError, UnsupportedGraphError
-from quantize.executors import EngineExecutor, Tracer, interpreter
-from quantize.graph import load_graph
-from quantize.kernel_sets import KernelSet, always, comparable, kernel_set
+from quantize.interpreter.executors import EngineExecutor, Tracer, interpreter
 from quantize.machine import this_machine
-from quantize.reference import Reference
-from quantize.rules import DOUBLE, DOUBLE_UP, SINGLE, Rule, by_factors
-from quantize.trace import points
-from quantize.words import Words
+from quantize.model.graph import load_graph
+from quantize.model.trace import points
+from quantize.model.words import Words
+from quantize.proof.compare import TensorReport, compare, first_mismatch
 
 SAMPLE = [case for number, case in enumerate(cases()) if number % 7 == 0 and "overflowing" not in case.name]
 MakeModel = Callable[..., bytes]
@@ -226,7 +226,7 @@ def one_output(bias: int, factor: float) -> bytes:
 
 def test_the_accumulator_is_exact_where_float32_would_round() -> None:
     """864 products of 127 and 128 pass 2^24: the matrix must switch to float64, and wrap at 32 bits like C."""
-    from quantize.matmul import Matrix
+    from quantize.arithmetic.matmul import Matrix
 
     weights = np.full((1, 2000), 127, dtype=np.int8)
     weights[0, 0] = 126
@@ -246,7 +246,7 @@ def test_an_unknown_kernel_set_is_refused_with_the_known_names() -> None:
 def test_a_processor_without_avx_takes_the_neon_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen under `qemu-x86_64 -cpu Nehalem`: LiteRT's optimised kernels compute there what they do on aarch64."""
     without = msgspec.structs.replace(this_machine(), architecture="x86_64", cpu_features=("sse4_1",))
-    monkeypatch.setattr("quantize.kernel_sets.this_machine", lambda: without)
+    monkeypatch.setattr("quantize.arithmetic.kernel_sets.this_machine", lambda: without)
     assert kernel_set("litert-optimised") == kernel_set("litert-optimised", "aarch64")
     with pytest.raises(KernelSetError, match="is known on x86_64, aarch64, not on x86_64 without AVX"):
         kernel_set("tflite-runtime-optimised")

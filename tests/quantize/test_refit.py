@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantize.calibrate import CONVOLUTION_REACH, measure_ranges
-from quantize.convert import convert, convert_to_float, float_weights, quantize_float
-from quantize.flatbuffer import with_weights
-from quantize.floating import FloatModel
-from quantize.graph import load_graph
-from quantize.reference import Reference
-from quantize.refit import LARGEST, orient, refit, refit_layer, round_together
-from quantize.samples import draw_samples
-from quantize.words import Words
+from quantize.arithmetic.reference import Reference
+from quantize.convert.convert import convert, convert_to_float, float_weights, quantize_float
+from quantize.convert.flatbuffer import with_weights
+from quantize.convert.ranges import CONVOLUTION_REACH, measure_ranges
+from quantize.convert.refit import LARGEST, orient, refit, refit_layer, round_together
+from quantize.model.float_model import FloatModel
+from quantize.model.graph import load_graph
+from quantize.model.words import Words
+from quantize.proof.samples import draw_samples
 
 Weights = Mapping[str, np.ndarray]
 
@@ -69,7 +69,7 @@ def test_oriented_maps_reach_further_down_than_up_and_compute_the_same_to_the_bi
 
 def test_the_quantiser_finds_the_integers_that_were_chosen(refitted: tuple[Weights, bytes]) -> None:
     """A group of weights whose largest were rounded away would get another scale, and other integers."""
-    from quantize.attribution import quantised_weights
+    from quantize.losses.attribution import quantised_weights
 
     found, model = refitted
     graph = load_graph(model)

@@ -8,13 +8,13 @@ import msgspec
 import pytest
 
 from edge.bundle.bundle import Bundle
-from quantize.compare import Mismatch
-from quantize.decisions import DifferingWord, Outcome
-from quantize.drawing import BAR, Bar, draw_bars, draw_histogram
+from quantize.arithmetic.kernel_sets import comparable
 from quantize.errors import ReportError
-from quantize.kernel_sets import comparable
-from quantize.report import Report, decode
-from quantize.report_page import make_page
+from quantize.losses.decisions import DifferingWord, Outcome
+from quantize.proof.compare import Mismatch
+from quantize.report.charts import BAR, Bar, draw_bars, draw_histogram
+from quantize.report.page import make_page
+from quantize.report.record import Report, decode
 from quantize.verify import verify
 
 VOID = {"meta", "br"}
@@ -53,7 +53,7 @@ class Checker(HTMLParser):
 @pytest.fixture(scope="module")
 def report(made_bundle: Path) -> Report:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("quantize.accuracy.WORDS_PER_SIDE", 50)
+        patch.setattr("quantize.losses.accuracy.WORDS_PER_SIDE", 50)
         return verify(Bundle.open(made_bundle), words=5, kernels=["all"], created="2026-01-02T03:04:05+00:00")
 
 

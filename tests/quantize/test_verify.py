@@ -19,19 +19,19 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from edge.bundle.bundle import Bundle
 from edge.ink.fragment_set import FragmentSet
-from quantize import cli
-from quantize.accuracy import EerReport
-from quantize.compare import compare, first_mismatch
+from quantize.arithmetic.kernel_sets import comparable
+from quantize.arithmetic.matmul import single_thread
+from quantize.arithmetic.reference import Reference
+from quantize.cli import verify as cli
 from quantize.errors import GraphsDifferError, KernelSetError, RunError
-from quantize.executors import Tracer
-from quantize.graph import load_graph
-from quantize.kernel_sets import comparable
-from quantize.matmul import single_thread
-from quantize.reference import Reference
-from quantize.report import Report
-from quantize.report_page import make_page
+from quantize.interpreter.executors import Tracer
+from quantize.losses.accuracy import EerReport
+from quantize.model.graph import load_graph
+from quantize.model.words import Words
+from quantize.proof.compare import compare, first_mismatch
+from quantize.report.page import make_page
+from quantize.report.record import Report
 from quantize.verify import choose_kernels, verify
-from quantize.words import Words
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,7 +48,7 @@ def bundle_path(made_bundle: Path) -> Path:
 @pytest.fixture(scope="module")
 def report(bundle_path: Path) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("quantize.accuracy.WORDS_PER_SIDE", 400)
+        patch.setattr("quantize.losses.accuracy.WORDS_PER_SIDE", 400)
         result = call(cli.verify, bundle_path, "--kernels", "all", "--words", 60, "--json")
     assert result.exit_code == 0, result.stderr
     parsed: dict[str, Any] = json.loads(result.stdout)
@@ -69,7 +69,7 @@ def altered(model: bytes, tensor: int, path: Path) -> Path:
 def fewer_trials(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """1000 words a side take seconds; only the full report needs many."""
     if "report" not in request.fixturenames:
-        monkeypatch.setattr("quantize.accuracy.WORDS_PER_SIDE", 100)
+        monkeypatch.setattr("quantize.losses.accuracy.WORDS_PER_SIDE", 100)
 
 
 # --- quantize ------------------------------------------------------------------------------------------------------
@@ -301,7 +301,7 @@ def test_a_shift_of_the_equal_error_rate_beyond_the_limit_fails(
     bundle_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates = iter([3.0, 3.51, 3.0])
-    monkeypatch.setattr("quantize.against_float.equal_error_rate", lambda *_: next(rates))
+    monkeypatch.setattr("quantize.losses.material.equal_error_rate", lambda *_: next(rates))
     found: Report = verify(Bundle.open(bundle_path), words=1)
     assert isinstance(found.eer, EerReport)
     assert not found.passed

@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 from edge.bundle import golden
 from edge.bundle.bundle import Bundle, write_bundle
 from edge.bundle.kernels import TABLE
-from quantize import cli
+from quantize.arithmetic.kernel_sets import KernelSet, always, kernel_set
+from quantize.arithmetic.rules import DOUBLE, SINGLE, Rule
+from quantize.cli import verify as cli
 from quantize.errors import KernelSetError
-from quantize.kernel_sets import KernelSet, always, kernel_set
-from quantize.rules import DOUBLE, SINGLE, Rule
 from quantize.verify import verify
 
 
@@ -38,7 +38,7 @@ def break_arithmetic(monkeypatch: pytest.MonkeyPatch, name: str, change: Callabl
         found = kernel_set(asked, architecture)
         return change(found) if asked == name else found
 
-    monkeypatch.setattr("quantize.proof.kernel_set", broken)
+    monkeypatch.setattr("quantize.proof.kernel_set.kernel_set", broken)
 
 
 def ask_otherwise(monkeypatch: pytest.MonkeyPatch, name: str, resolver: str) -> None:
@@ -126,7 +126,7 @@ def test_another_version_than_the_pinned_one_fails_the_proof(
     bundle_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pinned = Bundle.open(bundle_path).manifest.executor.version
-    monkeypatch.setattr("quantize.executors.version", lambda _: "9.9.9")
+    monkeypatch.setattr("quantize.interpreter.executors.version", lambda _: "9.9.9")
     found = verify(Bundle.open(bundle_path), words=2)
     assert found.mismatches == 0
     (failure,) = found.failures

@@ -1,0 +1,1 @@
+"""The fixed-point reference: what each kernel set computes, in integers."""

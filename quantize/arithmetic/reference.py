@@ -1,0 +1,207 @@
+"""Words -> every tensor, state and temporary of the int8 graph, in NumPy and a named kernel set's arithmetic."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from quantize.arithmetic.fixedpoint import INT8_MIN, saturate_int8
+from quantize.arithmetic.kernel_sets import LITERT_REFERENCE, KernelSet
+from quantize.arithmetic.lstm import LOWEST_WEIGHT, prepare_lstm
+from quantize.arithmetic.matmul import Matrix
+from quantize.arithmetic.rules import Product
+from quantize.errors import UnsupportedGraphError
+from quantize.model.graph import OPTIONAL, Array, Graph, Op, Tensor, load_graph
+from quantize.model.trace import LSTM, OUTPUT, Trace
+from quantize.model.words import Words
+
+Step: TypeAlias = Callable[[Array, Words], Mapping[str, Array]]
+"""(input values [N, ...], the words they belong to) -> role -> values [N, ...]."""
+
+Prepared: TypeAlias = tuple[str, Step]
+"""The name of the rounding rule, and the function."""
+
+CHUNK_FRAGMENTS = 512
+"""Fragments computed at once: their largest arrays then stay in a core's cache."""
+
+
+class Reference:
+    """The integer interpreter. Operations without state see all fragments at once; the LSTM steps through the words.
+
+    name: of the kernel set. rules: position of an op -> how it rounds, in words.
+    UnsupportedGraphError, naming op and reason, for a graph that it cannot compute to the last bit.
+    """
+
+    def __init__(self, graph: Graph, kernels: KernelSet = LITERT_REFERENCE) -> None:
+        self.graph = graph
+        self.name, self.version = kernels.name, f"inkgate's NumPy reference, NumPy {np.__version__}"
+        prepared = [_prepare(graph, op, kernels) for op in graph.ops]
+        self._steps = [(op, step) for op, (_, step) in zip(graph.ops, prepared, strict=True)]
+        self.rules = {op.position: rule for op, (rule, _) in zip(graph.ops, prepared, strict=True)}
+
+    @staticmethod
+    def load(model: bytes, kernels: KernelSet = LITERT_REFERENCE) -> "Reference":
+        """From the bytes of a .tflite file."""
+        return Reference(load_graph(model), kernels)
+
+    def trace(self, words: Words) -> Trace:
+        """Everything: Point.key -> values [N, ...]. The state is cleared at the start of every word."""
+        values: dict[int, Array] = {self.graph.input.index: _input(self.graph, words)}
+        trace: dict[str, Array] = {}
+        for op, step in self._steps:
+            results = step(values[op.inputs[0]], words)
+            values[op.outputs[0]] = results[OUTPUT]
+            trace.update({f"{op.position}.{role}": array for role, array in results.items()})
+        return trace
+
+    def logits(self, words: Words) -> npt.NDArray[np.int8]:
+        """The graph's output alone, int8 [N, outputs]; any number of words in bounded memory."""
+        last = f"{self._steps[-1][0].position}.{OUTPUT}"
+        chunks = [self.trace(chunk)[last] for _, chunk in words.chunks(CHUNK_FRAGMENTS)]
+        return np.concatenate(chunks).reshape(len(words.fragments), -1)
+
+
+def _prepare(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
+    """The op with its constants and scales worked out. One function per kind of op."""
+    makers: dict[str, Callable[[Graph, Op, KernelSet], Prepared]] = {
+        "CONV_2D": _conv_2d,
+        "FULLY_CONNECTED": _fully_connected,
+        "QUANTIZE": _quantize,
+        "RESHAPE": _reshape,
+        "TANH": _tanh,
+        LSTM: prepare_lstm,
+    }
+    if op.kind not in makers:
+        raise UnsupportedGraphError(f"op {op.position}: no integer reference for {op.kind}; known: {', '.join(makers)}")
+    try:
+        output = _output(graph, op)
+        if output.shape[:1] != (1,):
+            raise UnsupportedGraphError(f"the output has shape {list(output.shape)}, a batch of one is expected")
+        return makers[op.kind](graph, op, kernels)
+    except UnsupportedGraphError as error:
+        raise UnsupportedGraphError(f"op {op.position} {op.kind}: {error}") from error
+
+
+def _conv_2d(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
+    """Convolution without padding, one scale per output channel.
+
+    Each output is a dot product of a window with a kernel: windows become rows of one matrix.
+    """
+    source, weights = graph.tensors[op.inputs[0]], graph.tensors[op.inputs[1]]
+    _require(op.options["padding"] == 1, "padding SAME")
+    _require(op.options["dilationHFactor"] == op.options["dilationWFactor"] == 1, "a dilation")
+    _require_plain(op, weights)
+    channels, height, width, depth = weights.shape
+    _require(depth == source.shape[-1], "grouped convolution")
+    rows, columns, zero = op.options["strideH"], op.options["strideW"], source.q.zero_point
+    matrix = Matrix(weights.constant.reshape(channels, -1), _bias(graph, op, channels), zero)
+    out_zero, shape = _output(graph, op).q.zero_point, _output(graph, op).shape[1:]
+    product = _product(graph, op, depth=height * width * depth, columns=shape[0] * shape[1])
+    rule = kernels.convolution(product)
+    requantise = rule.prepare(product)
+
+    def step(x: Array, _words: Words) -> Mapping[str, Array]:
+        windows = np.lib.stride_tricks.sliding_window_view(x, (height, width), axis=(1, 2))[:, ::rows, ::columns]
+        patches = windows.transpose(0, 1, 2, 4, 5, 3).astype(matrix.dtype).reshape(-1, height * width * depth)
+        y = requantise(matrix.accumulate(patches)) + out_zero
+        return {OUTPUT: saturate_int8(y).reshape(len(x), *shape)}
+
+    return rule.name, step
+
+
+def _fully_connected(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
+    """Fully connected layer, one scale for all outputs or one for each."""
+    source, weights = graph.tensors[op.inputs[0]], graph.tensors[op.inputs[1]]
+    _require_plain(op, weights)
+    outputs, depth = weights.shape
+    _require(int(np.prod(source.shape)) == depth, "an input of several rows")
+    matrix = Matrix(weights.constant, _bias(graph, op, outputs), source.q.zero_point)
+    out_zero, shape = _output(graph, op).q.zero_point, _output(graph, op).shape[1:]
+    product = _product(graph, op, depth=depth, columns=1)
+    rule = kernels.fully_connected(product)
+    requantise = rule.prepare(product)
+
+    def step(x: Array, _words: Words) -> Mapping[str, Array]:
+        y = requantise(matrix.accumulate(x.reshape(len(x), depth).astype(matrix.dtype))) + out_zero
+        return {OUTPUT: saturate_int8(y).reshape(len(x), *shape)}
+
+    return rule.name, step
+
+
+def _tanh(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
+    """int8 tanh by table."""
+    source, output = graph.tensors[op.inputs[0]], _output(graph, op)
+    _require(source.dtype == output.dtype == np.int8, f"values of type {source.dtype}")
+    table = kernels.tanh.prepare(source.q.scale, source.q.zero_point, output.q.scale, output.q.zero_point)
+
+    def step(x: Array, _words: Words) -> Mapping[str, Array]:
+        return {OUTPUT: table[x.view(np.uint8)]}
+
+    return kernels.tanh.name, step
+
+
+def _reshape(graph: Graph, op: Op, _kernels: KernelSet) -> Prepared:
+    """The same values in another shape."""
+    shape = _output(graph, op).shape[1:]
+
+    def step(x: Array, _words: Words) -> Mapping[str, Array]:
+        return {OUTPUT: x.reshape(len(x), *shape)}
+
+    return "copy", step
+
+
+def _quantize(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
+    """int8 with one scale and zero point -> int8 with another."""
+    source, output = graph.tensors[op.inputs[0]], _output(graph, op)
+    _require(source.dtype == output.dtype == np.int8, f"{source.dtype} to {output.dtype}")
+    zero, out_zero = source.q.zero_point, output.q.zero_point
+    shape = output.shape[1:]
+    values = int(np.prod(shape))
+    product = Product(source.q.scale, np.ones(1, dtype=np.float32), output.q.scale, 1, 1, values, np.full(1, 255))
+    rule = kernels.quantize(product)
+    requantise = rule.prepare(product)
+
+    def step(x: Array, _words: Words) -> Mapping[str, Array]:
+        y = requantise(x.astype(np.int64).reshape(len(x), values) - zero) + out_zero
+        return {OUTPUT: saturate_int8(y).reshape(len(x), *shape)}
+
+    return rule.name, step
+
+
+def _input(graph: Graph, words: Words) -> Array:
+    expected = graph.input.shape
+    if graph.input.dtype != np.int8 or int(np.prod(expected)) != int(np.prod(words.fragments.shape[1:])):
+        raise UnsupportedGraphError(f"the model's input is {graph.input.dtype} {list(expected)}, not one int8 fragment")
+    return words.fragments.reshape(len(words.fragments), *expected[1:])
+
+
+def _output(graph: Graph, op: Op) -> Tensor:
+    return graph.tensors[op.outputs[0]]
+
+
+def _bias(graph: Graph, op: Op, size: int) -> npt.NDArray[np.int64]:
+    if len(op.inputs) < 3 or op.inputs[2] == OPTIONAL:
+        return np.zeros(size, dtype=np.int64)
+    return graph.tensors[op.inputs[2]].constant.astype(np.int64)
+
+
+def _product(graph: Graph, op: Op, *, depth: int, columns: int) -> Product:
+    """What a convolution or a fully connected layer computes, as its kernel sees it."""
+    source, weights, output = graph.tensors[op.inputs[0]].q, graph.tensors[op.inputs[1]], _output(graph, op).q
+    outputs = weights.shape[0]
+    reach = np.abs(weights.constant.reshape(outputs, -1).astype(np.int64)).sum(axis=1) * 255
+    reach += np.abs(_bias(graph, op, outputs))
+    return Product(source.scale, weights.q.scales, output.scale, outputs, depth, columns, reach)
+
+
+def _require_plain(op: Op, weights: Tensor) -> None:
+    _require(op.options["fusedActivationFunction"] == 0, "a fused activation")
+    _require(weights.dtype == np.int8, f"weights of type {weights.dtype}")
+    _require(not weights.q.zero_points.any(), "weights with a zero point")
+    _require(bool((weights.constant > INT8_MIN).all()), LOWEST_WEIGHT)
+
+
+def _require(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise UnsupportedGraphError(f"the reference does not implement {otherwise}")

@@ -1,0 +1,1 @@
+"""The commands `inkgate quantize`, `verify` and `bench`."""

@@ -1,0 +1,45 @@
+"""`inkgate verify BUNDLE --port PORT` -> what the device there computes, for people or as JSON, and the exit code."""
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from edge.bundle.bundle import Bundle
+from firmware_bridge.errors import ExitCode
+from firmware_bridge.link.inquiry import Inquiry
+from quantize.proof.device import Examination, examine
+
+CONNECT_S = 5.0
+"""How long a device may take to be there."""
+
+
+def examine_port(bundle: Bundle, port: str, as_json: bool) -> ExitCode:
+    """Let the device on `port` compute the golden words; NEGATIVE if one bit differs."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=as_json) as bar:
+        task = bar.add_task(f"asking {escape(port)}", total=None)
+        with Inquiry(port, connect_patience_s=CONNECT_S) as inquiry:
+            report = examine(bundle, inquiry, lambda done, total: bar.update(task, completed=done, total=total))
+    if as_json:
+        click.echo(report.encode(), nl=False)
+    else:
+        _show(console, report)
+    for failure in report.failures:
+        click.echo(f"error: {failure}", err=True)
+    return ExitCode.DONE if report.passed else ExitCode.NEGATIVE
+
+
+def _show(console: Console, report: Examination) -> None:
+    for device in report.kernel_sets:
+        lines = (
+            f"{device.board} ({device.firmware}), {device.machine}",
+            f"{device.executor} {device.version}, kernels {device.kernels}, model {report.model_sha256[:12]}",
+            f"{report.words} golden words, {report.fragments} fragments: {device.values:,} logits compared with those "
+            f"of {device.golden}, {device.mismatches:,} differ.",
+        )
+        for line in lines:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for note in report.notes:
+        console.print(f"Note: {note}.", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""A Keras model -> an int8 TFLite model."""

@@ -1,0 +1,68 @@
+"""A TFLite model -> the same model with other constants, with ranges for the quantiser, and nothing left to chance."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from quantize.arithmetic.lstm import BIASES, INPUT_WEIGHTS, RECURRENT_WEIGHTS
+from quantize.convert.ranges import Range
+from quantize.model.float_model import FloatModel
+from quantize.model.graph import OPTIONAL, Array, Graph, load_graph, load_schema
+from quantize.model.trace import LSTM
+
+
+def edit(
+    model: bytes, ranges: Mapping[int, Range] | None = None, constants: Mapping[int, Array] | None = None
+) -> bytes:
+    """The same model without a limit on the cell state, and with these ranges and constants, by tensor index.
+
+    Buffers that nothing refers to are emptied: the quantiser leaves what happened to be in memory in two of them, and
+    the same run would give another file each time.
+    """
+    import flatbuffers
+
+    schema = load_schema()
+    parsed = schema.ModelT.InitFromPackedBuf(model, 0)
+    subgraph = parsed.subgraphs[0]
+    for op in subgraph.operators:
+        if isinstance(op.builtinOptions, schema.UnidirectionalSequenceLSTMOptionsT):
+            op.builtinOptions.cellClip = 0.0
+    for tensor, found in (ranges or {}).items():
+        parameters = schema.QuantizationParametersT()
+        parameters.min = np.asarray([found.low], dtype=np.float32)
+        parameters.max = np.asarray([found.high], dtype=np.float32)
+        subgraph.tensors[tensor].quantization = parameters
+    for tensor, values in (constants or {}).items():
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(np.ascontiguousarray(values).tobytes(), dtype=np.uint8)
+        subgraph.tensors[tensor].buffer = len(parsed.buffers)
+        parsed.buffers.append(buffer)
+    used = {tensor.buffer for tensor in subgraph.tensors} | {entry.buffer for entry in parsed.metadata or ()}
+    for index, buffer in enumerate(parsed.buffers):
+        if index not in used:
+            buffer.data = None
+    builder = flatbuffers.Builder(len(model))
+    builder.Finish(parsed.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def with_weights(float_model: bytes, weights: Mapping[str, Array]) -> bytes:
+    """The float model with these weights, named and laid out as FloatModel takes them; ranges that it had are gone."""
+    graph = load_graph(float_model)
+    return edit(float_model, constants=_constants(graph, weights))
+
+
+def _constants(graph: Graph, weights: Mapping[str, Array]) -> dict[int, Array]:
+    """Tensor index -> values. A layer's bias of zeros has no tensor where the converter left it out."""
+    constants: dict[int, Array] = {}
+    for op, layer in zip(graph.ops, FloatModel(weights).layers_of(graph), strict=True):
+        if op.kind == LSTM:
+            for part, slots in (("kernel", INPUT_WEIGHTS), ("recurrent", RECURRENT_WEIGHTS), ("bias", BIASES)):
+                gates = np.split(weights[f"{layer}.{part}"], 4, axis=-1)
+                constants.update({op.inputs[slot]: gate.T for slot, gate in zip(range(16)[slots], gates, strict=True)})
+        elif layer:
+            kernel = weights[f"{layer}.kernel"]
+            constants[op.inputs[1]] = kernel.transpose(3, 0, 1, 2) if op.kind == "CONV_2D" else kernel.T
+            if len(op.inputs) > 2 and op.inputs[2] != OPTIONAL:
+                constants[op.inputs[2]] = weights[f"{layer}.bias"]
+    return {tensor: values.astype(np.float32) for tensor, values in constants.items()}

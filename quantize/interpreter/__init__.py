@@ -1,0 +1,1 @@
+"""The interpreters that the reference is compared with."""

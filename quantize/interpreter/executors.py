@@ -1,0 +1,158 @@
+"""Words -> int8 logits, by whichever interpreter and kernel set the name says, and every tensor on the way."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.bundle.engine import Engine
+from edge.bundle.kernels import DELEGATE, LITERT, TABLE, Kernels
+from firmware_bridge.installing import install_extra
+from quantize.arithmetic.kernel_sets import comparable, runs_on
+from quantize.errors import DependencyError, KernelSetError, ModelFileError
+from quantize.interpreter.exposed import expose
+from quantize.model.graph import Array, load_graph
+from quantize.model.trace import LSTM_TEMPORARIES, Point, Trace, points
+from quantize.model.words import Words
+
+
+class Executor(Protocol):
+    """What computes the model. name says which kernels really run, version whose they are."""
+
+    name: str
+    version: str
+
+    def logits(self, words: Words) -> npt.NDArray[np.int8]:
+        """Words -> int8 [N, outputs], the state cleared at the start of every word."""
+
+
+Result = TypeVar("Result")
+
+
+class EngineExecutor:
+    """The edge's own engine, so that what is measured is what decides. name and version say what really runs."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.name, self.version = engine.kernels, engine.runtime
+
+    @staticmethod
+    def load(model: bytes, kernels: str) -> "EngineExecutor":
+        """By kernel set. KernelSetError for an unknown name or if this machine runs other kernels (XNNPACK absent)."""
+        wanted = _wanted(kernels)
+        executor = EngineExecutor(Engine.load(model, wanted.request))
+        if executor.name != wanted.name:
+            raise KernelSetError(f"{kernels} was asked for and this machine runs {executor.name}")
+        return executor
+
+    def logits(self, words: Words) -> npt.NDArray[np.int8]:
+        """Words -> int8 [N, outputs]."""
+        return np.stack(run(words, self._engine.reset, self._engine.step_int8))
+
+
+class Tracer:
+    """LiteRT with a kernel set by name, and every tensor of it that can be read.
+
+    Without delegates the interpreter keeps all tensors, also the LSTM's temporaries. A delegate keeps none: its graph
+    is run as its exposed twin, and the LSTM's temporaries are not read. `readable` says which. Either is itself a
+    change that could change results; an EngineExecutor's logits are the check on that.
+    """
+
+    def __init__(self, model: bytes, kernels: str) -> None:
+        """KernelSetError for an unknown name or if this machine runs other kernels (XNNPACK absent)."""
+        wanted = _wanted(kernels)
+        delegated = bool(wanted.delegate)
+        self.graph = load_graph(model)
+        self.points = tuple(p for p in points(self.graph) if not (delegated and p.tensor is None))
+        self.name = kernels
+        self.version = f"{LITERT.distribution} {version(LITERT.distribution)}"
+        self.readable = (
+            "every tensor and state, as outputs of the exposed twin; not the LSTM's temporaries"
+            if delegated
+            else "every tensor and state, and the LSTM's temporaries"
+        )
+        self._interpreter = interpreter(expose(model) if delegated else model, wanted.name, preserve=not delegated)
+        if delegated and not any(op["op_name"] == DELEGATE for op in self._interpreter._get_ops_details()):
+            raise KernelSetError(
+                f"{kernels} was asked for and this machine's {wanted.delegate} does not take the model"
+            )
+        self._where = [self._index(point) for point in self.points]
+
+    def trace(self, words: Words) -> Trace:
+        """Everything: Point.key -> values [N, ...]."""
+        interpreter, shape, source = self._interpreter, self.graph.input.shape, self.graph.input.index
+
+        def step(fragment: npt.NDArray[np.int8]) -> list[Array]:
+            interpreter.set_tensor(source, fragment.reshape(shape))
+            interpreter.invoke()
+            return [interpreter.get_tensor(tensor) for tensor in self._where]
+
+        rows = run(words, interpreter.reset_all_variables, step)
+        return {
+            point.key: np.stack([row[column] for row in rows]).reshape(len(rows), *point.shape)
+            for column, point in enumerate(self.points)
+        }
+
+    def constant(self, tensor: int) -> Array:
+        """A stored tensor as the interpreter reads it."""
+        values: Array = self._interpreter.get_tensor(tensor)
+        return values
+
+    def scales(self) -> dict[int, tuple[Array, Array]]:
+        """Tensor -> (scales, zero points) as the interpreter reads them, for the graph's own tensors."""
+        details = {
+            detail["index"]: detail["quantization_parameters"] for detail in self._interpreter.get_tensor_details()
+        }
+        return {i: (q["scales"], q["zero_points"]) for i, q in details.items() if i < len(self.graph.tensors)}
+
+    def _index(self, point: Point) -> int:
+        """The LSTM's temporaries follow the graph's own tensors, in the order in which its kernel asks for them."""
+        if point.tensor is not None:
+            return point.tensor
+        return len(self.graph.tensors) + LSTM_TEMPORARIES.index(point.role)
+
+
+def run(words: Words, reset: Callable[[], object], step: Callable[[npt.NDArray[np.int8]], Result]) -> list[Result]:
+    """`step` of every fragment in order, with `reset` before each word."""
+    first = set(words.starts.tolist())
+    results = []
+    for position, fragment in enumerate(words.fragments):
+        if position in first:
+            reset()
+        results.append(step(fragment))
+    return results
+
+
+def interpreter(model: bytes, kernels: str, *, preserve: bool = False) -> Any:
+    """Prepare LiteRT's own interpreter, one thread, tensors allocated; `preserve` keeps intermediate tensors readable.
+
+    KernelSetError if LiteRT has no such kernels, ModelFileError if it cannot load the model.
+    """
+    wanted = _wanted(kernels)
+    try:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+    except ImportError as error:
+        raise DependencyError(f"LiteRT is not installed: {install_extra('edge')}") from error
+    try:
+        made = Interpreter(
+            model_content=model,
+            num_threads=1,
+            experimental_op_resolver_type=getattr(OpResolverType, wanted.resolver),
+            experimental_preserve_all_tensors=preserve,
+        )
+        made.allocate_tensors()
+    except AttributeError as error:
+        raise KernelSetError(f"this LiteRT has no kernels {wanted.name}: {error}") from error
+    except (ValueError, RuntimeError) as error:
+        raise ModelFileError(f"LiteRT cannot load the model: {error}") from error
+    return made
+
+
+def _wanted(kernels: str) -> Kernels:
+    """Return LiteRT's kernels that compute a kernel set. KernelSetError, listing the names, if there are none."""
+    if kernels not in comparable():
+        known = ", ".join(comparable())
+        raise KernelSetError(f"no interpreter has kernels named {kernels!r}; known: {known}")
+    return TABLE[runs_on(kernels)]

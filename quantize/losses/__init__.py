@@ -1,0 +1,1 @@
+"""What int8 costs against the float network."""

@@ -1,0 +1,97 @@
+"""Float and int8 logits of the same words -> what quantising costs: logits, decisions, equal error rate."""
+
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edge.decision.error_rates import eer
+from edge.decision.evidence import word_scores
+from edge.decision.thresholds import Thresholds
+from edge.ink.fragment_set import FragmentSet, sample_words
+from quantize.losses.decisions import compare_decisions
+from quantize.model.words import Words
+
+Floats = npt.NDArray[np.float64]
+
+EER_SYMBOLS = 8
+MAX_EER_SHIFT_POINTS = 0.2
+"""A single word of a user is 0.1 points of about a thousand: a shift of one word is no sign of a bad conversion."""
+
+WORDS_PER_SIDE = 1000
+"""About so many words of users and as many of strangers decide the equal error rates."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """Words of one length by users and by strangers; label is the user's number, -1 for a stranger's word."""
+
+    words: Words
+    label: npt.NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Words, symbols each."""
+        return len(self.words), int(self.words.lengths[0])
+
+
+class FloatReport(msgspec.Struct):
+    """int8 against float. agreement: share of words whose final decision, user included, is the same."""
+
+    words: int
+    symbols: int | None
+    logits_max_abs: float
+    logits_mean_abs: float
+    agreement: float
+
+
+class EerReport(msgspec.Struct):
+    """Equal error rates in per cent, by executor, on the same words."""
+
+    symbols: int
+    users_words: int
+    strangers_words: int
+    percent: dict[str, float]
+
+
+def draw_trials(fragments: FragmentSet, user_writers: tuple[int, ...], symbols: int, seed: int) -> Trials | None:
+    """Words of every user and every other writer in the set, about WORDS_PER_SIDE of each; None if a side is empty."""
+    rng = np.random.default_rng(seed)
+    present = {int(w) for w in fragments.writers}
+    users = [w for w in user_writers if w in present]
+    strangers = sorted(present - set(user_writers))
+    if not users or not strangers:
+        return None
+    index, writer = zip(
+        *(
+            sample_words(fragments, side, symbols, max(1, round(WORDS_PER_SIDE / len(side))), rng)
+            for side in (users, strangers)
+        ),
+        strict=True,
+    )
+    labels = {w: k for k, w in enumerate(user_writers)}
+    pixels = fragments.pixels[np.concatenate(index)]
+    return Trials(Words.of(list(pixels)), np.asarray([labels.get(int(w), -1) for w in np.concatenate(writer)]))
+
+
+def equal_error_rate(trials: Trials, logits: Floats) -> float:
+    """Per cent, of verification: a user's word scored for that user against a stranger's word scored for every user."""
+    words, symbols = trials.shape
+    evidence = word_scores(logits.reshape(words, symbols, -1))[:, -1]
+    genuine = trials.label >= 0
+    own = evidence[genuine, trials.label[genuine]]
+    return round(100.0 * eer(own, evidence[~genuine]), 6)
+
+
+def compare_with_float(words: Words, floating: Floats, int8: Floats, thresholds: Thresholds) -> FloatReport:
+    """Compare logits [N, K+1] of the same words by both."""
+    decisions = compare_decisions(words, floating, int8, thresholds)
+    difference = np.abs(floating - int8)
+    return FloatReport(
+        words=decisions.words,
+        symbols=decisions.symbols,
+        logits_max_abs=float(difference.max()),
+        logits_mean_abs=float(difference.mean()),
+        agreement=(decisions.words - decisions.final) / decisions.words,
+    )

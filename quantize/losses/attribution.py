@@ -1,0 +1,120 @@
+"""Float with one part of it in int8 at a time -> how much of the logits' noise each part makes: where accuracy goes."""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from quantize.losses.noise import Grid, decibels, grids
+from quantize.model.float_model import CHUNK_FRAGMENTS, FloatModel, Floats
+from quantize.model.graph import Array, Graph, Op, Tensor
+from quantize.model.trace import LSTM, OUTPUT, Kind, Point
+from quantize.model.words import Words
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Weights of a layer, or its values: sums and the tanh of them together, for rounding the one hides in rounding the
+    other. logits_sqnr_db: of the logits if nothing else were quantised, None if they do not change; share: of the sum
+    of all parts' noise power, which is about the whole's where errors are small.
+
+    The weights of conv2 and of the fully connected layer carry the correction of convert/refit.py for the int8 values
+    that reach them. Alone, before float's values, that correction is itself an error: their share, and that of what
+    they correct, is larger here than in the whole.
+    """
+
+    name: str
+    kind: Kind
+    logits_sqnr_db: float | None
+    share: float
+
+
+def attribute(graph: Graph, floating: FloatModel, words: Words) -> list[Part]:
+    """Every layer's weights and every tensor, in the order of computation. Biases are int32 and too fine to matter."""
+    signal, noise = 0.0, {(name, kind): 0.0 for name, kind, _, _ in _parts(graph, floating)}
+    for _, chunk in words.chunks(CHUNK_FRAGMENTS):
+        exact = floating.trace(graph, chunk)
+        logits = _logits(graph, exact)
+        signal += float(np.square(logits).sum())
+        for name, kind, model, chain in _parts(graph, floating):
+            changed = _with_part(graph, model, chunk, exact, chain)
+            noise[name, kind] += float(np.square(changed - logits).sum())
+    total = sum(noise.values())
+    return [
+        Part(name, kind, decibels(signal, power), power / total if total else 0.0)
+        for (name, kind), power in noise.items()
+    ]
+
+
+_Chain = tuple[tuple[Point, Grid], ...]
+_Part = tuple[str, Kind, FloatModel, _Chain]
+"""Name, kind, the network with that part changed, and the tensors to round, if that is the part, one after another."""
+
+
+def _parts(graph: Graph, floating: FloatModel) -> Iterator[_Part]:
+    layers = floating.layers_of(graph)
+    inside = {point.role: grid for point, grid in grids(graph) if point.op == LSTM and point.role != OUTPUT}
+    outputs = {point.position: (point, grid) for point, grid in grids(graph) if point.role == OUTPUT}
+    layer = ""
+    sums: _Chain = ()
+    for op, own in zip(graph.ops, layers, strict=True):
+        layer = own or layer
+        if own:
+            yield f"{layer}, weights", "weight", floating.altered(quantised_weights(graph, op, layer)), ()
+        if op.kind == LSTM:
+            hidden = {role: _rounder(grid) for role, grid in inside.items() if role == "hidden_state"}
+            others = {role: _rounder(grid) for role, grid in inside.items() if role not in hidden}
+            yield f"{layer}, gates and cell state", "state", floating.altered(rounding=others), ()
+            yield f"{layer}, hidden state", "state", floating.altered(rounding=hidden), ()
+        elif op.kind == "TANH":
+            yield f"{layer}, sums and tanh", "activation", floating, (*sums, outputs[op.position])
+        elif op.kind == "QUANTIZE" or op.outputs[0] in graph.outputs:
+            name = layer if op.outputs[0] in graph.outputs else f"{layer}, {op.kind}"
+            yield name, "activation", floating, (outputs[op.position],)
+        sums = (outputs[op.position],) if own and op.kind != LSTM else ()
+
+
+def _with_part(
+    graph: Graph, model: FloatModel, words: Words, exact: dict[str, Floats], chain: _Chain
+) -> npt.NDArray[np.float64]:
+    """Logits with the part changed. Sums are rounded, then the tanh of them; its values are what goes on."""
+    if not chain:
+        return _logits(graph, model.trace(graph, words))
+    (first, grid), *then = chain
+    rounded = grid.round(exact[first.key])
+    for _, after in then:
+        rounded = after.round(np.tanh(rounded))
+    last = chain[-1][0]
+    if last.tensor is None or last.tensor in graph.outputs:
+        return rounded
+    return _logits(graph, model.trace(graph, words, {last.tensor: rounded.astype(np.float32)}))
+
+
+def quantised_weights(graph: Graph, op: Op, layer: str) -> dict[str, Array]:
+    """The layer's arrays in float's layout with the values that the int8 weights stand for."""
+    if op.kind == LSTM:
+        kernel, recurrent = (
+            np.concatenate([_real(graph.tensors[i]).T for i in op.inputs[gates]], axis=1)
+            for gates in (slice(1, 5), slice(5, 9))
+        )
+        return {f"{layer}.kernel": kernel, f"{layer}.recurrent": recurrent}
+    weights = _real(graph.tensors[op.inputs[1]])
+    return {f"{layer}.kernel": weights.transpose(1, 2, 3, 0) if op.kind == "CONV_2D" else weights.T}
+
+
+def _real(tensor: Tensor) -> Floats:
+    """Stored integers times their scale, one for all or one for each slice along an axis."""
+    q, values = tensor.q, tensor.constant
+    shape = [1] * values.ndim
+    if len(q.scales) > 1:
+        shape[q.axis] = len(q.scales)
+    real: Floats = (values - q.zero_points.reshape(shape)) * q.scales.reshape(shape)
+    return real.astype(np.float32)
+
+
+def _rounder(grid: Grid) -> Callable[[Floats], Floats]:
+    return lambda values: grid.round(values).astype(np.float32)
+
+
+def _logits(graph: Graph, trace: dict[str, Floats]) -> npt.NDArray[np.float64]:
+    return trace[f"{graph.ops[-1].position}.{OUTPUT}"].astype(np.float64)

@@ -1,0 +1,134 @@
+"""Two sets of logits for the same words -> which words are decided differently, and a bound on how many."""
+
+import math
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from edge.decision.evidence import word_scores
+from edge.decision.rule import Decision, Verdicts, decide, judge
+from edge.decision.thresholds import Thresholds
+from quantize.model.words import Words
+
+Logits = npt.NDArray[np.float64]
+
+CONFIDENCE = 0.95
+LISTED = 50
+"""So many words that were decided differently are listed one by one, the first ones."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """The final decision about a word."""
+
+    decision: str
+    user: str | None
+    score: float | None
+
+
+class DifferingWord(msgspec.Struct, frozen=True):
+    """A word with two final decisions. threshold: the score that accepts a word of so many symbols."""
+
+    word: int
+    symbols: int
+    written_by: str | None
+    threshold: float
+    expected: Outcome
+    got: Outcome
+
+
+class DecisionDifferences(msgspec.Struct, frozen=True):
+    """How many of `words` are decided differently: at their end, or in any decision after any of their fragments.
+
+    Each with the upper end of the exact one-sided 95 % confidence interval (Clopper-Pearson) for the share among words
+    drawn in the same way.
+    """
+
+    words: int
+    symbols: int | None
+    final: int
+    final_upper_bound: float
+    anywhere: int
+    anywhere_upper_bound: float
+
+
+def judge_words(words: Words, logits: Logits, thresholds: Thresholds) -> tuple[Verdicts, Verdicts]:
+    """Judge logits [N, K+1] by the gate's rule: the running verdict after every fragment [N], the final ones [W]."""
+    evidence, symbols = np.empty((len(logits), logits.shape[1] - 1)), np.empty(len(logits), np.int64)
+    for length in np.unique(words.lengths):
+        at = words.starts[words.lengths == length, np.newaxis] + np.arange(length)
+        evidence[at], symbols[at] = word_scores(logits[at]), np.arange(1, length + 1)
+    last = words.starts + words.lengths - 1
+    running = judge(evidence, symbols, thresholds, final=False)
+    return running, judge(evidence[last], words.lengths, thresholds, final=True)
+
+
+def differ(one: Verdicts, other: Verdicts) -> npt.NDArray[np.bool_]:
+    """Return for each word whether verdict or accepted user is another."""
+    different: npt.NDArray[np.bool_] = (one.codes != other.codes) | (one.users != other.users)
+    return different
+
+
+def compare_decisions(words: Words, expected: Logits, got: Logits, thresholds: Thresholds) -> DecisionDifferences:
+    """How many words are decided differently on two sets of logits [N, K+1]."""
+    (running, final), (other_running, other_final) = (
+        judge_words(words, logits, thresholds) for logits in (expected, got)
+    )
+    ends = int(np.count_nonzero(differ(final, other_final)))
+    # A final decision differs only if the running one after the last fragment does.
+    anywhere = np.logical_or.reduceat(differ(running, other_running), words.starts)
+    lengths = np.unique(words.lengths)
+    return DecisionDifferences(
+        words=len(words),
+        symbols=int(lengths[0]) if len(lengths) == 1 else None,
+        final=ends,
+        final_upper_bound=upper_bound(ends, len(words)),
+        anywhere=int(np.count_nonzero(anywhere)),
+        anywhere_upper_bound=upper_bound(int(np.count_nonzero(anywhere)), len(words)),
+    )
+
+
+def list_differences(
+    words: Words,
+    expected: Logits,
+    got: Logits,
+    thresholds: Thresholds,
+    users: tuple[str, ...],
+    written_by: list[str] | None = None,
+) -> list[DifferingWord]:
+    """The first LISTED words whose final decision differs; written_by names each word's writer where that is known."""
+    wanted, found = (judge_words(words, logits, thresholds)[1] for logits in (expected, got))
+    listed = []
+    for word in np.flatnonzero(differ(wanted, found))[:LISTED].tolist():
+        start, length = int(words.starts[word]), int(words.lengths[word])
+        place = slice(start, start + length)
+        both = [decide(logits[place], thresholds, users, final=True) for logits in (expected, got)]
+        threshold = float(thresholds.at(length)[0])
+        writer = None if written_by is None else written_by[word]
+        listed.append(DifferingWord(word, length, writer, threshold, *(_outcome(decision) for decision in both)))
+    return listed
+
+
+def upper_bound(events: int, trials: int, confidence: float = CONFIDENCE) -> float:
+    """The share p at which `events` or fewer in `trials` have probability 1 - confidence: the exact (Clopper-Pearson)
+    one-sided upper bound. For no event it is 1 - (1 - confidence)^(1/trials), about 3 / trials at 95 %."""
+    if events >= trials:
+        return 1.0
+    ways = np.asarray([_log_ways(trials, k) for k in range(events + 1)])
+    k = np.arange(events + 1)
+    low, high = events / trials, 1.0
+    for _ in range(60):  # halves the interval below a float64's resolution
+        p = (low + high) / 2
+        if p in (low, high):
+            break
+        tail = float(np.exp(ways + k * math.log(p) + (trials - k) * math.log1p(-p)).sum())
+        low, high = (p, high) if tail > 1.0 - confidence else (low, p)
+    return high
+
+
+def _log_ways(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+
+
+def _outcome(decision: Decision) -> Outcome:
+    return Outcome(decision.verdict.name, decision.user, decision.score)

@@ -1,0 +1,188 @@
+"""A run directory -> its bundle: model converted, thresholds fitted on development strangers, everything hashed."""
+
+import io
+import json
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.bundle.bundle import CALIBRATION as CALIBRATION_FILE
+from edge.bundle.bundle import FLOAT, FORMAT, Bundle, ErrorRates, Manifest, Provenance, require_place, write_bundle
+from edge.bundle.bundle import MODEL as MODEL_FILE
+from edge.bundle.bundle import Executor as ExecutorRecord
+from edge.bundle.engine import Engine
+from edge.bundle.golden import file_name
+from edge.decision.evidence import MAX_SYMBOLS, word_scores
+from edge.decision.rule import judge
+from edge.decision.thresholds import Thresholds, fit_thresholds
+from edge.ink.fragment import to_int8
+from edge.ink.fragment_set import FragmentSet, sample_words
+from quantize.arithmetic.kernel_sets import reserved
+from quantize.convert.convert import MAX_CLIPPED_SHARE, convert, load_keras
+from quantize.errors import RunError
+from quantize.machine import version_of
+from quantize.model.words import Words
+from quantize.proof.golden import draw_words, make_golden
+from quantize.run_directory import CALIBRATION, DEVELOPMENT, MODEL, TEST, Run, relative
+
+CALIBRATION_WORDS = 300
+THRESHOLD_WORDS = 2000
+RATE_WORDS = 1000
+VERSIONS = ("tensorflow", "tf_keras", "ai-edge-litert", "numpy")
+
+Scores = npt.NDArray[np.float64]
+Say = Callable[[str], None]
+
+
+def package(
+    run_path: Path,
+    out: Path,
+    *,
+    far_accept: float = 0.01,
+    far_reject: float = 0.10,
+    max_clipped: float = MAX_CLIPPED_SHARE,
+    command: str = "",
+    say: Say = lambda _step: None,
+) -> Bundle:
+    """Convert the run's model, fit thresholds with the edge's own engine, verify golden vectors, write the bundle.
+
+    `say` gets each step. First, before TensorFlow is loaded, NotABundleError if none can be written to `out`, and
+    RunError for a run that lacks what is needed; then ConversionRefusedError for a model that does not convert well,
+    VectorsDifferError if the interpreter does not compute what the reference says it does.
+    """
+    require_place(out)
+    run = Run.open(run_path)
+    rng = np.random.default_rng(run.config.seed)
+    calibration, development = _needed(run, CALIBRATION), _needed(run, DEVELOPMENT)
+    say("loading the trained model")
+    model = load_keras(run.path / MODEL)
+    say(f"converting to int8, calibrated on {CALIBRATION_WORDS} whole words")
+    conversion = convert(model, calibration_words(calibration, rng), max_clipped)
+    engine = Engine.load(conversion.model)
+    if engine.outputs != len(run.config.users) + 1:
+        raise RunError(f"{run.path}: {engine.outputs} outputs for {len(run.config.users)} users and the stranger")
+    say("fitting thresholds on development strangers")
+    thresholds = fit_development(engine, development, far_accept, far_reject, rng)
+    say("measuring error rates on the test set")
+    rates = error_rates(engine, run, thresholds, rng)
+    say("verifying golden vectors")
+    golden = golden_files(engine, conversion.model, development, _pixel_bits(run), rng)
+    weights: dict[str, Any] = conversion.weights
+    stored = io.BytesIO()
+    np.savez_compressed(stored, **weights)
+    manifest = Manifest(
+        format=FORMAT,
+        plan=run.plan,
+        users=run.config.users,
+        pixel_bits=_pixel_bits(run),
+        thresholds=thresholds,
+        executor=ExecutorRecord(engine.runtime_name, engine.version, engine.kernels),
+        error_rates=rates,
+        provenance=_provenance(run, out, command),
+    )
+    contents = {
+        MODEL_FILE: conversion.model,
+        CALIBRATION_FILE: json.dumps(conversion.calibration, indent=2).encode() + b"\n",
+        FLOAT: stored.getvalue(),
+        **golden,
+    }
+    return write_bundle(out, manifest, contents)
+
+
+def calibration_words(fragments: FragmentSet, rng: np.random.Generator) -> Words:
+    """Words of every length 1..20 by all writers of the set in turn."""
+    writers = np.resize(rng.permutation(fragments.writers), CALIBRATION_WORDS)
+    lengths = np.arange(CALIBRATION_WORDS) % MAX_SYMBOLS + 1
+    pairs = zip(writers, rng.permutation(lengths), strict=True)
+    indices = [sample_words(fragments, writer, int(length), 1, rng)[0][0] for writer, length in pairs]
+    return Words.of([fragments.pixels[index] for index in indices])
+
+
+def fit_development(
+    engine: Engine, fragments: FragmentSet, far_accept: float, far_reject: float, rng: np.random.Generator
+) -> Thresholds:
+    """Thresholds from about THRESHOLD_WORDS words of 20 symbols by people whom neither training nor tests know."""
+    evidence, _ = _evidence(engine, fragments, fragments.writers, THRESHOLD_WORDS, rng)
+    return fit_thresholds(evidence.max(axis=-1), far_accept, far_reject)
+
+
+def golden_files(
+    engine: Engine, model: bytes, fragments: FragmentSet, bits: int, rng: np.random.Generator
+) -> dict[str, bytes]:
+    """Make golden vectors of the engine's kernels and of every reserved kernel set, by file name.
+
+    Those of a reserved set are what its oracle computes: what is to run it one day has to give the same.
+    On strangers' handwriting: a bundle goes to places where its users' own must not.
+    """
+    words, tells_apart = draw_words(model, fragments, bits, rng)
+    kernels = dict.fromkeys((engine.kernels, *reserved()))
+    return {file_name(name): make_golden(model, name, engine, words, tells_apart).encode() for name in kernels}
+
+
+def error_rates(engine: Engine, run: Run, thresholds: Thresholds, rng: np.random.Generator) -> ErrorRates:
+    """FAR on strangers' words and FRR on users' words of the test set, by number of symbols from min_symbols on.
+
+    A user's word counts as falsely rejected if it is not accepted as that very user. A FAR is never given below three
+    errors in the number of words tried (rule of three, 95 %). Empty where the run has no such words.
+    """
+    test = run.fragments(TEST)
+    if test is None:
+        return ErrorRates()
+    lengths = range(thresholds.min_symbols, MAX_SYMBOLS + 1)
+    symbols = np.arange(1, MAX_SYMBOLS + 1)
+    far: dict[int, float] = {}
+    frr: dict[int, float] = {}
+    strangers = np.setdiff1d(test.writers, run.config.user_writers)
+    if len(strangers):
+        evidence, _ = _evidence(engine, test, strangers, RATE_WORDS, rng)
+        accepted = (judge(evidence, symbols, thresholds, final=True).users >= 0).mean(axis=0)
+        far = {t: float(max(accepted[t - 1], 3.0 / len(evidence))) for t in lengths}
+    users = np.intersect1d(test.writers, run.config.user_writers)
+    if len(users):
+        evidence, writer = _evidence(engine, test, users, RATE_WORDS, rng)
+        label = np.asarray([run.config.user_writers.index(int(w)) for w in writer])
+        refused = (judge(evidence, symbols, thresholds, final=True).users != label[:, np.newaxis]).mean(axis=0)
+        frr = {t: float(refused[t - 1]) for t in lengths}
+    return ErrorRates(far=far, frr=frr)
+
+
+def _evidence(
+    engine: Engine, fragments: FragmentSet, writers: npt.NDArray[np.int32], words: int, rng: np.random.Generator
+) -> tuple[Scores, npt.NDArray[np.int32]]:
+    """Evidence [W, 20, K] and writer [W] of about `words` words, the same number by every writer."""
+    index, writer = sample_words(fragments, writers, MAX_SYMBOLS, max(1, -(-words // len(writers))), rng)
+    return word_scores(engine.run_words(to_int8(fragments.pixels[index]))), writer
+
+
+def _needed(run: Run, name: str) -> FragmentSet:
+    fragments = run.fragments(name)
+    if fragments is None:
+        raise RunError(f"{run.path / name}: no such file; train the run again with `inkgate train --out {run.path}`")
+    return fragments
+
+
+def _pixel_bits(run: Run) -> Literal[1, 8]:
+    bits = run.config.pixel_bits
+    if bits == 1:
+        return 1
+    if bits == 8:
+        return 8
+    raise RunError(f"{run.path}: pixel_bits is {bits}, not 1 or 8")
+
+
+def _provenance(run: Run, out: Path, command: str) -> Provenance:
+    return Provenance(
+        run=relative(run.path, out),
+        run_sha256=run.hashes(),
+        data_sha256=run.config.data_sha256,
+        dataset=run.config.dataset,
+        seed=run.config.seed,
+        draw=run.config.draw,
+        versions={name: version_of(name) for name in VERSIONS},
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        command=command,
+    )

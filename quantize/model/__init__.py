@@ -1,0 +1,1 @@
+"""A TFLite model as a graph, its words and its float twin."""

@@ -1,0 +1,1 @@
+"""Whether interpreters, devices and the reference are equal to the bit."""

@@ -1,0 +1,97 @@
+"""A model and somebody's handwriting -> golden vectors: few words on which the kernel sets can be told apart."""
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.bundle.engine import Engine
+from edge.bundle.golden import GoldenVectors, Stamp
+from edge.ink.fragment import SIDE, Pixels
+from edge.ink.fragment_set import FragmentSet, sample_words
+from quantize.arithmetic.kernel_sets import kernel_set, rivals
+from quantize.arithmetic.reference import Reference
+from quantize.errors import VectorsDifferError
+from quantize.interpreter.executors import EngineExecutor, Tracer
+from quantize.machine import this_machine, version_of
+from quantize.model.trace import points
+from quantize.model.words import Words
+from quantize.proof.compare import TensorReport, compare, first_mismatch
+
+HANDWRITTEN = (1, 3, 5, 8)
+"""Lengths of the words that somebody wrote; one of white, one of black and one of random fragments come before them."""
+
+TRIES = 20
+"""So many draws of words are tried before it is accepted that some kernel sets give the same logits."""
+
+
+def draw_words(model: bytes, handwriting: FragmentSet, bits: int, rng: np.random.Generator) -> tuple[Words, str]:
+    """The golden words, and between which kernel sets their logits tell: "a | b | c = d" where c and d give the same.
+
+    Drawn until all of them differ, else the draw with the most that do.
+    """
+    references = {label: Reference.load(model, kernels) for label, kernels in rivals().items()}
+    best: tuple[int, Words, str] | None = None
+    for _ in range(TRIES):
+        words = _draw(handwriting.to_bits(bits), bits, rng)
+        groups = _groups({name: reference.logits(words) for name, reference in references.items()})
+        if best is None or len(groups) > best[0]:
+            best = len(groups), words, " | ".join(" = ".join(group) for group in groups)
+        if len(groups) == len(references):
+            break
+    assert best is not None
+    return best[1:]
+
+
+def make_golden(model: bytes, kernels: str, engine: Engine, words: Words, tells_apart: str) -> GoldenVectors:
+    """The reference's tensors on these words, once an interpreter computed each of them that can be read, the same.
+
+    engine: of the runtime that goes into the stamp. VectorsDifferError if one bit differs.
+    """
+    reference = Reference.load(model, kernel_set(kernels))
+    wrong = first_mismatch([*compare(Tracer(model, kernels), reference, words), _unwatched(model, reference, words)])
+    if wrong is not None:
+        raise VectorsDifferError(f"golden vectors of {kernels}: {engine.runtime} differs: {wrong.describe()}")
+    kinds = {op.position: op.kind for op in reference.graph.ops}
+    stamp = Stamp(
+        tool="inkgate",
+        tool_version=version_of("inkgate"),
+        runtime=engine.runtime_name,
+        version=engine.version,
+        kernels=kernels,
+        rules="; ".join(f"{position} {kinds[position]}: {rule}" for position, rule in reference.rules.items()),
+        machine=this_machine().describe(),
+        tells_apart=tells_apart,
+    )
+    trace, sha256 = reference.trace(words), hashlib.sha256(model).hexdigest()
+    tensors = {point.key: trace[point.key] for point in points(reference.graph)}
+    return GoldenVectors(stamp, sha256, words.fragments, words.lengths.astype(np.int32), tensors)
+
+
+def _unwatched(model: bytes, reference: Reference, words: Words) -> TensorReport:
+    """The logits as the edge's engine computes them, without keeping tensors."""
+    report = TensorReport("all", "logits of the edge's engine", "activation")
+    report.add(EngineExecutor.load(model, reference.name).logits(words), reference.logits(words), words.locate)
+    return report
+
+
+def _draw(handwriting: FragmentSet, bits: int, rng: np.random.Generator) -> Words:
+    """White, black and random fragments, then words by one writer each."""
+    noise = rng.integers(0, 256, (3, SIDE, SIDE), dtype=np.uint8)
+    made: list[Pixels] = [
+        np.zeros((2, SIDE, SIDE), np.uint8),
+        np.full((2, SIDE, SIDE), 255, np.uint8),
+        np.where(noise >= 128, np.uint8(255), np.uint8(0)) if bits == 1 else noise,
+    ]
+    for length in HANDWRITTEN:
+        index, _ = sample_words(handwriting, rng.choice(handwriting.writers), length, 1, rng)
+        made.append(handwriting.pixels[index[0]])
+    return Words.of(made)
+
+
+def _groups(logits: dict[str, npt.NDArray[np.int8]]) -> list[list[str]]:
+    """Names with equal logits together, in order."""
+    groups: dict[bytes, list[str]] = {}
+    for name, values in logits.items():
+        groups.setdefault(values.tobytes(), []).append(name)
+    return list(groups.values())

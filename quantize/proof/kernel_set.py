@@ -1,0 +1,128 @@
+"""One kernel set, or one file of golden vectors -> every value the reference computes, compared bit for bit."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from edge.bundle import golden
+from edge.bundle.bundle import Bundle
+from edge.errors import EdgeError
+from quantize.arithmetic.kernel_sets import kernel_set, runs_on
+from quantize.arithmetic.reference import Reference
+from quantize.errors import DependencyError, KernelSetError, WordsError
+from quantize.interpreter.executors import EngineExecutor, Tracer
+from quantize.machine import Machine
+from quantize.model.trace import points
+from quantize.model.words import Words
+from quantize.proof.compare import TensorReport, compare
+from quantize.report.record import GoldenReport, KernelSetReport, OpReport
+
+STORED = "stored, read back from the interpreter"
+UNWATCHED = "logits of the edge's engine, no tensors kept"
+
+
+def prove(
+    model: bytes,
+    kernels: str,
+    words: Words,
+    machine: Machine,
+    *,
+    deployed: bool,
+    reference_model: bytes | None = None,
+    progress: Callable[[int], None] = lambda _fragments: None,
+) -> KernelSetReport:
+    """The reference with these kernels' arithmetic against the interpreter that runs them; `error` if none does here.
+
+    reference_model: what the reference is given instead of the model. GraphsDifferError if it has another structure.
+    """
+    report = KernelSetReport(kernels, deployed, machine=machine.describe())
+    try:
+        reference = Reference.load(reference_model or model, kernel_set(kernels, machine.architecture))
+        tracer, engine = Tracer(model, kernels), EngineExecutor.load(model, kernels)
+    except (KernelSetError, EdgeError, DependencyError) as error:
+        report.error = str(error)
+        progress(len(words.fragments))
+        return report
+    report.executor, report.version = split_version(tracer.version)
+    report.runs_on, report.readable = runs_on(kernels), tracer.readable
+    report.ops = _by_op(compare(tracer, reference, words, progress), reference)
+    report.unwatched = TensorReport("all", UNWATCHED, "activation")
+    began = time.process_time()
+    logits = reference.logits(words)
+    report.reference_fragments_per_s = round(len(words.fragments) / max(time.process_time() - began, 1e-6))
+    report.unwatched.add(engine.logits(words), logits, words.locate)
+    parts: list[OpReport | TensorReport] = [*report.ops, report.unwatched]
+    report.values, report.mismatches = sum(part.values for part in parts), sum(part.mismatches for part in parts)
+    report.max_abs = max(part.max_abs for part in parts)
+    report.first = _first(report)
+    report.passed = report.mismatches == 0
+    return report
+
+
+def prove_golden(bundle: Bundle, machine: Machine) -> list[GoldenReport]:
+    """Every file of golden vectors in the bundle, against model, manifest and the reference of its kernel set."""
+    names = sorted(name for name in bundle.contents if name.startswith("golden-"))
+    return [_golden(bundle, name, machine) for name in names]
+
+
+def split_version(version: str) -> tuple[str, str]:
+    """ "ai-edge-litert 2.3.0" -> ("ai-edge-litert", "2.3.0")."""
+    name, _, number = version.rpartition(" ")
+    return name, number
+
+
+def _golden(bundle: Bundle, name: str, machine: Machine) -> GoldenReport:
+    report = GoldenReport(name)
+    model, pinned = bundle.contents["model.tflite"], bundle.manifest.executor
+    kernels = name.removeprefix("golden-").removesuffix(".bin")
+    try:
+        vectors = golden.decode(bundle.contents[name])
+        stamp = vectors.stamp
+        report.kernels, report.executor, report.version = stamp.kernels, stamp.runtime, stamp.version
+        report.machine, report.tells_apart = stamp.machine, stamp.tells_apart
+        runtime = (pinned.runtime, pinned.version) if kernels == pinned.kernels else None
+        golden.check(vectors, model, kernels, runtime)
+        reference = Reference.load(model, kernel_set(kernels, machine.architecture))
+        words = Words(vectors.fragments, vectors.lengths.astype(np.int64))
+        trace = reference.trace(words)
+    except (EdgeError, KernelSetError, WordsError) as error:
+        report.error = str(error)
+        return report
+    report.words, report.fragments = len(words), len(words.fragments)
+    wanted = {point.key: point for point in points(reference.graph)}
+    other = set(wanted) ^ set(vectors.tensors)
+    if other:
+        report.error = f"not in both the golden vectors and the model: {', '.join(sorted(other))}"
+        return report
+    first = None
+    for key, point in wanted.items():
+        values, tensor = vectors.tensors[key], TensorReport(f"{point.position} {point.op}", point.name, point.kind)
+        if values.shape != trace[key].shape:
+            report.error = f"{key} has shape {list(values.shape)}, the model's has {list(trace[key].shape)}"
+            return report
+        tensor.add(values, trace[key], words.locate)
+        report.values, report.mismatches = report.values + tensor.values, report.mismatches + tensor.mismatches
+        report.max_abs = max(report.max_abs, tensor.max_abs)
+        first = first or (tensor.describe() if tensor.mismatches else None)
+    report.error = first
+    report.passed = first is None
+    return report
+
+
+def _by_op(tensors: list[TensorReport], reference: Reference) -> list[OpReport]:
+    """In the order of computation, each operation's stored tensors before its computed ones; what is all's, last."""
+    kinds = {op.position: f"{op.position} {op.kind}" for op in reference.graph.ops}
+    ops = [
+        OpReport.of(name, reference.rules[position], [tensor for tensor in tensors if tensor.op == name])
+        for position, name in kinds.items()
+    ]
+    return [*ops, OpReport.of("all", STORED, [tensor for tensor in tensors if tensor.op not in kinds.values()])]
+
+
+def _first(report: KernelSetReport) -> str | None:
+    """Where the difference shows first: in what is computed if there, else in what is stored, else in the engine."""
+    tensors = [tensor for op in report.ops for tensor in op.tensors if tensor.mismatches]
+    computed = [tensor for tensor in tensors if tensor.kind != "weight"]
+    engine = [report.unwatched] if report.unwatched is not None and report.unwatched.mismatches else []
+    return next((tensor.describe() for tensor in (*computed, *tensors, *engine)), None)

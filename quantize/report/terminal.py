@@ -1,0 +1,82 @@
+"""A report of `inkgate verify` -> what a person sees of it on a terminal."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from quantize.report.record import DriftReport, KernelSetReport, Report
+
+
+def show_report(console: Console, report: Report) -> None:
+    """The kernel sets, the operations of the deployed one, and what int8 costs, in a screenful."""
+    console.print(_kernel_sets(report))
+    shown = next((s for s in report.kernel_sets if s.mismatches), None) or _deployed(report)
+    if shown is not None and shown.ops:
+        console.print(_ops(shown))
+    console.print(f"{report.values:,} values compared, {report.mismatches:,} differ.")
+    for vectors in report.golden:
+        state = "equal in every tensor" if vectors.passed else f"refused: {vectors.error}"
+        console.print(f"{escape(vectors.file)}: {vectors.words} words, {vectors.values:,} values, {state}.")
+    for drift in report.drift:
+        console.print(_drift(drift, report.is_reserved(drift.kernels)))
+    against, differ = report.int8_against_float, report.decisions_against_float
+    console.print(
+        f"int8 decides as float does on {against.agreement:.2%} of {against.words:,} words; "
+        f"{differ.final} differ, at 95 % confidence at most {differ.final_upper_bound:.2%}."
+    )
+    worst = max(report.attribution, key=lambda part: part.share, default=None)
+    if worst is not None:
+        console.print(f"{worst.share:.0%} of the noise that int8 adds to the logits comes from {worst.name}.")
+    if report.eer is not None:
+        rates = ", ".join(f"{name} {rate:.2f} %" for name, rate in report.eer.percent.items())
+        console.print(
+            f"Equal error rate at {report.eer.symbols} symbols: {rates}; shift {report.eer_shift_points:+.2f}."
+        )
+    for note in report.notes:
+        console.print(f"Note: {escape(note)}.")
+
+
+def _kernel_sets(report: Report) -> Table:
+    table = Table(title=f"{report.words} words, {report.fragments:,} fragments, on {report.machine.describe()}")
+    for heading in ("kernel set", "interpreter"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("values", "mismatches", "largest"):
+        table.add_column(heading, justify="right")
+    for found in report.kernel_sets:
+        name = f"{found.kernels} ({found.mark})" if found.mark else found.kernels
+        if found.error is not None:
+            table.add_row(name, f"not compared: {found.error}", "-", "-", "-", style="yellow")
+            continue
+        cells = (f"{found.values:,}", f"{found.mismatches:,}", f"{found.max_abs:g}")
+        style = "bold red" if found.mismatches else None
+        table.add_row(name, f"{found.executor} {found.version}", *cells, style=style)
+    return table
+
+
+def _ops(found: KernelSetReport) -> Table:
+    table = Table(title=f"{found.kernels}: {found.readable}")
+    for heading in ("op", "rule"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("tensors", "values", "mismatches", "largest"):
+        table.add_column(heading, justify="right")
+    for op in found.ops:
+        name = op.op.replace("UNIDIRECTIONAL_SEQUENCE_LSTM", "LSTM")
+        cells = (str(len(op.tensors)), f"{op.values:,}", f"{op.mismatches:,}", f"{op.max_abs:g}")
+        table.add_row(name, op.rule, *cells, style="bold red" if op.mismatches else None)
+    return table
+
+
+def _drift(drift: DriftReport, reserved: bool) -> str:
+    decisions = drift.decisions
+    name = f"{drift.kernels}{' (reserved)' if reserved else ''} on {drift.architecture}"
+    if not drift.differing and not decisions.anywhere:
+        return f"{name}: the same logits as deployed on {decisions.words:,} words."
+    return (
+        f"{name} differs from what is deployed in {drift.differing_share:.2%} of the logits, by at most "
+        f"{drift.max_steps}; {decisions.anywhere} of {decisions.words:,} words are decided differently, "
+        f"at 95 % confidence at most {decisions.anywhere_upper_bound:.2%}."
+    )
+
+
+def _deployed(report: Report) -> KernelSetReport | None:
+    return next((found for found in report.kernel_sets if found.deployed), None)
