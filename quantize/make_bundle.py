@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bundle.bundle import CALIBRATION as CALIBRATION_FILE
-from edge.bundle.bundle import FLOAT, FORMAT, Bundle, ErrorRates, Manifest, Provenance, require_place, write_bundle
+from edge.bundle.bundle import FLOAT, FORMAT, Bundle, ErrorRates, Manifest, Provenance, require_writable, write_bundle
 from edge.bundle.bundle import MODEL as MODEL_FILE
 from edge.bundle.bundle import Executor as ExecutorRecord
 from edge.bundle.engine import Engine
@@ -22,7 +22,8 @@ from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.ink.fragment import to_int8
 from edge.ink.fragment_set import FragmentSet, sample_words
 from quantize.arithmetic.kernel_sets import reserved
-from quantize.convert.convert import MAX_CLIPPED_SHARE, convert, load_keras
+from quantize.convert.convert import MAX_CLIPPED_SHARE, convert
+from quantize.convert.tensorflow import load_keras
 from quantize.errors import RunError
 from quantize.machine import version_of
 from quantize.model.words import Words
@@ -38,7 +39,7 @@ Scores = npt.NDArray[np.float64]
 Say = Callable[[str], None]
 
 
-def package(
+def make_bundle(
     run_path: Path,
     out: Path,
     *,
@@ -54,7 +55,7 @@ def package(
     RunError for a run that lacks what is needed; then ConversionRefusedError for a model that does not convert well,
     VectorsDifferError if the interpreter does not compute what the reference says it does.
     """
-    require_place(out)
+    require_writable(out)
     run = Run.open(run_path)
     rng = np.random.default_rng(run.config.seed)
     calibration, development = _needed(run, CALIBRATION), _needed(run, DEVELOPMENT)

@@ -5,23 +5,38 @@ import itertools
 import time
 from collections.abc import Callable, Sequence
 
+import msgspec
 import numpy as np
 
-from edge.bundle.bundle import MODEL, Bundle
+from edge.bundle.bundle import FLOAT, MODEL, Bundle
 from edge.bundle.origin import find_origin
 from edge.errors import OtherRunError
 from edge.ink.fragment_set import FragmentSet
 from quantize.arithmetic.kernel_sets import LITERT_REFERENCE, comparable, kernel_set
 from quantize.arithmetic.matmul import single_thread
-from quantize.losses.accuracy import MAX_EER_SHIFT_POINTS
-from quantize.losses.drift import compute_all, measure_drift
-from quantize.losses.material import Measured, compare_float
+from quantize.arithmetic.reference import Reference
+from quantize.losses.accuracy import (
+    EER_SYMBOLS,
+    MAX_EER_SHIFT_POINTS,
+    EerReport,
+    Trials,
+    compare_with_float,
+    equal_error_rate,
+)
+from quantize.losses.attribution import attribute
+from quantize.losses.decisions import compare_decisions, list_differences
+from quantize.losses.drift import Computed, compute_all, dequantise, measure_drift
+from quantize.losses.histograms import measure_histograms
+from quantize.losses.material import FLOAT32, NOISE_WORDS, Logits, Measured, describe, pick
+from quantize.losses.noise import measure_noise
 from quantize.machine import Machine, this_machine, version_of
-from quantize.model.graph import load_graph
+from quantize.model.float_model import FloatModel
+from quantize.model.graph import Graph, load_graph
 from quantize.model.words import Words
+from quantize.proof.findings import GoldenReport, KernelSetReport
 from quantize.proof.kernel_set import prove, prove_golden
 from quantize.proof.samples import draw_samples
-from quantize.report.record import Deployed, GoldenReport, KernelSetReport, Proof, Report
+from quantize.report.record import Deployed, Proof, Report
 from quantize.run_directory import TEST, Run
 
 REPORT, PAGE = "verify.json", "report.html"
@@ -197,3 +212,36 @@ def _test_set(bundle: Bundle, notes: list[str]) -> tuple[Run | None, FragmentSet
         notes.append(f"the bundle notes no hash of the run {provenance.run}: only the users' names were compared")
     run = Run.open(origin.path)
     return run, run.fragments(TEST)
+
+
+def compare_float(proof: Proof, bundle: Bundle, measured: Measured, computed: list[Computed], seed: int) -> Report:
+    """The proof, and with it the deployed kernels' logits, first in `computed`, against float's."""
+    floating = FloatModel.load(bundle.contents[FLOAT])
+    deployed, manifest, words = computed[0], bundle.manifest, measured.words
+    reference = Reference.load(bundle.contents[MODEL], kernel_set(deployed.kernels, deployed.architecture))
+    graph, thresholds = reference.graph, manifest.thresholds
+    exact, int8 = floating.logits(words).astype(np.float64), dequantise(deployed.logits, graph)
+    eer = None if measured.trials is None else _error_rates(measured.trials, exact, computed, graph)
+    some = pick(words, NOISE_WORDS, seed)
+    return Report(
+        **msgspec.structs.asdict(proof),
+        measured_on=measured.material,
+        int8_against_float=compare_with_float(words, exact, int8, thresholds),
+        decisions_against_float=compare_decisions(words, exact, int8, thresholds),
+        differing_words=list_differences(words, exact, int8, thresholds, manifest.users, measured.writers),
+        eer=eer,
+        eer_shift_points=None if eer is None else round(eer.percent[deployed.kernels] - eer.percent[FLOAT32], 6),
+        noise_measured_on=describe(some, measured.material.source),
+        noise=measure_noise(reference, floating, some),
+        attribution=attribute(graph, floating, some),
+        histograms=measure_histograms(reference, some),
+    )
+
+
+def _error_rates(trials: Trials, exact: Logits, computed: list[Computed], graph: Graph) -> EerReport:
+    percent = {FLOAT32: equal_error_rate(trials, exact)}
+    for other in computed:
+        name = other.kernels if other.kernels not in percent else f"{other.kernels} on {other.architecture}"
+        percent[name] = equal_error_rate(trials, dequantise(other.logits, graph))
+    users = int(np.count_nonzero(trials.label >= 0))
+    return EerReport(EER_SYMBOLS, users, len(trials.words) - users, percent)

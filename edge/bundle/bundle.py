@@ -174,7 +174,7 @@ def write_bundle(path: str | os.PathLike[str], manifest: Manifest, contents: Map
     lacking = [name for name in _required(manifest) if name not in contents]
     if lacking:
         raise NotABundleError(f"{target}: a bundle needs {', '.join(lacking)}")
-    require_place(target)
+    require_writable(target)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())}
     complete = msgspec.structs.replace(manifest, files=hashes)
     Bundle(target, complete, "", contents).golden()
@@ -192,7 +192,7 @@ def write_bundle(path: str | os.PathLike[str], manifest: Manifest, contents: Map
     return Bundle.open(target)
 
 
-def require_place(target: Path) -> None:
+def require_writable(target: Path) -> None:
     """Nothing, if a bundle can be written to `target`; nothing is made. NotABundleError says what is in the way."""
     nearest = next(place for place in (target, *target.absolute().parents) if place.exists())
     free = nearest != target or (target / MANIFEST).is_file() or (target.is_dir() and not any(target.iterdir()))

@@ -23,6 +23,7 @@ from edge.decision.evidence import word_scores
 from edge.errors import NotABundleError
 from edge.ink.fragment import SIDE, Pixels, to_int8
 from edge.ink.fragment_set import sample_words
+from firmware_bridge.cli.options import json_option
 from firmware_bridge.errors import ExitCode
 from quantize.arithmetic.kernel_sets import kernel_set
 from quantize.arithmetic.reference import Reference
@@ -96,7 +97,7 @@ def _sizes(ctx: click.Context, param: click.Parameter, value: str) -> list[int]:
 @click.command()
 @click.argument("bundle_path", metavar="[BUNDLE]", required=False, type=click.Path(path_type=Path))
 @click.option("--fragments", "sizes", default=SIZES, show_default=True, callback=_sizes, help="How many, by row.")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
+@json_option
 @click.pass_context
 def bench(ctx: click.Context, bundle_path: Path | None, sizes: list[int], as_json: bool) -> None:
     """Time and error over many fragments: one at a time in the interpreter, and batched over words.

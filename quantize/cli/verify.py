@@ -1,92 +1,18 @@
-"""Command lines `inkgate quantize` and `inkgate verify` -> a bundle, and the proof of it."""
+"""`inkgate verify`: a bundle, or a device on a port -> what was compared and what differs."""
 
-import json
-import os
-import shlex
-import sys
-from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import click
 from click.core import ParameterSource
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.status import Status
 
 from edge.bundle.bundle import Bundle
 from edge.ink.fragment_set import FragmentSet
+from firmware_bridge.cli.options import json_option
 from firmware_bridge.errors import ExitCode
 from quantize.errors import ReportError
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
-
-
-@click.command()
-@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Directory of the bundle to write.")
-@click.option("--far", default=0.01, show_default=True, type=click.FloatRange(0, 1), help="FAR at which to accept.")
-@click.option(
-    "--far-reject",
-    default=0.10,
-    show_default=True,
-    type=click.FloatRange(0, 1),
-    help="FAR below which to reject early.",
-)
-@click.option(
-    "--max-clipped",
-    default=0.001,
-    show_default=True,
-    type=click.FloatRange(0, 1),
-    help="Refuse a model of which a tensor loses more than this share of its calibration values.",
-)
-@json_option
-def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipped: float, as_json: bool) -> None:
-    """Turn the trained network of RUN into the int8 bundle that the edge runs.
-
-    Other draws of users in RUN/draws/N become bundles of their own, in RUN/draws/N/bundle.
-
-    A bundle is pinned to the interpreter, its version and the kernels that run here: LiteRT's default ones, XNNPACK's,
-    whose arithmetic is the same on x86-64 and on a Raspberry Pi. You are told where XNNPACK is off and others run.
-    """
-    from quantize.arithmetic.kernel_sets import differs_by_processor
-    from quantize.make_bundle import package
-    from quantize.run_directory import Run
-
-    console = Console(stderr=True)
-    # Converting silences file descriptor 2 for a while; a copy of it keeps the line that says so alive.
-    status_line = Console(file=os.fdopen(os.dup(2), "w"))
-    jobs = [(run_path, out), *((draw, draw / "bundle") for draw in Run.open(run_path).draws())]
-    made: list[dict[str, Any]] = []
-    for number, (source, target) in enumerate(jobs, start=1):
-        prefix = f"[{number}/{len(jobs)}] {source}: " if len(jobs) > 1 else ""
-        with status_line.status(escape(f"{prefix}starting")) as status:
-            bundle = package(
-                source,
-                target,
-                far_accept=far,
-                far_reject=far_reject,
-                max_clipped=max_clipped,
-                command=shlex.join(["inkgate", *sys.argv[1:]]),
-                say=_teller(status, prefix),
-            )
-        made.append(_summary(bundle))
-        if not as_json:
-            console.print(
-                f"{escape(str(target))}: {made[-1]['model_bytes']:,} bytes of int8 model for {made[-1]['users']} users"
-            )
-        if differs_by_processor(bundle.manifest.executor.kernels):
-            text = (
-                f"{target} is pinned to {bundle.manifest.executor.kernels}, for XNNPACK is off here: gates with other "
-                "processors will refuse it, for these kernels compute otherwise there; quantise where XNNPACK runs"
-            )
-            console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
-    if as_json:
-        click.echo(json.dumps({**made[0], "draws": made[1:]}))
-    else:
-        console.print(f"Next: inkgate verify {escape(str(out))}")
 
 
 @click.command()
@@ -189,10 +115,6 @@ def _refuse_beside_port(ctx: click.Context) -> None:
         )
 
 
-def _teller(status: Status, prefix: str) -> Callable[[str], None]:
-    return lambda step: status.update(escape(f"{prefix}{step}"))
-
-
 def _store(path: Path, content: bytes, notes: list[str]) -> None:
     """A bundle on a medium that cannot be written to is proved all the same."""
     try:
@@ -206,20 +128,6 @@ def _write_page(path: Path, page: str) -> None:
         path.write_text(page)
     except OSError as error:
         raise ReportError(f"{path} could not be written: {error.strerror}") from error
-
-
-def _summary(bundle: Bundle) -> dict[str, Any]:
-    manifest = bundle.manifest
-    return {
-        "bundle": str(bundle.path),
-        "sha256": bundle.sha256,
-        "users": len(manifest.users),
-        "model_bytes": len(bundle.contents["model.tflite"]),
-        "executor": {"version": manifest.executor.version, "kernels": manifest.executor.kernels},
-        "far": {"target": manifest.thresholds.far_accept, "by_symbols": manifest.error_rates.far},
-        "frr": {"by_symbols": manifest.error_rates.frr},
-        "threshold_words": manifest.thresholds.trials,
-    }
 
 
 def _bar(console: Console) -> Progress:

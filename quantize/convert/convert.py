@@ -1,30 +1,21 @@
 """A tf_keras model and calibration words -> the stateful one-fragment int8 TFLite model, or a reason why not."""
 
-import os
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.ink.fragment import INPUT_SCALE, INPUT_ZERO_POINT, SIDE
-from firmware_bridge.installing import install_extra
-from quantize.arithmetic.lstm import MAX_CELL_EXPONENT, MIN_CELL_EXPONENT
+from edge.ink.fragment import SIDE
 from quantize.convert.flatbuffer import edit, with_weights
+from quantize.convert.graph_checks import check_clipping, check_fused, check_graph
 from quantize.convert.ranges import Clipping, Range, measure_clipping, measure_ranges
 from quantize.convert.refit import orient, refit
+from quantize.convert.tensorflow import find_lite_steps, first_line, import_tensorflow, quietly
 from quantize.errors import (
-    CellRangeError,
-    ClippingError,
     ConversionRefusedError,
-    DependencyError,
     FloatGraphError,
-    InputQuantizationError,
     RunError,
     UnfusedError,
 )
@@ -35,8 +26,6 @@ from quantize.model.words import Words
 MAX_CLIPPED_SHARE = 0.001
 """Of a tensor's calibration values, at most one in a thousand may lie more than one step outside its integer range."""
 
-INTEGER_OPS = {"CONV_2D", "FULLY_CONNECTED", "QUANTIZE", "RESHAPE", "TANH", LSTM}
-
 
 @dataclass(frozen=True)
 class Conversion:
@@ -46,18 +35,6 @@ class Conversion:
     model: bytes
     calibration: dict[str, Any]
     weights: dict[str, npt.NDArray[Any]]
-
-
-def load_keras(path: Path) -> Any:
-    """The trained model of a run. RunError if the file is missing or tf_keras cannot read it."""
-    if not path.is_file():
-        raise RunError(f"{path}: no trained model; `inkgate train --out {path.parent}` makes one")
-    keras = _tf_keras()
-    try:
-        with _quiet():
-            return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
-        raise RunError(f"{path}: tf_keras cannot read this model ({error})") from error
 
 
 def convert(model: Any, words: Words, max_clipped: float = MAX_CLIPPED_SHARE) -> Conversion:
@@ -98,9 +75,9 @@ def convert_to_float(model: Any) -> bytes:
     The converter limits a Keras LSTM's cell state to 10, which the trained network does not; the limit is removed.
     UnfusedError if the LSTM did not become one operation.
     """
-    tensorflow, lite = _tensorflow(), _converter()
+    tensorflow, lite = import_tensorflow(), find_lite_steps()
     specification = tensorflow.TensorSpec((1, 1, SIDE, SIDE, 1), tensorflow.float32, name="fragment")
-    with _quiet():
+    with quietly():
         try:
             function = tensorflow.function(lambda fragment: model(fragment)).get_concrete_function(specification)
             # A module that only holds the variables: given the model itself, Keras traces every layer once more.
@@ -111,15 +88,15 @@ def convert_to_float(model: Any) -> bytes:
             converted = bytes(lite.add_intermediate_tensors(converter.convert()))
         except Exception as error:
             # The converter reports what it cannot express as any of a dozen exception types, its own among them.
-            raise UnfusedError(f"the TFLite converter failed: {_first_line(error)}; is it a tf_keras model?") from error
-    _check_fused(load_graph(converted))
+            raise UnfusedError(f"the TFLite converter failed: {first_line(error)}; is it a tf_keras model?") from error
+    check_fused(load_graph(converted))
     return edit(converted)
 
 
 def quantize_float(float_model: bytes, ranges: Mapping[int, Range]) -> bytes:
     """The float model and the range of its tensors -> the int8 model. ConversionRefusedError if the quantiser fails."""
-    tensorflow, lite = _tensorflow(), _converter()
-    with _quiet():
+    tensorflow, lite = import_tensorflow(), find_lite_steps()
+    with quietly():
         try:
             quantized = lite.mlir_quantize(
                 edit(float_model, ranges),
@@ -128,32 +105,8 @@ def quantize_float(float_model: bytes, ranges: Mapping[int, Range]) -> bytes:
                 output_data_type=tensorflow.int8,
             )
         except Exception as error:
-            raise ConversionRefusedError(f"the TFLite quantiser failed: {_first_line(error)}") from error
+            raise ConversionRefusedError(f"the TFLite quantiser failed: {first_line(error)}") from error
     return edit(bytes(quantized))
-
-
-def check_graph(graph: Graph) -> None:
-    """UnfusedError, FloatGraphError, InputQuantizationError or CellRangeError unless the edge can run this graph."""
-    _check_fused(graph)
-    _check_integer(graph)
-    _check_ends(graph)
-    for op in graph.ops:
-        if op.kind == LSTM:
-            scale = graph.tensors[op.inputs[LSTM_STATES["cell_state"]]].q.scale
-            if not 2.0**MIN_CELL_EXPONENT <= scale <= 2.0**MAX_CELL_EXPONENT:
-                raise CellRangeError(
-                    f"the cell state needs a scale of {scale:g} (values up to {scale * 2**15:g}); the kernel "
-                    f"takes 2^{MIN_CELL_EXPONENT} to 2^{MAX_CELL_EXPONENT}, values up to "
-                    f"{2.0 ** (MAX_CELL_EXPONENT + 15):g}: train with more regularisation"
-                )
-
-
-def check_clipping(clipping: Mapping[str, Clipping], max_clipped: float) -> None:
-    """ClippingError, naming the worst tensors, if one loses more than this share of its calibration values."""
-    bad = sorted(((c.share, name) for name, c in clipping.items() if c.share > max_clipped), reverse=True)
-    if bad:
-        worst = ", ".join(f"{name} {share:.2%}" for share, name in bad[:3])
-        raise ClippingError(f"more than {max_clipped:.2%} of the calibration values do not fit: {worst}")
 
 
 def float_weights(model: Any) -> dict[str, npt.NDArray[Any]]:
@@ -172,36 +125,6 @@ def float_weights(model: Any) -> dict[str, npt.NDArray[Any]]:
     lstm = model.get_layer("lstm").get_weights()
     weights["lstm.kernel"], weights["lstm.recurrent"], weights["lstm.bias"] = lstm
     return weights
-
-
-def _check_fused(graph: Graph) -> None:
-    kinds = [op.kind for op in graph.ops]
-    if kinds.count(LSTM) != 1:
-        others = [kind for kind in kinds if kind in ("WHILE", "LSTM", "CALL_ONCE", "READ_VARIABLE")]
-        found = ", ".join(others or sorted(set(kinds)))
-        raise UnfusedError(f"the LSTM did not become one {LSTM} (found: {found}): build the model with tf_keras")
-
-
-def _check_integer(graph: Graph) -> None:
-    for op in graph.ops:
-        if op.kind not in INTEGER_OPS:
-            raise FloatGraphError(f"op {op.position} is {op.kind}, which is no integer operation of this network")
-        for tensor in (*graph.operands(op), graph.tensors[op.outputs[0]]):
-            if tensor.dtype.kind == "f":
-                raise FloatGraphError(f"op {op.position} {op.kind} computes in {tensor.dtype} ({tensor.name})")
-
-
-def _check_ends(graph: Graph) -> None:
-    source, output = graph.input, graph.output
-    if source.dtype != np.int8 or source.shape != (1, 1, SIDE, SIDE, 1):
-        raise InputQuantizationError(f"the input is {source.dtype} {list(source.shape)}")
-    if np.float32(source.q.scale) != np.float32(INPUT_SCALE) or source.q.zero_point != INPUT_ZERO_POINT:
-        raise InputQuantizationError(
-            f"the input has scale {source.q.scale!r} and zero point {source.q.zero_point}; the edge feeds pixel - 128, "
-            "which is scale 1/255 and zero point -128"
-        )
-    if output.dtype != np.int8 or int(np.prod(output.shape)) != output.shape[-1]:
-        raise InputQuantizationError(f"the output is {output.dtype} {list(output.shape)}, not one row of int8 logits")
 
 
 def _pairs(floating: Graph, quantized: Graph) -> dict[int, Tensor]:
@@ -245,65 +168,3 @@ def _statistics(
         }
         for index, tensor in pairs.items()
     ]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Sends what TensorFlow's C++ writes to the terminal into a file that is thrown away."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = [os.dup(1), os.dup(2)]
-    with tempfile.TemporaryFile() as sink:
-        os.dup2(sink.fileno(), 1)
-        os.dup2(sink.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for descriptor, copy in zip((1, 2), kept, strict=True):
-                os.dup2(copy, descriptor)
-                os.close(copy)
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__
-
-
-def _tensorflow() -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        with _quiet():
-            import tensorflow
-    except ImportError as error:
-        raise DependencyError(f"converting needs TensorFlow: {install_extra('train')}") from error
-    return tensorflow
-
-
-def _tf_keras() -> Any:
-    _tensorflow()
-    try:
-        with _quiet():
-            import tf_keras
-    except ImportError as error:
-        raise DependencyError(f"converting needs tf_keras (Keras 2): {install_extra('train')}") from error
-    return tf_keras
-
-
-@dataclass(frozen=True)
-class _Lite:
-    """The two steps of TensorFlow's own quantised conversion, without the calibration between them: TensorFlow's
-    calibrator never clears the LSTM's state, so its ranges are those of one endless word."""
-
-    add_intermediate_tensors: Any
-    mlir_quantize: Any
-
-
-def _converter() -> _Lite:
-    try:
-        from tensorflow.lite.python.convert import mlir_quantize
-        from tensorflow.lite.python.optimize.calibrator import add_intermediate_tensors
-    except ImportError as error:
-        raise DependencyError("this TensorFlow has no mlir_quantize; 2.21 is known to work") from error
-    return _Lite(add_intermediate_tensors, mlir_quantize)

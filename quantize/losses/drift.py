@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -11,14 +12,30 @@ from quantize.arithmetic.kernel_sets import ARCHITECTURES, comparable, kernel_se
 from quantize.arithmetic.reference import Reference
 from quantize.errors import KernelSetError
 from quantize.interpreter.executors import EngineExecutor
-from quantize.losses.decisions import compare_decisions
+from quantize.losses.decisions import DecisionDifferences, compare_decisions
 from quantize.machine import Machine
 from quantize.model.graph import Graph
 from quantize.model.words import Words
-from quantize.report.record import DriftReport
 
 Int8 = npt.NDArray[np.int8]
 Logits = npt.NDArray[np.float64]
+
+
+class DriftReport(msgspec.Struct):
+    """How another kernel set's logits differ from the deployed one's, and what the gate makes of it.
+
+    computed_by: the interpreter that ran it here, or the reference for a processor that is not here.
+    """
+
+    kernels: str
+    architecture: str
+    computed_by: str
+    fragments: int
+    values: int
+    differing: int
+    differing_share: float
+    max_steps: int
+    decisions: DecisionDifferences
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +96,13 @@ def measure_drift(
         differing=differing,
         differing_share=differing / steps.size,
         max_steps=int(steps.max()),
-        decisions=compare_decisions(words, real(deployed.logits, graph), real(other.logits, graph), thresholds),
+        decisions=compare_decisions(
+            words, dequantise(deployed.logits, graph), dequantise(other.logits, graph), thresholds
+        ),
     )
 
 
-def real(logits: Int8, graph: Graph) -> Logits:
+def dequantise(logits: Int8, graph: Graph) -> Logits:
     """int8 logits as real numbers, by the scale of the graph's output."""
     q = graph.output.q
     return (logits.astype(np.float64) - q.zero_point) * q.scale

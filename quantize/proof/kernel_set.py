@@ -16,7 +16,7 @@ from quantize.machine import Machine
 from quantize.model.trace import points
 from quantize.model.words import Words
 from quantize.proof.compare import TensorReport, compare
-from quantize.report.record import GoldenReport, KernelSetReport, OpReport
+from quantize.proof.findings import GoldenReport, KernelSetReport, OpReport
 
 STORED = "stored, read back from the interpreter"
 UNWATCHED = "logits of the edge's engine, no tensors kept"

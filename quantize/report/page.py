@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from quantize.losses.drift import DriftReport
 from quantize.proof.compare import TensorReport
+from quantize.proof.findings import GoldenReport, KernelSetReport
 from quantize.report.page_losses import show_decisions, show_histograms, show_losses
-from quantize.report.record import DriftReport, GoldenReport, KernelSetReport, Report, decode
+from quantize.report.record import Report, decode
 from quantize.report.style import STYLE, percent, table
 
 LSTM = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "LSTM")

@@ -7,9 +7,10 @@ from math import log10
 from quantize.losses.attribution import Part
 from quantize.losses.decisions import DifferingWord, Outcome
 from quantize.losses.histograms import Histogram
+from quantize.losses.material import Material
 from quantize.losses.noise import TensorNoise
 from quantize.report.charts import Bar, draw_bars, draw_histogram, draw_pairs
-from quantize.report.record import Material, Report
+from quantize.report.record import Report
 from quantize.report.style import percent, table
 
 LSTM = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "LSTM")

@@ -4,7 +4,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from quantize.report.record import DriftReport, KernelSetReport, Report
+from quantize.losses.drift import DriftReport
+from quantize.proof.findings import KernelSetReport
+from quantize.report.record import Report
 
 
 def show_report(console: Console, report: Report) -> None:

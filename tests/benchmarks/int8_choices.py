@@ -29,9 +29,10 @@ from quantize.arithmetic.matmul import single_thread
 from quantize.arithmetic.reference import Reference
 from quantize.convert import ranges as calibrate
 from quantize.convert import refit
-from quantize.convert.convert import convert_to_float, float_weights, load_keras, quantize_float
+from quantize.convert.convert import convert_to_float, float_weights, quantize_float
 from quantize.convert.flatbuffer import edit, with_weights
 from quantize.convert.ranges import TANH_REACH, Range, measure_ranges
+from quantize.convert.tensorflow import load_keras
 from quantize.losses.accuracy import EER_SYMBOLS, Trials, draw_trials, equal_error_rate
 from quantize.losses.decisions import differ, judge_words, upper_bound
 from quantize.make_bundle import calibration_words

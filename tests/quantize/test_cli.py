@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 import quantize.make_bundle
 from edge.bundle.bundle import Bundle
-from quantize.cli.verify import quantize as command
+from quantize.cli.quantize import quantize as command
 
 
 @pytest.mark.parametrize(("kernels", "warned"), [("litert-xnnpack", False), ("litert-optimised", True)])
@@ -20,7 +20,7 @@ def test_a_bundle_that_another_processor_will_refuse_says_so_when_it_is_made(
     executor = msgspec.structs.replace(bundle.manifest.executor, kernels=kernels)
     manifest = msgspec.structs.replace(bundle.manifest, executor=executor)
     made = dataclasses.replace(bundle, manifest=manifest)
-    monkeypatch.setattr(quantize.make_bundle, "package", lambda *_, **__: made)
+    monkeypatch.setattr(quantize.make_bundle, "make_bundle", lambda *_, **__: made)
     done = CliRunner().invoke(command, [str(run_path), "--out", "somewhere"])
     assert done.exit_code == 0, done.output
     assert ("processors will refuse it" in done.stderr) is warned

@@ -15,16 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantize.arithmetic.reference import Reference
-from quantize.convert.convert import (
-    Conversion,
-    check_clipping,
-    check_graph,
-    convert,
-    convert_to_float,
-    load_keras,
-    quantize_float,
-)
+from quantize.convert.convert import Conversion, convert, convert_to_float, quantize_float
+from quantize.convert.graph_checks import check_clipping, check_graph
 from quantize.convert.ranges import TANH_REACH, Clipping, Range, limits, measure_clipping, measure_ranges
+from quantize.convert.tensorflow import load_keras
 from quantize.errors import (
     CellRangeError,
     ClippingError,

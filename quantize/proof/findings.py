@@ -1,0 +1,86 @@
+"""What a comparison found, as it stands in verify.json."""
+
+import msgspec
+
+from quantize.proof.compare import TensorReport
+
+
+class OpReport(msgspec.Struct):
+    """One operation: how it rounds, and its tensors compared. first: where the first difference lies, in words."""
+
+    op: str
+    rule: str
+    values: int
+    mismatches: int
+    max_abs: float
+    first: str | None
+    tensors: list[TensorReport]
+
+    @staticmethod
+    def of(op: str, rule: str, tensors: list[TensorReport]) -> "OpReport":
+        """The sums over its tensors."""
+        wrong = next((tensor for tensor in tensors if tensor.mismatches), None)
+        return OpReport(
+            op=op,
+            rule=rule,
+            values=sum(tensor.values for tensor in tensors),
+            mismatches=sum(tensor.mismatches for tensor in tensors),
+            max_abs=max((tensor.max_abs for tensor in tensors), default=0.0),
+            first=None if wrong is None else wrong.describe(),
+            tensors=tensors,
+        )
+
+
+class KernelSetReport(msgspec.Struct):
+    """One kernel set: the reference's arithmetic of that name against the interpreter that runs it.
+
+    executor, version: the interpreter; runs_on: the kernels that it ran, another name only where nothing runs
+    the set yet. deployed: whether the bundle is pinned to it. readable: which tensors could be read.
+    unwatched: the logits of the edge's engine, which keeps no tensors. error: why it could not be compared.
+    reference_fragments_per_s: of the NumPy reference with every tensor computed, in CPU time of one core.
+    """
+
+    kernels: str
+    deployed: bool
+    executor: str = ""
+    version: str = ""
+    runs_on: str = ""
+    machine: str = ""
+    readable: str = ""
+    values: int = 0
+    mismatches: int = 0
+    max_abs: float = 0.0
+    passed: bool = False
+    error: str | None = None
+    first: str | None = None
+    reference_fragments_per_s: int = 0
+    ops: list[OpReport] = []
+    unwatched: TensorReport | None = None
+
+    @property
+    def reserved(self) -> bool:
+        """Say whether nothing runs this set yet: the name is reserved, and its oracle was compared."""
+        return self.runs_on not in ("", self.kernels)
+
+    @property
+    def mark(self) -> str:
+        """Say what a reader must know beside the name; "" if nothing."""
+        return "deployed" if self.deployed else "reserved" if self.reserved else ""
+
+
+class GoldenReport(msgspec.Struct):
+    """One file of golden vectors in the bundle: every tensor in it against the reference. error: why it is refused."""
+
+    file: str
+    kernels: str = ""
+    executor: str = ""
+    version: str = ""
+    machine: str = ""
+    tells_apart: str = ""
+    words: int = 0
+    fragments: int = 0
+    values: int = 0
+    mismatches: int = 0
+    max_abs: float = 0.0
+    passed: bool = False
+    error: str | None = None
