@@ -15,7 +15,7 @@ from generated_models import Network
 from once import once
 
 from edge.ink.fragment_set import FragmentSet
-from quantize.cli import verify as cli
+from quantize.cli.quantize import quantize
 from quantize.model.words import Words
 
 Maker = Callable[..., bytes]
@@ -157,7 +157,7 @@ def _quantize(run_path: Path) -> Path:
     draw.mkdir(parents=True)
     for name in ("config.json", "plan.json", "model.keras", "calibration.npz", "development.npz", "test.npz"):
         shutil.copy(run_path / name, draw / name)
-    result = CliRunner().invoke(cli.quantize, [str(run_path), "--out", str(out), "--json"], catch_exceptions=False)
+    result = CliRunner().invoke(quantize, [str(run_path), "--out", str(out), "--json"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)
     assert (summary["users"], summary["bundle"]) == (4, str(out))

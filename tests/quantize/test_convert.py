@@ -207,7 +207,7 @@ def test_the_state_in_the_float_interpreter_is_cleared_between_words(float_model
 
 
 def test_converting_says_what_to_install_where_tensorflow_is_missing(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['tensorflow'] = None\nfrom quantize.convert.convert import load_keras\n" + (
+    code = "import sys; sys.modules['tensorflow'] = None\nfrom quantize.convert.tensorflow import load_keras\n" + (
         "from pathlib import Path\nPath('m.keras').write_bytes(b'')\n"
         "try: load_keras(Path('m.keras'))\nexcept Exception as e: print(type(e).__name__, e)"
     )

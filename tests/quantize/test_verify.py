@@ -22,7 +22,8 @@ from edge.ink.fragment_set import FragmentSet
 from quantize.arithmetic.kernel_sets import comparable
 from quantize.arithmetic.matmul import single_thread
 from quantize.arithmetic.reference import Reference
-from quantize.cli import verify as cli
+from quantize.cli.quantize import quantize
+from quantize.cli.verify import verify as verify_command
 from quantize.errors import GraphsDifferError, KernelSetError, RunError
 from quantize.interpreter.executors import Tracer
 from quantize.losses.accuracy import EerReport
@@ -49,7 +50,7 @@ def bundle_path(made_bundle: Path) -> Path:
 def report(bundle_path: Path) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("quantize.losses.accuracy.WORDS_PER_SIDE", 400)
-        result = call(cli.verify, bundle_path, "--kernels", "all", "--words", 60, "--json")
+        result = call(verify_command, bundle_path, "--kernels", "all", "--words", 60, "--json")
     assert result.exit_code == 0, result.stderr
     parsed: dict[str, Any] = json.loads(result.stdout)
     return parsed
@@ -114,7 +115,7 @@ def test_a_run_that_lacks_a_file_is_refused_by_name(lacking: str, run_path: Path
         if file.name != lacking:
             shutil.copy(file, tmp_path / file.name)
     with pytest.raises(RunError, match=lacking):
-        call(cli.quantize, tmp_path, "--out", tmp_path / "bundle")
+        call(quantize, tmp_path, "--out", tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
 
 
@@ -122,7 +123,7 @@ def test_a_config_whose_users_and_writers_disagree_is_refused(run_path: Path, tm
     config = json.loads((run_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "user_writers": [1]}))
     with pytest.raises(RunError, match="4 users and 1 writer ids"):
-        call(cli.quantize, tmp_path, "--out", tmp_path / "bundle")
+        call(quantize, tmp_path, "--out", tmp_path / "bundle")
 
 
 # --- verify --------------------------------------------------------------------------------------------------------
@@ -221,7 +222,7 @@ def test_the_report_is_kept_beside_the_bundle_and_the_bundle_still_opens(
 
 
 def test_a_report_for_people_shows_the_table(bundle_path: Path) -> None:
-    result = call(cli.verify, bundle_path, "--words", 5, "--kernels", "litert-reference,inkgate-c")
+    result = call(verify_command, bundle_path, "--words", 5, "--kernels", "litert-reference,inkgate-c")
     assert result.exit_code == 0
     assert "CONV_2D" in result.stderr
     assert " 0 differ" in result.stderr
@@ -235,7 +236,13 @@ def test_a_changed_weight_of_the_reference_ends_in_exit_code_1_and_a_place(bundl
     weights = load_graph(model).ops[3].inputs[1]
     before = (bundle_path / "verify.json").read_bytes() if (bundle_path / "verify.json").exists() else None
     result = call(
-        cli.verify, bundle_path, "--words", 20, "--json", "--reference-model", altered(model, weights, tmp_path / "m")
+        verify_command,
+        bundle_path,
+        "--words",
+        20,
+        "--json",
+        "--reference-model",
+        altered(model, weights, tmp_path / "m"),
     )
     assert result.exit_code == 1
     parsed = json.loads(result.stdout)
@@ -273,7 +280,7 @@ def test_a_reference_model_of_another_structure_is_refused(bundle_path: Path, ma
 
 def test_another_set_of_fragments_can_be_given(bundle_path: Path, run_path: Path, tmp_path: Path) -> None:
     FragmentSet.load(run_path / "development.npz").save(tmp_path / "other.npz")
-    result = call(cli.verify, bundle_path, "--words", 10, "--json", "--fragments", tmp_path / "other.npz")
+    result = call(verify_command, bundle_path, "--words", 10, "--json", "--fragments", tmp_path / "other.npz")
     assert result.exit_code == 0
     assert json.loads(result.stdout)["sources"]["handwriting"] > 0
 
@@ -301,7 +308,7 @@ def test_a_shift_of_the_equal_error_rate_beyond_the_limit_fails(
     bundle_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates = iter([3.0, 3.51, 3.0])
-    monkeypatch.setattr("quantize.losses.material.equal_error_rate", lambda *_: next(rates))
+    monkeypatch.setattr("quantize.verify.equal_error_rate", lambda *_: next(rates))
     found: Report = verify(Bundle.open(bundle_path), words=1)
     assert isinstance(found.eer, EerReport)
     assert not found.passed

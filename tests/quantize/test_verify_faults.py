@@ -15,7 +15,7 @@ from edge.bundle.bundle import Bundle, write_bundle
 from edge.bundle.kernels import TABLE
 from quantize.arithmetic.kernel_sets import KernelSet, always, kernel_set
 from quantize.arithmetic.rules import DOUBLE, SINGLE, Rule
-from quantize.cli import verify as cli
+from quantize.cli.verify import verify as verify_command
 from quantize.errors import KernelSetError
 from quantize.verify import verify
 
@@ -28,7 +28,9 @@ def bundle_path(made_bundle: Path, tmp_path: Path) -> Path:
 
 
 def call(bundle: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(cli.verify, [str(bundle), "--words", "8", "--json", *arguments], catch_exceptions=False)
+    return CliRunner().invoke(
+        verify_command, [str(bundle), "--words", "8", "--json", *arguments], catch_exceptions=False
+    )
 
 
 def break_arithmetic(monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[KernelSet], KernelSet]) -> None:
