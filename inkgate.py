@@ -12,21 +12,24 @@ import click
 from firmware_bridge.errors import ExitCode, InkgateError
 
 COMMANDS = {
-    "adapt": ("train.cli_data:adapt", "Derive the network from the task in seven stages, or within a budget."),
+    "adapt": ("train.cli.data:adapt", "Derive the network from the task in seven stages, or within a budget."),
     "answer": ("edge.cli.answer:answer_command", "Answer `inkgate verify --port` on this machine, as a board would."),
     "bench": ("quantize.cli.bench:bench", "Time and error over up to 100,000 fragments, beside the published table."),
     "capture": ("edge.cli.capture:capture", "Record a writer's fragments from a board into a .npz file."),
     "completion": ("inkgate:completion", "Print the shell completion script for bash, zsh or fish."),
-    "data": ("train.cli_data:data", "Fetch, describe and export sets of fragments."),
-    "demo": ("train.demo:demo", "The whole path on this machine: writers, enrolment, int8, proof, board, decisions."),
-    "evaluate": ("train.cli:evaluate", "Error rates of a run or a bundle by number of symbols, with bounds."),
+    "data": ("train.cli.data:data", "Fetch, describe and export sets of fragments."),
+    "demo": (
+        "train.demo.command:demo",
+        "The whole path on this machine: writers, enrolment, int8, proof, board, decisions.",
+    ),
+    "evaluate": ("train.cli.train:evaluate", "Error rates of a run or a bundle by number of symbols, with bounds."),
     "firmware": ("firmware_bridge.cli.firmware:firmware", "Build, sign, flash, inspect, watch and provision boards."),
     "journal": ("edge.cli.journal:journal", "Show and verify the journal of decisions."),
     "ports": ("firmware_bridge.cli.ports:ports", "List serial ports and the boards recognised on them."),
     "quantize": ("quantize.cli.quantize:quantize", "Turn a run into the int8 bundle that the edge runs."),
     "run": ("edge.cli.run:run", "Decide who writes: fragments from a board, a decision after each."),
-    "simulate": ("train.simulate:simulate", "A virtual pen or camera board on a pseudo-terminal."),
-    "train": ("train.cli:train", "Enrol users from the shipped backbone, or train everything from scratch."),
+    "simulate": ("train.cli.simulate:simulate", "A virtual pen or camera board on a pseudo-terminal."),
+    "train": ("train.cli.train:train", "Enrol users from the shipped backbone, or train everything from scratch."),
     "verify": ("quantize.cli.verify:verify", "Prove the int8 model against the fixed-point reference."),
 }
 

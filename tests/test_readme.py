@@ -17,7 +17,7 @@ import pytest
 
 import inkgate
 from firmware_bridge.build.compile import toolchains
-from train.mnist import FILES, data_folder
+from train.data.mnist import FILES, data_folder
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -14,13 +14,13 @@ import numpy as np
 
 from edge.bundle.bundle import MANIFEST
 from edge.ink.fragment_set import FragmentSet, join
-from train import datasets
-from train.adapt import ArchitecturePlan, adapt
-from train.backbone import Backbone
+from train.data import datasets
 from train.errors import BackboneError, NamesError, OverwriteError, RunError, TooFewWritersError, UnwritableError
+from train.network.backbone import Backbone
+from train.network.settings import EnrolSettings, PretrainSettings
+from train.plan.architecture import ArchitecturePlan, adapt
 from train.progress import Progress, silent
-from train.quiet import load_tensorflow
-from train.run import (
+from train.run_directory import (
     CALIBRATION,
     CONFIG,
     DEVELOPMENT,
@@ -33,7 +33,7 @@ from train.run import (
     versions,
     write_run,
 )
-from train.settings import EnrolSettings, PretrainSettings
+from train.tensorflow_loading import load_tensorflow
 
 CALIBRATION_BACKGROUND = 60
 """Background writers whose fragments are kept for calibration, beside the users'."""
@@ -128,7 +128,7 @@ def make_backbone(
     if not order.replace and _whole(out) is not None:
         raise OverwriteError(_overwrites(out, "a run of another backbone"))
     load_tensorflow()
-    from train.pretrain import pretrain
+    from train.network.pretrain import pretrain
 
     arrays, history = pretrain(
         background,
@@ -190,7 +190,7 @@ def _train_draw(
     mine, test = datasets.enrolment_split(fragments, draw.users)
     background = fragments.of_writers(writing.split.background)
     load_tensorflow()
-    from train.fit import enrol
+    from train.network.fit_users import enrol
 
     model, history = enrol(
         backbone, plan, mine, draw.users, background, order.enrol, checkpoints=folder / "checkpoints", progress=progress

@@ -10,10 +10,10 @@ from once import once
 
 from edge.bundle.bundle import Bundle
 from inkgate import cli
-from train.adapt import adapt
-from train.backbone import SHIPPED, Backbone, extract
-from train.model import build
-from train.synthetic import synthetic_set
+from train.network.backbone import SHIPPED, Backbone, extract
+from train.network.keras_model import build
+from train.plan.architecture import adapt
+from train.synthetic.writers import synthetic_set
 
 USERS = 3
 

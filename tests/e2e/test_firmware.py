@@ -22,9 +22,9 @@ from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
 from firmware_bridge.emulate.qemu import Emulator
 from inkgate import cli
-from train.digitiser import Samples, board_words
-from train.hands import photograph, write_word
-from train.synthetic import style_of
+from train.synthetic.board_input import photograph, write_word
+from train.synthetic.digitiser import Samples, board_words
+from train.synthetic.writers import style_of
 
 pytestmark = needs_tools
 

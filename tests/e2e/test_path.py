@@ -21,7 +21,7 @@ from edge.ink.fragment_set import FragmentSet
 from inkgate import cli
 from quantize.losses.accuracy import MAX_EER_SHIFT_POINTS
 from quantize.model.graph import load_graph
-from train.synthetic import synthetic_set
+from train.synthetic.writers import synthetic_set
 
 WORDS = 12
 PATIENCE_S = "60"

@@ -18,8 +18,8 @@ from firmware_bridge.emulate.board_memory import SelfProvisioned
 from firmware_bridge.emulate.emulated_board import EmulatedBoard
 from firmware_bridge.session.errors import PixelDepthError
 from firmware_bridge.trust.board_keys import KeyStore
-from train.digitiser import board_words
-from train.hands import write_texts
+from train.synthetic.board_input import write_texts
+from train.synthetic.digitiser import board_words
 
 pytestmark = needs_tools
 

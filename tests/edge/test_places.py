@@ -11,7 +11,7 @@ from edge.errors import NotABundleError
 from quantize.errors import RunError as QuantizeRunError
 from quantize.run_directory import Run as QuantizeRun
 from train.errors import RunError
-from train.run import Run
+from train.run_directory import Run
 
 
 def run(path: Path) -> None:

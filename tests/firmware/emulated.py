@@ -18,7 +18,7 @@ from firmware_bridge.emulate.qemu import Emulator, QemuBoard
 from firmware_bridge.emulate.rp2040 import PicoBoard
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire.pixels import pack_bits, unpack_bits
-from train.digitiser import Samples
+from train.synthetic.digitiser import Samples
 
 Pixels = NDArray[np.uint8]
 

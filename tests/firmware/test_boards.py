@@ -17,10 +17,10 @@ from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
 from firmware_bridge.link.link import open_link
 from firmware_bridge.session.events import BoardFault, Connected, Fragment, WordEnded
 from firmware_bridge.trust.board_keys import KeyStore
-from train.digitiser import sample_word
-from train.hands import photograph, write_texts
-from train.picture import draw_blank
-from train.synthetic import synthetic_set, write_form
+from train.synthetic.board_input import photograph, write_texts
+from train.synthetic.digitiser import sample_word
+from train.synthetic.picture import draw_blank
+from train.synthetic.writers import synthetic_set, write_form
 
 pytestmark = needs_tools
 

@@ -9,8 +9,8 @@ from test_boards import received
 
 from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
 from firmware_bridge.session.events import BoardFault
-from train.digitiser import Samples
-from train.hands import write_texts
+from train.synthetic.board_input import write_texts
+from train.synthetic.digitiser import Samples
 
 pytestmark = needs_tools
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from edge.ink.pen import MAX_POINTS, MAX_STROKES, Pen, PenConfig, PenEvent, capture
 from edge.ink.raster import POINT, Points, raster_strokes
-from train.alphabet import DIGITS
-from train.digitiser import sample_word
-from train.hands import write_word
-from train.synthetic import invent_writer, write_symbol
+from train.synthetic.alphabet import DIGITS
+from train.synthetic.board_input import write_word
+from train.synthetic.digitiser import sample_word
+from train.synthetic.writers import invent_writer, write_symbol
 
 Sample = tuple[int, int, int]
 Step = Sample | int

@@ -17,9 +17,9 @@ from edge.ink.fragment import Pixels
 from edge.ink.pen import capture
 from edge.ink.raster import MAX_POINTS, PEN_WIDTH, POINT, Points, raster_pack, raster_strokes, square_root
 from firmware_bridge.wire.pixels import pack_bits
-from train.alphabet import SYMBOLS
-from train.hands import write_word
-from train.synthetic import invent_writer
+from train.synthetic.alphabet import SYMBOLS
+from train.synthetic.board_input import write_word
+from train.synthetic.writers import invent_writer
 
 PIXELS = 33 * 33
 RANDOM = 10_000

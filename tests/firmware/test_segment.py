@@ -14,8 +14,8 @@ from edge.ink.fragment import Pixels
 from edge.ink.fragment_set import FragmentSet
 from edge.ink.segment import MAX_PIXELS, Segmentation, SegmentReason, segment, segment_fragment
 from edge.ink.segment_symbols import MAX_SYMBOLS
-from train.picture import Scene, draw_blank, draw_picture
-from train.synthetic import synthetic_set
+from train.synthetic.picture import Scene, draw_blank, draw_picture
+from train.synthetic.writers import synthetic_set
 
 Word = list[bytes]
 WIDE = Scene(width=640, height=120, per_line=20)

@@ -30,9 +30,9 @@ from firmware_bridge.emulate.qemu import Emulator
 from firmware_bridge.session.events import Connected
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire.pixels import pack_bits
-from train.digitiser import board_words
-from train.hands import photograph, write_texts
-from train.synthetic import synthetic_set
+from train.synthetic.board_input import photograph, write_texts
+from train.synthetic.digitiser import board_words
+from train.synthetic.writers import synthetic_set
 
 PEN = PenConfig(
     rate_hz=20, contact=80, release=50, nominal=700, gap=260, back=400, line=300, spacing=11, pen_up_ms=600,

@@ -23,7 +23,7 @@ from firmware_bridge.emulate.flash_store import SLOT_BYTES, decode
 from firmware_bridge.session.events import Fragment, WordEnded
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.wire.messages import NONCE_BYTES
-from train.hands import write_texts
+from train.synthetic.board_input import write_texts
 
 pytestmark = needs_tools
 

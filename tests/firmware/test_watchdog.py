@@ -12,7 +12,7 @@ from emulated import hang, needs_tools, power_on, symbol_ends, words_of
 from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
 from firmware_bridge.link.link import open_link
 from firmware_bridge.session.events import Connected, Event, Fragment, LinkLost, WordEnded
-from train.hands import write_texts
+from train.synthetic.board_input import write_texts
 
 pytestmark = needs_tools
 

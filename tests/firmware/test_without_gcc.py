@@ -20,7 +20,7 @@ from firmware_bridge.emulate.board_memory import SelfProvisioned, Unprovisioned
 from firmware_bridge.emulate.emulated_board import EmulatedBoard
 from firmware_bridge.session.events import Connected
 from firmware_bridge.trust.board_keys import KeyStore
-from train.hands import write_texts
+from train.synthetic.board_input import write_texts
 
 pytestmark = pytest.mark.needs("qemu-system-arm", "ziglang")
 

@@ -28,7 +28,7 @@ from firmware_bridge.link.link import open_link
 from firmware_bridge.session.errors import UnprovisionedError
 from firmware_bridge.session.events import Connected, Fragment, LinkLost, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Kind
-from train.simulate import choose_writers, draw_words, parse_symbols, simulate, users_of
+from train.cli.simulate import choose_writers, draw_words, parse_symbols, simulate, users_of
 
 PER_WRITER = 15
 
@@ -73,7 +73,7 @@ def test_users_are_known_by_name_where_the_set_lies_in_a_run(
     assert users_of(tmp_path / "test.npz", fragments) == frozenset()
     (tmp_path / "config.json").write_text("{}")
     enrolled = SimpleNamespace(config=SimpleNamespace(users=("eve", "ada")))
-    monkeypatch.setattr("train.run.Run.open", lambda path: enrolled)
+    monkeypatch.setattr("train.run_directory.Run.open", lambda path: enrolled)
     assert users_of(tmp_path / "test.npz", fragments) == frozenset({3, 5})
 
 

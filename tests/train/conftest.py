@@ -9,13 +9,13 @@ import pytest
 import tf_keras
 
 from edge.ink.fragment_set import FragmentSet
-from train.adapt import adapt
-from train.backbone import Backbone, extract
 from train.enrol import Order, train_draws
-from train.model import build
-from train.run import Run
-from train.settings import EnrolSettings
-from train.synthetic import synthetic_set
+from train.network.backbone import Backbone, extract
+from train.network.keras_model import build
+from train.network.settings import EnrolSettings
+from train.plan.architecture import adapt
+from train.run_directory import Run
+from train.synthetic.writers import synthetic_set
 
 USERS = 3
 FEW_STEPS = EnrolSettings(steps=12, words=8, user_versions=2, stranger_versions=1)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train.adapt import ArchitecturePlan, adapt, structure
 from train.errors import PlanError
-from train.stages import PRINCIPLES, explain
+from train.plan.architecture import ArchitecturePlan, adapt, structure
+from train.plan.stages import PRINCIPLES, explain
 
 users = st.integers(1, 500)
 

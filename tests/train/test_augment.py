@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from train.augment import Augmentation, augment, quantise_pixels
+from train.network.augment import Augmentation, augment, quantise_pixels
 
 STILL = Augmentation(rotation_deg=0.0, zoom=0.0, shift_px=0.0)
 SEED = tf.constant([1, 2])

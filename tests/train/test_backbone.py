@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import tf_keras
 
-from train.adapt import adapt
-from train.backbone import SHIPPED, Backbone, extract, transfer
 from train.errors import BackboneError
-from train.model import build
-from train.pretrain import pretrain
-from train.settings import PretrainSettings
-from train.synthetic import synthetic_set
+from train.network.backbone import SHIPPED, Backbone, extract, transfer
+from train.network.keras_model import build
+from train.network.pretrain import pretrain
+from train.network.settings import PretrainSettings
+from train.plan.architecture import adapt
+from train.synthetic.writers import synthetic_set
 
 
 @pytest.fixture(scope="module")

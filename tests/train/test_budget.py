@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train.adapt import adapt
-from train.budget import Budget, candidates, resources, solve
 from train.errors import BudgetError
+from train.plan.architecture import adapt
+from train.plan.budget import Budget, candidates, resources, solve
 
 limit = st.none() | st.integers(1, 400_000)
 budgets = st.builds(Budget, flash=limit, ram=st.none() | st.integers(1, 6000), macs=limit)
@@ -71,7 +71,7 @@ def test_a_budget_of_nothing_is_refused() -> None:
 
 def test_the_network_that_is_built_has_the_parameters_of_its_plan() -> None:
     pytest.importorskip("tf_keras", reason="needs TensorFlow, which is in the extra `train`")
-    from train.model import build
+    from train.network.keras_model import build
 
     for plan in (adapt(10), *solve(3, Budget(macs=100_000))[:2], solve(3, Budget(flash=40_000))[-1]):
         assert build(plan).count_params() == plan.parameters

@@ -12,9 +12,9 @@ from edge.decision.evidence import MAX_SYMBOLS
 from edge.errors import EdgeError
 from edge.ink.fragment_set import FragmentSet
 from inkgate import cli
-from train import evaluate as evaluation
 from train.errors import BackboneError, RunError, TrainError, UnknownDatasetError, UnwritableError
-from train.run import CONFIG, DEVELOPMENT, FAR_SCOPE, MODEL, TEST, Run
+from train.evaluation import evaluate as evaluation
+from train.run_directory import CONFIG, DEVELOPMENT, FAR_SCOPE, MODEL, TEST, Run
 
 SYMBOLS = [str(symbols) for symbols in range(1, MAX_SYMBOLS + 1)]
 STEPS = ["--steps", "2"]

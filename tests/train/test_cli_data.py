@@ -14,10 +14,10 @@ from PIL import Image
 
 import inkgate
 from edge.ink.fragment_set import FragmentSet
-from train import mnist
-from train.adapt import ArchitecturePlan, adapt
-from train.cli_data import adapt as adapt_command
-from train.cli_data import data
+from train.cli.data import adapt as adapt_command
+from train.cli.data import data
+from train.data import mnist
+from train.plan.architecture import ArchitecturePlan, adapt
 
 
 def invoke(command: Any, *arguments: str) -> Result:

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from edge.errors import FragmentSetError
 from edge.ink.fragment_set import FragmentSet
-from train import datasets
-from train.datasets import MIN_FRAGMENTS, Draw, WriterSplit, draw_users, enrolment_split, split_writers
+from train.data import datasets
+from train.data.contact_sheet import contact_sheet, save_sheet
+from train.data.datasets import MIN_FRAGMENTS, Draw, WriterSplit, draw_users, enrolment_split, split_writers
+from train.data.mnist import load_qmnist
 from train.errors import MissingDataError, TooFewWritersError, UnknownDatasetError
-from train.mnist import load_qmnist
-from train.sheet import contact_sheet, save_sheet
-from train.synthetic import synthetic_set
+from train.synthetic.writers import synthetic_set
 
 
 def make_set(counts: dict[int, int], order_seed: int = 0) -> FragmentSet:

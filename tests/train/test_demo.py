@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from inkgate import cli
-from train import demo
-from train.demo import Result, Sent, cast, pair
+from train.demo import command as demo
+from train.demo.command import Result, Sent, cast, pair
 from train.errors import DemoError, TrainError
-from train.run import TEST, Run
+from train.run_directory import TEST, Run
 
 
 def final(decision: str, user: str | None = None, word: int = 1, session: int = 7) -> dict[str, Any]:

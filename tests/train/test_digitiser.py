@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.ink.fragment import Pixels
-from train.alphabet import SYMBOLS, code_of
-from train.digitiser import BOARD, Strokes, board_words, sample_symbol, sample_word
-from train.synthetic import invent_writer, style_of, synthetic_set, write_form, write_symbol
+from train.synthetic.alphabet import SYMBOLS, code_of
+from train.synthetic.digitiser import BOARD, Strokes, board_words, sample_symbol, sample_word
+from train.synthetic.writers import invent_writer, style_of, synthetic_set, write_form, write_symbol
 
 CUT = "kxy"
 """Letters whose second stroke some writers begin more than the board's gap to the right of the first."""

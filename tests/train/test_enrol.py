@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 
 from edge.ink.fragment_set import FragmentSet
-from train import datasets, fit, pretrain
-from train.backbone import Backbone
-from train.cli import train
+from train.cli.train import train
+from train.data import datasets
 from train.enrol import Order, load, train_draws
 from train.enrol import make_backbone as pretrain_backbone
 from train.errors import NamesError, OverwriteError, TooFewWritersError, UnwritableError
-from train.run import CALIBRATION, CONFIG, DEVELOPMENT, ENROL, MODEL, TEST, Run
-from train.settings import PretrainSettings
+from train.network import fit_users as fit
+from train.network import pretrain
+from train.network.backbone import Backbone
+from train.network.settings import PretrainSettings
+from train.run_directory import CALIBRATION, CONFIG, DEVELOPMENT, ENROL, MODEL, TEST, Run
 
 MakeBackbone = Callable[..., Backbone]
 
@@ -273,7 +275,7 @@ def test_a_finished_backbone_is_not_trained_again_and_one_of_other_settings_is(
 
 
 IMPATIENT = (
-    "import sys, inkgate, train.loop; train.loop.run_steps.__kwdefaults__['save_every'] = 2; "
+    "import sys, inkgate, train.network.loop; train.network.loop.run_steps.__kwdefaults__['save_every'] = 2; "
     "sys.argv = ['inkgate', *sys.argv[1:]]; inkgate.main()"
 )
 """`inkgate` that saves a checkpoint every 2 steps instead of every 1,000."""

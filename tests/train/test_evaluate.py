@@ -5,7 +5,7 @@ from edge.decision.error_rates import eer, far_floor
 from edge.decision.evidence import MAX_SYMBOLS, word_scores
 from edge.decision.rule import Verdict, decide
 from edge.decision.thresholds import fit_thresholds
-from train.evaluate import FARS, Scored, det_curves, evaluate, gate_error_rates
+from train.evaluation.evaluate import FARS, Scored, det_curves, evaluate, gate_error_rates
 
 USERS, STRANGERS, WORDS = 3, 12, 8
 

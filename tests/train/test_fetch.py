@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from train.data.fetch import fetch_file
+from train.data.mnist import SourceFile
 from train.errors import DownloadError
-from train.fetch import fetch_file
-from train.mnist import SourceFile
 
 RAW = np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
 PACKED = gzip.compress(RAW)

@@ -10,11 +10,11 @@ import tf_keras
 from edge.decision.evidence import word_scores
 from edge.ink.fragment import to_float
 from edge.ink.fragment_set import FragmentSet
-from train import fit
-from train.adapt import adapt
-from train.backbone import Backbone
-from train.fit import enrol
-from train.settings import EnrolSettings
+from train.network import fit_users as fit
+from train.network.backbone import Backbone
+from train.network.fit_users import enrol
+from train.network.settings import EnrolSettings
+from train.plan.architecture import adapt
 
 USERS = 3
 MakeBackbone = Callable[..., Backbone]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.ink.fragment_set import FragmentSet
-from train.loop import Schedule, WordSampler, run_steps
+from train.network.loop import Schedule, WordSampler, run_steps
 
 
 class KilledError(Exception):

@@ -13,9 +13,9 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image
 
-from train import mnist
+from train.data import mnist
+from train.data.mnist import SourceFile, embed, read_idx
 from train.errors import CorruptDataError, MissingDataError
-from train.mnist import SourceFile, embed, read_idx
 
 Images = NDArray[np.uint8]
 

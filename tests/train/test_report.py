@@ -11,9 +11,9 @@ import pytest
 from edge.decision.error_rates import far_floor
 from edge.decision.evidence import MAX_SYMBOLS
 from edge.decision.thresholds import fit_thresholds
-from train.evaluate import Scored, det_curves, evaluate
-from train.report import DET_LENGTHS, model_card, plot_losses, write_report
-from train.run import FAR_SCOPE, Run
+from train.evaluation.evaluate import Scored, det_curves, evaluate
+from train.evaluation.model_card import DET_LENGTHS, model_card, plot_losses, write_report
+from train.run_directory import FAR_SCOPE, Run
 
 WORDS, STRANGERS = 8, 12
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from train.errors import RunError
-from train.evaluate import score
-from train.run import CALIBRATION, CONFIG, DEVELOPMENT, ENROL, HISTORY, MODEL, PLAN, TEST, Run, write_json
+from train.evaluation.evaluate import score
+from train.run_directory import CALIBRATION, CONFIG, DEVELOPMENT, ENROL, HISTORY, MODEL, PLAN, TEST, Run, write_json
 
 SETS = (ENROL, CALIBRATION, DEVELOPMENT, TEST)
 

@@ -13,11 +13,11 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from edge.ink.fragment_set import FragmentSet, sample_words
-from train import synthetic
-from train.alphabet import DIGITS, SYMBOLS, allographs, code_of
-from train.digitiser import Strokes, board_words, sample_word
 from train.errors import TooFewWritersError, UnknownSymbolError
-from train.synthetic import RATE_HZ, invent_writer, synthetic_set, write_symbol
+from train.synthetic import writers as synthetic
+from train.synthetic.alphabet import DIGITS, SYMBOLS, allographs, code_of
+from train.synthetic.digitiser import Strokes, board_words, sample_word
+from train.synthetic.writers import RATE_HZ, invent_writer, synthetic_set, write_symbol
 
 
 @pytest.fixture(scope="module")

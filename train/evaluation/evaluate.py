@@ -36,7 +36,7 @@ from edge.ink.fragment import to_float, to_int8
 from edge.ink.fragment_set import FragmentSet, sample_words
 from train.errors import RunError
 from train.progress import Progress, silent
-from train.run import CONFIG, DEVELOPMENT, MODEL, TEST, Run, versions
+from train.run_directory import CONFIG, DEVELOPMENT, MODEL, TEST, Run, versions
 
 Floats = NDArray[np.float64]
 Drawn = TypeVar("Drawn")

@@ -9,8 +9,8 @@ exceed L_f,min (equation 3 is a lower bound). Kernel 5 and stride 2 stay: they l
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from train.adapt import EMPTY_AND_FILLED, ORIENTATIONS, TRANSFORMATIONS, ArchitecturePlan, adapt, structure
 from train.errors import BudgetError
+from train.plan.architecture import EMPTY_AND_FILLED, ORIENTATIONS, TRANSFORMATIONS, ArchitecturePlan, adapt, structure
 
 ORIENTATION_CHOICES = (2, 4, 8)
 TRANSFORMATION_CHOICES = (1, 2, 3, 4, 6, 8)

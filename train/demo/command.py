@@ -68,7 +68,7 @@ def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str,
     Every step is a command of inkgate, printed before it runs. Ends with a table of the decisions and with
     OUT/report.html. Exit code 1 if a word was lost or any check came out negative.
     """
-    from train.demo_report import write_page
+    from train.demo.page import write_page
 
     began = time.monotonic()
     run, bundle, journal = out / "run", out / "bundle", out / "journal.sqlite"
@@ -90,7 +90,7 @@ def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str,
 
 def cast(run: Path, words: int) -> list[tuple[str, bool]]:
     """Who writes each word: a user, a stranger, the next user ...; (name, enrolled)."""
-    from train.run import TEST, Run
+    from train.run_directory import TEST, Run
 
     opened = Run.open(run)
     test = opened.fragments(TEST)

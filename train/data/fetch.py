@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from train.data.mnist import SourceFile, decompressed
 from train.errors import CorruptDataError, DownloadError
-from train.mnist import SourceFile, decompressed
 
 Progress = Callable[[SourceFile, int, int | None], None]
 """Called with the file, the bytes that have arrived, and the bytes expected (None where the server does not say)."""

@@ -15,14 +15,14 @@ from rich.panel import Panel
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
-from train.adapt import ArchitecturePlan
-from train.budget import Budget, candidates, resources, solve
 from train.errors import TooFewWritersError, UnwritableError
-from train.stages import PRINCIPLES, Stage, explain
+from train.plan.architecture import ArchitecturePlan
+from train.plan.budget import Budget, candidates, resources, solve
+from train.plan.stages import PRINCIPLES, Stage, explain
 
 if TYPE_CHECKING:
     from edge.ink.fragment_set import FragmentSet
-    from train.mnist import SourceFile
+    from train.data.mnist import SourceFile
 
 _SHOWN = 12
 _WIDTH = 100
@@ -94,8 +94,8 @@ def data() -> None:
 @json_option
 def fetch(data_dir: Path | None, as_json: bool) -> None:
     """Download MNIST's images and QMNIST's writer ids; what is there is kept, what broke off is resumed."""
-    from train import mnist
-    from train.fetch import fetch as fetch_files
+    from train.data import mnist
+    from train.data.fetch import fetch as fetch_files
 
     folder = mnist.data_folder(data_dir)
     with _transfer_bars() as bars:
@@ -272,7 +272,7 @@ def _candidate_table(users: int, budget: Budget, fitting: tuple[ArchitecturePlan
 
 def _load(name: str, pixel_bits: int, data_dir: Path | None, options: dict[str, Any]) -> "FragmentSet":
     """The set that the options describe, with a bar while writers are invented."""
-    from train.datasets import load
+    from train.data.datasets import load
 
     given = {key: options[key] for key in ("writers", "per_writer") if options[key] is not None}
     if name != "synthetic":
@@ -286,7 +286,7 @@ def _load(name: str, pixel_bits: int, data_dir: Path | None, options: dict[str, 
 
 
 def _symbols(choice: str) -> str:
-    from train.alphabet import DIGITS, LETTERS, SYMBOLS
+    from train.synthetic.alphabet import DIGITS, LETTERS, SYMBOLS
 
     return {"digits": DIGITS, "letters": LETTERS, "all": SYMBOLS}.get(choice, choice)
 
@@ -310,7 +310,7 @@ def _summary(fragments: "FragmentSet") -> dict[str, Any]:
 
 
 def _symbol_name(code: int) -> str:
-    from train.alphabet import SYMBOLS
+    from train.synthetic.alphabet import SYMBOLS
 
     if code == -1:
         return "unknown"
@@ -319,7 +319,7 @@ def _symbol_name(code: int) -> str:
 
 def _split_sizes(fragments: "FragmentSet") -> dict[str, int] | str:
     """Numbers of writers by part, or why the set cannot be split."""
-    from train.datasets import split_writers
+    from train.data.datasets import split_writers
 
     try:
         return {part: len(writers) for part, writers in asdict(split_writers(fragments)).items()}
@@ -328,7 +328,7 @@ def _split_sizes(fragments: "FragmentSet") -> dict[str, int] | str:
 
 
 def _sources(data_dir: Path | None) -> dict[str, str]:
-    from train.mnist import FILES, data_folder
+    from train.data.mnist import FILES, data_folder
 
     folder = data_folder(data_dir)
     missing = [source.path for source in FILES if not (folder / source.path).is_file()]
@@ -341,7 +341,7 @@ def _sources(data_dir: Path | None) -> dict[str, str]:
 
 
 def _write_sheet(fragments: "FragmentSet", path: Path) -> None:
-    from train.sheet import save_sheet
+    from train.data.contact_sheet import save_sheet
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

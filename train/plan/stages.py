@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from train.adapt import EMPTY_AND_FILLED, ArchitecturePlan
+from train.plan.architecture import EMPTY_AND_FILLED, ArchitecturePlan
 
 PRINCIPLES = {
     1: "as many convolution layers as a person's levels of recognition need",

@@ -106,8 +106,8 @@ def simulate(
     from firmware_bridge.link.transport import BAUD_RATE
     from firmware_bridge.trust.board_keys import KeyStore
     from firmware_bridge.wire.messages import Kind
-    from train import hands
-    from train.datasets import SYNTHETIC_PER_WRITER, load
+    from train.data.datasets import SYNTHETIC_PER_WRITER, load
+    from train.synthetic import board_input as hands
 
     if firmware is not None:
         _check_firmware(firmware, kind, dataset, board)
@@ -167,7 +167,7 @@ def _check_firmware(firmware: str, kind: str, dataset: str, board: str | None) -
 
 def users_of(dataset: Path, fragments: FragmentSet) -> frozenset[int]:
     """Writer ids of the enrolled users, where the dataset is a file of a run; else nobody."""
-    from train.run import CONFIG, Run
+    from train.run_directory import CONFIG, Run
 
     if not (dataset.suffix == ".npz" and (dataset.parent / CONFIG).is_file()):
         return frozenset()

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from train.errors import UnwritableError
-from train.run import FAR_SCOPE
+from train.run_directory import FAR_SCOPE
 
 if TYPE_CHECKING:
     from train.progress import Progress as Report
@@ -79,9 +79,9 @@ def train(
     if (pretrain_steps or pretrain_from) and not from_scratch:
         raise click.UsageError("--pretrain-steps and --pretrain-from belong to --from-scratch")
     # None of these loads TensorFlow, which takes seconds: what is wrong with the order is told before.
-    from train.backbone import SHIPPED, Backbone
     from train.enrol import Order, make_backbone, train_draws
-    from train.settings import EnrolSettings, PretrainSettings
+    from train.network.backbone import SHIPPED, Backbone
+    from train.network.settings import EnrolSettings, PretrainSettings
 
     began = time.monotonic()
     settings = EnrolSettings(seed=seed, **({"steps": steps} if steps else {}))
@@ -123,10 +123,10 @@ def evaluate(
     All draws of users that the run has are evaluated. Writes metrics.json, card.md, det.svg and eer.svg into the run,
     or for a bundle into BUNDLE-evaluation beside it.
     """
-    from train.evaluate import det_curves, score, subject_run
-    from train.evaluate import evaluate as measure
-    from train.report import DET_LENGTHS, write_report
-    from train.run import CONFIG, METRICS, require_writable, write_json
+    from train.evaluation.evaluate import det_curves, score, subject_run
+    from train.evaluation.evaluate import evaluate as measure
+    from train.evaluation.model_card import DET_LENGTHS, write_report
+    from train.run_directory import CONFIG, METRICS, require_writable, write_json
 
     folder = report or (path if (path / CONFIG).is_file() else path.parent / f"{path.name}-evaluation")
     require_writable(folder, "--report")

@@ -13,7 +13,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from edge.decision.error_rates import Curve
-from train.run import FAR_SCOPE, HISTORY, Run
+from train.run_directory import FAR_SCOPE, HISTORY, Run
 
 DET_LENGTHS = (1, 2, 4, 8, 12, 20)
 _TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
@@ -141,7 +141,7 @@ def _origin(run: Run | None, metrics: Mapping[str, Any]) -> str:
 
 
 def _identity(metrics: Mapping[str, Any]) -> dict[str, str]:
-    """The bundle and the run by their hashes, as `train.evaluate.score` found them."""
+    """The bundle and the run by their hashes, as `train.evaluation.evaluate.score` found them."""
     rows = {}
     if bundle := metrics.get("bundle"):
         rows["bundle"] = f"`{bundle['path']}`, SHA-256 of its manifest {bundle['sha256']}"

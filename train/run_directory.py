@@ -27,9 +27,9 @@ import msgspec
 from edge.bundle.places import explain_no_run
 from edge.errors import FragmentSetError
 from edge.ink.fragment_set import FragmentSet
-from train.adapt import ArchitecturePlan
 from train.errors import PlanError, RunError, UnwritableError
-from train.quiet import load_tensorflow
+from train.plan.architecture import ArchitecturePlan
+from train.tensorflow_loading import load_tensorflow
 
 PLAN, CONFIG, MODEL, HISTORY, METRICS, CARD = (
     "plan.json",

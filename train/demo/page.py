@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge.bundle.bundle import Bundle
-from train.run import METRICS, TEST, Run
+from train.run_directory import METRICS, TEST, Run
 
 if TYPE_CHECKING:
-    from train.demo import Result
+    from train.demo.command import Result
 
 _SHOWN_WORDS = 16
 _LENGTHS = ("1", "2", "4", "8", "12", "16", "20")

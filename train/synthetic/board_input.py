@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from train.alphabet import DIGITS
-from train.digitiser import Samples, sample_word
-from train.picture import draw_picture
-from train.synthetic import Style, style_of, write_symbol
+from train.synthetic.alphabet import DIGITS
+from train.synthetic.digitiser import Samples, sample_word
+from train.synthetic.picture import draw_picture
+from train.synthetic.writers import Style, style_of, write_symbol
 
 
 def draw_texts(count: int, symbols: tuple[int, int], rng: np.random.Generator) -> list[str]:

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from edge.ink.fragment import Pixels
 from edge.ink.fragment_set import FragmentSet
-from train.alphabet import DIGITS, SYMBOLS, Stroke, allographs, code_of
-from train.digitiser import BOARD, Floats, Strokes, board_words, sample_word
 from train.errors import TooFewWritersError, UnknownSymbolError
+from train.synthetic.alphabet import DIGITS, SYMBOLS, Stroke, allographs, code_of
+from train.synthetic.digitiser import BOARD, Floats, Strokes, board_words, sample_word
 
 RATE_HZ = BOARD.rate_hz
 

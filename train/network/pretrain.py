@@ -14,13 +14,13 @@ import tensorflow as tf
 import tf_keras
 
 from edge.ink.fragment_set import FragmentSet
-from train.adapt import ArchitecturePlan
-from train.augment import Augmentation, augment
-from train.backbone import Arrays, Backbone, extract, transfer
-from train.loop import Schedule, WordSampler, run_steps
-from train.model import build
+from train.network.augment import Augmentation, augment
+from train.network.backbone import Arrays, Backbone, extract, transfer
+from train.network.keras_model import build
+from train.network.loop import Schedule, WordSampler, run_steps
+from train.network.settings import PretrainSettings
+from train.plan.architecture import ArchitecturePlan
 from train.progress import Progress, silent
-from train.settings import PretrainSettings
 
 _WORDS = ((128, 4), (64, 8), (42, 12))
 """Words a step and fragments a word: about 512 fragments a step. Words stay short, for after a dozen symbols the

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.ink.fragment_set import FragmentSet
-from train import mnist
-from train.alphabet import DIGITS
+from train.data import mnist
 from train.errors import TooFewWritersError, UnknownDatasetError
+from train.synthetic.alphabet import DIGITS
 
 SOURCES = ("qmnist", "synthetic")
 
@@ -65,7 +65,7 @@ def load(
     if name == "qmnist":
         return mnist.load_qmnist(data_dir).to_bits(pixel_bits)
     if name == "synthetic":
-        from train.synthetic import synthetic_set
+        from train.synthetic.writers import synthetic_set
 
         return synthetic_set(writers, per_writer, seed, symbols, progress).to_bits(pixel_bits)
     if name.endswith(".npz"):

@@ -17,13 +17,13 @@ import tf_keras
 from numpy.typing import NDArray
 
 from edge.ink.fragment_set import FragmentSet
-from train.adapt import ArchitecturePlan
-from train.augment import Augmentation, augment, quantise_pixels
-from train.backbone import Backbone, transfer
-from train.loop import Schedule, WordSampler, run_steps
-from train.model import build
+from train.network.augment import Augmentation, augment, quantise_pixels
+from train.network.backbone import Backbone, transfer
+from train.network.keras_model import build
+from train.network.loop import Schedule, WordSampler, run_steps
+from train.network.settings import EnrolSettings
+from train.plan.architecture import ArchitecturePlan
 from train.progress import Progress, silent
-from train.settings import EnrolSettings
 
 Features = NDArray[np.float32]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import tf_keras
 
 if TYPE_CHECKING:
-    from train.adapt import ArchitecturePlan
+    from train.plan.architecture import ArchitecturePlan
 
 
 def build(plan: ArchitecturePlan, outputs: int | None = None) -> tf_keras.Model:

@@ -1,0 +1,1 @@
+"""Sets of handwriting: public ones, invented ones, one's own."""

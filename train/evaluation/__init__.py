@@ -1,0 +1,1 @@
+"""Error rates of a run or a bundle, and its model card."""
