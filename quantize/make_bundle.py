@@ -16,12 +16,12 @@ from edge.bundle.bundle import MODEL as MODEL_FILE
 from edge.bundle.bundle import Executor as ExecutorRecord
 from edge.bundle.engine import Engine
 from edge.bundle.golden import file_name
+from edge.bundle.kernels import reserved
 from edge.decision.evidence import MAX_SYMBOLS, word_scores
 from edge.decision.rule import judge
 from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.ink.fragment import to_int8
 from edge.ink.fragment_set import FragmentSet, sample_words
-from quantize.arithmetic.kernel_sets import reserved
 from quantize.convert.convert import MAX_CLIPPED_SHARE, convert
 from quantize.convert.tensorflow import load_keras
 from quantize.errors import RunError

@@ -9,10 +9,11 @@ import msgspec
 import numpy as np
 
 from edge.bundle.bundle import FLOAT, MODEL, Bundle
+from edge.bundle.kernels import comparable
 from edge.bundle.origin import find_origin
 from edge.errors import OtherRunError
 from edge.ink.fragment_set import FragmentSet
-from quantize.arithmetic.kernel_sets import LITERT_REFERENCE, comparable, kernel_set
+from quantize.arithmetic.kernel_sets import LITERT_REFERENCE, kernel_set
 from quantize.arithmetic.matmul import single_thread
 from quantize.arithmetic.reference import Reference
 from quantize.losses.accuracy import (

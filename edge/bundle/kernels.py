@@ -128,3 +128,18 @@ def recognise(asked: Kernels, operations: Collection[str]) -> Kernels:
     if asked.delegate:
         return asked
     return next((kernels for kernels in TABLE.values() if kernels.undelegated == asked.name), asked)
+
+
+def comparable() -> tuple[str, ...]:
+    """Return the kernel sets that LiteRT computes, itself or as an oracle, in the order in which they are reported."""
+    return tuple(name for name, kernels in TABLE.items() if TABLE[kernels.runs_on].interpreter is LITERT)
+
+
+def runs_on(name: str) -> str:
+    """Return the kernel set that an interpreter runs for this one: its oracle, or itself."""
+    return TABLE[name].runs_on if name in TABLE else name
+
+
+def reserved() -> tuple[str, ...]:
+    """Return the kernel sets that nothing runs yet, and whose golden vectors an oracle computes."""
+    return tuple(name for name in comparable() if runs_on(name) != name)

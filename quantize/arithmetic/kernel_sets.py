@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from edge.bundle.kernels import LITERT, TABLE
+from edge.bundle.kernels import LITERT, TABLE, comparable, runs_on
 from quantize.arithmetic import fixedpoint as fp
 from quantize.arithmetic.fixedpoint import Int
 from quantize.arithmetic.rules import (
@@ -119,21 +119,6 @@ RULES: tuple[KernelSet, ...] = (
     _TFLITE_RUNTIME_NEON,
 )
 """Every kernel set whose arithmetic is known. One that is reserved has the rules of its oracle, and no record here."""
-
-
-def comparable() -> tuple[str, ...]:
-    """Return the kernel sets that LiteRT computes, itself or as an oracle, in the order in which they are reported."""
-    return tuple(name for name, kernels in TABLE.items() if TABLE[kernels.runs_on].interpreter is LITERT)
-
-
-def runs_on(name: str) -> str:
-    """Return the kernel set that an interpreter runs for this one: its oracle, or itself."""
-    return TABLE[name].runs_on if name in TABLE else name
-
-
-def reserved() -> tuple[str, ...]:
-    """Return the kernel sets that nothing runs yet, and whose golden vectors an oracle computes."""
-    return tuple(name for name in comparable() if runs_on(name) != name)
 
 
 def kernel_set(name: str, architecture: str | None = None) -> KernelSet:

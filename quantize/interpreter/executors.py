@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bundle.engine import Engine
-from edge.bundle.kernels import DELEGATE, LITERT, TABLE, Kernels
+from edge.bundle.kernels import DELEGATE, LITERT, TABLE, Kernels, comparable, runs_on
 from firmware_bridge.installing import install_extra
-from quantize.arithmetic.kernel_sets import comparable, runs_on
 from quantize.errors import DependencyError, KernelSetError, ModelFileError
 from quantize.interpreter.exposed import expose
 from quantize.model.graph import Array, load_graph

@@ -6,9 +6,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edge.bundle.kernels import comparable, runs_on
 from edge.decision.thresholds import Thresholds
 from edge.errors import EdgeError
-from quantize.arithmetic.kernel_sets import ARCHITECTURES, comparable, kernel_set, runs_on
+from quantize.arithmetic.kernel_sets import ARCHITECTURES, kernel_set
 from quantize.arithmetic.reference import Reference
 from quantize.errors import KernelSetError
 from quantize.interpreter.executors import EngineExecutor

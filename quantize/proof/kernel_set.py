@@ -7,8 +7,9 @@ import numpy as np
 
 from edge.bundle import golden
 from edge.bundle.bundle import Bundle
+from edge.bundle.kernels import runs_on
 from edge.errors import EdgeError
-from quantize.arithmetic.kernel_sets import kernel_set, runs_on
+from quantize.arithmetic.kernel_sets import kernel_set
 from quantize.arithmetic.reference import Reference
 from quantize.errors import DependencyError, KernelSetError, WordsError
 from quantize.interpreter.executors import EngineExecutor, Tracer

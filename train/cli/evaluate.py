@@ -1,0 +1,50 @@
+"""`inkgate evaluate`: error rates of a run or a bundle."""
+
+from __future__ import annotations
+import json
+from pathlib import Path
+import click
+from train.errors import UnwritableError
+from train.cli.train import _json, _progress, _say, _show
+
+
+@click.command()
+@click.argument("path", metavar="RUN|BUNDLE", type=click.Path(path_type=Path))
+@click.option(
+    "--fragments", type=click.Path(path_type=Path), help="Words from this .npz instead of the run's test set."
+)
+@click.option("--from-draw", default=0, type=click.IntRange(0), help="Leave out the draws of users before this one.")
+@click.option("--rounds", default=200, show_default=True, type=click.IntRange(20), help="Rounds of the bootstrap.")
+@click.option("--report", type=click.Path(path_type=Path, file_okay=False), help="Where pictures and card go.")
+@_json
+def evaluate(
+    path: Path, fragments: Path | None, from_draw: int, rounds: int, report: Path | None, as_json: bool
+) -> None:
+    """Error rates of a run (float) or of a bundle (int8) by number of symbols, with 95 % bounds.
+
+    All draws of users that the run has are evaluated. Writes metrics.json, card.md, det.svg and eer.svg into the run,
+    or for a bundle into BUNDLE-evaluation beside it.
+    """
+    from train.evaluation.evaluate import det_curves, score, subject_run
+    from train.evaluation.evaluate import evaluate as measure
+    from train.evaluation.model_card import DET_LENGTHS, write_report
+    from train.run_directory import CONFIG, METRICS, require_writable, write_json
+
+    folder = report or (path if (path / CONFIG).is_file() else path.parent / f"{path.name}-evaluation")
+    require_writable(folder, "--report")
+    with _progress() as progress:
+        draws, about = score(path, fragments, progress, from_draw)
+        metrics = {**about, **measure(draws, rounds, progress)}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / METRICS, metrics)
+        written = write_report(folder, subject_run(about), metrics, det_curves(draws, DET_LENGTHS))
+    except OSError as error:
+        raise UnwritableError(f"{folder}: cannot be written: {error.strerror}; choose another --report") from error
+    if about.get("run") and not about["run"]["proved"]:
+        _say(f"note: the bundle notes no hash of {about['run']['path']}: only the users' names were compared")
+    if as_json:
+        click.echo(json.dumps({**metrics, "report": [str(file) for file in written]}))
+    else:
+        _show(metrics)
+        _say(f"card and pictures: {folder}")

@@ -1,0 +1,50 @@
+"""What was written and what was decided, word by word."""
+
+from __future__ import annotations
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A word that the virtual board sent: its true writer, enrolled or a stranger, and its fragments in test.npz."""
+
+    writer: str
+    enrolled: bool
+    fragments: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a word: the final decision, and the running ones before it, as `inkgate run --json` gives them."""
+
+    sent: Sent
+    final: Mapping[str, Any]
+    running: Sequence[Mapping[str, Any]]
+
+    @property
+    def kind(self) -> str:
+        """right, wrong (taken for somebody else), refused, or unavailable."""
+        verdict, user = self.final["decision"], self.final["user"]
+        if verdict == "UNAVAILABLE":
+            return "unavailable"
+        if verdict == "ACCEPT":
+            return "right" if self.sent.enrolled and user == self.sent.writer else "wrong"
+        return "refused"
+
+
+def pair(
+    told: Sequence[Mapping[str, Any]], decisions: Sequence[Mapping[str, Any]], enrolled: Mapping[str, bool]
+) -> list[Result]:
+    """What `inkgate simulate --json` sent and what `inkgate run --json` decided, by session and word; a word without a
+    final decision is left out."""
+    results = []
+    for word in told:
+        if word["event"] != "word":
+            continue
+        mine = [d for d in decisions if (d["session"], d["word"]) == (word["session"], word["word"])]
+        sent = Sent(word["writer"], enrolled[word["writer"]], word["fragments"])
+        running = [d for d in mine if not d["final"]]
+        results += [Result(sent, final, running) for final in mine if final["final"]][:1]
+    return results
