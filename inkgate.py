@@ -12,7 +12,7 @@ import click
 from firmware_bridge.errors import ExitCode, InkgateError
 
 COMMANDS = {
-    "adapt": ("train.cli.data:adapt", "Derive the network from the task in seven stages, or within a budget."),
+    "adapt": ("train.cli.adapt:adapt", "Derive the network from the task in seven stages, or within a budget."),
     "answer": ("edge.cli.answer:answer_command", "Answer `inkgate verify --port` on this machine, as a board would."),
     "bench": ("quantize.cli.bench:bench", "Time and error over up to 100,000 fragments, beside the published table."),
     "capture": ("edge.cli.capture:capture", "Record a writer's fragments from a board into a .npz file."),
@@ -22,7 +22,7 @@ COMMANDS = {
         "train.demo.command:demo",
         "The whole path on this machine: writers, enrolment, int8, proof, board, decisions.",
     ),
-    "evaluate": ("train.cli.train:evaluate", "Error rates of a run or a bundle by number of symbols, with bounds."),
+    "evaluate": ("train.cli.evaluate:evaluate", "Error rates of a run or a bundle by number of symbols, with bounds."),
     "firmware": ("firmware_bridge.cli.firmware:firmware", "Build, sign, flash, inspect, watch and provision boards."),
     "journal": ("edge.cli.journal:journal", "Show and verify the journal of decisions."),
     "ports": ("firmware_bridge.cli.ports:ports", "List serial ports and the boards recognised on them."),

@@ -1,5 +1,6 @@
 """The wheel: built from the sources, installed alone into an empty environment, it is whole."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -22,10 +23,15 @@ for name in {modules!r}:
 print("imported")
 """
 
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+"""Without another tree of inkgate that may be on the path."""
+
 
 def run(*command: str | Path) -> str:
     """Run a command away from the sources and give its output; fail with all that it said."""
-    done = subprocess.run([str(part) for part in command], cwd="/", capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(part) for part in command], cwd="/", env=_ENVIRONMENT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

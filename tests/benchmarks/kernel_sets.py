@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from generated_models import Case, cases, draw_words
 
+from edge.bundle.kernels import comparable
 from edge.ink.fragment_set import FragmentSet
-from quantize.arithmetic.kernel_sets import comparable, kernel_set
+from quantize.arithmetic.kernel_sets import kernel_set
 from quantize.arithmetic.matmul import single_thread
 from quantize.arithmetic.reference import Reference
 from quantize.errors import KernelSetError, UnsupportedGraphError

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from edge.bundle.kernels import TABLE
-from quantize.arithmetic.kernel_sets import comparable
+from edge.bundle.kernels import TABLE, comparable
 from quantize.arithmetic.matmul import single_thread
 from quantize.arithmetic.reference import Reference
 from quantize.errors import KernelSetError, ModelFileError, UnsupportedGraphError

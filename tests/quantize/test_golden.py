@@ -11,9 +11,10 @@ import pytest
 import quantize.proof.golden
 from edge.bundle.engine import Engine
 from edge.bundle.golden import check, decode
+from edge.bundle.kernels import comparable
 from edge.ink.fragment_set import FragmentSet
 from quantize.arithmetic import fixedpoint
-from quantize.arithmetic.kernel_sets import KernelSet, always, comparable, kernel_set
+from quantize.arithmetic.kernel_sets import KernelSet, always, kernel_set
 from quantize.arithmetic.rules import by_multiplier
 from quantize.errors import VectorsDifferError
 from quantize.interpreter.executors import EngineExecutor, Tracer

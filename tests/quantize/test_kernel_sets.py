@@ -13,19 +13,11 @@ import quantize.proof.golden
 from edge.bundle.bundle import Bundle
 from edge.bundle.engine import Engine
 from edge.bundle.golden import decode
-from edge.bundle.kernels import LITERT, TABLE, Kernels, requests
+from edge.bundle.kernels import LITERT, TABLE, Kernels, comparable, requests, reserved
 from edge.errors import OtherKernelsError
 from edge.ink.fragment_set import FragmentSet
 from quantize.arithmetic import kernel_sets
-from quantize.arithmetic.kernel_sets import (
-    RULES,
-    KernelSet,
-    comparable,
-    differs_by_processor,
-    kernel_set,
-    reserved,
-    rivals,
-)
+from quantize.arithmetic.kernel_sets import RULES, KernelSet, differs_by_processor, kernel_set, rivals
 from quantize.errors import KernelSetError
 from quantize.interpreter.executors import EngineExecutor
 from quantize.make_bundle import golden_files

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from generated_models import Case, ModelBuilder, cases, draw_words
 
+from edge.bundle.kernels import comparable
 from quantize.arithmetic import fixedpoint as fp
-from quantize.arithmetic.kernel_sets import KernelSet, always, comparable, kernel_set
+from quantize.arithmetic.kernel_sets import KernelSet, always, kernel_set
 from quantize.arithmetic.reference import Reference
 from quantize.arithmetic.rules import DOUBLE, DOUBLE_UP, SINGLE, Rule, by_factors
 from quantize.errors import KernelSetError, UnsupportedGraphError

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from edge.bundle.bundle import Bundle
-from quantize.arithmetic.kernel_sets import comparable
+from edge.bundle.kernels import comparable
 from quantize.cli.verify import verify
 from quantize.errors import ReportError
 from quantize.losses.decisions import DifferingWord, Outcome

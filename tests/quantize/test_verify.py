@@ -18,8 +18,8 @@ from click.testing import CliRunner, Result
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from edge.bundle.bundle import Bundle
+from edge.bundle.kernels import comparable
 from edge.ink.fragment_set import FragmentSet
-from quantize.arithmetic.kernel_sets import comparable
 from quantize.arithmetic.matmul import single_thread
 from quantize.arithmetic.reference import Reference
 from quantize.cli.quantize import quantize

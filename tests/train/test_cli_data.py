@@ -14,7 +14,7 @@ from PIL import Image
 
 import inkgate
 from edge.ink.fragment_set import FragmentSet
-from train.cli.data import adapt as adapt_command
+from train.cli.adapt import adapt as adapt_command
 from train.cli.data import data
 from train.data import mnist
 from train.plan.architecture import ArchitecturePlan, adapt

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from inkgate import cli
 from train.demo import command as demo
-from train.demo.command import Result, Sent, cast, pair
+from train.demo.command import assign_writers
+from train.demo.outcome import Result, Sent, pair
 from train.errors import DemoError, TrainError
 from train.run_directory import TEST, Run
 
@@ -68,7 +69,7 @@ def test_what_was_sent_meets_what_was_decided_by_session_and_word() -> None:
 
 @pytest.mark.parametrize("words", [2, 7, 40])
 def test_half_the_words_are_by_users_and_half_by_strangers_each_in_turn(run: Run, words: int) -> None:
-    chosen = cast(run.path, words)
+    chosen = assign_writers(run.path, words)
     test = run.fragments(TEST)
     names = {test.name_of(int(writer)) for writer in test.writers}
     assert len(chosen) == words
@@ -92,7 +93,7 @@ def test_an_error_in_a_step_ends_the_demo_with_that_steps_exit_code(
         return ["sh", "-c", f"exit {exit_code if arguments[0] == failing else 0}"]
 
     monkeypatch.setattr(demo, "_command", stand_in)
-    monkeypatch.setattr(demo, "cast", lambda *_: [("Ada", True), ("Eve", False)])
+    monkeypatch.setattr(demo, "assign_writers", lambda *_: [("Ada", True), ("Eve", False)])
     outcome = CliRunner().invoke(cli, ["demo", "--out", str(tmp_path / "demo"), "--words", "2"])
     error = outcome.exception
     assert isinstance(error, DemoError)

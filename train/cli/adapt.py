@@ -4,16 +4,20 @@ import json
 import re
 from dataclasses import asdict
 from typing import Any
+
 import click
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
+
+from firmware_bridge.cli.options import json_option
 from train.plan.architecture import ArchitecturePlan
 from train.plan.budget import Budget, candidates, resources, solve
 from train.plan.stages import PRINCIPLES, Stage, explain
-from train.cli.data import _BYTES, _SHOWN, _WIDTH, json_option
 
-
+_SHOWN = 12
+_WIDTH = 100
+_BYTES = {"": 1, "b": 1, "kb": 1000, "k": 1024, "kib": 1024, "mb": 10**6, "m": 2**20, "mib": 2**20}
 _COUNT = {"": 1, "k": 1000, "m": 10**6}
 
 

@@ -1,7 +1,6 @@
 """Command lines `inkgate adapt` and `inkgate data` -> the adapted network; fragments fetched, described, exported."""
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -11,73 +10,22 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.panel import Panel
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
+from firmware_bridge.cli.options import json_option
 from train.errors import TooFewWritersError, UnwritableError
-from train.plan.architecture import ArchitecturePlan
-from train.plan.budget import Budget, candidates, resources, solve
-from train.plan.stages import PRINCIPLES, Stage, explain
 
 if TYPE_CHECKING:
     from edge.ink.fragment_set import FragmentSet
     from train.data.mnist import SourceFile
 
-_SHOWN = 12
-_WIDTH = 100
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
 folder_option = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of public data. Default: INKGATE_DATA, else inkgate's folder in the user's cache.",
 )
-
-
-_BYTES = {"": 1, "b": 1, "kb": 1000, "k": 1024, "kib": 1024, "mb": 10**6, "m": 2**20, "mib": 2**20}
-_COUNT = {"": 1, "k": 1000, "m": 10**6}
-
-
-@click.command()
-@click.option("--users", required=True, type=click.IntRange(1, 10_000), help="K, how many users are to be told apart.")
-@click.option(
-    "--max-flash",
-    type=lambda text: _quantity(text, _BYTES),
-    metavar="BYTES",
-    help="Bytes of weights at most, such as 96k (k and KiB are 1024, kB is 1000).",
-)
-@click.option(
-    "--max-ram",
-    type=lambda text: _quantity(text, _BYTES),
-    metavar="BYTES",
-    help="Bytes of activations and state at most, such as 8KiB.",
-)
-@click.option(
-    "--max-macs",
-    type=lambda text: _quantity(text, _COUNT),
-    metavar="COUNT",
-    help="Multiply-accumulates a fragment at most, such as 250k (k is 1000 here).",
-)
-@json_option
-def adapt(users: int, max_flash: int | None, max_ram: int | None, max_macs: int | None, as_json: bool) -> None:
-    """Derive the network from the task: seven stages, each number with its formula, equation and principle.
-
-    With a budget it solves equation 4's constraint: which structures satisfy R <= R_max, and which one to build.
-    """
-    budget = Budget(max_flash, max_ram, max_macs)
-    fitting = solve(users, budget)
-    plan = fitting[0]
-    if as_json:
-        click.echo(json.dumps(_plan_json(plan, budget, fitting)))
-        return
-    console = Console(stderr=True)
-    console.width = min(console.width, _WIDTH)
-    for stage in explain(plan):
-        console.print(_stage_panel(stage))
-    console.print(_resource_table(plan))
-    if budget.limits:
-        console.print(_candidate_table(users, budget, fitting))
 
 
 @click.group()
@@ -190,84 +138,6 @@ def export(name: str, out: Path, pixel_bits: str, data_dir: Path | None, as_json
         Console(stderr=True).print(
             f"{escape(str(out))}: {len(fragments):,} fragments of {len(fragments.writers)} writers"
         )
-
-
-def _quantity(text: str, units: dict[str, int]) -> int:
-    """A whole number of at least 1 with an optional suffix: 96k, 128KiB, 0.5M, 250000."""
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", text.strip())
-    if match is None or match[2].lower() not in units:
-        raise click.BadParameter(f"{text!r} is not a number, alone or followed by {', '.join(filter(None, units))}")
-    number = int(float(match[1]) * units[match[2].lower()])
-    if number < 1:
-        raise click.BadParameter(f"{text!r} is less than 1")
-    return number
-
-
-def _plan_json(plan: ArchitecturePlan, budget: Budget, fitting: tuple[ArchitecturePlan, ...]) -> dict[str, Any]:
-    """The plan, how it came about and what it costs; with a budget also every structure that satisfies it."""
-    result = {
-        **plan.to_dict(),
-        "layers": [asdict(layer) for layer in plan.layers],
-        "principles": PRINCIPLES,
-        "stages": [asdict(stage) for stage in explain(plan)],
-    }
-    if budget.limits:
-        result["budget"] = budget.limits
-        result["considered"] = len(candidates(plan.users))
-        result["candidates"] = [candidate.to_dict() for candidate in fitting]
-    return result
-
-
-def _stage_panel(stage: Stage) -> Panel:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", min_width=13)
-    grid.add_column(min_width=44)
-    grid.add_column(justify="right", style="bold cyan", min_width=7)
-    grid.add_column(style="dim", min_width=5)
-    for number in stage.numbers:
-        value = f"{number.value:,}" if isinstance(number.value, int) else number.value
-        grid.add_row(number.symbol, number.formula, value, f"eq. {number.equation}" if number.equation else "")
-    if stage.choice:
-        grid.add_row("", f"[italic]{stage.choice}[/]")
-    if stage.principle:
-        grid.add_row("[dim]principle[/]", f"[dim]({stage.principle}) {PRINCIPLES[stage.principle]}[/]")
-    title = f"[bold]{stage.stage}. {stage.title}[/]"
-    return Panel(grid, title=title, title_align="left")
-
-
-def _resource_table(plan: ArchitecturePlan) -> Table:
-    table = Table(title="Resources R (weights int8, biases int32, activations int8, cell state int16)")
-    for column in ("layer", "weights", "biases", "bytes", "MACs", "values in", "values out"):
-        table.add_column(column, justify="left" if column == "layer" else "right")
-    for layer in plan.layers:
-        figures = (layer.weights, layer.biases, layer.bytes, layer.macs, layer.values_in, layer.values_out)
-        table.add_row(layer.name, *(f"{figure:,}" for figure in figures))
-    table.add_section()
-    table.add_row("[bold]all[/]", "", "", f"{plan.weight_bytes:,}", f"{plan.macs:,}", "", "")
-    table.caption = (
-        f"{plan.parameters:,} parameters; at most {plan.activation_bytes:,} bytes of activations and state live"
-    )
-    return table
-
-
-def _candidate_table(users: int, budget: Budget, fitting: tuple[ArchitecturePlan, ...]) -> Table:
-    limits = ", ".join(f"{name} {limit:,}" for name, limit in budget.limits.items())
-    considered = len(candidates(users))
-    table = Table(title=f"Equation 4: {len(fitting)} of {considered} structures satisfy R <= R_max ({limits})")
-    for column in ("", "maps", "hidden", "parameters", "flash bytes", "RAM bytes", "MACs"):
-        table.add_column(column, justify="right")
-    for place, plan in enumerate(fitting[:_SHOWN]):
-        maps = " and ".join(map(str, plan.maps))
-        figures = (plan.hidden, plan.parameters, *resources(plan).values())
-        table.add_row(
-            "build" if place == 0 else "", maps, *(f"{n:,}" for n in figures), style="bold" if place == 0 else ""
-        )
-    rest = f" ({len(fitting) - _SHOWN} more with --json)" if len(fitting) > _SHOWN else ""
-    table.caption = f"first what keeps most of the principles, then most parameters{rest}"
-    if not budget.allows(nominal := candidates(users)[0]):
-        needs = ", ".join(f"{name} {need:,}" for name, need in resources(nominal).items())
-        table.caption = f"the seven stages without a budget need {needs}\n{table.caption}"
-    return table
 
 
 def _load(name: str, pixel_bits: int, data_dir: Path | None, options: dict[str, Any]) -> "FragmentSet":

@@ -8,10 +8,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
@@ -19,38 +17,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from firmware_bridge.errors import ExitCode
+from train.demo.outcome import Result, pair
 from train.errors import DemoError
 
 WRITING_SEED = 7
 VERIFY_WORDS = 200
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A word that the virtual board sent: its true writer, enrolled or a stranger, and its fragments in test.npz."""
-
-    writer: str
-    enrolled: bool
-    fragments: Sequence[int]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of a word: the final decision, and the running ones before it, as `inkgate run --json` gives them."""
-
-    sent: Sent
-    final: Mapping[str, Any]
-    running: Sequence[Mapping[str, Any]]
-
-    @property
-    def kind(self) -> str:
-        """right, wrong (taken for somebody else), refused, or unavailable."""
-        verdict, user = self.final["decision"], self.final["user"]
-        if verdict == "UNAVAILABLE":
-            return "unavailable"
-        if verdict == "ACCEPT":
-            return "right" if self.sent.enrolled and user == self.sent.writer else "wrong"
-        return "refused"
 
 
 @click.command()
@@ -78,7 +49,7 @@ def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str,
     _inkgate("quantize", str(run), "--out", str(bundle))
     _inkgate("verify", str(bundle), "--words", str(VERIFY_WORDS))
     _inkgate("evaluate", str(bundle), "--report", str(out / "evaluation"))
-    writers = cast(run, words)
+    writers = assign_writers(run, words)
     results = _stream(run / "test.npz", bundle, journal, writers, symbols, out / "board")
     _inkgate("journal", "verify", str(journal))
     page = write_page(out, run, bundle, results)
@@ -88,7 +59,7 @@ def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str,
         ctx.exit(ExitCode.NEGATIVE)
 
 
-def cast(run: Path, words: int) -> list[tuple[str, bool]]:
+def assign_writers(run: Path, words: int) -> list[tuple[str, bool]]:
     """Who writes each word: a user, a stranger, the next user ...; (name, enrolled)."""
     from train.run_directory import TEST, Run
 
@@ -123,22 +94,6 @@ def _stream(
         board.kill()
     told = [json.loads(line) for line in sent.splitlines()]
     return pair(told, [json.loads(line) for line in decided.splitlines()], dict(writers))
-
-
-def pair(
-    told: Sequence[Mapping[str, Any]], decisions: Sequence[Mapping[str, Any]], enrolled: Mapping[str, bool]
-) -> list[Result]:
-    """What `inkgate simulate --json` sent and what `inkgate run --json` decided, by session and word; a word without a
-    final decision is left out."""
-    results = []
-    for word in told:
-        if word["event"] != "word":
-            continue
-        mine = [d for d in decisions if (d["session"], d["word"]) == (word["session"], word["word"])]
-        sent = Sent(word["writer"], enrolled[word["writer"]], word["fragments"])
-        running = [d for d in mine if not d["final"]]
-        results += [Result(sent, final, running) for final in mine if final["final"]][:1]
-    return results
 
 
 def _summarise(results: Sequence[Result]) -> None:

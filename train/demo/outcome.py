@@ -1,6 +1,7 @@
 """What was written and what was decided, word by word."""
 
 from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -19,7 +19,7 @@ from edge.bundle.bundle import Bundle
 from train.run_directory import METRICS, TEST, Run
 
 if TYPE_CHECKING:
-    from train.demo.command import Result
+    from train.demo.outcome import Result
 
 _SHOWN_WORDS = 16
 _LENGTHS = ("1", "2", "4", "8", "12", "16", "20")
