@@ -16,7 +16,6 @@ from firmware_bridge import (
     build,
     cli_firmware,
     cli_monitor,
-    session_host,
     signing,
     virtual_board,
     wire,
@@ -41,8 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     own.mkdir()
     (own / "firmware.pub").write_bytes(KEY.public.pem())
     monkeypatch.setenv(signing.FOLDER_VARIABLE, str(own))
-    # How long is waited for a board is not what is tested here.
-    monkeypatch.setattr(session_host, "HELLO_TIMEOUT_S", 0.5)
+    # How long is waited for a port is not what is tested here.
     monkeypatch.setattr(cli_firmware, "_CONNECT_S", 0.0)
     monkeypatch.setattr(cli_monitor, "_CONNECT_S", 0.0)
     return tmp_path
