@@ -21,6 +21,8 @@ from inkgate import cli
 from quantize.accuracy import MAX_EER_SHIFT_POINTS
 from quantize.graph import load_graph
 
+pytestmark = pytest.mark.slow("trains and quantises a network, and compares millions of its values")
+
 WORDS = 12
 PATIENCE_S = "60"
 """Two busy cores may take long to start a process; what is tested is what it does."""

@@ -16,6 +16,7 @@ from firmware_bridge import (
     build,
     cli_firmware,
     cli_monitor,
+    session_host,
     signing,
     virtual_board,
     wire,
@@ -44,6 +45,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(cli_firmware, "_CONNECT_S", 0.0)
     monkeypatch.setattr(cli_monitor, "_CONNECT_S", 0.0)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Boards of this file are threads of this process, which answer at once."""
+    monkeypatch.setattr(session_host, "HELLO_TIMEOUT_S", 0.5)
 
 
 def inkgate(*arguments: object) -> Result:
