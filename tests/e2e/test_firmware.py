@@ -26,7 +26,7 @@ from train.synthetic.board_input import photograph, write_word
 from train.synthetic.digitiser import Samples, board_words
 from train.synthetic.writers import style_of
 
-pytestmark = needs_tools
+pytestmark = [needs_tools, pytest.mark.slow("trains and quantises a network, and runs firmware on emulated boards")]
 
 HANDS_SEED = 5
 """Of the invented hands in conftest.py."""

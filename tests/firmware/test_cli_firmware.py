@@ -39,11 +39,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     own.mkdir()
     (own / "firmware.pub").write_bytes(KEY.public.pem())
     monkeypatch.setenv(SIGNING_VARIABLE, str(own))
-    # How long is waited for a board is not what is tested here.
-    monkeypatch.setattr(session_host, "HELLO_TIMEOUT_S", 0.5)
+    # How long is waited for a port is not what is tested here.
     monkeypatch.setattr(cli_firmware, "_CONNECT_S", 0.0)
     monkeypatch.setattr(cli_monitor, "CONNECT_S", 0.0)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Boards of this file are threads of this process, which answer at once."""
+    monkeypatch.setattr(session_host, "HELLO_TIMEOUT_S", 0.5)
 
 
 def inkgate(*arguments: object) -> Result:

@@ -153,6 +153,7 @@ def test_a_pen_board_that_is_built_for_grey_sends_the_twins_grey_fragments(board
     assert len(np.unique(word)) > 100
 
 
+@pytest.mark.slow("a processor emulated in Python takes a grey picture, eight times the bits of a black-and-white one")
 @needs_tools
 @pytest.mark.parametrize("board", [board.name for board in BOARDS.values() if "camera" in board.apps])
 def test_a_camera_board_that_is_built_for_grey_sends_the_twins_grey_fragments(board: str) -> None:

@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
@@ -322,5 +323,5 @@ class Line(LineModel):
             self.an_answer_is_the_one_to_the_question_asked()
 
 
-TestLine = Line.TestCase
+TestLine = pytest.mark.slow("300 conversations of 50 steps with all their faults")(Line.TestCase)
 TestLine.settings = settings(max_examples=300, stateful_step_count=50, deadline=None)

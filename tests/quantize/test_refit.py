@@ -106,6 +106,7 @@ def test_a_convolution_spends_its_integers_where_tanh_is_steep(refitted: tuple[W
     assert max(scales) * 255 <= 2 * CONVOLUTION_REACH * (1 + 1e-6)  # float32 of the scale
 
 
+@pytest.mark.slow("converts a network twice, fitting its weights to 200 words each time")
 def test_the_same_words_give_the_same_file(keras_model: Any, words: Words) -> None:
     assert convert(keras_model, words).model == convert(keras_model, words).model
 

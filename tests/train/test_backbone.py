@@ -97,6 +97,7 @@ def test_the_shipped_backbone_fits_the_plan_and_its_card_says_what_it_is(bits: i
     assert json.loads((SHIPPED / f"backbone-{bits}bit.json").read_text()) == dict(backbone.about)
 
 
+@pytest.mark.slow("fewer than 100 steps of training show nothing")
 def test_pretraining_learns_to_tell_writers_apart() -> None:
     background = synthetic_set(4, 30, seed=3)
     _, history = pretrain(background, adapt(10), 1, PretrainSettings(steps=100, rate=3e-3))

@@ -281,6 +281,7 @@ IMPATIENT = (
 """`inkgate` that saves a checkpoint every 2 steps instead of every 1,000."""
 
 
+@pytest.mark.slow("trains three times, once in a process of its own that loads TensorFlow")
 def test_a_killed_train_goes_on_and_ends_with_the_same_network(
     hands_file: Path,
     backbone_folder: Path,
