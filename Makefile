@@ -41,7 +41,7 @@ firmware: $(READY) ## every board's images, signed, in build/firmware (installs 
 	$(BIN)/inkgate firmware build --all
 
 fuzz: $(READY) ## libFuzzer on frame, session, pen, rasteriser and segmenter, 60 s each (needs clang)
-	$(BIN)/python tests/firmware/fuzz.py --seconds 60
+	$(BIN)/python tests/support/fuzz.py --seconds 60
 
 bench: $(READY) ## the benchmark tables
 	$(BIN)/inkgate bench

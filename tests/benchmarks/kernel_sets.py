@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # as pytest does; this is run by itself
+
 from generated_models import Case, cases, draw_words
 
 from edge.bundle.kernels import comparable

@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from an3155 import BootLoader, PtyServer
+from chips.an3155 import BootLoader, PtyServer
 from emulated import needs_tools
-from test_cli_firmware import code, facts, inkgate
-from test_cli_firmware import folder as folder  # a fixture: a user with an own folder for signing
+from firmware_command import code, facts, inkgate
+from firmware_command import folder as folder  # a fixture: a user with an own folder for signing
 
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
 from firmware_bridge.build import compile as build

@@ -1,21 +1,19 @@
 """The real firmware in emulators: strokes on its digitiser and pictures before its camera, against the Python twins."""
 
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
-from emulated import Pixels, built, needs_tools, power_on, word_on, words_of
+from emulated import built, needs_tools, power_on, word_on, words_of
+from received import APPS, PATIENCE_S, PENS, received
 
-from firmware_bridge.boards import BOARDS
 from firmware_bridge.build.compile import build
 from firmware_bridge.build.errors import BuildError
 from firmware_bridge.emulate import flash_store
 from firmware_bridge.emulate import power_on as emulate
 from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
-from firmware_bridge.link.link import open_link
-from firmware_bridge.session.events import BoardFault, Connected, Fragment, WordEnded
+from firmware_bridge.session.events import BoardFault, Connected
 from firmware_bridge.trust.board_keys import KeyStore
 from train.synthetic.board_input import photograph, write_texts
 from train.synthetic.digitiser import sample_word
@@ -24,31 +22,7 @@ from train.synthetic.writers import synthetic_set, write_form
 
 pytestmark = needs_tools
 
-APPS = [(board.name, app) for board in BOARDS.values() for app in board.apps]
-PENS = [board for board, app in APPS if app == "pen"]
 CAMERAS = [board for board, app in APPS if app == "camera"]
-PATIENCE_S = 30
-
-
-def received(path: str, ends: int) -> Iterator[Pixels | BoardFault | Connected]:
-    """The first connection, then words [T, 33, 33] and faults as the host sees them, until so many have ended.
-
-    Where two cores do much at once, an emulated board may be silent for so long that it is taken for gone once more.
-    """
-    fragments: list[Pixels] = []
-    connected = False
-    with open_link(path, connect_patience_s=PATIENCE_S, idle_timeout_s=PATIENCE_S) as link:
-        for event in link.events():
-            if isinstance(event, Fragment):
-                fragments = [*fragments[: event.index], event.pixels]
-            elif isinstance(event, WordEnded):
-                yield np.stack(fragments)
-            elif isinstance(event, BoardFault) or (isinstance(event, Connected) and not connected):
-                connected = True
-                yield event
-            ends -= isinstance(event, WordEnded | BoardFault)
-            if not ends:
-                return
 
 
 @pytest.mark.parametrize("tool", ["gcc", pytest.param("zig", marks=pytest.mark.needs("ziglang"))])

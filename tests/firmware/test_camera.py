@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from chips.registers import MisuseError
+from chips.rp2040 import CameraBoard
 from emulated import built, needs_tools, power_on
 from mutants import build_changed
-from registers import MisuseError
-from rp2040 import CameraBoard
 
 from firmware_bridge.emulate import arducam_mega as mega
 from firmware_bridge.emulate.arducam_mega import Mega

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 from emulated import needs_tools, power_on, words_of
-from test_boards import received
+from received import received
 
 from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
 from firmware_bridge.session.events import BoardFault
