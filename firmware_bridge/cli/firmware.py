@@ -24,7 +24,7 @@ from firmware_bridge.cli.common import (
 from firmware_bridge.cli.flash import flash
 from firmware_bridge.cli.monitor import monitor
 from firmware_bridge.cli.options import json_option, port_option, say
-from firmware_bridge.flash import install as flashing
+from firmware_bridge.flash import install
 from firmware_bridge.link.ports import udev_rules
 from firmware_bridge.trust import signing
 from firmware_bridge.trust.folder import signing_folder
@@ -147,7 +147,7 @@ def info(image_path: Path | None, port: str | None, trusted_paths: tuple[Path, .
             raise problem
         return
     assert image_path is not None
-    _, header = flashing.load(image_path)
+    _, header = install.load(image_path)
     fits = header.protocol_hash == PROTOCOL_HASH
     _show({**described(header), "fits_this_inkgate": fits}, as_json)
     trusted = trusted_keys(trusted_paths)

@@ -15,8 +15,7 @@ from firmware_bridge.build.image import Header, Version
 from firmware_bridge.cli.common import about, described, path_type, trust_option, trusted_keys
 from firmware_bridge.cli.options import json_option, say
 from firmware_bridge.errors import BridgeError
-from firmware_bridge.flash import install as flashing
-from firmware_bridge.flash import uf2_drive as flash_uf2
+from firmware_bridge.flash import install, uf2_drive
 from firmware_bridge.flash.choose import choose_method
 from firmware_bridge.flash.errors import BoardNotFoundError, ReadBackError
 from firmware_bridge.flash.history import open_history
@@ -65,7 +64,7 @@ def flash(
     In --json, `confirmed` says that the board holds the image: read back, or by its own word on --port.
     """
     console = Console(stderr=True)
-    content, header = flashing.load(image_path)
+    content, header = install.load(image_path)
     board = find(header.board)
     chosen = choose_method(board, method, port, drive, probe)
     trusted = trusted_keys(trusted_paths)
@@ -88,7 +87,7 @@ def flash(
         else:
             with _programmer(chosen, board, port, probe) as programmer:
                 where = programmer.where
-                done = flashing.flash(
+                done = install.flash(
                     content, header, programmer, trusted,
                     allow_downgrade=allow_downgrade, erase_key=erase_key, progress=progress,
                     unfinished=versions.unfinished(board), begin=lambda: versions.begin(header),
@@ -112,13 +111,13 @@ def _flash_by_drive(
     drive: Path | None,
     newest: Version | None,
     erase_key: bool,
-    progress: flashing.Progress,
+    progress: install.Progress,
 ) -> str:
     board = find(header.board)
     source = f"which was flashed from here to a {board.name}, if not to this one, which its boot drive does not say"
-    flashing.check_version(header, newest, source)
-    folder = flash_uf2.find_drive(board, [drive] if drive else flash_uf2.mounted_folders())
-    flash_uf2.copy(uf2.encode_image(content, board, erase_key=erase_key), folder, progress)
+    install.check_version(header, newest, source)
+    folder = uf2_drive.find_drive(board, [drive] if drive else uf2_drive.mounted_folders())
+    uf2_drive.copy(uf2.encode_image(content, board, erase_key=erase_key), folder, progress)
     return str(folder)
 
 
@@ -173,7 +172,7 @@ def _boot_port(board: Board) -> str:
 
 
 @contextmanager
-def _progress(console: Console) -> Iterator[flashing.Progress]:
+def _progress(console: Console) -> Iterator[install.Progress]:
     """A bar for each thing that is done."""
     columns = (TextColumn("{task.description:8}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bars:
