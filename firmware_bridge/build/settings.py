@@ -1,6 +1,7 @@
-"""NAME=VALUE -> what is set in a build of the firmware: the one table of names, ranges, defaults and units.
+"""NAME=VALUE -> the settings of a firmware build, checked against the table of names and ranges.
 
-firmware/core/ink/settings.h is generated from it by settings_header.py; edge's PenConfig takes its defaults from it.
+The table is the only place of names, ranges, defaults and units: settings_header.py generates
+firmware/core/ink/settings.h from it, and edge's PenConfig takes its defaults from it.
 """
 
 import re
@@ -11,12 +12,12 @@ from firmware_bridge.boards import Board
 from firmware_bridge.build.errors import SettingError
 
 Settings = Mapping[str, int]
-"""Values by name."""
+"""Values of settings by name."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One number that is compiled into an app, and what it may be."""
+    """A number that is compiled into an app, with its default and the values it may have."""
 
     name: str
     macro: str
@@ -28,7 +29,7 @@ class Setting:
 
     @property
     def range_text(self) -> str:
-        """`20 to 400 Hz`, or `1 or 8 bits`."""
+        """The allowed values and the unit, such as `20 to 400 Hz` or `1 or 8 bits`."""
         ends = (self.allowed[0], self.allowed[-1])
         return f"{ends[0]} {'or' if len(self.allowed) == 2 else 'to'} {ends[1]} {self.unit}"
 
@@ -56,12 +57,15 @@ SETTINGS = {
 
 
 def of_app(app: str) -> list[Setting]:
-    """What can be set in an app."""
+    """Return the settings that an app has."""
     return [setting for setting in SETTINGS.values() if app in setting.apps]
 
 
 def parse(texts: Iterable[str]) -> dict[str, int]:
-    """NAME=VALUE, each -> values by name. SettingError for what is no such thing, or contradicts another."""
+    """Parse texts of the form NAME=VALUE into values by name.
+
+    Raises SettingError if a text has another form, or two texts give one name different values.
+    """
     values: dict[str, int] = {}
     for text in texts:
         found = re.fullmatch(r"(\w+)=(\d{1,9})", text, re.ASCII)
@@ -74,7 +78,11 @@ def parse(texts: Iterable[str]) -> dict[str, int]:
 
 
 def check(values: Settings, board: Board, app: str) -> dict[str, int]:
-    """Those that are not the defaults, in the table's order. SettingError, saying what is allowed, for what is not."""
+    """Return the values that differ from the defaults, in the table's order.
+
+    Raises SettingError, which says what is allowed, if the app has no such setting, a value is out of its range,
+    `release` is above `contact`, or the board has no memory for that pixel depth.
+    """
     for name, value in values.items():
         setting = _find(name, app)
         if value not in setting.allowed:

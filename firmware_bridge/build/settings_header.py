@@ -1,4 +1,4 @@
-"""The table of build settings -> the text of firmware/core/ink/settings.h; `--check` says whether that is fresh."""
+"""The table of build settings -> firmware/core/ink/settings.h; `--check` tests whether it is fresh."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ WIDTH = 116
 
 
 def emit_header(settings: Iterable[Setting]) -> str:
-    """The text of settings.h: a macro for each setting, which a build may have defined before."""
+    """Return the text of settings.h: for each setting a macro that `-D` can override."""
     table = list(settings)
     content = [(each.name, each.macro, each.default, each.range_text, each.meaning) for each in table]
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
@@ -37,7 +37,7 @@ def emit_header(settings: Iterable[Setting]) -> str:
 
 
 def stale(settings: Iterable[Setting]) -> dict[Path, str]:
-    """settings.h with the text that it should have, unless it has that."""
+    """Return the path of settings.h with its correct text if the file differs, else an empty dict."""
     text = emit_header(settings)
     return {} if HEADER.exists() and HEADER.read_text() == text else {HEADER: text}
 
