@@ -41,12 +41,12 @@ SETTINGS = {
     setting.name: setting
     for setting in (
         Setting("rate_hz", "INK_PEN_RATE_HZ", 100, range(20, 401), "Hz", "samples that the digitiser sends a second"),
-        Setting("contact", "INK_PEN_CONTACT", 64, range(1, 65536), _PRESSURE, "from this one on the pen touches"),
-        Setting("release", "INK_PEN_RELEASE", 32, range(1, 65536), _PRESSURE, "below this one it has left the paper"),
-        Setting("nominal", "INK_PEN_NOMINAL", 1024, range(1, 65536), _PRESSURE, "that of a line as wide as the pen"),
+        Setting("contact", "INK_PEN_CONTACT", 64, range(1, 65536), _PRESSURE, "the pen touches from this pressure on"),
+        Setting("release", "INK_PEN_RELEASE", 32, range(1, 65536), _PRESSURE, "below this the pen has left the paper"),
+        Setting("nominal", "INK_PEN_NOMINAL", 1024, range(1, 65536), _PRESSURE, "draws a line as wide as the pen"),
         Setting("gap", "INK_PEN_GAP", 150, range(65536), _LENGTH, "a stroke further to the right is another symbol"),
-        Setting("back", "INK_PEN_BACK", 500, range(65536), _LENGTH, "so is one further to the left"),
-        Setting("line", "INK_PEN_LINE", 400, range(65536), _LENGTH, "so is one further above or below"),
+        Setting("back", "INK_PEN_BACK", 500, range(65536), _LENGTH, "a stroke further to the left is another symbol"),
+        Setting("line", "INK_PEN_LINE", 400, range(65536), _LENGTH, "a stroke further up or down is another symbol"),
         Setting("spacing", "INK_PEN_SPACING", 8, range(1001), _LENGTH, "points closer than this are not kept"),
         Setting("pen_up_ms", "INK_PEN_UP_MS", 500, range(20, 10_001), _TIME, "without contact: a symbol ends"),
         Setting("word_ms", "INK_PEN_WORD_MS", 1000, range(100, 10_001), _TIME, "without contact: the word ends"),
