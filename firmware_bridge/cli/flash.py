@@ -1,4 +1,4 @@
-"""`inkgate firmware flash`: an image into a board, by the way that is there."""
+"""`inkgate firmware flash`: put an image into a board by UF2 drive, UART or SWD."""
 
 import json
 from collections.abc import Iterator
@@ -53,15 +53,15 @@ def flash(
 ) -> None:
     """Put IMAGE (.img or .uf2) into its board, and read it back.
 
-    Refused is an image that is unsigned, by an unknown signer, altered, truncated, oversized, older, or for another
-    board. The board keeps its key.
-    An interrupted flashing goes on where it stopped when the command is given again.
+    Refuses an image that is unsigned, signed by an unknown key, altered, truncated, oversized, older, or for another
+    board. The board keeps its key. After an interruption, give the command again: it goes on where it stopped.
 
-    Older than what: by uart and swd than what the board holds, or than what an interrupted flashing from here was
-    putting there. A boot drive (uf2) says neither what is on the board nor which board it is: than the newest that was
-    flashed from here to any board of the model. A board that never had that one takes the image by --allow-downgrade.
+    By uart and swd, an image is older if its version is below the one that the board holds or, if the board holds none,
+    below the one whose flashing from here was interrupted. A boot drive (uf2) says neither what is on the board nor
+    which board it is: there an image is older if its version is below the newest that was flashed from here to any
+    board of the model. If this board never had that one, --allow-downgrade takes the image.
 
-    In --json, `confirmed` says that the board holds the image: read back, or by its own word on --port.
+    In --json, `confirmed` says whether the board holds the image: read back, or by its own word on --port.
     """
     console = Console(stderr=True)
     content, header = install.load(image_path)
@@ -122,7 +122,7 @@ def _flash_by_drive(
 
 
 def _ask(header: Header, port: str, console: Console) -> tuple[BoardInfo | None, BridgeError | None]:
-    """What the board on the port says of itself if it says that it runs the image, or why nothing confirms that."""
+    """Ask the board on the port whether it runs the image: (its answer, None), or (None, why not)."""
     from firmware_bridge.link.inquiry import greet
 
     try:
@@ -141,7 +141,7 @@ def _ask(header: Header, port: str, console: Console) -> tuple[BoardInfo | None,
 
 
 def _proof(read_back: bool, port: str | None, told: BoardInfo | None) -> str:
-    """How it is known that the board holds the image."""
+    """Say how it is known that the board holds the image."""
     if read_back:
         return "read back: the flash holds the image"
     if told is None:
@@ -164,7 +164,7 @@ def _programmer(method: str, board: Board, port: str | None, probe: str | None) 
 
 
 def _boot_port(board: Board) -> str:
-    """Where `auto` finds the board's boot loader."""
+    """Return the port on which `auto` finds the board's boot loader; BoardNotFoundError if it finds none."""
     try:
         return find_board()
     except PortMissingError as error:
@@ -173,7 +173,7 @@ def _boot_port(board: Board) -> str:
 
 @contextmanager
 def _progress(console: Console) -> Iterator[install.Progress]:
-    """A bar for each thing that is done."""
+    """Draw a bar for each activity; yield the callback that advances it."""
     columns = (TextColumn("{task.description:8}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
