@@ -27,11 +27,10 @@ from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.ink.fragment_set import sample_words
 from quantize.arithmetic.matmul import single_thread
 from quantize.arithmetic.reference import Reference
-from quantize.convert import ranges as calibrate
 from quantize.convert import refit
 from quantize.convert.convert import convert_to_float, float_weights, quantize_float
 from quantize.convert.flatbuffer import edit, with_weights
-from quantize.convert.ranges import TANH_REACH, Range, measure_ranges
+from quantize.convert.ranges import CONVOLUTION_REACH, TAIL, TANH_REACH, Range, measure_ranges
 from quantize.convert.tensorflow import load_keras
 from quantize.losses.accuracy import EER_SYMBOLS, Trials, draw_trials, equal_error_rate
 from quantize.losses.decisions import differ, judge_words, upper_bound
@@ -69,14 +68,14 @@ class Trained:
 
     def ranges(self, weights: Weights, reach: float, tail: float, last: float = TANH_REACH) -> dict[int, Range]:
         """reach, tail: of the convolutions; last: of the fully connected layer."""
-        with mock.patch.multiple(calibrate, CONVOLUTION_REACH=reach, TAIL=tail, TANH_REACH=last):
+        with mock.patch.multiple("quantize.convert.ranges", CONVOLUTION_REACH=reach, TAIL=tail, TANH_REACH=last):
             return measure_ranges(with_weights(self.floating, weights), self.words)
 
     def plain(self, weights: Weights, reach: float, tail: float, last: float = TANH_REACH) -> bytes:
         return quantize_float(with_weights(self.floating, weights), self.ranges(weights, reach, tail, last))
 
     def shipped_ranges(self, weights: Weights) -> dict[int, Range]:
-        return self.ranges(weights, calibrate.CONVOLUTION_REACH, calibrate.TAIL)
+        return self.ranges(weights, CONVOLUTION_REACH, TAIL)
 
     def refitted(self, weights: Weights, without: str = "") -> bytes:
         """without: "fit" for the trained weights rounded to nearest, with biases that put the means right; "together"
@@ -130,8 +129,8 @@ CHOICES = (
     Choice("ranges end where a tanh saturates, 3.12", lambda n: n.plain(n.trained, TANH_REACH, 0.0)),
     Choice("  the same, weights per tensor", per_tensor),
     Choice("  the same, 16-bit sums of conv1, simulated", lambda n: n.plain(n.trained, TANH_REACH, 0.0), True),
-    Choice("convolutions end at 2.3, 99.9 % of values", lambda n: n.plain(n.trained, 2.3, calibrate.TAIL)),
-    Choice("  and maps oriented", lambda n: n.plain(n.oriented, 2.3, calibrate.TAIL)),
+    Choice("convolutions end at 2.3, 99.9 % of values", lambda n: n.plain(n.trained, 2.3, TAIL)),
+    Choice("  and maps oriented", lambda n: n.plain(n.oriented, 2.3, TAIL)),
     Choice("  and biases corrected", lambda n: n.refitted(n.oriented, without="fit")),
     Choice("  and weights refitted, to nearest", lambda n: n.refitted(n.oriented, without="together")),
     Choice("all of it: what ships", lambda n: n.refitted(n.oriented)),

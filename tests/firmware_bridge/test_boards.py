@@ -11,17 +11,17 @@ import pytest
 from emulated import needs_tools
 
 from firmware_bridge.boards import BOARDS, FIRMWARE, Board, load
-from firmware_bridge.build import compile as build
+from firmware_bridge.build.compile import build
 from firmware_bridge.build.errors import BuildError
 from firmware_bridge.errors import BoardDefinitionError
 
 ROOT = FIRMWARE.parents[1]
 RUN = """
-from firmware_bridge.emulate import power_on as emulate
+from firmware_bridge.emulate.power_on import build_and_power_on
 from firmware_bridge.emulate.board_memory import Unprovisioned
 from firmware_bridge.emulate.emulated_board import EmulatedBoard
 from firmware_bridge.link.inquiry import greet
-with EmulatedBoard(emulate.build_and_power_on("throw-away", "pen", Unprovisioned()), []) as board:
+with EmulatedBoard(build_and_power_on("throw-away", "pen", Unprovisioned()), []) as board:
     print(greet(board.start())[0].model)
 """
 MPS2 = BOARDS["mps2-an386"]
@@ -117,9 +117,9 @@ def test_a_linker_script_with_another_store_than_board_toml_is_refused(
     shutil.copytree(FIRMWARE, tmp_path / "firmware")
     script = tmp_path / "firmware" / "boards" / "nrf51" / "link.ld"
     script.write_text(script.read_text().replace("0x0003F800", "0x0003FC00"))
-    monkeypatch.setattr(build, "SOURCES", tmp_path / "firmware")
+    monkeypatch.setattr("firmware_bridge.build.compile.SOURCES", tmp_path / "firmware")
     with pytest.raises(BuildError, match=r"the store is at 0x3fc00 in link\.ld, 0x3f800 in board\.toml"):
-        build.build("nrf51", "pen", tmp_path / "out")
+        build("nrf51", "pen", tmp_path / "out")
 
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)

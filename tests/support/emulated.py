@@ -12,8 +12,8 @@ from edge.ink.raster import raster_strokes
 from edge.ink.segment import Segmentation, segment, segment_fragment
 from firmware_bridge.build.compile import Built, build
 from firmware_bridge.build.elf import read_symbols
-from firmware_bridge.emulate import power_on as emulate
 from firmware_bridge.emulate.board_memory import SelfProvisioned
+from firmware_bridge.emulate.power_on import name_of, power_on
 from firmware_bridge.emulate.qemu import Emulator, QemuBoard
 from firmware_bridge.emulate.rp2040 import PicoBoard
 from firmware_bridge.trust.board_keys import KeyStore
@@ -31,9 +31,9 @@ def built(board: str, app: str) -> Built:
     return once(f"{board}-{app}", lambda folder: build(board, app, folder, toolchain="gcc"))
 
 
-def power_on(board: str, app: str) -> Emulator:
+def powered(board: str, app: str) -> Emulator:
     """With a key that lies in the key store of this test."""
-    return emulate.power_on(built(board, app), SelfProvisioned(KeyStore(), emulate.name_of(board)))
+    return power_on(built(board, app), SelfProvisioned(KeyStore(), name_of(board)))
 
 
 def hang(board: Emulator) -> None:

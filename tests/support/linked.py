@@ -8,11 +8,11 @@ from functools import partial
 import numpy as np
 
 from firmware_bridge.emulate.virtual_board import Word
-from firmware_bridge.link import link as bridge
+from firmware_bridge.link import link
 from firmware_bridge.link.link import Link
 from firmware_bridge.session.events import Event, Fragment, Statistics, WordEnded, WordStarted
 
-open_link = partial(bridge.open_link, allow_unauthenticated=True)
+open_link = partial(link.open_link, allow_unauthenticated=True)
 """Boards with keys are in test_authentication.py."""
 
 IDLE_S = 1.0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from firmware_bridge.boards import find
-from firmware_bridge.build import compile as build
+from firmware_bridge.build.compile import _COMMON, SOURCES, Built, build
 
 NEEDED = ("crc32", "mem")
 """Of core."""
@@ -14,10 +14,10 @@ NEEDED = ("crc32", "mem")
 
 def build_changed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, board: str, app: str, program: str, file: str, old: str, new: str
-) -> build.Built:
+) -> Built:
     """`program` is the text of the app; `old`, somewhere in `file` of the board's folder, becomes `new`."""
     for part in ("boards", "core"):
-        shutil.copytree(build.SOURCES / part, folder / part)
+        shutil.copytree(SOURCES / part, folder / part)
     for path in (folder / "core").rglob("*.c"):
         if path.stem not in NEEDED:
             path.unlink()
@@ -27,6 +27,6 @@ def build_changed(
     text = source.read_text()
     assert old in text, "the driver has changed: change what is broken in it too"
     source.write_text(text.replace(old, new, 1))
-    monkeypatch.setattr(build, "SOURCES", folder)
-    monkeypatch.setattr(build, "_COMMON", tuple(flag for flag in build._COMMON if flag != "-Werror"))
-    return build.build(board, app, folder / "out", toolchain="gcc")
+    monkeypatch.setattr("firmware_bridge.build.compile.SOURCES", folder)
+    monkeypatch.setattr("firmware_bridge.build.compile._COMMON", tuple(flag for flag in _COMMON if flag != "-Werror"))
+    return build(board, app, folder / "out", toolchain="gcc")

@@ -99,7 +99,7 @@ def simulate(
     """
     from rich.markup import escape
 
-    from firmware_bridge.emulate import power_on as emulate
+    from firmware_bridge.emulate import power_on
     from firmware_bridge.emulate.board_memory import SelfProvisioned, Unprovisioned
     from firmware_bridge.emulate.emulated_board import EmulatedBoard
     from firmware_bridge.emulate.virtual_board import VirtualBoard, name_of
@@ -107,7 +107,7 @@ def simulate(
     from firmware_bridge.trust.board_keys import KeyStore
     from firmware_bridge.wire.messages import Kind
     from train.data.datasets import SYNTHETIC_PER_WRITER, load
-    from train.synthetic import board_input as hands
+    from train.synthetic import board_input
 
     if firmware is not None:
         _check_firmware(firmware, kind, dataset, board)
@@ -120,20 +120,20 @@ def simulate(
     chosen = choose_writers(fragments, writers, rng, users)
     writing = [chosen[place % len(chosen)] for place in range(words)]
     drawn = draw_words(fragments, writing, symbols, rng)
-    name = emulate.name_of(firmware) if firmware else board or name_of(Kind[kind.upper()])
+    name = power_on.name_of(firmware) if firmware else board or name_of(Kind[kind.upper()])
     memory = Unprovisioned() if no_key else SelfProvisioned(KeyStore(), name)
     told: list[dict[str, object]] = [{"fragments": word.tolist()} for word in drawn]
     simulated: VirtualBoard | EmulatedBoard
     if firmware is not None:
         given: Sequence[NDArray[np.uint16] | NDArray[np.uint8]]
         if kind == "pen":
-            texts = hands.draw_texts(words, symbols, rng)
+            texts = board_input.draw_texts(words, symbols, rng)
             told = [{"text": text} for text in texts]
-            given = hands.write_texts(writing, texts, rng)
+            given = board_input.write_texts(writing, texts, rng)
         else:
-            given = hands.photograph([fragments.pixels[index] for index in drawn], rng)
+            given = board_input.photograph([fragments.pixels[index] for index in drawn], rng)
         with progress_console().status(f"building {firmware} {kind}"):
-            emulator = emulate.build_and_power_on(firmware, kind, memory, {"pixel_bits": bits})
+            emulator = power_on.build_and_power_on(firmware, kind, memory, {"pixel_bits": bits})
         simulated = EmulatedBoard(emulator, given, fast=fast, loss=loss, corrupt=corrupt, seed=seed, link=link)
     else:
         simulated = VirtualBoard(

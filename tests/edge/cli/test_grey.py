@@ -13,9 +13,9 @@ from emulated import needs_tools
 from edge.bundle.bundle import Manifest, write_bundle
 from edge.cli.run import run
 from edge.decision.rule import Decision
-from firmware_bridge.emulate import power_on as emulate
 from firmware_bridge.emulate.board_memory import SelfProvisioned
 from firmware_bridge.emulate.emulated_board import EmulatedBoard
+from firmware_bridge.emulate.power_on import build_and_power_on, name_of
 from firmware_bridge.session.errors import PixelDepthError
 from firmware_bridge.trust.board_keys import KeyStore
 from train.synthetic.board_input import write_texts
@@ -32,8 +32,8 @@ def test_grey_is_decided_as_its_fragments_say_and_a_bundle_of_another_depth_name
     bits: int, manifest: Manifest, contents: dict[str, bytes], oracle: Callable[[np.ndarray], Decision], tmp_path: Path
 ) -> None:
     write_bundle(tmp_path / "bundle", msgspec.structs.replace(manifest, pixel_bits=bits), contents)
-    memory = SelfProvisioned(KeyStore(), emulate.name_of("stm32f405"))
-    emulator = emulate.build_and_power_on("stm32f405", "pen", memory, {"pixel_bits": 8})
+    memory = SelfProvisioned(KeyStore(), name_of("stm32f405"))
+    emulator = build_and_power_on("stm32f405", "pen", memory, {"pixel_bits": 8})
     with EmulatedBoard(emulator, WRITTEN, fast=True) as board:
         options = ["--port", board.path, "--bundle", tmp_path / "bundle", "--words", 1, "--idle-timeout", PATIENCE_S]
         result = CliRunner().invoke(run, [*map(str, options), "--json"])

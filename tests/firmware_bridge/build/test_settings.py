@@ -23,9 +23,9 @@ from firmware_bridge.build import settings_header
 from firmware_bridge.build.compile import build
 from firmware_bridge.build.settings import SETTINGS, Settings
 from firmware_bridge.cli.firmware import firmware
-from firmware_bridge.emulate import power_on as emulate
 from firmware_bridge.emulate.board_memory import SelfProvisioned
 from firmware_bridge.emulate.emulated_board import EmulatedBoard
+from firmware_bridge.emulate.power_on import build_and_power_on, name_of
 from firmware_bridge.emulate.qemu import Emulator
 from firmware_bridge.session.events import Connected
 from firmware_bridge.trust.board_keys import KeyStore
@@ -45,9 +45,9 @@ def values(config: PenConfig) -> dict[str, int]:
     return {field.name: getattr(config, field.name) for field in fields(config)}
 
 
-def power_on(board: str, app: str, settings: Settings) -> Emulator:
-    memory = SelfProvisioned(KeyStore(), emulate.name_of(board))
-    return emulate.build_and_power_on(board, app, memory, settings)
+def powered(board: str, app: str, settings: Settings) -> Emulator:
+    memory = SelfProvisioned(KeyStore(), name_of(board))
+    return build_and_power_on(board, app, memory, settings)
 
 
 def test_settings_h_is_fresh() -> None:
@@ -135,7 +135,7 @@ def test_a_board_with_other_settings_cuts_words_as_the_python_twin_with_them_doe
     words = [capture(map(tuple, samples.tolist()), PEN) for samples in written]
     expected = [[raster_pack(raster_strokes(points)) for points in word] for each in words for word in each]
     assert len(expected) == 10, "a pause of 24 samples ends a word"
-    with EmulatedBoard(power_on("mps2-an386", "pen", values(PEN)), written, fast=True) as emulated:
+    with EmulatedBoard(powered("mps2-an386", "pen", values(PEN)), written, fast=True) as emulated:
         _, *sent = received(emulated.start(), len(expected))
     assert [[pack_bits(pixels) for pixels in word] for word in sent] == expected
 
@@ -145,7 +145,7 @@ def test_a_board_with_other_settings_cuts_words_as_the_python_twin_with_them_doe
 def test_a_pen_board_that_is_built_for_grey_sends_the_twins_grey_fragments(board: str) -> None:
     written = write_texts([3], ["2718"], np.random.default_rng(5))
     (expected,) = board_words(written[0])
-    with EmulatedBoard(power_on(board, "pen", {"pixel_bits": 8}), written, fast=True) as emulated:
+    with EmulatedBoard(powered(board, "pen", {"pixel_bits": 8}), written, fast=True) as emulated:
         connected, word = received(emulated.start(), 1)
     assert isinstance(connected, Connected)
     assert connected.info.pixel_bits == 8
@@ -161,7 +161,7 @@ def test_a_camera_board_that_is_built_for_grey_sends_the_twins_grey_fragments(bo
     found = segment(picture)
     assert isinstance(found, Segmentation)
     expected = [segment_fragment(found, place) for place in range(len(found.symbols))]
-    with EmulatedBoard(power_on(board, "camera", {"pixel_bits": 8}), [picture], fast=True) as emulated:
+    with EmulatedBoard(powered(board, "camera", {"pixel_bits": 8}), [picture], fast=True) as emulated:
         _, word = received(emulated.start(), 1)
     np.testing.assert_array_equal(word, expected)
 

@@ -12,8 +12,7 @@ from images import KEY, sealed
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.build import image, uf2
 from firmware_bridge.build.errors import ImageError, TruncatedImageError, WrongBoardError
-from firmware_bridge.flash import install as flash
-from firmware_bridge.flash import uf2_drive as flash_uf2
+from firmware_bridge.flash import install, uf2_drive
 from firmware_bridge.flash.errors import BoardNotFoundError, FlashError
 
 RP2040 = BOARDS["rp2040"]
@@ -52,7 +51,7 @@ def test_every_block_is_as_the_specification_says(size: int) -> None:
 def test_a_uf2_file_is_an_image_as_much_as_the_image_itself() -> None:
     content = sealed(RP2040)
     data = uf2.encode(content, RP2040.flash.origin, FAMILY)
-    assert flash.unpack(data) == flash.unpack(content) == (content, image.check(content))
+    assert install.unpack(data) == install.unpack(content) == (content, image.check(content))
 
 
 def test_every_altered_byte_that_reaches_the_flash_is_noticed() -> None:
@@ -62,7 +61,7 @@ def test_every_altered_byte_that_reaches_the_flash_is_noticed() -> None:
         bad = bytearray(data)
         bad[place] ^= 0x40
         try:
-            found, header = flash.unpack(bytes(bad))
+            found, header = install.unpack(bytes(bad))
             image.check_signature(header, [KEY.public])
         except ImageError:
             continue
@@ -73,7 +72,7 @@ def test_a_uf2_file_that_is_cut_off_is_truncated() -> None:
     data = uf2.encode(sealed(RP2040), RP2040.flash.origin, FAMILY)
     for length in (512, len(data) // 2, len(data) - 1):
         with pytest.raises(TruncatedImageError):
-            flash.unpack(data[:length])
+            install.unpack(data[:length])
 
 
 @pytest.mark.parametrize(
@@ -89,38 +88,38 @@ def test_a_uf2_file_that_is_cut_off_is_truncated() -> None:
 )
 def test_what_is_no_uf2_file_of_ours_is_refused(change) -> None:
     with pytest.raises(ImageError):
-        flash.unpack(change(uf2.encode(sealed(RP2040), RP2040.flash.origin, FAMILY)))
+        install.unpack(change(uf2.encode(sealed(RP2040), RP2040.flash.origin, FAMILY)))
 
 
 def test_an_stm32_image_in_a_uf2_file_is_for_the_wrong_board() -> None:
     with pytest.raises(WrongBoardError):
-        flash.unpack(uf2.encode(sealed(BOARDS["stm32f405"]), RP2040.flash.origin, FAMILY))
+        install.unpack(uf2.encode(sealed(BOARDS["stm32f405"]), RP2040.flash.origin, FAMILY))
 
 
 def test_the_drive_is_found_among_the_others(tmp_path: Path) -> None:
     (tmp_path / "stick").mkdir()
     drive = make_drive(tmp_path / "RPI-RP2")
-    assert flash_uf2.find_drive(RP2040, [tmp_path, tmp_path / "gone", tmp_path / "stick", drive]) == drive
+    assert uf2_drive.find_drive(RP2040, [tmp_path, tmp_path / "gone", tmp_path / "stick", drive]) == drive
 
 
 def test_without_a_drive_the_button_is_named(tmp_path: Path) -> None:
     with pytest.raises(BoardNotFoundError, match="BOOTSEL"):
-        flash_uf2.find_drive(RP2040, [tmp_path])
+        uf2_drive.find_drive(RP2040, [tmp_path])
 
 
 def test_two_drives_are_not_chosen_between(tmp_path: Path) -> None:
     with pytest.raises(BoardNotFoundError, match="--drive"):
-        flash_uf2.find_drive(RP2040, [make_drive(tmp_path / "a"), make_drive(tmp_path / "b")])
+        uf2_drive.find_drive(RP2040, [make_drive(tmp_path / "a"), make_drive(tmp_path / "b")])
 
 
 def test_the_drive_of_another_board_is_the_wrong_board(tmp_path: Path) -> None:
     with pytest.raises(WrongBoardError, match="RP2350"):
-        flash_uf2.find_drive(RP2040, [make_drive(tmp_path / "a", "RP2350")])
+        uf2_drive.find_drive(RP2040, [make_drive(tmp_path / "a", "RP2350")])
 
 
 def test_mounted_folders_are_read_with_their_blanks(tmp_path: Path) -> None:
     (tmp_path / "mounts").write_text("/dev/sda1 /media/ada/RPI\\040RP2 vfat rw 0 0\nproc /proc proc rw 0 0\n")
-    assert flash_uf2.mounted_folders(tmp_path / "mounts") == [Path("/media/ada/RPI RP2"), Path("/proc")]
+    assert uf2_drive.mounted_folders(tmp_path / "mounts") == [Path("/media/ada/RPI RP2"), Path("/proc")]
 
 
 def test_the_whole_file_is_copied_and_the_drive_waited_for(tmp_path: Path) -> None:
@@ -128,9 +127,9 @@ def test_the_whole_file_is_copied_and_the_drive_waited_for(tmp_path: Path) -> No
     drive = make_drive(tmp_path / "drive")
     rom = BootRom(drive, len(data) // 512)
     seen: list[tuple[int, int]] = []
-    flash_uf2.copy(data, drive, lambda what, done, total: seen.append((done, total)))
+    uf2_drive.copy(data, drive, lambda what, done, total: seen.append((done, total)))
     assert rom.data == data
-    assert flash_uf2.board_id(drive) is None
+    assert uf2_drive.board_id(drive) is None
     assert seen[-1] == (len(data), len(data))
 
 
@@ -138,7 +137,7 @@ def test_a_drive_that_stays_has_not_taken_the_image(tmp_path: Path) -> None:
     drive = make_drive(tmp_path / "drive")
     passed = iter(range(1000))
     with pytest.raises(FlashError, match="still a drive") as failure:
-        flash_uf2.copy(bytes(512), drive, QUIET, clock=lambda: float(next(passed)), sleep=lambda s: None)
+        uf2_drive.copy(bytes(512), drive, QUIET, clock=lambda: float(next(passed)), sleep=lambda s: None)
     assert failure.value.exit_code == 3
 
 
@@ -146,11 +145,11 @@ def test_a_drive_that_leaves_early_is_a_failure(tmp_path: Path, monkeypatch: pyt
     drive = make_drive(tmp_path / "drive")
 
     def unplug(what: str, done: int, total: int) -> None:
-        (drive / flash_uf2.INFO_NAME).unlink(missing_ok=True)
+        (drive / uf2_drive.INFO_NAME).unlink(missing_ok=True)
         raise OSError(errno.EIO, "Input/output error")
 
     with pytest.raises(FlashError, match="left after 8,192 of 51,200 bytes"):
-        flash_uf2.copy(bytes(51_200), drive, unplug)
+        uf2_drive.copy(bytes(51_200), drive, unplug)
 
 
 def test_a_drive_that_is_gone_before_it_confirms_the_last_block_is_no_failure(
@@ -159,14 +158,14 @@ def test_a_drive_that_is_gone_before_it_confirms_the_last_block_is_no_failure(
     drive = make_drive(tmp_path / "drive")
 
     def leave(descriptor: int) -> None:
-        (drive / flash_uf2.INFO_NAME).unlink()
+        (drive / uf2_drive.INFO_NAME).unlink()
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr("os.fsync", leave)
     told: list[tuple[int, int]] = []
-    flash_uf2.copy(bytes(51_200), drive, lambda what, done, total: told.append((done, total)))
+    uf2_drive.copy(bytes(51_200), drive, lambda what, done, total: told.append((done, total)))
     assert told[-1] == (51_200, 51_200)
-    assert flash_uf2.board_id(drive) is None
+    assert uf2_drive.board_id(drive) is None
 
 
 def test_a_drive_that_is_full_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,4 +174,4 @@ def test_a_drive_that_is_full_is_a_failure(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(FlashError, match="No space"):
-        flash_uf2.copy(bytes(512), make_drive(tmp_path / "drive"), QUIET)
+        uf2_drive.copy(bytes(512), make_drive(tmp_path / "drive"), QUIET)

@@ -14,10 +14,10 @@ from received import PATIENCE_S, PENS, received
 
 from firmware_bridge.build.compile import GCC, SOURCES, build
 from firmware_bridge.build.errors import SymbolError
-from firmware_bridge.emulate import power_on as emulate
 from firmware_bridge.emulate import qemu
 from firmware_bridge.emulate.board_memory import SelfProvisioned, Unprovisioned
 from firmware_bridge.emulate.emulated_board import EmulatedBoard
+from firmware_bridge.emulate.power_on import name_of, power_on
 from firmware_bridge.session.events import Connected
 from firmware_bridge.trust.board_keys import KeyStore
 from train.synthetic.board_input import write_texts
@@ -36,8 +36,8 @@ def test_every_boards_firmware_runs_as_zig_builds_it(board: str, tmp_path: Path)
     program = build(board, "pen", tmp_path)
     assert program.toolchain.name == "zig"
     written = write_texts([3], ["17"], np.random.default_rng(5))
-    memory = SelfProvisioned(KeyStore(), emulate.name_of(board))
-    with EmulatedBoard(emulate.power_on(program, memory), written, fast=True) as emulated:
+    memory = SelfProvisioned(KeyStore(), name_of(board))
+    with EmulatedBoard(power_on(program, memory), written, fast=True) as emulated:
         connected, word = received(emulated.start(), 1)
         assert emulated.wait(PATIENCE_S)
     assert isinstance(connected, Connected)
@@ -69,6 +69,6 @@ def test_a_program_without_names_is_refused_by_the_name_and_leaves_no_emulator(
 
     monkeypatch.setattr(qemu, "spawn", start)
     with pytest.raises(SymbolError, match=missing) as refused:
-        emulate.power_on(program, Unprovisioned())
+        power_on(program, Unprovisioned())
     assert refused.value.exit_code == 2
     assert [process.poll() is not None for process in started] == [True]

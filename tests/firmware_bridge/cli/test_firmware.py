@@ -14,13 +14,13 @@ from firmware_command import folder as folder  # a fixture: a user with an own f
 from images import sealed
 
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
-from firmware_bridge.build import compile as build
+from firmware_bridge.build.compile import SOURCES
 from firmware_bridge.emulate import virtual_board
 from firmware_bridge.emulate.board_memory import Unprovisioned
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.installing import install_extra, install_package
 from firmware_bridge.link.ports import KNOWN_BOARDS
-from firmware_bridge.session import host as session_host
+from firmware_bridge.session import host
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.messages import PROTOCOL_HASH, Kind
@@ -31,7 +31,7 @@ STM32, RP2040 = BOARDS["stm32f405"], BOARDS["rp2040"]
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Boards of this file are threads of this process, which answer at once."""
-    monkeypatch.setattr(session_host, "HELLO_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(host, "HELLO_TIMEOUT_S", 0.5)
 
 
 @needs_gcc
@@ -48,8 +48,8 @@ def test_what_is_built_is_signed_and_taken(board: str, app: str, folder: Path) -
 @needs_gcc
 def test_building_twice_and_elsewhere_gives_one_hash(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = facts(inkgate("build", "rp2040", "pen", "--out", folder / "a", "--json"))
-    shutil.copytree(build.SOURCES, folder / "another place" / "firmware")
-    monkeypatch.setattr(build, "SOURCES", folder / "another place" / "firmware")
+    shutil.copytree(SOURCES, folder / "another place" / "firmware")
+    monkeypatch.setattr("firmware_bridge.build.compile.SOURCES", folder / "another place" / "firmware")
     again = facts(inkgate("build", "rp2040", "pen", "--out", folder / "b", "--json"))
     assert first["sha256"] == again["sha256"]
     for name in ("rp2040-pen.uf2", "rp2040-pen.img", "rp2040-pen.elf"):
@@ -68,7 +68,7 @@ def test_a_key_is_made_once_and_kept(folder: Path) -> None:
 
 
 def test_where_no_compiler_is_the_package_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "toolchains", list)
+    monkeypatch.setattr("firmware_bridge.build.compile.toolchains", list)
     result = inkgate("build", "rp2040", "pen", "--unsigned", "--out", folder)
     assert code(result) == 2
     assert "apt-get install --no-install-recommends gcc-arm-none-eabi" in str(result.exception)

@@ -8,8 +8,7 @@ from images import KEY, sealed
 from firmware_bridge.boards import BOARDS, Board
 from firmware_bridge.build import image
 from firmware_bridge.build.errors import OlderImageError, WrongBoardError
-from firmware_bridge.flash import install as flash
-from firmware_bridge.flash import swd as flash_swd
+from firmware_bridge.flash import install, swd
 from firmware_bridge.flash.errors import BoardNotFoundError, FlashError, ReadBackError
 from firmware_bridge.flash.swd import SwdProgrammer
 
@@ -80,16 +79,16 @@ def part(monkeypatch: pytest.MonkeyPatch) -> Part:
         get_all_connected_probes=lambda **_: helper.probes,
         session_with_chosen_probe=lambda **_: part,
     )
-    monkeypatch.setattr(flash_swd, "ConnectHelper", helper)
+    monkeypatch.setattr(swd, "ConnectHelper", helper)
     eraser = SimpleNamespace(Mode=SimpleNamespace(SECTOR=3))
-    monkeypatch.setattr(flash_swd, "FlashEraser", type("Eraser", (), {"Mode": eraser.Mode, "__new__": lambda *_: part}))
-    monkeypatch.setattr(flash_swd, "MemoryLoader", lambda *_, **__: part)
+    monkeypatch.setattr(swd, "FlashEraser", type("Eraser", (), {"Mode": eraser.Mode, "__new__": lambda *_: part}))
+    monkeypatch.setattr(swd, "MemoryLoader", lambda *_, **__: part)
     return part
 
 
-def put(content: bytes, board: Board = STM32, **options: bool) -> flash.Flashed:
+def put(content: bytes, board: Board = STM32, **options: bool) -> install.Flashed:
     with SwdProgrammer(board) as programmer:
-        return flash.flash(content, image.check(content), programmer, [KEY.public], **options)
+        return install.flash(content, image.check(content), programmer, [KEY.public], **options)
 
 
 def test_the_headers_sector_is_erased_first_and_written_last(part: Part) -> None:
@@ -151,12 +150,12 @@ def test_a_part_without_a_number_is_known_by_its_header(part: Part) -> None:
 
 
 def test_without_a_probe_the_udev_rules_are_named(part: Part) -> None:
-    flash_swd.ConnectHelper.probes.clear()
+    swd.ConnectHelper.probes.clear()
     with pytest.raises(BoardNotFoundError, match="udev"):
         put(sealed(STM32))
 
 
 def test_two_probes_are_not_chosen_between(part: Part) -> None:
-    flash_swd.ConnectHelper.probes.append(SimpleNamespace(unique_id="4567", description="Picoprobe"))
+    swd.ConnectHelper.probes.append(SimpleNamespace(unique_id="4567", description="Picoprobe"))
     with pytest.raises(BoardNotFoundError, match=r"Picoprobe 4567, ST-Link 0123.*--probe"):
         put(sealed(STM32))

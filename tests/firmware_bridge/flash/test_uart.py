@@ -10,8 +10,7 @@ from images import KEY, sealed
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.build import image
 from firmware_bridge.build.errors import ImageError, OlderImageError, UnsignedImageError, WrongBoardError
-from firmware_bridge.flash import install as flash
-from firmware_bridge.flash import uart as flash_uart
+from firmware_bridge.flash import install, uart
 from firmware_bridge.flash.errors import BoardNotFoundError, FlashError, ReadBackError
 from firmware_bridge.flash.uart import UartProgrammer
 from firmware_bridge.link.errors import PortMissingError
@@ -58,14 +57,14 @@ class MemoryLine:
 @pytest.fixture
 def loader(monkeypatch: pytest.MonkeyPatch) -> BootLoader:
     loader = BootLoader()
-    monkeypatch.setattr(flash_uart, "_Line", MemoryLine)
+    monkeypatch.setattr(uart, "_Line", MemoryLine)
     monkeypatch.setattr(MemoryLine, "loader", loader)
     return loader
 
 
-def put(content: bytes, port: str = "memory", **options: bool) -> flash.Flashed:
+def put(content: bytes, port: str = "memory", **options: bool) -> install.Flashed:
     with UartProgrammer(BOARD, port) as programmer:
-        return flash.flash(content, image.check(content), programmer, TRUSTED, **options)
+        return install.flash(content, image.check(content), programmer, TRUSTED, **options)
 
 
 def test_over_a_pseudo_terminal_the_flash_holds_the_image_and_it_runs() -> None:
@@ -74,7 +73,7 @@ def test_over_a_pseudo_terminal_the_flash_holds_the_image_and_it_runs() -> None:
     store = loader.flash[BOARD.image_limit :] = bytearray(b"key and counters".ljust(BOARD.store.size, b"\1"))
     progress: list[tuple[str, int, int]] = []
     with PtyServer(loader) as server, UartProgrammer(BOARD, server.port) as programmer:
-        done = flash.flash(
+        done = install.flash(
             content, image.check(content), programmer, TRUSTED, progress=lambda *step: progress.append(step)
         )
     assert loader.flash[: len(content)] == content
@@ -270,4 +269,4 @@ def test_a_port_that_is_not_there_is_said_to_be_missing() -> None:
 
 def test_only_what_an_image_error_names_is_raised_for_a_wrong_file(tmp_path) -> None:
     with pytest.raises(ImageError, match="inkgate firmware build"):
-        flash.load(tmp_path / "missing.img")
+        install.load(tmp_path / "missing.img")

@@ -15,7 +15,7 @@ import pytest
 
 from firmware_bridge.emulate.virtual_board import VirtualBoard, Word
 from firmware_bridge.errors import BridgeError
-from firmware_bridge.link import link as bridge
+from firmware_bridge.link import link
 from firmware_bridge.link.errors import PortBusyError, PortLostError, PortMissingError
 from firmware_bridge.link.inquiry import Inquiry
 from firmware_bridge.session.board import BoardSession
@@ -29,7 +29,7 @@ from firmware_bridge.session.errors import (
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.pixels import Pixels
 
-open_link = partial(bridge.open_link, allow_unauthenticated=True)
+open_link = partial(link.open_link, allow_unauthenticated=True)
 """Boards with keys are in test_authentication.py."""
 
 IDENTITY = wire.Identity(bytes(range(32)), "hash", "hashlib", "1", "any")

@@ -13,11 +13,11 @@ from serial.tools import list_ports as serial_list_ports
 
 from firmware_bridge.cli.ports import ports
 from firmware_bridge.emulate.virtual_board import VirtualBoard
-from firmware_bridge.link import link as bridge
+from firmware_bridge.link import link
 from firmware_bridge.link.errors import PortMissingError
 from firmware_bridge.link.ports import find_board, list_ports
 
-open_link = partial(bridge.open_link, allow_unauthenticated=True)
+open_link = partial(link.open_link, allow_unauthenticated=True)
 """Boards with keys are in test_authentication.py."""
 
 MODEM = SimpleNamespace(device="/dev/ttyS0", description="n/a", vid=None, pid=None, serial_number=None)

@@ -13,7 +13,7 @@ from edge.errors import EdgeError
 from edge.ink.fragment_set import FragmentSet
 from inkgate import cli
 from train.errors import BackboneError, RunError, TrainError, UnknownDatasetError, UnwritableError
-from train.evaluation import evaluate as evaluation
+from train.evaluation import evaluate
 from train.run_directory import CONFIG, DEVELOPMENT, FAR_SCOPE, MODEL, TEST, Run
 
 SYMBOLS = [str(symbols) for symbols in range(1, MAX_SYMBOLS + 1)]
@@ -28,8 +28,8 @@ def inkgate(*arguments: object) -> Result:
 def few_words() -> Any:
     """300 words of development strangers are the fewest that support a FAR of 1 %."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, "DEVELOPMENT_WORDS", 300)
-        patch.setattr(evaluation, "WORDS_PER_USER", 8)
+        patch.setattr(evaluate, "DEVELOPMENT_WORDS", 300)
+        patch.setattr(evaluate, "WORDS_PER_USER", 8)
         yield
 
 
@@ -227,8 +227,8 @@ def test_what_evaluate_cannot_use_is_one_error_with_exit_code_2(own_run: Run, tm
 def test_figures_that_cannot_be_written_are_one_error(
     run: Run, hands_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "score", lambda *_: ([], {}))
-    monkeypatch.setattr(evaluation, "evaluate", lambda *_: {})
+    monkeypatch.setattr(evaluate, "score", lambda *_: ([], {}))
+    monkeypatch.setattr(evaluate, "evaluate", lambda *_: {})
     error = failure("evaluate", run.path, "--report", hands_file / "report")
     assert isinstance(error, UnwritableError)
     assert "--report" in str(error)

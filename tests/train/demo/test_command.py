@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from inkgate import cli
-from train.demo import command as demo
+from train.demo import command
 from train.demo.command import assign_writers
 from train.demo.outcome import Result, Sent, pair
 from train.errors import DemoError, TrainError
@@ -92,8 +92,8 @@ def test_an_error_in_a_step_ends_the_demo_with_that_steps_exit_code(
             return ["echo", json.dumps({"event": "port", "path": "nowhere"})]
         return ["sh", "-c", f"exit {exit_code if arguments[0] == failing else 0}"]
 
-    monkeypatch.setattr(demo, "_command", stand_in)
-    monkeypatch.setattr(demo, "assign_writers", lambda *_: [("Ada", True), ("Eve", False)])
+    monkeypatch.setattr(command, "_command", stand_in)
+    monkeypatch.setattr(command, "assign_writers", lambda *_: [("Ada", True), ("Eve", False)])
     outcome = CliRunner().invoke(cli, ["demo", "--out", str(tmp_path / "demo"), "--words", "2"])
     error = outcome.exception
     assert isinstance(error, DemoError)

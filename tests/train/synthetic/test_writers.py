@@ -14,10 +14,9 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from edge.ink.fragment_set import FragmentSet, sample_words
 from train.errors import TooFewWritersError, UnknownSymbolError
-from train.synthetic import writers as synthetic
 from train.synthetic.alphabet import DIGITS, SYMBOLS, allographs, code_of
 from train.synthetic.digitiser import Strokes, board_words, sample_word
-from train.synthetic.writers import RATE_HZ, invent_writer, synthetic_set, write_symbol
+from train.synthetic.writers import RATE_HZ, _move, invent_writer, synthetic_set, write_symbol
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +75,7 @@ def test_ink_is_centred_by_mass(seed: int) -> None:
 def test_one_movement_has_the_lognormal_speed_of_equation_s1() -> None:
     style = invent_writer(3)
     straight = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
-    x, y, t = synthetic._move(style, straight, np.random.default_rng(0))
+    x, y, t = _move(style, straight, np.random.default_rng(0))
     assert np.abs(y).max() < 1e-6
     moving = (x > 0.001) & (x < 0.98)
     # ln t is normal for a movement that begins at 0: Phi^-1(x) against it is a straight line of slope 1/s.
@@ -88,7 +87,7 @@ def test_strokes_reach_the_last_target_when_nothing_varies() -> None:
     style = invent_writer(11)
     for symbol in DIGITS:
         for stroke in allographs(symbol)[0]:
-            x, y, _ = synthetic._move(style, stroke, np.random.default_rng(0))
+            x, y, _ = _move(style, stroke, np.random.default_rng(0))
             # At the end of the recording 99.5 % of the last movement is done.
             assert np.hypot(x[-1] - stroke[-1, 0], y[-1] - stroke[-1, 1]) < 0.02
 
@@ -96,7 +95,7 @@ def test_strokes_reach_the_last_target_when_nothing_varies() -> None:
 def test_the_pen_speed_has_as_many_peaks_as_movements_when_they_do_not_overlap() -> None:
     style = replace(invent_writer(2), overlap=0.0)
     corners = np.array([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]])
-    x, y, _ = synthetic._move(style, corners, np.random.default_rng(0))
+    x, y, _ = _move(style, corners, np.random.default_rng(0))
     speed = np.hypot(np.diff(x), np.diff(y)) * RATE_HZ
     peaks = (speed[1:-1] > speed[:-2]) & (speed[1:-1] > speed[2:]) & (speed[1:-1] > 0.3 * speed.max())
     assert peaks.sum() == 3
