@@ -1,7 +1,7 @@
-/* What the sanitizers find -> text that clib.py raises as an exception; nobody is aborted.
+/* What the sanitizers find -> text that clib.py raises as an exception; the process is not aborted.
  *
- * gcc's address sanitizer calls report() here. The undefined behaviour sanitizer has no such way out, so its runtime is
- * this file: the compiler's checks call one function each, whose first argument begins with the place in the source. */
+ * gcc's address sanitizer calls found() here. The undefined behaviour sanitizer has no such callback, so this file is
+ * its runtime: a check of the compiler calls one function, whose first argument begins with the place in the source. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@ void __asan_set_error_report_callback(void (*callback)(const char *));
 
 static EXPORT void found(const char *text)
 {
-    /* clib.py sets the counter back to 0 when it has raised. */
+    /* clib.py sets the counter back to 0 before it raises. */
     const size_t used = clib_findings++ == 0 ? 0 : strlen(clib_report);
     snprintf(clib_report + used, sizeof clib_report - used, "%s\n", text);
 }

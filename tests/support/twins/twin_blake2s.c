@@ -1,4 +1,4 @@
-/* Sizes that test_blake2s.py needs. */
+/* The size of struct ink_blake2s, for test_blake2s.py. */
 #include "line/blake2s.h"
 
 extern const size_t size_of_blake2s;

@@ -1,4 +1,4 @@
-/* A receiver fed in portions -> a verdict and the content of every frame, as test_frame.py compares them with Python's. */
+/* Bytes in portions -> the content of every intact frame and the receiver's counters, for test_frame.py. */
 #include "line/frame.h"
 #include "line/mem.h"
 
@@ -7,7 +7,8 @@ size_t twin_feed(struct ink_receiver *receiver, const uint8_t *data, size_t coun
 extern const size_t size_of_receiver;
 const size_t size_of_receiver = sizeof(struct ink_receiver);
 
-/* Intact frames into out, each as its length, u16, and its content; the bytes written, or (size_t)-1 for want of room. */
+/* Write each intact frame into `out`, as its length, u16, and its content.
+ * Return the number of bytes written, or (size_t)-1 if there is no room. */
 size_t twin_feed(struct ink_receiver *receiver, const uint8_t *data, size_t count, uint8_t *out, size_t room)
 {
     size_t used = 0;

@@ -1,4 +1,4 @@
-/* Reaches what Python cannot name: the sizes and the fields of pen capture and of the segmenter. */
+/* The sizes and fields of struct ink_pen and struct ink_segmenter, which Python cannot name. */
 #include <stddef.h>
 
 #include "ink/pen.h"
@@ -25,7 +25,7 @@ void twin_pen_init(struct ink_pen *pen, const uint16_t numbers[11])
     ink_pen_init(pen, &config);
 }
 
-/* Points of the symbol, and of counters: specks, dropped, thinned. */
+/* Copy the symbol's points and the counters specks, dropped, thinned. Return how many points there are. */
 size_t twin_pen_points(const struct ink_pen *pen, struct ink_point *points, uint32_t counters[3])
 {
     for (size_t i = 0; i < pen->count; i++) {

@@ -1,4 +1,4 @@
-/* A session in C with a memory of its own -> everything that twin_session.py compares with the Python one. */
+/* A session with a store of its own -> its state, which twin_session.py compares with that of the Python session. */
 #include "line/mem.h"
 #include "line/session.h"
 
@@ -13,7 +13,7 @@ const size_t size_of_kept = sizeof(struct ink_kept);
 const size_t pixel_bits = INK_PIXEL_BITS;
 const size_t outbox_fragments = INK_OUTBOX_FRAGMENTS;
 
-/* The board's memory, which can be full or broken. */
+/* The board's store: whether it holds a record and works, the record, how often it was written. */
 extern bool twin_stored, twin_works;
 extern struct ink_kept twin_kept;
 extern size_t twin_writes;
@@ -46,7 +46,7 @@ const struct ink_store twin_store = {read_kept, write_kept};
 
 static const char *const TEXTS[] = {"", "lifted", "0123456789012345678901234567890123456789012345678901234567890123"};
 
-/* As an app starts; false: the memory cannot be written, so no session may begin. */
+/* Begin a session, as an app does. Return false if the store cannot be written, since no session may begin then. */
 bool twin_begin(struct ink_session *session, uint32_t now_ms)
 {
     struct ink_kept kept;

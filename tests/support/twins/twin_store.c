@@ -1,4 +1,4 @@
-/* A flash in memory -> store.c's erase and program, with a power cut after so many words. */
+/* A flash in memory, whose power may be cut after some words -> the erase and program functions that store.c calls. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -8,7 +8,7 @@
 
 uint8_t ink_store[STORE_BYTES] __attribute__((aligned(4)));
 uint32_t power_left = ERASED; /* words until the power is cut */
-uint32_t words_touched, worn; /* since start; words that were programmed without being erased */
+uint32_t words_touched, worn; /* words erased or programmed; words programmed without being erased before */
 
 static bool powered(void)
 {

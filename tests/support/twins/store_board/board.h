@@ -1,2 +1,2 @@
-/* For tests on the host: the board that boards/store.c is compiled for. */
+/* The board that boards/store.c is compiled for in tests on the host. */
 #define INK_STORE_TOTAL_BYTES 2048
