@@ -152,7 +152,8 @@ def rank1(evidence: ArrayLike, users: ArrayLike) -> float:
 def rank1_hits(evidence: ArrayLike, users: ArrayLike) -> NDArray[np.bool_]:
     """Return for each word, bool [W], whether its own user alone has the highest evidence.
 
-    evidence: [W, K]; users: [W], the label 0..K-1 of each word's own user. ScoresError if they do not fit or are not finite.
+    evidence: [W, K]; users: [W], the label 0..K-1 of each word's own user. ScoresError if they do not fit or evidence
+    is not finite.
     """
     values, own = np.asarray(evidence, np.float64), np.asarray(users, np.int64)
     if values.ndim != 2 or own.shape != values.shape[:1] or len(own) == 0:
