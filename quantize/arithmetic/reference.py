@@ -60,7 +60,7 @@ class Reference:
         return trace
 
     def logits(self, words: Words) -> npt.NDArray[np.int8]:
-        """Return the graph's output alone, int8 [N, outputs]; any number of words needs bounded memory."""
+        """Return the graph's output alone, int8 [N, outputs], in bounded memory for any number of words."""
         last = f"{self._steps[-1][0].position}.{OUTPUT}"
         chunks = [self.trace(chunk)[last] for _, chunk in words.chunks(CHUNK_FRAGMENTS)]
         return np.concatenate(chunks).reshape(len(words.fragments), -1)

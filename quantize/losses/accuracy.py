@@ -23,7 +23,7 @@ One word is 0.1 points of about a thousand; a shift of one word is no sign of a 
 """
 
 WORDS_PER_SIDE = 1000
-"""Words of users, and words of strangers, on which equal error rates are measured, about."""
+"""Approximate number of words of users, and of strangers, on which equal error rates are measured."""
 
 
 @dataclass(frozen=True, eq=False)
