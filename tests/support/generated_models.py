@@ -1,4 +1,4 @@
-"""int8 models made from nothing: networks as `inkgate quantize` makes them, with invented integers of several kinds."""
+"""Structure and style -> int8 models as `inkgate quantize` makes them, with invented integers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ STRUCTURES: tuple[tuple[int, tuple[int, ...], int], ...] = (
 
 
 class Case(NamedTuple):
-    """One generated model: what it is, its side and its bytes."""
+    """A generated model. name: its structure and style; side: that of its fragments; model: its bytes."""
 
     name: str
     side: int
@@ -36,7 +36,10 @@ class Case(NamedTuple):
 
 
 def cases() -> Iterator[Case]:
-    """The generated models, the same ones everywhere: users by styles, structures by styles, and oddities."""
+    """Yield the generated models: users by styles, structures by styles, and oddities.
+
+    They are the same on every machine.
+    """
     for users in USERS:
         for style in STYLES:
             yield _case(users, style, users)
@@ -62,7 +65,10 @@ def _case(users: int, style: str, seed: int, **fields: Any) -> Case:
 
 
 def draw_words(side: int, count: int, seed: int, handwriting: FragmentSet | None = None) -> Words:
-    """`count` words of 1 to 50 fragments of any side: white, black, noise of either depth, and handwriting or blots."""
+    """Draw `count` words of 1 to 50 fragments [side, side].
+
+    They are white, black, 8-bit noise, 1-bit noise and handwriting in turn; without handwriting, 1-bit noise again.
+    """
     rng = np.random.default_rng(seed)
     lengths = rng.permutation(np.unique(np.linspace(1, 50, count).astype(int)))
     words = [_word(n % 5, int(length), side, rng, handwriting) for n, length in enumerate(np.resize(lengths, count))]
@@ -73,7 +79,7 @@ def draw_words(side: int, count: int, seed: int, handwriting: FragmentSet | None
 def _word(
     kind: int, length: int, side: int, rng: np.random.Generator, handwriting: FragmentSet | None
 ) -> npt.NDArray[np.uint8]:
-    """uint8 [length, side, side]; handwriting is stretched to the side."""
+    """Draw the fragments of a word, uint8 [length, side, side]; handwriting is stretched to the side."""
     shape = (length, side, side)
     if kind < 2:
         return np.full(shape, 255 * kind, dtype=np.uint8)
@@ -88,7 +94,7 @@ def _word(
 
 
 class ModelBuilder:
-    """Tensors and operations, one after the other -> the bytes of a .tflite file."""
+    """A .tflite file under construction, to which tensors and operations are added one after the other."""
 
     def __init__(self) -> None:
         self.model = schema.ModelT()
@@ -166,15 +172,18 @@ class ModelBuilder:
 
 @dataclass
 class Network:
-    """A CNN-LSTM as `inkgate quantize` makes it, with invented integers. style says how the weights and scales are:
+    """A CNN-LSTM as `inkgate quantize` makes it, with invented integers.
 
-    random      outputs spread over the int8 range;  saturating  most outputs at its ends;
-    zero        nothing but zeros;
-    extreme     factors over ten orders of magnitude, biases up to 2^30, zero points at the ends;
-    growing     factors up to 20, so that multipliers shift to the left;
-    overflowing biases up to 2^30 as well, so that products leave 32 bits.
+    The style says how the weights and scales are chosen:
 
-    requantize, if given, is the scale of a QUANTIZE before the LSTM. bias: whether fully connected layers have one.
+    random       outputs spread over the int8 range
+    saturating   most outputs at the ends of the int8 range
+    zero         nothing but zeros
+    extreme      factors over ten orders of magnitude, biases up to 2^30, zero points at the ends
+    growing      factors up to 20, so that multipliers shift to the left
+    overflowing  factors up to 20 and biases up to 2^30, so that products leave 32 bits
+
+    requantize: scale of a QUANTIZE before the LSTM, None for none. bias: whether fully connected layers have one.
     """
 
     users: int
@@ -222,7 +231,7 @@ class Network:
         return self.rng.normal(0, spread / 4, size=size).astype(np.int32)
 
     def factors(self, size: int, depth: int, steps: float = 50.0) -> npt.NDArray[np.float64]:
-        """Real factors that turn accumulators over `depth` products into about `steps` steps of the output."""
+        """Draw real factors that turn sums of `depth` products into about `steps` steps of the output."""
         if self.style in ("growing", "overflowing"):
             return np.exp(self.rng.uniform(np.log(0.5), np.log(20.0), size=size))
         wanted = steps / (np.sqrt(depth) * 73 * 60)
