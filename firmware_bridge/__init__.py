@@ -1,1 +1,1 @@
-"""A board on a serial line -> typed events, each word of handwriting exactly once, in order and never altered."""
+"""The bridge between boards and hosts: the wire, both of its ends, firmware built, flashed and emulated."""

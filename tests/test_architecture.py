@@ -13,6 +13,7 @@ from firmware_bridge.errors import ExitCode, InkgateError
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("train", "quantize", "edge", "firmware_bridge")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 FOLDERS = sorted({path.parent for path in SOURCES})
 
 
@@ -50,6 +51,13 @@ def test_every_error_of_inkgate_has_one_root_and_an_exit_code() -> None:
 def test_no_room_has_more_files_than_one_takes_in_at_a_glance(folder: Path) -> None:
     files = [path.name for path in folder.glob("*.py")]
     assert len(files) <= 14, sorted(files)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_first_line_of_a_docstring_is_under_100_characters(path: Path) -> None:
+    told = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, DOCUMENTED)]
+    first_lines = [(ast.get_docstring(node) or "").partition("\n")[0] for node in told]
+    assert [line for line in first_lines if len(line) >= 100] == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -4,13 +4,13 @@ import threading
 import time
 from pathlib import Path
 
-from firmware_bridge.flash import uf2_drive as flash_uf2
+from firmware_bridge.flash import uf2_drive
 
 
 def make_drive(folder: Path, board_id: str = "RPI-RP2") -> Path:
     folder.mkdir(parents=True)
     info = f"UF2 Bootloader v3.0\r\nModel: Raspberry Pi RP2\r\nBoard-ID: {board_id}\r\n"
-    (folder / flash_uf2.INFO_NAME).write_bytes(info.encode())
+    (folder / uf2_drive.INFO_NAME).write_bytes(info.encode())
     return folder
 
 
@@ -29,6 +29,6 @@ class BootRom:
             if files and len(self.data) < 512 * self._blocks:
                 self.data = files[0].read_bytes()
             elif files:
-                (self._drive / flash_uf2.INFO_NAME).unlink()
+                (self._drive / uf2_drive.INFO_NAME).unlink()
                 return
             time.sleep(0.01)
