@@ -1,1 +1,1 @@
-"""The bridge between boards and hosts: the wire, both of its ends, firmware built, flashed and emulated."""
+"""The bridge between boards and hosts: the wire, both ends of it, firmware built, flashed, emulated."""
