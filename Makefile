@@ -5,9 +5,9 @@ VENV    ?= .venv
 DATASET ?= synthetic
 WORDS   ?= 300
 CPU     ?= pi4
-# Each loads TensorFlow, and takes a gigabyte.
+# Each worker loads TensorFlow, which takes a gigabyte.
 WORKERS ?= 4
-# What was really written, if the bundle lies in the run that it was made from.
+# The run's test set, if the bundle lies in the run that it was made from.
 FRAGMENTS ?= $(wildcard $(BUNDLE)/../test.npz)
 ARM_TOOLS := gcc-arm-none-eabi qemu-system-arm
 BIN     := $(VENV)/bin
@@ -41,7 +41,7 @@ firmware: $(READY) ## every board's images, signed, in build/firmware (installs 
 	$(BIN)/inkgate firmware build --all
 
 fuzz: $(READY) ## libFuzzer on frame, session, pen, rasteriser and segmenter, 60 s each (needs clang)
-	$(BIN)/python tests/firmware/fuzz.py --seconds 60
+	$(BIN)/python tests/support/fuzz.py --seconds 60
 
 bench: $(READY) ## the benchmark tables
 	$(BIN)/inkgate bench

@@ -35,10 +35,10 @@ COMMANDS = {
 
 
 ENDED_BY_SIGNAL = 128
-"""What a shell adds to a signal's number to say that it ended a command."""
+"""The exit code of a command that a signal ended is this plus the signal's number, as in a shell."""
 
 TRAINING = ("tensorflow", "tf_keras", "matplotlib", "PIL")
-"""What commands of train/ and quantize/ import, and a gate does without."""
+"""Modules that commands of train/ and quantize/ import and that a gate does not need."""
 
 
 class LazyGroup(click.Group):
@@ -87,8 +87,11 @@ def completion(shell: str) -> None:
 
 
 def main() -> None:
-    """Run the command line; every error that a person or a board can cause becomes one sentence and its exit code."""
-    # What stops a service is treated as Ctrl-C: the word under way is closed in the journal, a port is given back.
+    """Run the command line.
+
+    Every error that a person or a board can cause becomes one sentence on stderr and its exit code.
+    """
+    # SIGTERM, which stops a service, acts as Ctrl-C: the open word is closed in the journal and the port is released.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         status = cli.main(prog_name="inkgate", standalone_mode=False)
@@ -101,7 +104,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", ENDED_BY_SIGNAL + signal.SIGINT)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of stdout has gone; Python would complain about it once more at exit
+        sys.stderr.close()  # The reader of stdout has gone; else Python would complain at exit.
         sys.exit(ENDED_BY_SIGNAL + signal.SIGPIPE)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in TRAINING:
@@ -114,7 +117,7 @@ def main() -> None:
 
 
 def _fail(message: str, exit_code: int, usage: str = "") -> None:
-    """One line on stderr, and with --json one object on stdout as well; then leave."""
+    """Print the message on stderr, with --json one object on stdout as well, and exit."""
     if "--json" in sys.argv:
         click.echo(json.dumps({"error": message, "exit_code": exit_code}))
     click.echo(f"{usage}error: {message}", err=True)

@@ -1,1 +1,1 @@
-"""Serial fragments -> the decision who wrote them, on a board as small as a Raspberry Pi and without TensorFlow."""
+"""Fragments from a board -> the decision who wrote them, on a Raspberry Pi, without TensorFlow."""

@@ -16,7 +16,10 @@ class ThresholdsError(EdgeError):
 
 
 class ScoresError(EdgeError):
-    """Scores from which no error rate can be computed: none, not finite, or of shapes that do not belong together."""
+    """No error rate can be computed from the scores.
+
+    There are none, they are not finite, or their shapes do not belong together.
+    """
 
 
 class EngineError(EdgeError):
@@ -38,23 +41,29 @@ class ModelRefusedError(EngineError):
 
 
 class KernelsRefusedError(EngineError):
-    """The asked kernel set is not to be had from this runtime, or is known to be wrong."""
+    """The runtime does not have the kernel set that was asked for, or the set is known to be wrong."""
 
     exit_code = ExitCode.USAGE
 
 
 class UnverifiedError(KernelsRefusedError):
-    """What would run here is not what was verified. Root of the reasons for which an engine is not pinned."""
+    """What would run here is not what was verified.
+
+    Root of the reasons for which an engine is not the one that its bundle is pinned to.
+    """
 
     exit_code = ExitCode.REFUSED
 
 
 class OtherRuntimeError(UnverifiedError):
-    """Another interpreter, or another version of it, than the one that was verified."""
+    """The machine has another interpreter, or another version of it, than the verified one."""
 
 
 class OtherKernelsError(UnverifiedError):
-    """Another kernel set than the one that was verified: a delegate that is silently off, for example."""
+    """The machine runs another kernel set than the verified one.
+
+    A delegate that is silently off is a usual cause.
+    """
 
 
 class OtherLogitsError(UnverifiedError):
@@ -68,11 +77,11 @@ class GoldenError(EdgeError):
 
 
 class StaleVectorsError(GoldenError):
-    """Golden vectors of another model, or of another version of the format."""
+    """The golden vectors are those of another model, or of another version of the format."""
 
 
 class ForeignVectorsError(GoldenError):
-    """Golden vectors of another kernel set, runtime or version."""
+    """The golden vectors are those of another kernel set, runtime or version."""
 
 
 class NotABundleError(EdgeError):
@@ -80,11 +89,14 @@ class NotABundleError(EdgeError):
 
 
 class OldBundleError(NotABundleError):
-    """A bundle of an earlier format: it lacks what is needed to verify the machine that it would run on."""
+    """The bundle has an earlier format.
+
+    It lacks what is needed to verify the machine that it would run on.
+    """
 
 
 class OtherRunError(EdgeError):
-    """Another run than the one that the bundle was made from lies where that one was."""
+    """The folder of the run that the bundle was made from now holds another run."""
 
 
 class BundleAlteredError(EdgeError):

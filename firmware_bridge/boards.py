@@ -1,7 +1,7 @@
-"""A board's name -> the part on it: its memory, its processor, its apps, and how an image gets into it.
+"""A board's name -> its memory, its processor, its apps, and how an image gets into it.
 
-A folder of firmware/boards with a board.toml is a board. The tables of that file are the classes below whose names
-begin with an underscore, and Emulation; what they cannot say is checked in `_contradictions`.
+Every folder of firmware/boards with a board.toml is a board. The classes below whose names begin with an underscore,
+and Emulation, are the tables of that file; `_contradictions` checks what these types cannot express.
 """
 
 from collections.abc import Iterator
@@ -16,38 +16,44 @@ from firmware_bridge.errors import BoardDefinitionError, UnknownBoardError
 FIRMWARE = Path(__file__).parent / "firmware"
 
 HEADER_OFFSET = 0x200
-"""Bytes from the start of the flash to the image's header, on every board: behind the vectors (and the RP2040's boot2).
-Linker scripts keep HEADER_BYTES there, section .ink_header, symbol ink_image_header; image.py fills them in."""
+"""Bytes from the start of the flash to the image's header, on every board.
+
+The vectors (and the RP2040's boot2) lie before it. Linker scripts reserve HEADER_BYTES there, section .ink_header,
+symbol ink_image_header; build/image.py fills them in.
+"""
 
 HEADER_BYTES = 0x100
 
 KIB = 1024
 MAX_NAME_BYTES = 16
-"""What an image's header has room for."""
+"""The longest board name that an image's header has room for."""
 
 FIRMWARE_VERSION = "0.1.0"
-"""Of the firmware in this checkout, on every board. INFO adds digits of the image's SHA-256: image.Header.firmware."""
+"""The version of the firmware in this checkout, on every board.
+
+A board's INFO adds digits of the image's SHA-256: see Header.firmware in build/image.py.
+"""
 
 
 @dataclass(frozen=True)
 class Region:
-    """`size` bytes of address space from `origin` on."""
+    """A region of the address space: `size` bytes from `origin` on."""
 
     origin: int
     size: int
 
     @property
     def end(self) -> int:
-        """The first address behind it."""
+        """The first address behind the region."""
         return self.origin + self.size
 
     def holds(self, address: int, size: int) -> bool:
-        """Whether all of `size` bytes from `address` lie inside."""
+        """Return whether all of `size` bytes from `address` on lie in the region."""
         return self.origin <= address and address + size <= self.end
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of board.toml."""
+    """A table of board.toml; unknown keys are refused."""
 
 
 _Address = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
@@ -90,17 +96,17 @@ class _Flashing(_Table, frozen=True):
 
 
 class Emulation(_Table, frozen=True):
-    """Which emulator has the board, and what of the board it lacks."""
+    """The emulator that runs the board's firmware, and which of the board's parts it lacks."""
 
     program: Literal["qemu", "rp2040py"]
     machine: str = ""
-    """QEMU's name of it."""
+    """QEMU's name of the board; empty for other emulators."""
     serials: Literal[1, 2, 3] = 2
-    """How many of host, digitiser and camera, in this order, are serial ports of QEMU's machine."""
+    """Number of serial ports used of QEMU's machine, which lead to host, digitiser and camera, in this order."""
     spi_digitiser: bool = False
-    """The digitiser sends to the nRF51's SPI slave, which QEMU lacks: emulate/nrf51_spi.py."""
+    """Whether the digitiser sends to the nRF51's SPI slave, which QEMU lacks: see emulate/nrf51_spi.py."""
     flash_controller: bool = True
-    """If QEMU lacks it, ink_flash_erase and ink_flash_program are done from outside."""
+    """Whether QEMU has the flash controller; if not, ink_flash_erase and ink_flash_program are done from outside."""
 
 
 class _Definition(_Table, frozen=True):
@@ -117,53 +123,53 @@ class _Definition(_Table, frozen=True):
 
 @dataclass(frozen=True)
 class Board:
-    """One board that inkgate has firmware for."""
+    """A board that inkgate has firmware for."""
 
     name: str
-    """That of its folder in firmware/boards, where `_` stands for `-`; also what an image's header says."""
+    """Name of the board's folder in firmware/boards, with `-` for `_`; an image's header holds this name."""
     title: str
-    """For people."""
+    """The name shown to people."""
     apps: tuple[str, ...]
     cpu: str
-    """As `-mcpu` of gcc has it; zig writes `_` for `-`."""
+    """The value of gcc's `-mcpu`; zig writes `_` for `-`."""
     flash: Region
     ram: Region
     store: Region
-    """The end of the flash: key and counters, which outlive a new image. Images end before it."""
+    """The end of the flash, which holds key and counters and is kept when an image is flashed. Images end before it."""
     sectors: tuple[int, ...]
-    """Sizes of the flash's smallest erasable blocks from its start; the last one repeats to the end."""
+    """Sizes in bytes of the flash's smallest erasable blocks, from its start; the last size repeats to the end."""
     emulator: Emulation | None
     methods: tuple[str, ...] = ()
-    """Ways to flash it, the usual one first: uf2, uart, swd. None: it exists in an emulator only."""
+    """Ways to flash the board (uf2, uart, swd), the usual one first; empty if it exists in an emulator only."""
     pyocd_target: str | None = None
     chip_id: int | None = None
-    """What the part says that it is: of an STM32 the product id, of an RP2040 CHIP_ID's part number."""
+    """How the processor identifies itself: an STM32 by its product id, an RP2040 by the part number in CHIP_ID."""
     chip_id_at: tuple[int, int, int] = (0, 0, 0)
-    """Where a debugger reads that: address, shift, mask."""
+    """Where a debugger reads `chip_id`: address, shift, mask."""
     uf2_family: int | None = None
     uf2_board: str | None = None
-    """`Board-ID` in INFO_UF2.TXT of its boot drive."""
+    """The `Board-ID` in INFO_UF2.TXT of the board's boot drive."""
     boot_hint: str = ""
-    """What a person does to get the board ready to be flashed by its first method."""
+    """What a person must do before the board can be flashed by its first method."""
     pixel_bits: tuple[int, ...] = (1, 8)
-    """Depths at which its memory holds words of a sensible length."""
+    """Bits a pixel at which the board's memory holds words of a sensible length."""
     boot2: bool = False
     """Whether the first 256 bytes are a second-stage boot loader with a CRC, which the boot ROM checks."""
     usb: tuple[tuple[int, int, str], ...] = ()
-    """Vendor, product and name of what the board itself is on USB."""
+    """Vendor id, product id and name of each USB device that the board itself shows."""
 
     @property
     def image_limit(self) -> int:
-        """The most bytes an image may have."""
+        """The most bytes that an image may have."""
         return self.store.origin - self.flash.origin if self.store.size else self.flash.size
 
     @property
     def folder(self) -> str:
-        """Name of its folder of sources, in firmware/boards."""
+        """Name of the board's folder of sources in firmware/boards."""
         return self.name.replace("-", "_")
 
     def sector_of(self, address: int) -> tuple[int, Region]:
-        """Number and extent of the erasable block that `address`, which must be in the flash, lies in."""
+        """Return the number and the extent of the erasable block with `address`, which must be in the flash."""
         start = self.flash.origin
         number = 0
         while True:
@@ -174,13 +180,19 @@ class Board:
 
 
 def load(firmware: Path) -> dict[str, Board]:
-    """The boards by name whose folders are there. BoardDefinitionError says what is wrong with which board.toml."""
+    """Load every board whose folder is in `firmware`/boards, by name.
+
+    BoardDefinitionError says which board.toml is wrong, and how.
+    """
     boards = (load_board(path, firmware / "apps") for path in sorted((firmware / "boards").glob("*/board.toml")))
     return {board.name: board for board in boards}
 
 
 def load_board(path: Path, apps: Path) -> Board:
-    """The board of a board.toml; `apps` is the folder of apps. BoardDefinitionError."""
+    """Load a board from its board.toml; `apps` is the folder of the apps' sources.
+
+    BoardDefinitionError says what is wrong with the file.
+    """
     try:
         definition = msgspec.toml.decode(path.read_bytes(), type=_Definition)
     except (OSError, msgspec.MsgspecError, ValueError) as error:
@@ -192,7 +204,7 @@ def load_board(path: Path, apps: Path) -> Board:
 
 
 def find(name: str) -> Board:
-    """The board of that name; UnknownBoardError, naming all, if there is none."""
+    """Return the board of that name. UnknownBoardError, which lists all boards, if there is none."""
     if name not in BOARDS:
         raise UnknownBoardError(f"no board {name!r}: there are {', '.join(BOARDS)}")
     return BOARDS[name]
@@ -234,7 +246,7 @@ def _region(region: _Region) -> Region:
 
 
 def _contradictions(board: Board, apps: Path) -> Iterator[str]:
-    """What is wrong with a board although each value may be what it is."""
+    """Yield what is wrong with a board whose values are each valid alone."""
     if len(board.name.encode()) > MAX_NAME_BYTES:
         yield f"the folder's name, {board.name}, is longer than {MAX_NAME_BYTES} characters"
     for app in board.apps:

@@ -1,11 +1,11 @@
-"""A cause on the wire, the line or the board -> the exception that names it and its exit code."""
+"""A cause that several rooms share -> the exception that names it, and its exit code."""
 
 from enum import IntEnum, unique
 
 
 @unique
 class ExitCode(IntEnum):
-    """How a command of inkgate ends."""
+    """The exit code of a command of inkgate."""
 
     DONE = 0
     NEGATIVE = 1
@@ -19,7 +19,10 @@ class ExitCode(IntEnum):
 
 
 class InkgateError(Exception):
-    """Root of everything that inkgate raises on purpose; the message says what failed, where, and what to do."""
+    """Root of everything that inkgate raises on purpose.
+
+    The message says what failed, where, and what to do.
+    """
 
     exit_code: int = ExitCode.USAGE
 
@@ -31,13 +34,13 @@ class BridgeError(InkgateError):
 
 
 class BoardDefinitionError(BridgeError):
-    """A board.toml lacks something, has something that no board has, or contradicts itself."""
+    """A board.toml cannot be read, lacks a key, has an unknown one, or contradicts itself."""
 
     exit_code = ExitCode.USAGE
 
 
 class UnknownBoardError(BridgeError):
-    """There is no board of that name, or it has no such app."""
+    """No board has that name, or the board does not have that app."""
 
     exit_code = ExitCode.USAGE
 

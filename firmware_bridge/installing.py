@@ -1,4 +1,4 @@
-"""What is missing -> the command that installs it into the Python that runs here."""
+"""The name of a missing package or extra -> the command that installs it into this Python."""
 
 import shlex
 import sys
@@ -9,7 +9,7 @@ SOURCES = "in inkgate's source folder"
 
 
 def install_package(requirement: str) -> str:
-    """Return the command, in backticks, that installs a package of somebody else's, such as `ziglang`."""
+    """Return the command, in backticks, that installs a package from an index, such as `ziglang`."""
     if _managed_by_system():
         return f"`make install` {SOURCES} (into a .venv with everything: this Python's packages are the system's)"
     return f"`{_pip()} install {shlex.quote(requirement)}`"
@@ -18,7 +18,7 @@ def install_package(requirement: str) -> str:
 def install_extra(name: str) -> str:
     """Return the commands, in backticks, that install inkgate with what an extra of pyproject.toml lists.
 
-    inkgate is on no package index, so they name its source folder.
+    inkgate is on no package index, so the commands name its source folder.
     """
     pip = "python3 -m venv .venv && .venv/bin/pip" if _managed_by_system() else _pip()
     return f"""`{pip} install -c constraints.txt ".[{name}]"` {SOURCES}, or `make install` there for everything"""
@@ -29,6 +29,9 @@ def _pip() -> str:
 
 
 def _managed_by_system() -> bool:
-    """Whether pip refuses to install here: the distribution says so in a file, and this is no virtual environment."""
+    """Return whether pip refuses to install here.
+
+    It does if the distribution has put a marker file there and this is no virtual environment.
+    """
     marker = Path(sysconfig.get_path("stdlib")) / "EXTERNALLY-MANAGED"
     return sys.prefix == sys.base_prefix and marker.is_file()

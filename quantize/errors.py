@@ -4,7 +4,7 @@ from firmware_bridge.errors import ExitCode, InkgateError
 
 
 class QuantizeError(InkgateError):
-    """Root of everything that package quantize raises on purpose."""
+    """The root of every error that package quantize raises on purpose."""
 
 
 class RunError(QuantizeError):
@@ -24,7 +24,7 @@ class UnsupportedGraphError(QuantizeError):
 
 
 class KernelSetError(QuantizeError):
-    """No kernel set has the asked name."""
+    """The arithmetic of the kernels that were asked for is not known, or this machine does not run them."""
 
 
 class ReportError(QuantizeError):
@@ -42,7 +42,7 @@ class WordsError(QuantizeError):
 
 
 class ConversionRefusedError(QuantizeError):
-    """Root of the reasons for which a conversion is not accepted."""
+    """The root of the errors that refuse a conversion."""
 
     exit_code = ExitCode.NEGATIVE
 

@@ -1,4 +1,4 @@
-"""The machine that this runs on -> a record of what can change an interpreter's choice of kernels, and its results."""
+"""The machine here -> a record of what can change an interpreter's choice of kernels, and results."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ FEATURES = {
     ),
     "aarch64": "asimd asimdrdm asimdhp fphp asimddp i8mm bf16 sve sve2 svei8mm sme",
 }
-"""Architecture -> the features, as Linux names them, by which ruy and XNNPACK choose their int8 kernels."""
+"""Architecture -> the CPU features, by their Linux names, by which ruy and XNNPACK choose their int8 kernels."""
 
 ARM_PARTS = {
     "0xd03": "Cortex-A53",
@@ -34,11 +34,14 @@ ARM_PARTS = {
     "0xd40": "Neoverse-V1",
     "0xd49": "Neoverse-N2",
 }
-"""The cores by the part numbers that ARM (implementer 0x41) gave them."""
+"""ARM's part number (implementer 0x41) -> name of the core."""
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """cpu: the processor's and, where known, the board's name. cpu_features: those of FEATURES that it has."""
+    """A record of a machine.
+
+    cpu: name of the processor and, if known, of the board. cpu_features: those of FEATURES that it has.
+    """
 
     system: str
     architecture: str
@@ -50,12 +53,12 @@ class Machine(msgspec.Struct, frozen=True):
     numpy: str
 
     def describe(self) -> str:
-        """One line for people."""
+        """Return one line for people."""
         return f"{self.system} {self.architecture}, {self.cpu}"
 
 
 def this_machine() -> Machine:
-    """What this machine says of itself; what it does not say is "unknown" or empty."""
+    """Return the record of this machine; what cannot be found out is "unknown" or empty."""
     cpuinfo = _read(CPUINFO)
     architecture = platform.machine()
     return Machine(
@@ -71,7 +74,10 @@ def this_machine() -> Machine:
 
 
 def name_cpu(cpuinfo: str, board: str = "") -> str:
-    """From /proc/cpuinfo and the device tree's name of the board: "AMD EPYC", "Raspberry Pi 4 ... (4x Cortex-A72)"."""
+    """Return the processor's name from the text of /proc/cpuinfo and the device tree's name of the board.
+
+    Examples: "AMD EPYC", "Raspberry Pi 4 ... (4x Cortex-A72)"; "unknown" if neither text names it.
+    """
     models = _values(cpuinfo, "model name")
     if models:
         return models[0]
@@ -82,13 +88,13 @@ def name_cpu(cpuinfo: str, board: str = "") -> str:
 
 
 def find_features(cpuinfo: str, architecture: str) -> tuple[str, ...]:
-    """Those of FEATURES that the first processor in /proc/cpuinfo has, in the order of FEATURES."""
+    """Return those of FEATURES that the first processor in /proc/cpuinfo has, in the order of FEATURES."""
     found = next(iter([*_values(cpuinfo, "flags"), *_values(cpuinfo, "Features")]), "").split()
     return tuple(feature for feature in FEATURES.get(architecture, "").split() if feature in found)
 
 
 def version_of(distribution: str) -> str:
-    """Of an installed distribution; else "unknown"."""
+    """Return the version of an installed distribution, "unknown" if it is not installed."""
     try:
         return version(distribution)
     except PackageNotFoundError:

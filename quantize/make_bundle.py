@@ -1,4 +1,4 @@
-"""A run directory -> its bundle: model converted, thresholds fitted on development strangers, everything hashed."""
+"""A run directory -> its bundle: model converted, thresholds fitted on strangers, everything hashed."""
 
 import io
 import json
@@ -49,11 +49,12 @@ def make_bundle(
     command: str = "",
     say: Say = lambda _step: None,
 ) -> Bundle:
-    """Convert the run's model, fit thresholds with the edge's own engine, verify golden vectors, write the bundle.
+    """Convert the run's model, fit thresholds, verify golden vectors and write the bundle.
 
-    `say` gets each step. First, before TensorFlow is loaded, NotABundleError if none can be written to `out`, and
-    RunError for a run that lacks what is needed; then ConversionRefusedError for a model that does not convert well,
-    VectorsDifferError if the interpreter does not compute what the reference says it does.
+    Thresholds are fitted with the edge's own engine, on strangers of the development set. say: gets each step's name.
+    Before TensorFlow is loaded: NotABundleError if no bundle can be written to `out`, RunError if the run lacks what is
+    needed. Afterwards: ConversionRefusedError if the model does not convert well, VectorsDifferError if the interpreter
+    does not compute what the reference does.
     """
     require_writable(out)
     run = Run.open(run_path)
@@ -95,7 +96,7 @@ def make_bundle(
 
 
 def calibration_words(fragments: FragmentSet, rng: np.random.Generator) -> Words:
-    """Words of every length 1..20 by all writers of the set in turn."""
+    """Draw CALIBRATION_WORDS words of all lengths 1..20, by all writers of the set in turn."""
     writers = np.resize(rng.permutation(fragments.writers), CALIBRATION_WORDS)
     lengths = np.arange(CALIBRATION_WORDS) % MAX_SYMBOLS + 1
     pairs = zip(writers, rng.permutation(lengths), strict=True)
@@ -106,7 +107,10 @@ def calibration_words(fragments: FragmentSet, rng: np.random.Generator) -> Words
 def fit_development(
     engine: Engine, fragments: FragmentSet, far_accept: float, far_reject: float, rng: np.random.Generator
 ) -> Thresholds:
-    """Thresholds from about THRESHOLD_WORDS words of 20 symbols by people whom neither training nor tests know."""
+    """Fit thresholds on about THRESHOLD_WORDS words of 20 symbols by strangers.
+
+    Neither training nor tests may contain these writers.
+    """
     evidence, _ = _evidence(engine, fragments, fragments.writers, THRESHOLD_WORDS, rng)
     return fit_thresholds(evidence.max(axis=-1), far_accept, far_reject)
 
@@ -116,8 +120,8 @@ def golden_files(
 ) -> dict[str, bytes]:
     """Make golden vectors of the engine's kernels and of every reserved kernel set, by file name.
 
-    Those of a reserved set are what its oracle computes: what is to run it one day has to give the same.
-    On strangers' handwriting: a bundle goes to places where its users' own must not.
+    The vectors of a reserved set are computed by its oracle; whatever runs the set later must compute the same.
+    The handwriting is strangers', because a bundle goes to places where its users' handwriting must not.
     """
     words, tells_apart = draw_words(model, fragments, bits, rng)
     kernels = dict.fromkeys((engine.kernels, *reserved()))
@@ -125,10 +129,11 @@ def golden_files(
 
 
 def error_rates(engine: Engine, run: Run, thresholds: Thresholds, rng: np.random.Generator) -> ErrorRates:
-    """FAR on strangers' words and FRR on users' words of the test set, by number of symbols from min_symbols on.
+    """Measure FAR on strangers' words and FRR on users' words of the test set, by number of symbols.
 
-    A user's word counts as falsely rejected if it is not accepted as that very user. A FAR is never given below three
-    errors in the number of words tried (rule of three, 95 %). Empty where the run has no such words.
+    The numbers of symbols start at min_symbols. A user's word counts as falsely rejected if it is not accepted as that
+    very user. A FAR is never given below three errors in the number of words tried (rule of three, 95 %). A rate is
+    empty if the run has no words for it.
     """
     test = run.fragments(TEST)
     if test is None:
@@ -154,7 +159,7 @@ def error_rates(engine: Engine, run: Run, thresholds: Thresholds, rng: np.random
 def _evidence(
     engine: Engine, fragments: FragmentSet, writers: npt.NDArray[np.int32], words: int, rng: np.random.Generator
 ) -> tuple[Scores, npt.NDArray[np.int32]]:
-    """Evidence [W, 20, K] and writer [W] of about `words` words, the same number by every writer."""
+    """Return evidence [W, 20, K] and writer [W] of about `words` words, equally many by every writer."""
     index, writer = sample_words(fragments, writers, MAX_SYMBOLS, max(1, -(-words // len(writers))), rng)
     return word_scores(engine.run_words(to_int8(fragments.pixels[index]))), writer
 

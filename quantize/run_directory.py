@@ -17,7 +17,10 @@ CALIBRATION, DEVELOPMENT, TEST = "calibration.npz", "development.npz", "test.npz
 
 
 class RunConfig(msgspec.Struct, frozen=True):
-    """What is read of config.json. user_writers: writer ids of users 0..K-1, in the order of the logits."""
+    """The part of config.json that is read.
+
+    user_writers: writer ids of users 0..K-1, in the order of the logits.
+    """
 
     users: tuple[str, ...]
     user_writers: tuple[int, ...]
@@ -40,7 +43,10 @@ class Run:
 
     @staticmethod
     def open(path: Path) -> "Run":
-        """RunError, naming the file, if config.json or plan.json is missing, damaged or contradicts itself."""
+        """Read a run directory's config and plan.
+
+        RunError, naming the file, if config.json or plan.json is missing, damaged or contradicts itself.
+        """
         config = _read_json(path / CONFIG, RunConfig)
         if not config.users or len(config.users) != len(config.user_writers):
             raise RunError(
@@ -49,25 +55,25 @@ class Run:
         return Run(path, config, _read_json(path / PLAN, dict[str, Any]))
 
     def fragments(self, name: str) -> FragmentSet | None:
-        """One of the run's sets of fragments, None if the run has no such file."""
+        """Load one of the run's sets of fragments, None if the run has no such file."""
         path = self.path / name
         return FragmentSet.load(path) if path.is_file() else None
 
     def hashes(self) -> dict[str, str]:
-        """SHA-256 of the files that a bundle is made from."""
+        """Return the SHA-256 of each file, by its name, from which a bundle is made."""
         names = (CONFIG, PLAN, MODEL, CALIBRATION, DEVELOPMENT, TEST)
         present = [name for name in names if (self.path / name).is_file()]
         return {name: hashlib.sha256((self.path / name).read_bytes()).hexdigest() for name in present}
 
     def draws(self) -> list[Path]:
-        """Run directories of other draws of users, in order."""
+        """Return the run directories of other draws of users, in the order of their numbers."""
         folder = self.path / "draws"
         found = [entry for entry in folder.iterdir() if (entry / CONFIG).is_file()] if folder.is_dir() else []
         return sorted(found, key=lambda entry: (len(entry.name), entry.name))
 
 
 def relative(target: Path, start: Path) -> str:
-    """How to get from `start` to `target`, so that both can be moved together."""
+    """Return the relative path from `start` to `target`: it stays valid if both are moved together."""
     return Path(os.path.relpath(target.resolve(), start.resolve())).as_posix()
 
 

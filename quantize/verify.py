@@ -1,4 +1,4 @@
-"""A bundle -> the proof that its arithmetic is understood to the last bit, and what int8 and other kernels change."""
+"""A bundle -> the proof of its arithmetic to the last bit, and what int8 and other kernels change."""
 
 import hashlib
 import itertools
@@ -42,13 +42,13 @@ from quantize.run_directory import TEST, Run
 
 REPORT, PAGE = "verify.json", "report.html"
 SEED = 20160629
-"""Every verification of a bundle uses the same words, so that two machines can compare their reports."""
+"""Seed of the drawn words, fixed so that two machines can compare their reports on a bundle."""
 
 ALL, DEFAULT = "all", LITERT_REFERENCE.name
-"""Every kernel set; and the one that is compared besides the bundle's own, if none is asked for."""
+"""ALL: name for every kernel set. DEFAULT: the set compared besides the bundle's own if none is asked for."""
 
 Progress = Callable[[str, int, int], None]
-"""(what is being done, done, of how many)."""
+"""Progress callback: (what is being done, how much is done, of how much)."""
 
 
 def verify(
@@ -63,9 +63,10 @@ def verify(
 ) -> Report:
     """Compare the NumPy reference with the interpreter, kernel set by kernel set, and int8 with float.
 
-    kernels: names, or "all"; the bundle's own and LiteRT's reference kernels if there are none. KernelSetError for an
-    unknown name. fragments: handwriting to use instead of the run's test set. reference_model: another model for the
-    reference alone, to see that a difference is found; GraphsDifferError if that one has another structure.
+    words: how many to draw. kernels: names, or "all"; if empty, the bundle's own and LiteRT's reference kernels.
+    fragments: handwriting to use instead of the run's test set. reference_model: another model for the reference alone,
+    to see that a difference is found. created: time to write into the report.
+    KernelSetError for an unknown name, GraphsDifferError if reference_model has another structure.
     """
     began = time.monotonic()
     asked, named = choose_kernels(bundle, kernels), [name for name in kernels if name != ALL]
@@ -78,7 +79,10 @@ def verify(
 
 
 def choose_kernels(bundle: Bundle, kernels: Sequence[str]) -> tuple[str, ...]:
-    """Names to compare, each once, the bundle's own always among them, in the order in which they are reported."""
+    """Return the kernel sets to compare, in the order of the report, each once, with the bundle's own.
+
+    KernelSetError for an unknown name.
+    """
     pinned = bundle.manifest.executor.kernels
     for name in kernels:
         if name not in (ALL, pinned):
@@ -169,7 +173,10 @@ def _stepper(progress: Progress) -> Callable[[str], None]:
 
 
 def _failures(bundle: Bundle, report: Report, named: Sequence[str]) -> list[str]:
-    """Why the bundle is not proved. What could not be compared counts if it is pinned or was asked for by name."""
+    """Return the reasons why the bundle is not proved, none if it is.
+
+    A kernel set that could not be compared is a reason if it is pinned or was asked for by name, else a note.
+    """
     pinned = bundle.manifest.executor
     failures = []
     for found in report.kernel_sets:
@@ -197,7 +204,10 @@ def _failures(bundle: Bundle, report: Report, named: Sequence[str]) -> list[str]
 
 
 def _test_set(bundle: Bundle, notes: list[str]) -> tuple[Run | None, FragmentSet | None]:
-    """The run that the bundle was made from and its test set, if they are there and unchanged."""
+    """Return the run that the bundle was made from and its test set, if they are there and unchanged.
+
+    Add a note if the run is missing, is another one, or cannot be checked by its hash.
+    """
     provenance = bundle.manifest.provenance
     if not provenance.run:
         return None, None
@@ -216,7 +226,10 @@ def _test_set(bundle: Bundle, notes: list[str]) -> tuple[Run | None, FragmentSet
 
 
 def compare_float(proof: Proof, bundle: Bundle, measured: Measured, computed: list[Computed], seed: int) -> Report:
-    """The proof, and with it the deployed kernels' logits, first in `computed`, against float's."""
+    """Return the proof extended by a comparison of the deployed kernels' logits with float's.
+
+    computed: the deployed kernels' logits first, then those of other kernel sets.
+    """
     floating = FloatModel.load(bundle.contents[FLOAT])
     deployed, manifest, words = computed[0], bundle.manifest, measured.words
     reference = Reference.load(bundle.contents[MODEL], kernel_set(deployed.kernels, deployed.architecture))

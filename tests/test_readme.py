@@ -26,21 +26,21 @@ COMMAND = re.compile(r"^(inkgate|make|python3?|pip) ")
 PATIENCE_S = 600
 
 NOT_RUN = {
-    "make demo": "every step of it is a command of the path below; tests/train/test_demo.py",
+    "make demo": "every step of it is a command of the path below; tests/train/demo/test_command.py",
     "make test": "it is what runs this",
     "make firmware": "tests/firmware builds every image; installs packages where it may",
     "inkgate train --dataset qmnist --users 10 --draws 5 --out runs/a && inkgate quantize runs/a --out runs/a/bundle": (
         "five times the enrolment of the path: 8 minutes of two cores; draws: tests/train/test_enrol.py"
     ),
-    "inkgate capture --port auto --writer ada --out ours.npz": "a board; tests/edge/test_capture.py",
+    "inkgate capture --port auto --writer ada --out ours.npz": "a board; tests/edge/gate/test_capture.py",
     "inkgate train --dataset ours.npz --strangers synthetic --users 5 --out runs/ours": (
-        "needs five people's captures; tests/train/test_cli.py and test_enrol.py"
+        "needs five people's captures; tests/train/cli/test_train.py and test_enrol.py"
     ),
     'python3 -m venv .venv && .venv/bin/pip install -c constraints.txt ".[edge]"': "downloads; tests/test_wheel.py",
-    "inkgate firmware flash build/firmware/stm32f405-pen.img": "a board; tests/firmware/test_cli_flash.py",
-    "inkgate firmware flash build/firmware/rp2040-pen.uf2 --port auto": "a board; tests/firmware/test_cli_flash.py",
-    "inkgate firmware provision --port auto": "a board; tests/firmware_bridge/test_provision.py",
-    "inkgate firmware monitor --port auto": "a board; tests/firmware/test_cli_firmware.py",
+    "inkgate firmware flash build/firmware/stm32f405-pen.img": "a board; firmware_bridge/cli/test_flash.py",
+    "inkgate firmware flash build/firmware/rp2040-pen.uf2 --port auto": "a board; firmware_bridge/cli/test_flash.py",
+    "inkgate firmware provision --port auto": "a board; tests/firmware_bridge/link/test_provision.py",
+    "inkgate firmware monitor --port auto": "a board; tests/firmware_bridge/cli/test_firmware.py",
 }
 """Commands of the code blocks that no test runs as written: why, and what does their work elsewhere."""
 
@@ -162,11 +162,11 @@ def test_an_image_is_flashed_to_the_boot_loader_as_it_is_written(place: Path, en
         pytest.skip("no compiler for the boards: arm-none-eabi-gcc, or ziglang")
     if not (place / "build" / "firmware" / "stm32f405-pen.img").is_file():
         run_all(["inkgate firmware build stm32f405 pen"], place, environment)
-    run_all(block_with("python tests/firmware/an3155.py"), place, environment)
+    run_all(block_with("python tests/support/chips/an3155.py"), place, environment)
 
 
 def test_every_command_of_a_code_block_is_run_or_its_reason_is_listed() -> None:
-    run = [block_with(first) for first in ("inkgate adapt", "make firmware", "python tests/firmware/an3155.py")]
+    run = [block_with(first) for first in ("inkgate adapt", "make firmware", "python tests/support/chips/an3155.py")]
     covered = {command_of(line) for lines in run for line in lines} | NOT_RUN.keys()
     written = {command_of(line) for lines in blocks() for line in lines}
     assert sorted(written - covered) == []

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,12 @@ def calls_of_the_head(path: Path) -> set[str]:
 
 def test_no_file_skips_itself_as_a_whole_for_then_its_promises_are_not_counted() -> None:
     assert [path.name for path in FILES if calls_of_the_head(path) & {"importorskip", "skip", "require"}] == []
+
+
+def test_every_slow_test_says_why() -> None:
+    reasons = [why for path in FILES for why in re.findall(r'mark\.slow\b(\(\s*"\w)?', path.read_text())]
+    assert reasons
+    assert all(reasons)
 
 
 def test_no_file_outgrows_a_head() -> None:

@@ -1,1 +1,1 @@
-"""Handwriting -> a trained CNN-LSTM in a run directory: data, architecture, training, evaluation, report."""
+"""Handwriting -> a trained CNN-LSTM in a run directory, its error rates and its model card."""

@@ -1,4 +1,4 @@
-"""A dataset's name and a number of users -> run directories, one for each draw of users: what `inkgate train` does."""
+"""A dataset's name and a number of users -> a run directory for each draw of users (`inkgate train`)."""
 
 from __future__ import annotations
 
@@ -36,12 +36,16 @@ from train.run_directory import (
 from train.tensorflow_loading import load_tensorflow
 
 CALIBRATION_BACKGROUND = 60
-"""Background writers whose fragments are kept for calibration, beside the users'."""
+"""Number of background writers whose fragments serve for calibration, in addition to the users' own."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What to train: `dataset` as `datasets.load` takes it, and how. replace: a run made otherwise may go for it."""
+    """An order to train: the source of the handwriting, the number of users, and the settings.
+
+    dataset, strangers: names as `datasets.load` takes them; strangers is None when they come from the dataset too.
+    command: the command line, for the record. replace: a run made otherwise may be overwritten.
+    """
 
     dataset: str
     users: int
@@ -55,8 +59,10 @@ class Order:
 
 @dataclass(frozen=True, eq=False)
 class Handwriting:
-    """All fragments at 8 bits a pixel, the split of their writers, and who may be enrolled where strangers come from
-    another source (nobody in particular where they do not)."""
+    """All fragments that an order trains on, at 8 bits a pixel, and the split of their writers.
+
+    own: the writers who may be enrolled when strangers come from another source; empty when they do not.
+    """
 
     fragments: FragmentSet
     split: datasets.WriterSplit
@@ -64,12 +70,12 @@ class Handwriting:
 
 
 def load(order: Order) -> Handwriting:
-    """What an order trains on.
+    """Load the handwriting that an order trains on.
 
-    Where the order names a source of strangers, every writer of the dataset may be enrolled, and background,
-    development and unseen strangers are writers of that source, with ids that do not clash. TooFewWritersError when
-    that source is the dataset itself, whose users would be strangers to themselves, or when there are fewer writers
-    than users are wanted. NamesError when a name is blank, not printable or that of two writers.
+    If the order names a source of strangers, every writer of the dataset may be enrolled, and background, development
+    and unseen strangers are writers of that source, with ids that do not clash. Raises TooFewWritersError when that
+    source is the dataset itself, whose users would be strangers to themselves, or when there are fewer writers than
+    users wanted. Raises NamesError when a name is blank, not printable or that of two writers.
     """
     writing = _read(order)
     _check_names(writing.fragments, order.dataset)
@@ -78,11 +84,12 @@ def load(order: Order) -> Handwriting:
 
 
 def train_draws(order: Order, backbone: Backbone, out: Path, draws: int, progress: Progress = silent) -> list[Run]:
-    """Enrol `draws` draws of users: draw 0 in `out`, draw N in out/draws/N. A draw that is complete is not repeated.
+    """Enrol `draws` draws of users: draw 0 in `out`, draw N in out/draws/N; return their runs.
 
-    Draws that an earlier order left in `out` and that this one would not make so are runs no more: their config.json
-    goes, so that nobody takes them for draws of this order. UnwritableError when nothing can be written to `out`,
-    OverwriteError when a run that this order would not make so is there and the order does not say `replace`.
+    A draw that is complete is not repeated. Of further draws that an earlier order left in `out`, those that this order
+    would make otherwise lose their config.json, so that nobody takes them for draws of this order. Raises
+    UnwritableError when nothing can be written to `out`, and OverwriteError when it holds a run that this order would
+    make otherwise and the order does not say `replace`.
     """
     _make_folder(out)
     writing = load(order)
@@ -103,10 +110,12 @@ def make_backbone(
     start: Backbone | None = None,
     progress: Progress = silent,
 ) -> tuple[Backbone, ArchitecturePlan]:
-    """Pre-train on the background writers of the dataset and save in out/backbone, going on where a killed run was.
+    """Pre-train on the background writers and save in out/backbone; return the backbone and its plan.
 
-    The backbone that is there already, made from the same data with the same settings, is taken as it is. `start` is a
-    backbone to go on from. OverwriteError when a run of another backbone is there and the order does not say `replace`.
+    `start` is a backbone to go on from. A pre-training that was killed goes on where it was; a backbone that is there
+    already, made from the same data with the same settings, is returned as it is. Raises UnwritableError when nothing
+    can be written to `out`, and OverwriteError when it holds a run of another backbone and the order does not say
+    `replace`.
     """
     _make_folder(out)
     writing = load(order)
@@ -168,7 +177,10 @@ def _read(order: Order) -> Handwriting:
 
 
 def _check_names(fragments: FragmentSet, dataset: str) -> None:
-    """NamesError unless every writer has a printable name of his own: a gate says it, and evaluation goes by it."""
+    """Raise NamesError unless every writer has a printable name that nobody else has.
+
+    A gate displays the name, and evaluation finds the users by it.
+    """
     names = [fragments.name_of(int(writer)) for writer in fragments.writers]
     for name, count in Counter(names).items():
         if count > 1:
@@ -207,7 +219,7 @@ def _train_draw(
 
 
 def _folder(out: Path, number: int) -> Path:
-    """Where a draw of users lies."""
+    """Return the folder of draw `number`."""
     return out if number == 0 else out / "draws" / str(number)
 
 
@@ -231,7 +243,11 @@ def _config(order: Order, backbone: Backbone, writing: Handwriting, number: int)
 
 
 def _draw(order: Order, writing: Handwriting, number: int) -> datasets.Draw:
-    """Draw users among the evaluation writers; where strangers come from elsewhere, among the dataset's own only."""
+    """Draw users among the evaluation writers.
+
+    If strangers come from another source, users are drawn among all of the dataset's own writers. Raises
+    TooFewWritersError when there are too few.
+    """
     if order.strangers is None:
         return datasets.draw_users(writing.split, order.users, number)
     own = writing.own
@@ -242,7 +258,7 @@ def _draw(order: Order, writing: Handwriting, number: int) -> datasets.Draw:
 
 
 def _require_same(out: Path, config_of: Callable[[int], RunConfig]) -> None:
-    """OverwriteError if `out`, or a draw in it, is a whole run that differs from what the order would make there."""
+    """Raise OverwriteError if `out` or a draw in it is a complete run that the order would not make so."""
     numbers = (int(entry.name) for entry in (out / "draws").glob("[1-9]*") if entry.name.isdecimal())
     for number in (0, *sorted(numbers)):
         folder = _folder(out, number)
@@ -261,7 +277,7 @@ def _overwrites(folder: Path, what: str) -> str:
 
 
 def _finished(folder: Path, config: RunConfig) -> Run | None:
-    """The run that is there already, if it is whole and was made with the same data, settings and backbone."""
+    """Return the run in the folder if it is complete and made with this data, settings and backbone."""
     there = _whole(folder)
     return there if there is not None and not _differences(there, config) else None
 
@@ -271,12 +287,16 @@ def _whole(folder: Path) -> Run | None:
         return None
     try:
         return Run.open(folder)
-    except RunError:  # damaged: to train it again is what its message advises
+    except RunError:  # a damaged run is trained again, as the error's message advises
         return None
 
 
 def _differences(run: Run, config: RunConfig) -> list[str]:
-    """Names of what the run was made with and `config` has otherwise."""
+    """Return the names of the settings in which the run differs from `config`.
+
+    When, by which command and with which versions it was made does not count. The source of strangers is compared by
+    data_sha256, not by its name.
+    """
     wanted = msgspec.json.decode(msgspec.json.encode(config), type=RunConfig)
     changing = ("created", "command", "versions", "strangers")
     names = [name for name in RunConfig.__struct_fields__ if name not in changing]
@@ -284,17 +304,20 @@ def _differences(run: Run, config: RunConfig) -> list[str]:
 
 
 def _backbone_of(recipe: dict[str, Any], folder: Path) -> Backbone | None:
-    """The backbone in the folder, if it was made by this recipe."""
+    """Return the backbone in the folder if it was made by this recipe, else None."""
     try:
         there = Backbone.load(recipe["pixel_bits"], folder)
-    except BackboneError:  # none, or one whose writing was interrupted
+    except BackboneError:  # there is none, or writing it was interrupted
         return None
     wanted = json.loads(json.dumps(recipe))
     return there if all(there.about.get(key) == value for key, value in wanted.items()) else None
 
 
 def _make_folder(out: Path) -> None:
-    """Find out that nothing can be written before the work is done, not after it."""
+    """Make the folder of a run and prove, before the work and not after it, that it can be written to.
+
+    Raises UnwritableError if it cannot, or if the folder is a bundle.
+    """
     if (out / MANIFEST).is_file():
         raise UnwritableError(f"{out}: is a bundle, which a run would spoil; choose another --out")
     try:

@@ -32,7 +32,7 @@ class NamesError(TrainError):
 
 
 class BudgetError(TrainError):
-    """No structure of the network satisfies the resources allowed (equation 4), or the request makes no network."""
+    """No structure of the network satisfies the budget (equation 4), or the request makes no network."""
 
 
 class PlanError(TrainError):
@@ -44,7 +44,7 @@ class UnknownSymbolError(TrainError):
 
 
 class BackboneError(TrainError):
-    """No backbone fits what is asked, or the one there is is damaged."""
+    """No backbone fits what is asked, or the backbone is damaged."""
 
 
 class RunError(TrainError):
@@ -52,7 +52,7 @@ class RunError(TrainError):
 
 
 class OverwriteError(TrainError):
-    """A run made otherwise lies where a run was to be made."""
+    """A run made with other settings lies where a run was to be written."""
 
 
 class UnwritableError(TrainError):
@@ -60,7 +60,7 @@ class UnwritableError(TrainError):
 
 
 class DemoError(TrainError):
-    """A step of the demo did not end well; it carries that step's exit code."""
+    """A step of the demo failed; the error carries that step's exit code."""
 
     def __init__(self, message: str, exit_code: int = ExitCode.NEGATIVE) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""How long work tells whoever waits for it how far it is."""
+"""Long work -> reports of how much of it is done."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told after every few steps how far a named piece of work is; `loss` is the mean since the last call."""
+    """Progress callback: `done` of `total` steps of the work named `what` are done.
+
+    It is called after every few steps. `loss` is the mean loss since the last call, None for work without one.
+    """
 
     def __call__(self, what: str, done: int, total: int, loss: float | None = None) -> None: ...
 
 
 def silent(what: str, done: int, total: int, loss: float | None = None) -> None:
-    """The Progress of those who do not want to know."""
+    """Ignore progress: the callback for callers who want no reports."""

@@ -3,10 +3,10 @@
 RUN/  plan.json        the ArchitecturePlan
       config.json      users, data and its hash, seed, draw, settings, backbone, versions, command
       model.keras      the network: float32 [batch, T, 33, 33, 1] in [0, 1] -> logits [batch, T, K + 1]
-      enrol.npz        the users' fragments that it was enrolled from
-      calibration.npz  those and background fragments, for calibrating int8
-      development.npz  strangers who fix the thresholds and nothing else
-      test.npz         the users' other fragments, and strangers never seen before
+      enrol.npz        the users' fragments that the network was enrolled from
+      calibration.npz  the fragments of enrol.npz and of background writers, for calibrating int8
+      development.npz  fragments of strangers who fix the thresholds and serve for nothing else
+      test.npz         the users' other fragments, and those of strangers never seen before
       history.json     losses by step;  metrics.json, card.md, *.svg: see `inkgate evaluate`
       draws/N/         the same for another draw of users
 """
@@ -49,12 +49,15 @@ FAR_SCOPE = (
     "A FAR holds for strangers whose writing comes from the source it was measured on, and is unknown elsewhere: "
     "enrolled with one's own pen, a gate set to 1 % accepted 97 % of real strangers' words of 8 symbols"
 )
-"""Said wherever a FAR could be taken for more than it is."""
+"""Caveat wherever a FAR could be taken to hold for all strangers."""
 
 
 class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """config.json. users: names in label order; user_writers: their ids in the sets of fragments; strangers: the source
-    of all who are no users, None where that is the dataset itself."""
+    """The content of config.json.
+
+    users: names in label order. user_writers: their ids in the sets of fragments. strangers: the source of everybody
+    who is no user, None where that is the dataset itself.
+    """
 
     users: tuple[str, ...]
     user_writers: tuple[int, ...]
@@ -81,7 +84,7 @@ class Run:
 
     @staticmethod
     def open(path: Path) -> Run:
-        """RunError, naming the file, if the directory is no complete run."""
+        """Read a run directory. Raises RunError, which names the file, if it is no complete run."""
         try:
             config = msgspec.json.decode((path / CONFIG).read_bytes(), type=RunConfig)
             plan = ArchitecturePlan.from_dict(msgspec.json.decode((path / PLAN).read_bytes(), type=dict[str, Any]))
@@ -95,14 +98,14 @@ class Run:
         return Run(path, config, plan)
 
     def fragments(self, name: str) -> FragmentSet:
-        """One of the run's sets of fragments. RunError if it is missing or damaged."""
+        """Load a set of fragments of the run by its file's name. RunError if it is missing or damaged."""
         try:
             return FragmentSet.load(self.path / name)
         except FragmentSetError as error:
             raise RunError(f"the run is not whole: {error}; `inkgate train --out {self.path}` makes it anew") from error
 
     def model(self) -> Any:
-        """The trained network. RunError if it is missing, damaged or no network of the run's plan."""
+        """Load the trained network. RunError if it is missing, damaged or no network of the run's plan."""
         load_tensorflow()
         import tf_keras
 
@@ -118,7 +121,7 @@ class Run:
         return model
 
     def draws(self) -> list[Run]:
-        """This run, and those of other draws of users beside it, in order."""
+        """Return this run, then the runs of other draws of users below it, in order."""
         folder = self.path / "draws"
         others = [entry for entry in folder.glob("*") if (entry / CONFIG).is_file()] if folder.is_dir() else []
         return [self, *(Run.open(entry) for entry in sorted(others, key=lambda e: (len(e.name), e.name)))]
@@ -132,9 +135,9 @@ def write_run(
     sets: dict[str, FragmentSet],
     history: Sequence[tuple[int, float]],
 ) -> Run:
-    """Write everything; config.json comes last, so that a directory with it is complete.
+    """Write a run and return it; config.json comes last, so that a directory with it is complete.
 
-    What an earlier run in the same place was measured to be goes with it.
+    First the evaluation of an earlier run in the same place is deleted with its config.json.
     """
     path.mkdir(parents=True, exist_ok=True)
     for stale in (CONFIG, *EVALUATION):
@@ -149,22 +152,25 @@ def write_run(
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Indented JSON with a newline at its end."""
+    """Write a value as indented JSON with a newline at its end."""
     path.write_text(json.dumps(value, indent=2) + "\n")
 
 
 def require_writable(folder: Path, option: str) -> None:
-    """UnwritableError, which names the option, if the folder cannot be made or written to; nothing is made."""
+    """Raise UnwritableError, which names the option, if the folder cannot be made or written to.
+
+    Nothing is made.
+    """
     nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise UnwritableError(f"{folder}: cannot be written to; choose another {option}")
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a run's numbers depend on."""
+    """Return the versions of the packages that a run's numbers depend on, by package."""
     return {name: metadata.version(name) for name in _VERSIONED}
 
 
 def utc_now() -> str:
-    """The time of day, ISO 8601."""
+    """Return the date and time in UTC, to the second, as ISO 8601."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")

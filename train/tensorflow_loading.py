@@ -1,11 +1,17 @@
-"""TensorFlow, once everything that can be checked without it was checked -> loaded, without what its C++ says."""
+"""A call, made as late as possible -> TensorFlow imported, without its C++ messages on stderr.
+
+The import takes seconds, so callers first check everything that can be checked without it.
+"""
 
 import os
 import sys
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow and have it look for devices, while what its C++ says to file descriptor 2 goes nowhere."""
+    """Import TensorFlow and have it look for devices, without its C++ messages.
+
+    They are written to file descriptor 2 directly, which therefore leads to os.devnull meanwhile.
+    """
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,1 +1,1 @@
-"""A Pi that is asked about its network, in a board's place."""
+"""Answers about a bundle's network, given over a port in a board's place."""

@@ -1,4 +1,4 @@
-"""socket://HOST:PORT -> whoever connects there, one after another, as a transport like a serial port's."""
+"""socket://HOST:PORT -> a transport, like a serial port's, for each host that connects, in turn."""
 
 import contextlib
 import select
@@ -14,9 +14,10 @@ SCHEME = "socket"
 
 
 class Listener:
-    """A TCP port that is listened on. A context manager.
+    """A TCP port that listens; a context manager that closes it.
 
-    PortMissingError if HOST:PORT is none, or none of this machine's; PortBusyError if it is taken or forbidden.
+    PortMissingError if the URL is not of the form socket://HOST:PORT or HOST is not this machine's; PortBusyError if
+    the port is taken or forbidden.
     """
 
     def __init__(self, url: str) -> None:
@@ -29,10 +30,10 @@ class Listener:
             raise kind(f"{url}: cannot be listened on: {error.strerror}") from error
         shown = f"[{host}]" if family == socket.AF_INET6 else host
         self.url = f"{SCHEME}://{shown}:{self._server.getsockname()[1]}"
-        """Where to connect to: with a port's number, if that was left to the system as 0."""
+        """The address to connect to; if the port was given as 0, with the number that the system chose."""
 
     def connections(self) -> Iterator["SocketTransport"]:
-        """Each that comes, closed before the next one; without end."""
+        """Yield a transport for each connection, without end; each is closed before the next one."""
         while True:
             connection, (host, port, *_) = self._server.accept()
             with contextlib.closing(SocketTransport(connection, f"{host}:{port}")) as transport:
@@ -48,7 +49,7 @@ class Listener:
 
 
 class SocketTransport:
-    """A connection that was accepted. PortLostError when the other end has gone."""
+    """An accepted connection; `read` and `write` raise PortLostError when the other end has gone."""
 
     def __init__(self, connection: socket.socket, port: str) -> None:
         self.port = port
@@ -56,7 +57,7 @@ class SocketTransport:
         self._socket.settimeout(WRITE_TIMEOUT_S)
 
     def read(self, timeout_s: float) -> bytes:
-        """What has arrived, at most 4096 bytes; b"" if nothing does within `timeout_s`."""
+        """Return what has arrived, at most 4096 bytes; b"" if nothing arrives within `timeout_s`."""
         try:
             ready, _, _ = select.select([self._socket], [], [], max(0.0, timeout_s))
             data = self._socket.recv(READ_BYTES) if ready else None
@@ -74,7 +75,7 @@ class SocketTransport:
             raise PortLostError(f"{self.port}: {error}") from error
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()
 
 

@@ -1,4 +1,4 @@
-"""A bundle's network on this machine -> answers to a host that asks about it over a port, in a board's place."""
+"""A bundle's network -> answers to a host that asks about it over a port, in a board's place."""
 
 import contextlib
 import platform
@@ -20,18 +20,18 @@ from firmware_bridge.wire import messages as wire
 POLL_S: Final = 0.5
 BOARD_NAME: Final = Path("/proc/device-tree/model")
 MODEL: Final = "gate"
-"""What INFO says the hardware is; IDENTITY says it in full."""
+"""The name of the hardware in INFO; IDENTITY describes it in full."""
 
 
 class Transport(Protocol):
-    """A line: a serial port or a connection. PortLostError when it goes away."""
+    """A serial port or a connection; both methods raise PortLostError when it goes away."""
 
     def read(self, timeout_s: float) -> bytes: ...
     def write(self, data: bytes) -> None: ...
 
 
 class EngineNetwork:
-    """An engine as the wire's Network."""
+    """An engine as the Network of firmware_bridge.session.questions, about which a host can ask."""
 
     def __init__(self, engine: Engine, model_sha256: str) -> None:
         self.identity = wire.Identity(
@@ -44,7 +44,10 @@ class EngineNetwork:
         self._engine = engine
 
     def step(self, pixels: Pixels, first: bool) -> bytes:
-        """One fragment uint8 [33, 33] -> logits, int8. NetworkFailedError if the interpreter fails."""
+        """Return the int8 logits, as bytes, after one fragment uint8 [33, 33].
+
+        first: the fragment begins a word, so the state is cleared before. NetworkFailedError if the interpreter fails.
+        """
         try:
             if first:
                 self._engine.reset()
@@ -54,7 +57,7 @@ class EngineNetwork:
 
 
 def describe_gate(pixel_bits: int, session: int) -> wire.Info:
-    """What this machine says of itself in a board's place. `session` must be new at every start."""
+    """Return the INFO of this machine in a board's place; `session` must be new at every start."""
     try:
         firmware = f"inkgate {version('inkgate')}"
     except PackageNotFoundError:
@@ -66,7 +69,10 @@ def describe_gate(pixel_bits: int, session: int) -> wire.Info:
 
 
 def describe_machine() -> str:
-    """System, architecture and, where the device tree tells it, the board: "Linux aarch64, Raspberry Pi 4 ..."."""
+    """Return system, architecture and board, e.g. "Linux aarch64, Raspberry Pi 4 ...".
+
+    Without a device tree that names the board, the board is left out.
+    """
     try:
         board = BOARD_NAME.read_text(errors="replace").strip("\0 \n")
     except OSError:
@@ -80,7 +86,10 @@ def answer(
     clock: Callable[[], float] = time.monotonic,
     patience_s: float = float("inf"),
 ) -> None:
-    """Answer until interrupted, or until nothing was heard for `patience_s`. PortLostError when the line goes away."""
+    """Answer a host until interrupted, or until nothing was heard for `patience_s`.
+
+    PortLostError when the line goes away.
+    """
     heard_s = clock()
     while clock() - heard_s < patience_s:
         while frame := session.next_frame(clock()):
@@ -93,12 +102,18 @@ def answer(
 def answer_each(
     session: BoardSession, connections: Iterable[Transport], clock: Callable[[], float] = time.monotonic
 ) -> None:
-    """Answer one asker after another; who has gone, or is silent longer than any host is, makes way for the next."""
+    """Answer one host after another.
+
+    A host that has gone, or is silent for longer than any live host is (SILENCE_S), makes way for the next.
+    """
     for connection in connections:
         with contextlib.suppress(PortLostError):
             answer(session, connection, clock, patience_s=SILENCE_S)
 
 
 def _fit(text: str, most: int) -> str:
-    """Printable ASCII, at most so many characters: what a text on the wire may be."""
+    """Return the text as the wire takes it: printable ASCII, at most `most` characters.
+
+    Every other character becomes "?".
+    """
     return "".join(character if " " <= character <= "~" else "?" for character in text)[:most]

@@ -1,12 +1,12 @@
-"""A directory -> the deployable it holds, every file of it verified before one byte is used.
+"""A directory -> the bundle it holds, every file verified before one byte of it is used.
 
 BUNDLE/  model.tflite      the stateful one-fragment int8 network
          calibration.json  ranges seen in calibration
          float.npz         weights of its float twin, for verification
-         golden-NAME.bin   golden vectors of kernel set NAME: the pinned one, and what is reserved for the on-board
-                           engine, for which an interpreter of equal arithmetic computed them
-         manifest.json     what it is, for whom, with which thresholds, pinned to which interpreter and kernels, from
-                           where, and the hash of every other file
+         golden-NAME.bin   golden vectors of kernel set NAME: of the pinned one, and of those reserved for engines to
+                           come (computed by an interpreter of equal arithmetic)
+         manifest.json     plan, users, thresholds, the pinned interpreter and kernels, error rates, where the bundle
+                           came from, and the hash of every other file
          verify.json, report.html   written later, about the bundle, not part of it
 """
 
@@ -46,7 +46,10 @@ UNHASHED: Final = frozenset({MANIFEST, "verify.json", "report.html"})
 
 
 class Executor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The interpreter on which thresholds were made and golden vectors verified; kernels as `Engine.kernels` says."""
+    """The interpreter and kernels that a bundle is pinned to.
+
+    The thresholds were made and the golden vectors verified on them. kernels: a name as in `Engine.kernels`.
+    """
 
     runtime: str
     version: str
@@ -54,14 +57,17 @@ class Executor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ErrorRates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """FAR and FRR at the thresholds by number of symbols, where they were measured."""
+    """FAR and FRR at the thresholds, by the numbers of symbols at which they were measured."""
 
     far: dict[int, float] = {}
     frr: dict[int, float] = {}
 
 
 class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a bundle came from. run: the RUN directory, relative to the bundle; run_sha256: hashes of its files."""
+    """Where a bundle came from.
+
+    run: the RUN directory, relative to the bundle. run_sha256: hashes of its files, by name.
+    """
 
     run: str
     run_sha256: dict[str, str]
@@ -75,7 +81,11 @@ class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """manifest.json. users: names of users 0..K-1 in the order of the logits; plan: the network's plan.json."""
+    """The content of manifest.json.
+
+    plan: the network's plan.json. users: names of users 0..K-1 in the order of the logits. files: hash of every other
+    file of the bundle, by name.
+    """
 
     format: Literal["inkgate-bundle/2"]
     plan: dict[str, Any]
@@ -88,7 +98,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: dict[str, str] = {}
 
     def __post_init__(self) -> None:
-        """ValueError unless the users are distinct printable names and the files plain names."""
+        """Raise ValueError unless the users are distinct printable names and the files plain names."""
         if not self.users or len(set(self.users)) != len(self.users):
             raise ValueError("users must be distinct, and at least one")
         if not all(name.strip() and name.isprintable() for name in self.users):
@@ -101,7 +111,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Bundle:
     """A verified bundle: its manifest, and every file's bytes as they were when their hash was checked.
 
-    sha256 is the hash of manifest.json, and so of everything: two bundles with the same one are the same bundle.
+    sha256: hash of manifest.json, and so of everything: two bundles with the same one are the same bundle.
     """
 
     path: Path
@@ -111,8 +121,11 @@ class Bundle:
 
     @staticmethod
     def open(path: str | os.PathLike[str]) -> "Bundle":
-        """Read and verify. NotABundleError if there is no readable manifest, BundleAlteredError (exit code 4) if a file
-        is missing, was added or does not have its hash."""
+        """Read a bundle and verify the hash of every file.
+
+        NotABundleError if there is no readable manifest, BundleAlteredError (exit code 4) if a file is missing, was
+        added or does not have its hash.
+        """
         folder = Path(path)
         raw = _read_manifest(folder)
         manifest = _decode(folder, raw)
@@ -120,10 +133,10 @@ class Bundle:
         return Bundle(folder, manifest, hashlib.sha256(raw).hexdigest(), contents)
 
     def golden(self, kernels: str | None = None) -> GoldenVectors:
-        """The golden vectors of a kernel set, of the pinned one by default.
+        """Return the golden vectors of a kernel set, by default of the pinned one.
 
-        StaleVectorsError or ForeignVectorsError if they are another model's, kernel set's, runtime's or version's,
-        GoldenError if they are none or not in the bundle.
+        StaleVectorsError if they are those of another model or format, ForeignVectorsError if of another kernel set,
+        runtime or version, GoldenError if the bundle has none or they are damaged.
         """
         pinned = self.manifest.executor
         name = golden.file_name(kernels or pinned.kernels)
@@ -138,10 +151,14 @@ class Bundle:
         return vectors
 
     def engine(self, kernels: str | None = None, threads: int = 1) -> Engine:
-        """The bundle's network, prepared on the interpreter and the kernels that were verified, its state cleared.
+        """Return the bundle's network on the pinned interpreter and kernels, its state cleared.
 
-        It has computed the golden words, each logit bit for bit as verified, or it is not given away: UnverifiedError
-        says what differs. kernels: run these, whatever they are; `Engine.verified` says whether they are the same.
+        The engine has computed the golden words, each logit bit for bit as verified; otherwise UnverifiedError says
+        what differs.
+
+        kernels: run on these, and return the engine whatever it computes; `Engine.verified` says whether that is what
+        was verified.
+
         GoldenError if the vectors are not about this bundle, ModelRefusedError if the network does not fit the users,
         RuntimeMissingError if there is no interpreter.
         """
@@ -164,9 +181,11 @@ class Bundle:
 
 
 def write_bundle(path: str | os.PathLike[str], manifest: Manifest, contents: Mapping[str, bytes]) -> Bundle:
-    """Write a bundle, hashing `contents` (name -> bytes; the required ones at least) into the manifest; return it.
+    """Write a bundle and return it; the hashes of its files are put into the manifest.
 
-    The directory appears whole or not at all; an older bundle or an empty directory there is replaced.
+    contents: the bytes of each file by name, at least of the required files. The directory appears whole or not at all;
+    an older bundle or an empty directory there is replaced.
+
     NotABundleError if a required file is lacking, or if `path` holds something that is no bundle; GoldenError if the
     golden vectors of the pinned kernels are not about this model, runtime and version.
     """
@@ -193,7 +212,10 @@ def write_bundle(path: str | os.PathLike[str], manifest: Manifest, contents: Map
 
 
 def require_writable(target: Path) -> None:
-    """Nothing, if a bundle can be written to `target`; nothing is made. NotABundleError says what is in the way."""
+    """Refuse a target to which no bundle can be written; nothing is made there.
+
+    NotABundleError says what is in the way.
+    """
     nearest = next(place for place in (target, *target.absolute().parents) if place.exists())
     free = nearest != target or (target / MANIFEST).is_file() or (target.is_dir() and not any(target.iterdir()))
     if not free:
@@ -208,7 +230,7 @@ class _OldProvenance(msgspec.Struct, frozen=True):
 
 
 class _Old(msgspec.Struct, frozen=True):
-    """What is needed of a manifest of any format to say how to replace it."""
+    """The fields of a manifest of any format that are needed to say how to replace the bundle."""
 
     format: str = ""
     provenance: _OldProvenance = _OldProvenance()
@@ -244,7 +266,10 @@ def _read_manifest(folder: Path) -> bytes:
 
 
 def _verified(folder: Path, manifest: Manifest) -> dict[str, bytes]:
-    """Bytes of every hashed file. BundleAlteredError for the first that is missing, added or different."""
+    """Return the bytes of every hashed file, by name.
+
+    BundleAlteredError for the first file that is missing, added or different.
+    """
     hashes, required = manifest.files, set(_required(manifest))
     present = {entry.name for entry in folder.iterdir()} - UNHASHED
     missing = sorted((hashes.keys() | required) - present) or sorted(required - hashes.keys())
@@ -272,7 +297,10 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _replace(fresh: Path, target: Path) -> None:
-    """Put directory `fresh` where `target` is; what was there is gone only once the new one stands."""
+    """Move directory `fresh` to where `target` is.
+
+    What was at `target` is deleted only after the new directory is in place.
+    """
     fresh.chmod(0o755)
     if not target.exists():
         fresh.replace(target)

@@ -1,7 +1,7 @@
-"""One fragment in int8 -> the logits of the network, by whichever TFLite interpreter is here; it keeps the word so far.
+"""One int8 fragment -> the logits of the word so far, by whichever TFLite interpreter is installed.
 
-The model takes one fragment at a time and holds its state in the interpreter's variable tensors, so a word of any
-length runs, and `reset` forgets it. `kernels` says what really runs: it is read from the prepared graph, because a
+The model takes one fragment at a time and keeps its state in the interpreter's variable tensors, so a word may have any
+length, and `reset` forgets it. `Engine.kernels` says what really runs: it is read from the prepared graph, because a
 delegate that is asked for is silently left out where the processor is not recognised.
 """
 
@@ -47,13 +47,16 @@ class Engine:
     """A prepared interpreter. Not for use by two threads at once.
 
     runtime   distribution and version, e.g. "ai-edge-litert 2.3.0"
-    kernels   what is in use, by a name of the table of kernel sets
+    kernels   name of the kernel set that runs, as in edge.bundle.kernels.TABLE
     outputs   logits a step, K + 1
-    verified  whether `verify` found it to compute the golden words as they were verified
+    verified  whether `verify` found that the golden words come out as they were verified
     """
 
     def __init__(self, interpreter: Any, runtime: Runtime, kernels: str) -> None:
-        """Take over an allocated interpreter. ModelRefusedError if its model is not the kind described above."""
+        """Take over an allocated interpreter.
+
+        ModelRefusedError unless its model takes one int8 fragment and gives int8 logits.
+        """
         source, sink = _borders(interpreter)
         scale, zero_point = sink["quantization"]
         self.runtime = f"{runtime.name} {runtime.version}"
@@ -61,7 +64,7 @@ class Engine:
         self.verified = False
         self.outputs = int(sink["shape"][-1])
         self.output_scale, self.output_zero_point = float(scale), int(zero_point)
-        # By unsigned code, so that int8 output viewed as uint8 indexes it: dequantising costs one look-up a step.
+        # Real values by unsigned code: int8 output viewed as uint8 indexes them, so dequantising is one look-up.
         codes = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.float64)
         self._real = (codes - self.output_zero_point) * self.output_scale
         self._input, self._output = int(source["index"]), int(sink["index"])
@@ -75,9 +78,11 @@ class Engine:
     ) -> "Engine":
         """Prepare a model from a path or from its bytes.
 
-        kernels: one of `requests()`. runtime_name: the distribution to take if both are here.
-        RuntimeMissingError if there is no interpreter, KernelsRefusedError if this one has no such kernels or they are
-        known to be wrong, ModelRefusedError if the model cannot be read or is not a stateful one-fragment int8 model.
+        kernels: one of `requests()`. runtime_name: the distribution to take where both are installed.
+
+        RuntimeMissingError if there is no interpreter, KernelsRefusedError if the interpreter has no such kernels or
+        they are known to be wrong, ModelRefusedError if the model cannot be read or is not a stateful one-fragment int8
+        model.
         """
         runtime = find_runtime(runtime_name)
         asked = find_requested(runtime.name, kernels)
@@ -107,12 +112,18 @@ class Engine:
             raise EngineError(f"the interpreter cannot be reset: {error}") from error
 
     def step(self, fragment: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:
-        """One fragment int8 [33, 33, 1] of the word -> its logits float64 [K+1]. EngineError if anything fails."""
+        """Return the logits float64 [K+1] after the word's next fragment, int8 [33, 33, 1].
+
+        EngineError if anything fails; the state is then unknown until `reset`.
+        """
         real: npt.NDArray[np.float64] = self._real[self.step_int8(fragment).view(np.uint8)]
         return real
 
     def step_int8(self, fragment: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-        """As `step`, but the logits int8 [K+1] as the graph gives them."""
+        """Return the logits int8 [K+1], as the graph gives them, after the word's next fragment.
+
+        fragment: int8 [33, 33, 1]. EngineError if anything fails; the state is then unknown until `reset`.
+        """
         try:
             self._set(self._input, fragment.reshape(_INPUT_SHAPE))
             self._invoke()
@@ -123,10 +134,11 @@ class Engine:
         return logits
 
     def verify(self, golden: GoldenVectors) -> None:
-        """Nothing, if this is what made the golden vectors: the same runtime, version and kernels, and every logit of
-        the golden words bit for bit. The state is cleared afterwards.
+        """Check that this engine is what made the golden vectors, and set `verified`.
 
-        OtherRuntimeError, OtherKernelsError or OtherLogitsError for the first of these that differs.
+        Runtime, version and kernels must be the same, and every logit of the golden words equal bit for bit. The state
+        is cleared afterwards. OtherRuntimeError, OtherKernelsError or OtherLogitsError for the first of these that
+        differs.
         """
         stamp = golden.stamp
         made, here = f"{stamp.runtime} {stamp.version}", self.runtime
@@ -164,7 +176,7 @@ class Engine:
         return np.stack(logits)
 
     def run_words(self, words: npt.NDArray[np.int8]) -> npt.NDArray[np.float64]:
-        """Words int8 [W, T, 33, 33, 1], each from a cleared state -> logits float64 [W, T, K+1]."""
+        """Return the logits float64 [W, T, K+1] of words int8 [W, T, 33, 33, 1], each from a cleared state."""
         logits = np.empty((*words.shape[:2], self.outputs), np.float64)
         for w, word in enumerate(words):
             self.reset()
@@ -181,7 +193,7 @@ def _unverified() -> str:
 
 
 def find_runtime(name: str = "") -> Runtime:
-    """The interpreter to use: the one of that name if it is here, else LiteRT, else tflite-runtime.
+    """Return the interpreter of that name if it is installed, else LiteRT, else tflite-runtime.
 
     RuntimeMissingError if neither can be used.
     """
@@ -193,7 +205,7 @@ def find_runtime(name: str = "") -> Runtime:
             failures.append(f"{distribution}: {error}")
             continue
         if distribution == _OLD and int(np.__version__.partition(".")[0]) > 1:
-            # It can be imported, and then fails at the first model.
+            # With numpy 2 it can be imported, but fails at the first model.
             needed = install_package("numpy<2")
             failures.append(f"{distribution} is built for numpy 1, here is {np.__version__}: {needed}")
             continue
@@ -220,7 +232,10 @@ def _read(path: Path) -> bytes:
 
 
 def _borders(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Details of the one input and the one output. ModelRefusedError unless both are as the engine needs them."""
+    """Return the details of the one input and of the one output.
+
+    ModelRefusedError unless both are as the engine needs them.
+    """
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) != 1 or len(outputs) != 1:
         raise ModelRefusedError(f"the model has {len(inputs)} inputs and {len(outputs)} outputs, not one of each")

@@ -1,6 +1,7 @@
-"""Golden vectors -> one flat file and back: words, every tensor that a kernel set computes on them, and who says so.
+"""Golden vectors <-> one flat file: words, all tensors a kernel set computes on them, and a stamp.
 
-Little-endian throughout, arrays in C order, no compression, so that C reads it where it lies in memory:
+The file is little-endian throughout, its arrays are in C order and not compressed, so that C reads it where it lies in
+memory:
 
     header      8s magic, u32 format, u32 entries, 32s SHA-256 of the model, u64 size of the file, u64 zero
     entries     48s name (NUL padded), u32 dtype (1 int8, 2 int16, 3 int32, 4 UTF-8), u32 rank, 6 u32 dims (unused: 0),
@@ -8,9 +9,9 @@ Little-endian throughout, arrays in C order, no compression, so that C reads it 
     arrays      each at a multiple of 16 bytes, zeros in between, in the order of the entries
     32s         SHA-256 of all that precedes
 
-The entries: "stamp" (lines "key: value"), "fragments" int8 [N, 33, 33, 1], "lengths" int32 [W] (sum N), then every
-tensor [N, ...] in the order of computation, named as quantize.model names it ("9.cell_state"); the last one is the
-logits. Each word starts from a cleared state. A file that is not byte for byte what `encode` writes is refused.
+The entries are "stamp" (lines "key: value"), "fragments" int8 [N, 33, 33, 1], "lengths" int32 [W] (sum N), then every
+tensor [N, ...] in the order of computation, named as quantize.model.trace names it ("9.cell_state"). The last tensor is
+the logits. Each word starts from a cleared state. A file that is not byte for byte what `encode` writes is refused.
 """
 
 import hashlib
@@ -40,17 +41,20 @@ _STAMP, _FRAGMENTS, _LENGTHS = "stamp", "fragments", "lengths"
 
 
 def file_name(kernels: str) -> str:
-    """The name of a kernel set's golden vectors inside a bundle."""
+    """Return the name of a kernel set's golden vectors inside a bundle."""
     return f"golden-{kernels}.bin"
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """Whose vectors these are. Every field is one line of printable text.
+    """What made golden vectors. Every field is one line of printable text.
 
-    runtime and version: the interpreter that gave every value bit for bit; kernels: the kernel set; rules: which
-    rounding rule each operation follows; machine: where it was made; tells_apart: kernel sets between which these
-    words distinguish by their logits, "|" between those that differ, "=" between those that do not.
+    runtime, version  the interpreter that gave every value bit for bit
+    kernels           the kernel set
+    rules             the rounding rule that each operation follows
+    machine           where they were made
+    tells_apart       which kernel sets the logits of these words tell apart: "|" between sets whose logits differ, "="
+                      between sets whose logits are equal
     """
 
     tool: str
@@ -63,7 +67,7 @@ class Stamp:
     tells_apart: str
 
     def __post_init__(self) -> None:
-        """GoldenError unless every field is one line of text."""
+        """Raise GoldenError unless every field is one line of text."""
         for field in fields(self):
             value = getattr(self, field.name)
             if not isinstance(value, str) or not value.isprintable() or value != value.strip():
@@ -71,7 +75,7 @@ class Stamp:
 
 
 class Difference(NamedTuple):
-    """The first logit that is not the golden one: word, step and logit count from 0."""
+    """The first logit that is not the golden one; word, step and logit are counted from 0."""
 
     word: int
     step: int
@@ -86,9 +90,14 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class GoldenVectors:
-    """Fragments int8 [N, 33, 33, 1] of words of `lengths` int32 [W], and every tensor computed on them, [N, ...] each.
+    """Words, and every tensor that a kernel set computes on them.
 
-    model_sha256: hex. GoldenError if the arrays do not fit each other.
+    fragments     int8 [N, 33, 33, 1], the words one after another
+    lengths       int32 [W], the number of fragments of each word; their sum is N
+    tensors       [N, ...] each, by name, in the order of computation; the last one is the logits
+    model_sha256  hex
+
+    GoldenError if the arrays do not fit each other.
     """
 
     stamp: Stamp
@@ -118,16 +127,19 @@ class GoldenVectors:
 
     @property
     def logits(self) -> Int8:
-        """What the model gave at each fragment, int8 [N, K+1]: the last tensor."""
+        """Return what the model gave at each fragment, int8 [N, K+1]: the last tensor."""
         last: Int8 = list(self.tensors.values())[-1]
         return last.reshape(len(self.fragments), -1)
 
     def words(self) -> Iterator[Int8]:
-        """The fragments of each word, int8 [T, 33, 33, 1]."""
+        """Yield the fragments of each word, int8 [T, 33, 33, 1]."""
         yield from np.split(self.fragments, np.cumsum(self.lengths)[:-1])
 
     def first_difference(self, logits: Int8) -> Difference | None:
-        """Where logits int8 [N, K+1] of the same fragments differ first. GoldenError for another shape."""
+        """Return the first of the logits int8 [N, K+1] that is not the golden one, None if all are equal.
+
+        logits: those of the same fragments. GoldenError for another shape.
+        """
         expected = self.logits
         if logits.shape != expected.shape:
             raise GoldenError(f"logits of shape {list(logits.shape)} where the golden ones are {list(expected.shape)}")
@@ -141,7 +153,7 @@ class GoldenVectors:
         return Difference(word, step, logit, int(expected[fragment, logit]), int(logits[fragment, logit]))
 
     def encode(self) -> bytes:
-        """The file."""
+        """Return the content of the file."""
         text = "".join(f"{f.name}: {getattr(self.stamp, f.name)}\n" for f in fields(self.stamp))
         arrays: dict[str, Array] = {
             _STAMP: np.frombuffer(text.encode(), np.uint8),
@@ -165,7 +177,10 @@ class GoldenVectors:
 
 
 def decode(content: bytes) -> GoldenVectors:
-    """Read what `encode` wrote. GoldenError for anything else, StaleVectorsError for another version of the format."""
+    """Read what `encode` wrote.
+
+    StaleVectorsError for another version of the format, GoldenError for anything else that is not such a file.
+    """
     _require(len(content) >= _HEADER.size and content.startswith(MAGIC), "the file holds no golden vectors")
     _, version, entries, model, size, _ = _HEADER.unpack_from(content)
     if version != FORMAT:
@@ -173,7 +188,7 @@ def decode(content: bytes) -> GoldenVectors:
     _require(size == len(content), f"the file has {len(content)} bytes where {size} were written")
     digest = hashlib.sha256(content[:-_DIGEST]).digest()
     _require(digest == content[-_DIGEST:], "the file was altered: its hash is not the one at its end")
-    # From here on nothing came by accident; a file that was made wrong must still not get past these.
+    # The hash excludes accidents; the checks below refuse a file that was made wrong.
     end = _HEADER.size + entries * _ENTRY.size
     _require(entries >= 4 and end <= size - _DIGEST, f"{entries} entries do not fit into the file")
     arrays = dict(_array(content, position) for position in range(_HEADER.size, end, _ENTRY.size))
@@ -185,9 +200,10 @@ def decode(content: bytes) -> GoldenVectors:
 
 
 def check(golden: GoldenVectors, model: bytes, kernels: str, runtime: tuple[str, str] | None = None) -> None:
-    """Nothing, if these vectors are about this model and kernel set, and about this (runtime, version) if one is given.
+    """Refuse golden vectors that are not about this model, kernel set and, if one is given, runtime.
 
-    StaleVectorsError for another model's, ForeignVectorsError for those of another kernel set, runtime or version.
+    runtime: (name, version). StaleVectorsError for another model's, ForeignVectorsError for those of another kernel
+    set, runtime or version.
     """
     found, stamp = hashlib.sha256(model).hexdigest(), golden.stamp
     if golden.model_sha256 != found:
@@ -203,7 +219,7 @@ def check(golden: GoldenVectors, model: bytes, kernels: str, runtime: tuple[str,
 
 
 def _array(content: bytes, position: int) -> tuple[str, Array]:
-    """Name and values of the entry at `position`."""
+    """Return name and values of the entry at `position`."""
     name, code, rank, *rest = _ENTRY.unpack_from(content, position)
     dims, (offset, size) = rest[:_RANK][: min(rank, _RANK)], rest[_RANK:]
     text = name.rstrip(b"\0").decode("ascii", "replace")

@@ -1,8 +1,8 @@
-"""The name of a kernel set -> what runs it, what to ask of that interpreter, and how to tell that it runs.
+"""The name of a kernel set -> what runs it, how to ask for it, and how to tell that it runs.
 
 A kernel set is the arithmetic of an interpreter's kernels. TABLE is the one list of them: what can be asked for, what a
 bundle can be pinned to, what `inkgate verify` compares and what messages list follow from it. The rounding rules of a
-kernel set stand with `inkgate quantize`, under the same name.
+kernel set are in quantize.arithmetic.kernel_sets, under the same name.
 """
 
 from collections.abc import Collection
@@ -22,13 +22,13 @@ class Interpreter(NamedTuple):
 LITERT: Final = Interpreter("ai_edge_litert.interpreter", "ai-edge-litert")
 TFLITE_RUNTIME: Final = Interpreter("tflite_runtime.interpreter", "tflite-runtime")
 INTERPRETERS: Final = (LITERT, TFLITE_RUNTIME)
-"""In order of preference."""
+"""Every interpreter, in order of preference."""
 
 DELEGATE: Final = "DELEGATE"
-"""What an interpreter calls an operation that stands for a delegated part of the graph."""
+"""An interpreter's name for an operation that stands for a delegated part of the graph."""
 
 DEFAULT: Final = "default"
-"""What an interpreter is asked for where nobody says anything else."""
+"""The request where nobody makes another one."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Kernels:
 
     name         as manifests, golden vectors, boards and reports call it
     interpreter  what runs it; None: nothing does yet, the name is reserved
-    request      what `inkgate run --kernels` calls it; every interpreter may have one of each
+    request      its name for `inkgate run --kernels`; an interpreter has at most one kernel set of each such name
     resolver     the interpreter's OpResolverType that selects it
     delegate     what computes most of the graph in the interpreter's place; "" if nothing does
-    undelegated  the kernel set that runs, without a word, where the delegate takes no part of the graph
+    undelegated  the kernel set that silently runs instead where the delegate takes no part of the graph
     wrong        why it must not be asked for; "" if it may
     reserved     for what the name is reserved; "" if an interpreter runs it
     oracle       kernel set of equal arithmetic that computes in its place until something runs it; "" if none needs to
@@ -92,9 +92,10 @@ def requests() -> tuple[str, ...]:
 
 
 def find_requested(distribution: str, request: str) -> Kernels:
-    """Return the kernel set that an interpreter is to be asked for.
+    """Return the kernel set of an interpreter (by its distribution) that a request means.
 
-    KernelsRefusedError, listing what there is, if the interpreter has none of that kind or if they are wrong.
+    KernelsRefusedError if the interpreter has none of that name (the message lists what there is), or if its results
+    are known to be wrong.
     """
     there = [k for k in TABLE.values() if k.interpreter is not None and k.interpreter.distribution == distribution]
     found = next((kernels for kernels in there if kernels.request == request), None)
@@ -119,9 +120,10 @@ def request_for(name: str) -> str:
 
 
 def recognise(asked: Kernels, operations: Collection[str]) -> Kernels:
-    """Return the kernel set that runs where `asked` was asked for, by the operations of the prepared graph.
+    """Return the kernel set that really runs where `asked` was asked for.
 
-    A delegate that does not know the processor is left out in silence: only the graph tells.
+    operations: those of the prepared graph. Only they tell: a delegate that does not know the processor is left out
+    silently.
     """
     if DELEGATE not in operations:
         return TABLE[asked.undelegated] if asked.delegate else asked
@@ -131,7 +133,7 @@ def recognise(asked: Kernels, operations: Collection[str]) -> Kernels:
 
 
 def comparable() -> tuple[str, ...]:
-    """Return the kernel sets that LiteRT computes, itself or as an oracle, in the order in which they are reported."""
+    """Return the kernel sets that LiteRT computes, itself or as an oracle, in the order of TABLE."""
     return tuple(name for name, kernels in TABLE.items() if TABLE[kernels.runs_on].interpreter is LITERT)
 
 

@@ -17,7 +17,10 @@ _SHOWN_USERS = 4
 
 @dataclass(frozen=True)
 class Origin:
-    """A bundle's run directory. `proved`: its files have the hashes that the manifest notes; else only names agree."""
+    """A bundle's run directory.
+
+    proved: its files have the hashes that the manifest notes; if not proved, only the users' names agree.
+    """
 
     path: Path
     proved: bool
@@ -28,11 +31,11 @@ class _Config(msgspec.Struct, frozen=True):
 
 
 def find_origin(bundle: Bundle) -> Origin | None:
-    """Return the run that the bundle was made from, None where the bundle names none or no run lies there.
+    """Return the run that the bundle was made from, None if the bundle names none or no run lies there.
 
-    OtherRunError where another run lies there: a file of it has not the hash that the manifest notes, or, where the
-    manifest notes none of config.json, its users have other names. A file that is gone (writing that was deleted) does
-    not make it another run.
+    OtherRunError where another run lies there. It is another run if a file does not have the hash that the manifest
+    notes, or if its users have other names, which alone can tell where the manifest notes no hash of config.json. A
+    file that is gone (handwriting that was deleted) does not make it another run.
     """
     provenance = bundle.manifest.provenance
     folder = _folder(bundle)
@@ -74,7 +77,7 @@ def _listed(users: tuple[str, ...] | None) -> str:
 
 
 def _users(folder: Path) -> tuple[str, ...] | None:
-    """Names of the run's users, None where its config.json is damaged."""
+    """Return the names of the run's users, None where its config.json is damaged."""
     try:
         return msgspec.json.decode((folder / CONFIG).read_bytes(), type=_Config).users
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
@@ -82,7 +85,10 @@ def _users(folder: Path) -> tuple[str, ...] | None:
 
 
 def _folder(bundle: Bundle) -> Path:
-    """The run as the bundle names it: `runs/a`, not `runs/a/bundle/..`, where both lead to the same place."""
+    """Return the run's folder by its short path: `runs/a`, not `runs/a/bundle/..`.
+
+    The long path is kept where the two do not lead to the same place.
+    """
     full = bundle.path / bundle.manifest.provenance.run
     short = Path(os.path.normpath(full))
     return short if full.exists() and short.exists() and short.samefile(full) else full

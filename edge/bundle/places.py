@@ -1,10 +1,10 @@
-"""A path that is not what a command asked for -> what it is, and a command that helps and harms nothing there."""
+"""A path that is not what a command asked for -> what it is, and a command that helps without harm."""
 
 from pathlib import Path
 from typing import Final
 
 RUN_FILES: Final = ("config.json", "plan.json", "model.keras", "enrol.npz", "test.npz")
-"""Any of these makes a folder one that `inkgate train` may be sent to."""
+"""A folder that holds any of these is a run, perhaps an unfinished one: `inkgate train --out` may write to it."""
 
 _CONFIG, _MANIFEST = "config.json", "manifest.json"
 
@@ -33,7 +33,7 @@ def explain_no_run(path: Path, problem: str) -> str:
 
 
 def _is_free(path: Path) -> bool:
-    """Whether something may be made there: nothing is there, or an empty folder."""
+    """Return whether something may be made there: nothing is there, or an empty folder."""
     try:
         return not path.exists() or not any(path.iterdir())
     except OSError:

@@ -1,4 +1,4 @@
-"""`inkgate answer`: a bundle on this machine, asked over a port by `inkgate verify --port` on another."""
+"""`inkgate answer`: what a host asks over a port -> answers from a bundle on this machine."""
 
 import hashlib
 import json
@@ -30,14 +30,17 @@ from firmware_bridge.session.board import BoardSession
 @click.option("--kernels", type=click.Choice(requests()), help="Run these and not the bundle's own.")
 @json_option
 def answer_command(bundle_path: Path, port: str | None, link: Path | None, kernels: str | None, as_json: bool) -> None:
-    """Answer `inkgate verify BUNDLE --port PORT` in a board's place: who is this, and what does it compute?
+    """Answer `inkgate verify BUNDLE --port PORT` in a board's place.
 
-    Nothing is decided here, so nothing is refused either: whatever this machine runs answers, and who asks finds out.
+    The host asks what this machine is and what it computes. Nothing is decided here, so nothing is refused either:
+    whatever this machine runs answers, and the host finds out whether it is what was verified.
 
-    It proves that the numbers agree, not who answers: there is no key, and every copy of the bundle holds the golden
-    logits, so whoever sits on the line with a copy can answer rightly. That opens no gate: `inkgate run` computes the
-    golden words itself at every start. Who may ask is the greater matter, for he learns the logits of any fragment,
-    and could search for writing that is accepted: listen on 127.0.0.1 and let hosts come by `ssh -L`, or use a cable.
+    The answers prove that the numbers agree, not who answers: there is no key, and every copy of the bundle holds the
+    golden logits, so whoever sits on the line with a copy can answer rightly. That opens no gate: `inkgate run`
+    computes the golden words itself at every start.
+
+    It matters more who may ask: whoever asks learns the logits of any fragment, and could search for writing that is
+    accepted. Listen on 127.0.0.1 and let hosts come by `ssh -L`, or use a cable.
     """
     if (port is None) == (link is None):
         raise click.UsageError("give either --port, the line on which somebody asks, or --link, to make one here")

@@ -22,7 +22,7 @@ def journal() -> None:
 @click.option("--last", type=click.IntRange(min=1), help="Only so many rows from the end.")
 @json_option
 def show(path: Path, last: int | None, as_json: bool) -> None:
-    """Every decision in the journal, running and final, with its hash."""
+    """Show every decision in the journal, running and final, with its hash."""
     with Journal(path, read_only=True) as opened:
         rows = list(opened.rows())[-last:] if last else list(opened.rows())
     if as_json:

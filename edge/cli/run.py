@@ -1,4 +1,4 @@
-"""Command lines of the edge -> the loop, the capture of fragments, and the journal."""
+"""`inkgate run`: fragments from a board -> decisions, shown and recorded."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -54,7 +54,7 @@ def run(
     allow_unauthenticated: bool,
     as_json: bool,
 ) -> None:
-    """Decide who writes: fragments from a board in, a decision after each, a final one at the end of the word.
+    """Decide who writes: a decision after each fragment from a board, a final one at the end of a word.
 
     First the bundle's golden words are computed. If one bit is not as verified, the only decision is UNAVAILABLE. A
     board must prove that it has the key that this machine gave it (`inkgate firmware provision`); without a key it is
@@ -93,7 +93,7 @@ def run(
 def _follow(
     outcomes: Iterator[Outcome | Notice], display: Display, words: int | None, as_json: bool, verified: bool
 ) -> int:
-    """Show every outcome; return the number of final ones when there are so many, or no more."""
+    """Show outcomes until `words` of them are final or no more come; return how many were final."""
     decided = 0
     for item in outcomes:
         if isinstance(item, Notice):
@@ -109,7 +109,10 @@ def _follow(
 
 
 def _tell_refused(console: Console, frames: int) -> None:
-    """A few are of a connection that broke off; many are somebody's."""
+    """Say how many intact frames were refused, if any were.
+
+    A few are left from a connection that broke off; many mean that somebody else writes on the line.
+    """
     if frames:
         text = f"{frames} intact frames were refused: forged, replayed, or of an earlier connection"
         console.print(text, style="yellow", highlight=False, soft_wrap=True)
@@ -131,7 +134,7 @@ def _introduce(console: Console, bundle: Bundle, engine: Engine) -> None:
 
 
 def _refuse(error: EdgeError, bundle: Bundle, journal_path: Path | None, as_json: bool) -> None:
-    """Say and write down that nothing is decided here, and why."""
+    """Print, and record in the journal, that nothing is decided here and why."""
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(journal_path)) if journal_path else None
         outcome = refuse(str(error), bundle.sha256, journal)

@@ -1,1 +1,1 @@
-"""Turn the logits of a word into a verdict, and verdicts into error rates; pure NumPy, no clock, no file."""
+"""Turn the logits of a word into a verdict, verdicts into error rates; pure NumPy, no clock, no file."""

@@ -1,9 +1,11 @@
-"""Scores of genuine users and impostors -> FAR, FRR, EER, DET points, rank-1, and how far each can be trusted.
+"""Scores of genuine users and impostors -> FAR, FRR, EER, DET, rank-1, and how far to trust each.
 
-A score says "genuine" the more, the higher it is; a word is accepted when score >= threshold. Hence, at a threshold,
+The higher a score, the more it speaks for the genuine user; a word is accepted when score >= threshold. Hence, at a
+threshold,
+
     (B1) FAR = share of impostor scores >= threshold        (false accepts)
     (B2) FRR = share of genuine scores < threshold          (false rejects)
-    (B3) EER = the rate at which the two are equal, between neighbouring thresholds on the straight line between them
+    (B3) EER = the rate at which FAR = FRR, interpolated linearly between neighbouring thresholds
     (B4) no FAR below 3/n can be claimed from n impostor trials (rule of three: with 0 errors, the 95 % bound).
 """
 
@@ -22,9 +24,10 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Operating points by ascending threshold: at thresholds[i], FAR far[i] (falling) and FRR frr[i] (rising).
+    """FAR and FRR at every threshold, by ascending threshold.
 
-    The thresholds are every distinct score, and +inf where nothing is accepted; the first one accepts everything.
+    At thresholds[i], FAR is far[i] (falling) and FRR is frr[i] (rising). The thresholds are every distinct score, and
+    +inf where nothing is accepted; the first one accepts everything.
     """
 
     thresholds: Floats
@@ -33,7 +36,10 @@ class Curve:
 
     @property
     def eer(self) -> float:
-        """Equal error rate (B3): where the line between neighbouring points crosses FAR = FRR; ties are one point."""
+        """Return the equal error rate (B3): where the line between neighbouring points crosses FAR = FRR.
+
+        Trials of equal score make one point.
+        """
         gap = self.frr - self.far
         after = int(np.argmax(gap >= 0))
         share = -gap[after - 1] / (gap[after] - gap[after - 1])
@@ -41,15 +47,22 @@ class Curve:
 
     @property
     def eer_threshold(self) -> float:
-        """The threshold at which FAR and FRR are nearest to each other; of several, the lowest."""
+        """Return the threshold at which FAR and FRR are nearest to each other; of several, the lowest."""
         return float(self.thresholds[np.argmin(np.abs(self.frr - self.far))])
 
     def frr_at_far(self, far: float) -> float:
-        """FRR at the lowest threshold that accepts no more than `far` of the impostors."""
+        """Return the FRR at the lowest threshold that accepts no more than `far` of the impostors.
+
+        ScoresError unless 0 <= far <= 1.
+        """
         return float(self.frr[self._first_at(far)])
 
     def threshold_at_far(self, far: float) -> float:
-        """That threshold: a score that occurred, or +inf when only refusing everybody is strict enough."""
+        """Return the lowest threshold that accepts no more than `far` of the impostors.
+
+        It is a score that occurred, or +inf when only refusing everybody is strict enough. ScoresError unless 0 <= far
+        <= 1.
+        """
         return float(self.thresholds[self._first_at(far)])
 
     def _first_at(self, far: float) -> int:
@@ -60,7 +73,10 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Trials:
-    """Scores of one draw of users, each with its word's writer: genuine [G], impostor [I]; ScoresError if unfit."""
+    """Scores of one draw of users, genuine [G] and impostor [I], each with the writer of its word.
+
+    ScoresError if a score has no writer.
+    """
 
     genuine: Floats
     impostor: Floats
@@ -84,24 +100,30 @@ class Bounds:
 
 
 def curve(genuine: ArrayLike, impostor: ArrayLike) -> Curve:
-    """FAR and FRR at every distinct score (B1, B2). Scores are finite and neither side is empty, else ScoresError."""
+    """Return FAR and FRR at every distinct score (B1, B2).
+
+    ScoresError unless all scores are finite and neither side is empty.
+    """
     mine, theirs = _scores(genuine, "genuine"), _scores(impostor, "impostor")
     return _Sorted(mine, theirs).curve(np.ones(len(mine), np.int64), np.ones(len(theirs), np.int64))
 
 
 def eer(genuine: ArrayLike, impostor: ArrayLike) -> float:
-    """Equal error rate (B3)."""
+    """Return the equal error rate (B3)."""
     return curve(genuine, impostor).eer
 
 
 def frr_at_far(genuine: ArrayLike, impostor: ArrayLike, far: float) -> float:
-    """FRR at the lowest threshold that accepts no more than `far` of the impostors."""
+    """Return the FRR at the lowest threshold that accepts no more than `far` of the impostors."""
     return curve(genuine, impostor).frr_at_far(far)
 
 
 def threshold_at_far(impostor: ArrayLike, far: float) -> float:
-    """The lowest threshold that accepts no more than `far` of the impostors: just above the score it must refuse, -inf
-    if it need not refuse any."""
+    """Return the lowest threshold that accepts no more than `far` of the impostors.
+
+    It lies just above the highest score that it must refuse, and is -inf if it need not refuse any. ScoresError unless
+    0 <= far <= 1.
+    """
     theirs = np.sort(_scores(impostor, "impostor"))
     if not 0 <= far <= 1:
         raise ScoresError(f"a false accept rate of {far} is not between 0 and 1")
@@ -110,19 +132,29 @@ def threshold_at_far(impostor: ArrayLike, far: float) -> float:
 
 
 def det_points(genuine: ArrayLike, impostor: ArrayLike, count: int = 200) -> tuple[Floats, Floats]:
-    """At most `count` points (far, frr) of the DET curve by falling FAR, spread evenly over its operating points."""
+    """Return at most `count` points (far, frr) of the DET curve by falling FAR.
+
+    They are spread evenly over the curve's operating points.
+    """
     points = curve(genuine, impostor)
     keep = np.unique(np.rint(np.linspace(0, len(points.far) - 1, count)).astype(np.intp))
     return points.far[keep], points.frr[keep]
 
 
 def rank1(evidence: ArrayLike, users: ArrayLike) -> float:
-    """Share of genuine words [W] whose own user has the highest evidence [W, K]; a tie with another user is a miss."""
+    """Return the share of genuine words whose own user alone has the highest evidence.
+
+    evidence: [W, K]; users: [W], the label 0..K-1 of each word's own user. A tie with another user is a miss.
+    """
     return float(rank1_hits(evidence, users).mean())
 
 
 def rank1_hits(evidence: ArrayLike, users: ArrayLike) -> NDArray[np.bool_]:
-    """For each word whether its own user (label 0..K-1) has the highest evidence, alone."""
+    """Return for each word, bool [W], whether its own user alone has the highest evidence.
+
+    evidence: [W, K]; users: [W], the label 0..K-1 of each word's own user. ScoresError if they do not fit or evidence
+    is not finite.
+    """
     values, own = np.asarray(evidence, np.float64), np.asarray(users, np.int64)
     if values.ndim != 2 or own.shape != values.shape[:1] or len(own) == 0:
         raise ScoresError(f"evidence of shape {values.shape} does not fit users of shape {own.shape}")
@@ -140,10 +172,11 @@ def bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> Bounds:
-    """The mean over draws of `figure`, with percentile bounds from resampling writers, not words.
+    """Return the mean over draws of `figure`, with bounds from resampling writers, not words.
 
-    Words of one writer are not independent, so in every round the writers are drawn with replacement, and with a
-    writer come all of that writer's words, in every draw of users alike: one writer is one unit of chance.
+    Words of one writer are not independent, so one writer is one unit of chance: in every round the writers are drawn
+    with replacement, and with a writer come all of that writer's words, in every draw of users alike. The bounds are
+    the percentiles between which `level` of the rounds lie.
     """
     return bootstrap_figures([figure], draws, rounds=rounds, level=level, seed=seed)[0]
 
@@ -156,7 +189,7 @@ def bootstrap_figures(
     level: float = 0.95,
     seed: int = 0,
 ) -> list[Bounds]:
-    """As `bootstrap`, for several figures of the same curves at the price of one."""
+    """Return what `bootstrap` returns, for several figures of the same curves at the price of one."""
     ids = np.unique(np.concatenate([np.ravel(w) for d in draws for w in (d.genuine_writers, d.impostor_writers)]))
     tables = [
         (
@@ -178,9 +211,9 @@ def bootstrap_figures(
 def bootstrap_share(
     draws: Sequence[tuple[ArrayLike, ArrayLike]], *, rounds: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Bounds:
-    """The mean over draws of the share of hits, a draw being (hits bool [W], writers [W]), bounded as in `bootstrap`.
+    """Return the mean over draws of the share of hits, with bounds as in `bootstrap`.
 
-    For rank-1, and for FAR or FRR at a threshold that was fixed beforehand.
+    draws: (hits bool [W], writers [W]) each. For rank-1, and for FAR or FRR at a threshold that was fixed beforehand.
     """
     ids = np.unique(np.concatenate([np.ravel(writers) for _, writers in draws]))
     places = [np.searchsorted(ids, np.ravel(writers)) for _, writers in draws]
@@ -197,14 +230,17 @@ def bootstrap_share(
 
 
 def far_floor(trials: int) -> float:
-    """3/n, at most 1: the smallest FAR that n impostor trials can support (B4)."""
+    """Return 3/n, at most 1: the smallest FAR that n impostor trials can support (B4)."""
     if trials < 1:
         raise ScoresError("a false accept rate needs at least one impostor trial")
     return min(1.0, 3 / trials)
 
 
 def format_far(rate: float, trials: int) -> str:
-    """A FAR in per cent for people, never below what its trials support: 0 of 1,200 reads "< 0.25 %"."""
+    """Return a FAR in per cent for people, never below what its trials support.
+
+    0 of 1,200 reads "< 0.25 %".
+    """
     floor = far_floor(trials)
     if rate < floor:
         return f"< {_rounded_up(100 * floor):.3g} %"
@@ -212,7 +248,7 @@ def format_far(rate: float, trials: int) -> str:
 
 
 class _Sorted:
-    """Scores of both sides, sorted once: a curve for any whole-number weights of the trials costs one pass."""
+    """Scores of both sides, sorted once, so that a curve for weighted trials costs one pass."""
 
     def __init__(self, genuine: Floats, impostor: Floats) -> None:
         self.mine, self.theirs = np.argsort(genuine), np.argsort(impostor)
@@ -221,7 +257,7 @@ class _Sorted:
         self.below_theirs = np.searchsorted(impostor[self.theirs], self.thresholds)
 
     def curve(self, mine: Ints, theirs: Ints) -> Curve:
-        """The curve when genuine trial i counts mine[i] times and impostor trial j theirs[j] times."""
+        """Return the curve when genuine trial i counts mine[i] times and impostor trial j theirs[j] times."""
         rejected = np.append(0, np.cumsum(mine[self.mine]))
         refused = np.append(0, np.cumsum(theirs[self.theirs]))
         far = (refused[-1] - refused[self.below_theirs]) / refused[-1]
@@ -236,7 +272,10 @@ def _percentiles(
     level: float,
     seed: int,
 ) -> list[Bounds]:
-    """Figures for weights of one, and their percentiles over random weights that leave no side without a trial."""
+    """Return the figures for weights of one, bounded by their percentiles over random weights.
+
+    Random weights that leave a side without a trial are drawn again.
+    """
     rng = np.random.default_rng(seed)
     present = [np.unique(side) for side in sides]
     sampled: list[Floats] = []
@@ -250,13 +289,13 @@ def _percentiles(
 
 
 def _rounded_up(percent: float) -> float:
-    """Rounded UP to three digits, so that a printed bound is never below the true one."""
+    """Round up to three digits, so that a printed bound is never below the true one."""
     unit = 10.0 ** (np.floor(np.log10(percent)) - 2)
     return float(np.ceil(percent / unit - 1e-9) * unit)
 
 
 def _scores(scores: ArrayLike, side: str) -> Floats:
-    """Float64 scores of one side, all finite and at least one."""
+    """Return the scores of one side as float64. ScoresError unless there are any, all finite."""
     values = np.asarray(scores, np.float64).ravel()
     if len(values) == 0:
         raise ScoresError(f"there are no {side} scores")

@@ -12,16 +12,18 @@ MAX_SYMBOLS = 20
 """Thresholds are made for words of 1 to 20 symbols; a longer word is judged as one of 20."""
 
 LATER_KNOWS_MORE = 6
-"""The power of a symbol's position in the word that weights its output in the evidence."""
+"""The output after symbol s of a word weighs s to this power in the evidence."""
 
 
 def word_scores(logits: npt.ArrayLike) -> Floats:
-    """Logits [..., T, K+1] (users 0..K-1, the stranger last) -> evidence float64 [..., T, K] after 1..T symbols.
+    """Return the evidence float64 [..., T, K] for each user after 1..T symbols.
+
+    logits: [..., T, K+1], users 0..K-1, the stranger last.
 
     Equation 2, the softmax y_i = exp(q_i) / sum_k exp(q_k), is applied here and nowhere else. The evidence for user k
     after t symbols is the mean over s <= t of log y_k(s), weighted with s^6: later outputs rest on more of the word,
-    and several of them err less often than the last alone. The best user's evidence is the word's score.
-    From the first symbol with a logit that is NaN or infinite, all evidence of the word is NaN.
+    and several of them err less often than the last alone. The best user's evidence is the word's score. From the first
+    symbol with a logit that is NaN or infinite, all evidence of the word is NaN.
     """
     values = np.asarray(logits, dtype=np.float64)
     finite = np.isfinite(values)

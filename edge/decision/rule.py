@@ -1,4 +1,4 @@
-"""Apply the decision rule: ACCEPT a user, REJECT, CONTINUE or UNAVAILABLE, for one word or many at once."""
+"""Apply the decision rule to one word or many at once: ACCEPT a user, REJECT, CONTINUE, UNAVAILABLE."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +14,11 @@ from edge.decision.thresholds import Thresholds
 
 @unique
 class Verdict(Enum):
-    """What is known of a word. Any two codes differ in at least 16 of 32 bits, and a value that is none of them (zero,
-    null, a flipped bit) reads as UNAVAILABLE, so that damage never becomes ACCEPT. A verdict has no truth value."""
+    """What is known of a word. It has no truth value.
+
+    Any two codes differ in at least 16 of 32 bits, and a value that is none of them (zero, null, a flipped bit) reads
+    as UNAVAILABLE, so that damage never becomes ACCEPT.
+    """
 
     ACCEPT = 0xA5A5C33C
     REJECT = 0x5A5AC33C
@@ -59,7 +62,10 @@ class Decision:
 
 
 class Verdicts(NamedTuple):
-    """The verdicts on words, in arrays of one shape: codes are values of Verdict, scores the best users' evidence."""
+    """The verdicts on words, in arrays of one shape.
+
+    codes: values of Verdict. best: the best users' labels. scores: the best users' evidence.
+    """
 
     codes: npt.NDArray[np.uint32]
     best: npt.NDArray[np.int64]
@@ -76,9 +82,11 @@ def judge(
 ) -> Verdicts:
     """Judge words by their evidence [..., K] after so many symbols [...]. This is the one decision rule.
 
-    The score is the best user's evidence. The first of these that holds is the verdict:
+    The score is the best user's evidence; of equals, the first is the best. The first of these that holds is the
+    verdict:
+
         score not finite, or no symbol       UNAVAILABLE
-        min_symbols reached, score >= accept ACCEPT the best user, of equals the first
+        min_symbols reached, score >= accept ACCEPT the best user
         final: the word has ended            REJECT
         min_symbols reached, score < reject  REJECT
         otherwise                            CONTINUE
@@ -93,9 +101,9 @@ def judge(
 
 
 def decide(logits: npt.ArrayLike, thresholds: Thresholds, users: Sequence[str], *, final: bool) -> Decision:
-    """Decide, by the rule of `judge`, on a word so far: logits [T, K+1] -> the decision after T symbols. Never raises.
+    """Decide on a word so far, by the rule of `judge`: logits [T, K+1] -> the decision after T symbols.
 
-    final: whether the word has ended. Logits of another shape, with a NaN or an infinity -> UNAVAILABLE.
+    final: whether the word has ended. Never raises: logits of another shape, with a NaN or an infinity -> UNAVAILABLE.
     """
     try:
         values = np.asarray(logits, dtype=np.float64)
@@ -114,12 +122,12 @@ def decide(logits: npt.ArrayLike, thresholds: Thresholds, users: Sequence[str], 
 
 
 def unavailable(reason: str, symbols: int, *, final: bool = True) -> Decision:
-    """The decision for everything that went wrong: it opens nothing and blames nobody."""
+    """Return the decision for everything that went wrong: it neither accepts nor rejects anybody."""
     return Decision(Verdict.UNAVAILABLE, None, None, symbols, final, reason)
 
 
 _ACCEPT = np.uint32(Verdict.ACCEPT.value)
-# By 1 * known + rejected + 2 * accepted: 0 is what is not known; 4 is a word that ended and is accepted nonetheless.
+# Indexed by 1 * known + rejected + 2 * accepted: 0 is what is not known; 4 is accepted and has ended.
 _CODES = np.asarray(
     [v.value for v in (Verdict.UNAVAILABLE, Verdict.CONTINUE, Verdict.REJECT, Verdict.ACCEPT, Verdict.ACCEPT)],
     dtype=np.uint32,

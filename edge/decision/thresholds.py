@@ -11,11 +11,12 @@ from edge.errors import ThresholdsError
 
 
 class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
-    """Where a score accepts and where it rejects, by number of symbols 1..20 (position t - 1).
+    """Where a score accepts and where it rejects, by number of symbols t = 1..20 (at position t - 1).
 
-    Made from `trials` words of writers who are neither enrolled nor used to report errors, so that of such words a
-    share of at most far_accept scores >= accept[t] and at most far_reject scores >= reject[t]. Words of fewer than
-    min_symbols are never accepted. ThresholdsError if the lists are not 20 finite numbers with reject <= accept.
+    The thresholds are made from `trials` words of writers who are neither enrolled nor used to report errors, so that
+    of such words a share of at most far_accept scores >= accept[t] and at most far_reject scores >= reject[t]. Words of
+    fewer than min_symbols are never accepted. ThresholdsError if the lists are not 20 finite numbers with reject <=
+    accept.
     """
 
     accept: tuple[float, ...]
@@ -41,17 +42,19 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
 
     @cached_property
     def _table(self) -> Floats:
-        """Kept, for the gate looks thresholds up after every symbol."""
+        """Return accept and reject, [2, 20]; kept, because the gate looks them up after every symbol."""
         return np.asarray([self.accept, self.reject])
 
 
 def fit_thresholds(
     impostor_scores: npt.ArrayLike, far_accept: float = 0.01, far_reject: float = 0.10, min_symbols: int = 4
 ) -> Thresholds:
-    """Scores [W, 20] of strangers' words after 1..20 symbols -> thresholds whose FAR on these words keeps the targets.
+    """Return thresholds whose FAR on strangers' words keeps the targets.
 
-    ThresholdsError if the scores are no finite [W, 20], or if a target lies below 3/W: fewer errors than three
-    in W trials cannot be told from none (95 % bound, rule of three).
+    impostor_scores: [W, 20], of strangers' words after 1..20 symbols.
+
+    ThresholdsError if the scores are not finite [W, 20], or unless 3/W <= far_accept <= far_reject < 1: fewer errors
+    than three in W trials cannot be told from none (95 % bound, rule of three).
     """
     scores = np.asarray(impostor_scores, dtype=np.float64)
     if scores.ndim != 2 or scores.shape[1] != MAX_SYMBOLS or not np.isfinite(scores).all():
@@ -67,7 +70,10 @@ def fit_thresholds(
 
 
 def _ceiling(scores: Floats, far: float) -> tuple[float, ...]:
-    """By column, the smallest number that at most floor(far W) of the W scores reach (ties count against it)."""
+    """Return by column the smallest number that at most floor(far W) of the W scores reach.
+
+    Every one of several equal scores counts.
+    """
     allowed = int(np.floor(far * len(scores)))
     first_refused = np.sort(scores, axis=0)[len(scores) - 1 - allowed]
     return tuple(float(value) for value in np.nextafter(first_refused, np.inf))

@@ -13,7 +13,7 @@ from firmware_bridge.session.events import BoardFault, Connected, Event, Fragmen
 from firmware_bridge.wire.pixels import depth
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-"""Symbol codes by position, as in the sets derived from NIST's forms."""
+"""Characters by symbol code, as in the sets derived from NIST's forms."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,15 @@ class CapturedWord:
 
 
 def symbol_codes(text: str) -> list[int]:
-    """Class code of each character; -1 for one that is neither a digit nor a Latin letter."""
+    """Return the class code of each character, -1 if it is neither a digit nor a Latin letter."""
     return [ALPHABET.find(character) for character in text]
 
 
 def whole_words(events: Iterable[Event]) -> Iterator[CapturedWord | Notice]:
-    """Every word of which all fragments came; a notice for each that was lost, and for what the link has to say."""
+    """Yield every word of which all fragments came, and notices.
+
+    There is a notice for each word that was lost, and for a connection, its loss and a fault of the board.
+    """
     open_word: tuple[int, int] | None = None
     pixels: list[Pixels] = []
     for event in events:
@@ -55,7 +58,9 @@ def whole_words(events: Iterable[Event]) -> Iterator[CapturedWord | Notice]:
 
 
 def add_word(fragments: FragmentSet | None, writer: str, pixels: Pixels, symbols: str | None) -> FragmentSet:
-    """The set with the word's fragments added under the writer's name; a new name gets the next free id.
+    """Return the set with the word's fragments added under the writer's name.
+
+    A new name gets the next free id; without a set, the word begins one.
 
     CaptureError if `symbols` does not have one character for each fragment, or if the set holds grey pixels and the
     word black and white ones, or the other way round.

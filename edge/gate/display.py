@@ -13,7 +13,10 @@ _STYLES = {Verdict.ACCEPT: "bold green", Verdict.REJECT: "bold red", Verdict.UNA
 
 
 class Display:
-    """Prints to a console: on a terminal the word's line is rewritten at each fragment, elsewhere only when final."""
+    """The words' lines on a console.
+
+    On a terminal the word's line is rewritten at each fragment, elsewhere it is printed only when final.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -35,7 +38,7 @@ class Display:
         self._evidence = Text()
 
     def _erase(self) -> None:
-        """What the word's line said so far may have been longer. Nothing happens where there is no terminal."""
+        """Erase the word's line, which may have been longer; where there is no terminal, do nothing."""
         self._console.control(Control((ControlType.ERASE_IN_LINE, 2)))
 
     def _line(self, outcome: Outcome) -> Text:

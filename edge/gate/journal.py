@@ -1,12 +1,12 @@
-"""Decisions -> an append-only SQLite file whose rows are chained by hash, so that a row cannot be changed unseen.
+"""Decisions -> an append-only SQLite file whose rows are chained by hash, so that changes show.
 
 A row is acknowledged (`record` returns) once it is on the disk: WAL with synchronous=FULL survives a kill at any point.
 
-The chain. `row_hash` is SHA-256 over the hash of the row before and the row's canonical bytes: a JSON array of the
-fields in the order of Entry, preceded by the row's number, numbers written as `float.hex` writes them. The first row
-stands on GENESIS. The hash of the last row (the head) is kept beside the rows, so that rows cut off at the end are
-missed too. Whoever can write the file can also compute a new chain: keep the head that `inkgate journal verify` prints
-somewhere else, and give it back with --head, if you need to know that.
+The chain: `row_hash` is SHA-256 over the hash of the row before and the row's canonical bytes: a JSON array of the
+fields in the order of Entry, preceded by the row's number, numbers written as `float.hex` writes them. The first row is
+chained to GENESIS. The hash of the last row (the head) is kept beside the rows, so that rows cut off at the end are
+noticed, too. Whoever can write the file can also compute a new chain. To detect that, keep the head that `inkgate
+journal verify` prints somewhere else, and give it back with --head.
 """
 
 import hashlib
@@ -24,13 +24,20 @@ import msgspec
 from edge.errors import JournalError, NotAJournalError
 
 GENESIS: Final = hashlib.sha256(b"inkgate-journal/1").hexdigest()
-"""What the first row is chained to."""
+"""The hash that the first row is chained to."""
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One decision. time: ISO 8601 in UTC; board, session, word: which word; symbols: fragments seen; decision: name of
-    the verdict; final: whether it closed the word; latency_ms: from the event's arrival to the decision;
-    bundle: Bundle.sha256 of what decided."""
+    """One decision, as a row of the journal.
+
+    time                  ISO 8601 in UTC
+    board, session, word  which word
+    symbols               fragments seen
+    decision              name of the verdict
+    final                 whether it closed the word
+    latency_ms            from the event's arrival to the decision
+    bundle                Bundle.sha256 of what decided
+    """
 
     time: str
     board: str
@@ -48,7 +55,10 @@ class Entry(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Verification:
-    """Outcome of a walk along the chain: rows walked, hash of the last sound one, the first fault if there is one."""
+    """Outcome of a walk along the chain.
+
+    rows: rows walked. head: hash of the last sound row. fault: the first fault, None if there is none.
+    """
 
     rows: int
     head: str
@@ -56,16 +66,16 @@ class Verification:
 
 
 def canonical(number: int, entry: Entry) -> bytes:
-    """The bytes that are hashed for row `number` (1, 2, ...): one JSON array, the same on every machine.
+    """Return the bytes that are hashed for row `number` (1, 2, ...): one JSON array.
 
-    ValueError for a number that is not finite: SQLite would keep it as NULL.
+    They are the same on every machine. ValueError for a number that is not finite: SQLite would keep it as NULL.
     """
     values = [_exact(v) if isinstance(v, float) else v for v in msgspec.structs.astuple(entry)]
     return msgspec.json.encode([number, *values])
 
 
 def row_hash(previous: str, number: int, entry: Entry) -> str:
-    """SHA-256 (hex) of the row, chained to the hash of the row before."""
+    """Return the SHA-256 (hex) of the row, chained to the hash of the row before."""
     return hashlib.sha256(bytes.fromhex(previous) + canonical(number, entry)).hexdigest()
 
 
@@ -87,15 +97,22 @@ _INSERT: Final = f"INSERT INTO decisions VALUES ({', '.join('?' * (len(_COLUMNS)
 
 
 class Journal:
-    """An open journal, for one thread. Every method raises JournalError if the file does not do what it should."""
+    """An open journal, for one thread.
+
+    Every method raises JournalError if the file does not do what it should.
+    """
 
     def __init__(self, path: str | os.PathLike[str], *, read_only: bool = False) -> None:
-        """Open, making the file (readable by its owner only) if there is none and it may be written."""
+        """Open the journal.
+
+        Unless read_only, make the file, readable by its owner only, if there is none. NotAJournalError if there is none
+        to read, or if the file is something else.
+        """
         self.path = Path(path)
         try:
             self._database = self._connect(read_only)
         except sqlite3.DatabaseError as error:
-            if error.__class__ is sqlite3.DatabaseError:  # its subclasses are what can go wrong with a sound file
+            if error.__class__ is sqlite3.DatabaseError:  # Its subclasses may befall a sound file, too.
                 raise NotAJournalError(f"{self.path}: no journal: {error}; choose another path") from error
             raise JournalError(f"{self.path}: the journal cannot be opened: {error}") from error
         except OSError as error:
@@ -110,11 +127,11 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file. Idempotent."""
+        """Close the file; closing twice is fine."""
         self._database.close()
 
     def record(self, entry: Entry) -> bool:
-        """Append the decision; True once it is on the disk, False if this very decision was recorded before.
+        """Append a decision; return True once it is on the disk, False if it was recorded before.
 
         JournalError if the word already has a final decision, or another one after as many symbols.
         """
@@ -132,7 +149,7 @@ class Journal:
             raise JournalError(f"{self.path}: the decision cannot be recorded: {error}") from error
 
     def decided(self, board: str, session: int, word: int) -> bool:
-        """Whether the word has a final decision."""
+        """Return whether the word has a final decision."""
         try:
             found = self._database.execute(
                 "SELECT 1 FROM decisions WHERE board = ? AND session = ? AND word = ? AND final = 1",
@@ -143,7 +160,7 @@ class Journal:
         return found is not None
 
     def delivered(self) -> dict[str, tuple[int, int]]:
-        """By board: the session it wrote in last, and the highest word of it that has a final decision."""
+        """Return, by board, its last session and the highest word of it that has a final decision."""
         try:
             found = self._database.execute(
                 "SELECT board, session, max(word) FROM decisions AS d WHERE final = 1 AND session = "
@@ -154,7 +171,7 @@ class Journal:
         return {board: (session, word) for board, session, word in found}
 
     def rows(self) -> Iterator[tuple[int, Entry, str]]:
-        """(number, entry, hash) of every row in order. Nothing is checked: `verify` does that."""
+        """Yield (number, entry, hash) of every row in order. Nothing is checked: `verify` does that."""
         try:
             for number, *values, digest in self._database.execute(f"{_SELECT} ORDER BY number"):
                 yield number, _entry(values), digest
@@ -162,9 +179,10 @@ class Journal:
             raise JournalError(f"{self.path}: the journal cannot be read: {error}") from error
 
     def verify(self, expected_head: str | None = None) -> Verification:
-        """Walk the chain from GENESIS to the head. Finds any row edited, deleted, inserted or moved.
+        """Walk the chain from GENESIS to the head, and report the first fault.
 
-        expected_head: a head noted earlier, which must be among the hashes walked.
+        A row that was edited, deleted, inserted or moved is found. expected_head: a head noted earlier, which must be
+        among the hashes walked.
         """
         previous, count, seen = GENESIS, 0, expected_head in (None, GENESIS)
         try:
@@ -204,7 +222,7 @@ class Journal:
         return _Transaction(self._database)
 
     def _earlier(self, entry: Entry) -> Entry | None:
-        """The row with which this entry would collide."""
+        """Return the row with which this entry would collide, None if there is none."""
         found = self._database.execute(
             f"{_SELECT} WHERE board = ? AND session = ? AND word = ? AND final = ? AND (symbols = ? OR final = 1)",
             (entry.board, entry.session, entry.word, entry.final, entry.symbols),
@@ -212,7 +230,7 @@ class Journal:
         return None if found is None else _entry(found[1:-1])
 
     def _same(self, earlier: Entry, entry: Entry) -> bool:
-        """False (nothing new) if both say the same. JournalError if they contradict each other."""
+        """Return False (nothing new) if both say the same. JournalError if they contradict each other."""
 
         def what(e: Entry) -> tuple[Any, ...]:
             return e.symbols, e.decision, e.user, e.score, e.bundle
@@ -226,7 +244,10 @@ class Journal:
 
 
 class _Transaction:
-    """BEGIN IMMEDIATE .. COMMIT; ROLLBACK if the block, or the commit itself, fails."""
+    """A transaction, for `with`: BEGIN IMMEDIATE, then COMMIT.
+
+    ROLLBACK if the block, or the commit itself, fails.
+    """
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database

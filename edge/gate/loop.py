@@ -1,13 +1,15 @@
-"""Events of a board -> decisions, each in the journal before anyone hears of it: the loop of the edge. Read this first.
+"""Events of a board -> decisions, each recorded before anyone hears of it: the loop of the edge.
+
+Read this module first.
 
     source (firmware_bridge.link) -> engine (the network) -> decision (pure) -> journal -> whoever iterates over `run`
 
 A word is opened by WordStarted, grows by one Fragment at a time, each followed by a running decision, and is closed by
-exactly one final decision: at WordEnded, or UNAVAILABLE at the first thing that goes wrong with it. What is left of a
-closed word on the line is ignored; the next word starts from a cleared state and owes nothing to the one before.
+exactly one final decision: at WordEnded, or UNAVAILABLE at the first thing that goes wrong with it. What still arrives
+of a closed word is ignored. The next word starts from a cleared state and depends on nothing of the one before.
 
-The link acknowledges a frame when its next event is asked for, and `run` asks only after the decision was journalled
-and consumed: what the board may forget has been decided for good.
+The link acknowledges a frame when its next event is asked for, and `run` asks only after the decision was recorded and
+consumed: what the board may forget has been decided for good.
 """
 
 import contextlib
@@ -38,7 +40,7 @@ from firmware_bridge.session.events import (
 from firmware_bridge.wire.pixels import depth
 
 WORD_TIMEOUT_S = 10.0
-"""A word whose next fragment does not come for so long is given up."""
+"""A word whose next fragment does not come for so many seconds is given up."""
 
 
 class Network(Protocol):
@@ -57,9 +59,13 @@ class Recorder(Protocol):
 
 @dataclass(frozen=True)
 class Rule:
-    """What a bundle says about deciding: thresholds, user names in label order, bits a pixel, hash of the manifest.
+    """What a bundle says about deciding.
 
-    unverified: "", or what runs in place of what was verified; every decision's reason then ends with it.
+    thresholds  where scores accept and reject
+    users       names in label order
+    pixel_bits  bits a pixel that the network was trained on, 1 or 8
+    bundle      hash of the manifest
+    unverified  "", or what runs in place of what was verified; every decision's reason then ends with it
     """
 
     thresholds: Thresholds
@@ -71,8 +77,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A decision about one word of one board. time: ISO 8601, UTC; latency_ms: from the event's arrival to here;
-    authenticated: whether it is sure that the board wrote it."""
+    """A decision about one word of one board.
+
+    time: ISO 8601, UTC. latency_ms: from the event's arrival to the decision. authenticated: whether it is certain that
+    the board wrote the word.
+    """
 
     time: str
     board: str
@@ -85,13 +94,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something a person at the gate may want to know, and no decision."""
+    """A message for the person at the gate that is not a decision."""
 
     text: str
 
 
 def link_lost(reason: str) -> Notice:
-    """Say that the board is gone, what is waited for, and how to stop that."""
+    """Return the notice that the board is gone, what is waited for, and how to stop that."""
     return Notice(f"link lost: {reason}; waiting for the board to come back, Ctrl-C ends")
 
 
@@ -108,18 +117,19 @@ class _Word:
 
 
 class _FaultError(Exception):
-    """Why a word cannot be decided."""
+    """Raised where a word cannot be decided; the text says why."""
 
 
 def utc_now() -> str:
-    """The time of day as the journal keeps it."""
+    """Return the time of day as the journal keeps it: ISO 8601 in UTC, to the millisecond."""
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def refuse(reason: str, bundle: str, journal: Recorder | None = None, now: Callable[[], str] = utc_now) -> Outcome:
-    """The one outcome of a gate that must not decide anything: UNAVAILABLE, of no board and no word, in the journal.
+    """Return the one outcome of a gate that must not decide anything, and record it in the journal.
 
-    Its session is the time in ms, so that each refusal has a row of its own.
+    It is UNAVAILABLE, of no board and no word; its session is the time in ms, so that each refusal has a row of its
+    own. If the journal fails, the reason says so.
     """
     time_of_day = now()
     session = round(datetime.fromisoformat(time_of_day).timestamp() * 1000)
@@ -153,17 +163,18 @@ class Gate:
         self._heard_s = self._arrived_s = monotonic_s()
 
     def run(self, events: Iterable[Event]) -> Generator[Outcome | Notice, None, None]:
-        """Every decision, running and final, as the events come; ends when they end, and raises what they raise.
+        """Yield every decision, running and final, and every notice, as the events come.
 
-        A connected link says something at least every few seconds, so a word that stops growing is noticed.
-        However it ends (also by closing the iterator), a word that is open is closed as UNAVAILABLE.
+        Ends when the events end, and raises what they raise. A connected link says something at least every few
+        seconds, so a word that stops growing is noticed. However `run` ends (also by closing the iterator), a word that
+        is open is closed as UNAVAILABLE.
         """
         try:
             for event in events:
                 yield from self._on(event)
             yield from self._fail("the source ended in the middle of the word")
         except GeneratorExit:
-            list(self._fail("stopped in the middle of the word"))  # Nobody listens any more; the journal does.
+            list(self._fail("stopped in the middle of the word"))  # Nobody listens any more, but it is recorded.
             raise
         except BaseException as error:
             yield from self._fail(f"the source failed: {str(error) or type(error).__name__}")
@@ -190,7 +201,7 @@ class Gate:
                 yield from self._fail(f"the board reports {code}: {text}")
                 yield Notice(f"the board reports {code}: {text}")
             case Statistics():
-                pass  # The board's heartbeat: it only lets time pass, which is looked at above.
+                pass  # The board's heartbeat; only the time that has passed matters, and it was checked above.
 
     def _on_word(self, event: WordEvent) -> Iterator[Outcome | Notice]:
         key = (self._board.board if self._board else "", event.session, event.word)
@@ -249,7 +260,10 @@ class Gate:
             yield self._decided(lambda word: unavailable(reason, len(word.logits)))
 
     def _decided(self, judge: Callable[[_Word], Decision]) -> Outcome:
-        """Judge the open word; whatever fails in that, or in writing it down, is UNAVAILABLE and closes the word."""
+        """Judge the open word and record the outcome.
+
+        Whatever fails in either of them makes the outcome UNAVAILABLE, and that closes the word.
+        """
         word = self._word
         assert word is not None
         try:
@@ -273,14 +287,14 @@ class Gate:
         return Outcome(self._now(), *word.key, decision, latency_ms, authenticated)
 
     def _journalled(self, outcome: Outcome) -> Outcome:
-        """The outcome once it is written down; UNAVAILABLE instead if it cannot be, and never what was not written."""
+        """Return the outcome once it is recorded; if that fails, return UNAVAILABLE in its place."""
         if self._journal is None:
             return outcome
         try:
             self._journal.record(_entry(outcome, self._rule.bundle))
         except Exception as error:
             failed = replace(outcome, decision=unavailable(f"journal: {error}", outcome.decision.symbols))
-            with contextlib.suppress(Exception):  # It may fail again; what is emitted is the same.
+            with contextlib.suppress(Exception):  # If this fails, too, the outcome is the same.
                 self._journal.record(_entry(failed, self._rule.bundle))
             return failed
         return outcome
@@ -293,11 +307,14 @@ class Gate:
 
 
 _REMEMBERED = 65_536
-"""Closed words kept in mind; a journal remembers all."""
+"""The number of closed words that are kept in memory; a journal keeps all."""
 
 
 def _as_trained(pixels: Pixels, pixel_bits: int) -> Pixels:
-    """The pixels themselves. _FaultError if they hold grey where the network was trained on black and white."""
+    """Return the pixels themselves.
+
+    _FaultError if they hold grey where the network was trained on black and white.
+    """
     if pixel_bits == 1 and bool((pixels + np.uint8(1) > 1).any()):
         raise _FaultError("a fragment holds grey pixels, the bundle was trained on black and white")
     return pixels

@@ -24,12 +24,15 @@ _NAMES = "writer_names"
 
 @dataclass(frozen=True, eq=False)
 class FragmentSet:
-    """N fragments of handwriting, one written symbol each. Raises FragmentSetError unless every field is as described.
+    """N fragments of handwriting, one written symbol each.
 
-    pixels  uint8 [N, 33, 33], 0 paper .. 255 ink; a 1-bit set holds only 0 and 255.
-    writer  int32 [N], who wrote it; symbol int32 [N], class code of what was written, -1 unknown;
-    order   int32 [N], position in the writer's form or session.
-    writer_names  either empty or one name for each of `writers`, in that order; "" stands for str(writer id).
+    pixels        uint8 [N, 33, 33], 0 paper .. 255 ink; a 1-bit set holds only 0 and 255
+    writer        int32 [N], id of who wrote it
+    symbol        int32 [N], class code of what was written, -1 unknown
+    order         int32 [N], position in the writer's form or session
+    writer_names  either empty or one name for each of `writers`, in that order; "" stands for str(writer id)
+
+    FragmentSetError unless every field is as described.
     """
 
     pixels: Pixels
@@ -46,17 +49,20 @@ class FragmentSet:
 
     @cached_property
     def writers(self) -> Ids:
-        """Writer ids present, int32, ascending, each once."""
+        """Return the ids of the writers present, int32, ascending, each once."""
         return np.unique(self.writer)
 
     @cached_property
     def pixel_bits(self) -> int:
-        """1 if only 0 and 255 occur, else 8."""
+        """Return 1 if only 0 and 255 occur, else 8."""
         return 1 if bool(np.isin(self.pixels, (0, 255)).all()) else 8
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the content (fields, shapes, values, names): equal for equal sets however they were stored."""
+        """Return the SHA-256 (hex) of the content: fields, shapes, values and names.
+
+        It is equal for equal sets however they were stored.
+        """
         digest = hashlib.sha256(b"inkgate-fragments/1")
         for field, dtype in _FIELDS.items():
             array = np.ascontiguousarray(getattr(self, field), dtype=np.dtype(dtype).newbyteorder("<"))
@@ -67,7 +73,7 @@ class FragmentSet:
         return digest.hexdigest()
 
     def name_of(self, writer: int) -> str:
-        """The writer's name, or str(writer) where none was given."""
+        """Return the writer's name, or str(writer) where none was given."""
         if self.writer_names:
             position = int(np.searchsorted(self.writers, writer))
             if position < len(self.writers) and self.writers[position] == writer:
@@ -75,7 +81,10 @@ class FragmentSet:
         return str(writer)
 
     def select(self, index: npt.ArrayLike) -> "FragmentSet":
-        """The fragments at a boolean mask [N] or at integer indices, in the order given. FragmentSetError if none."""
+        """Return the fragments at a boolean mask [N] or at integer indices, in the order given.
+
+        FragmentSetError if there are none.
+        """
         chosen = np.asarray(index)
         if chosen.size == 0:
             raise FragmentSetError("the selection holds no fragment")
@@ -88,7 +97,7 @@ class FragmentSet:
         return FragmentSet(self.pixels[chosen], writer, self.symbol[chosen], self.order[chosen], names)
 
     def of_writers(self, ids: npt.ArrayLike) -> "FragmentSet":
-        """Only the fragments of these writers. FragmentSetError if one of them wrote none."""
+        """Return the fragments of these writers. FragmentSetError if one of them wrote none."""
         wanted = np.unique(np.asarray(ids, dtype=np.int64))
         missing = np.setdiff1d(wanted, self.writers)
         if missing.size:
@@ -96,7 +105,10 @@ class FragmentSet:
         return self.select(np.isin(self.writer, wanted))
 
     def to_bits(self, bits: int) -> "FragmentSet":
-        """As the wire carries it: 1 -> every pixel >= 128 becomes 255 and every other 0; 8 -> unchanged."""
+        """Return the set with pixels as the wire carries them at so many bits.
+
+        1: every pixel >= 128 becomes 255 and every other 0. 8: unchanged. FragmentSetError for another number.
+        """
         if bits not in (1, 8):
             raise FragmentSetError(f"a pixel has 1 or 8 bits, not {bits}")
         if bits == 8:
@@ -105,7 +117,7 @@ class FragmentSet:
         return FragmentSet(pixels, self.writer, self.symbol, self.order, self.writer_names)
 
     def require_writers(self, count: int) -> "FragmentSet":
-        """The set itself. FragmentSetError if it has fewer than `count` writers."""
+        """Return the set itself. FragmentSetError if it has fewer than `count` writers."""
         if len(self.writers) < count:
             raise FragmentSetError(
                 f"{count} writers are needed and the set has {len(self.writers)}; "
@@ -114,7 +126,10 @@ class FragmentSet:
         return self
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the set as `.npz`, keys as the fields are named; a reader sees the old file or the whole new one."""
+        """Write the set as `.npz`, its keys named as the fields.
+
+        A reader sees the old file or the whole new one. FragmentSetError if it cannot be written.
+        """
         target = Path(path)
         arrays: dict[str, Any] = {field: getattr(self, field) for field in _FIELDS}
         arrays[_NAMES] = np.asarray(self.writer_names, dtype=np.str_)
@@ -137,7 +152,10 @@ class FragmentSet:
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> "FragmentSet":
-        """Read what `save` wrote. FragmentSetError, naming the file, if it is missing, no npz, truncated or wrong."""
+        """Read what `save` wrote.
+
+        FragmentSetError, naming the file, if it is missing, not an .npz file, truncated or wrong.
+        """
         source = Path(path)
         arrays = _read_npz(source)
         missing = sorted(_FIELDS.keys() - arrays.keys())
@@ -153,7 +171,10 @@ class FragmentSet:
 
 
 def join(sets: Sequence[FragmentSet]) -> FragmentSet:
-    """All fragments of the sets, one after another; a writer id keeps its name from the first set that gives one."""
+    """Return all fragments of the sets, one set after another.
+
+    A writer id keeps its name from the first set that gives one. FragmentSetError without a set.
+    """
     if not sets:
         raise FragmentSetError("no set of fragments to join")
     arrays = {field: np.concatenate([getattr(s, field) for s in sets]) for field in _FIELDS}
@@ -169,10 +190,13 @@ def join(sets: Sequence[FragmentSet]) -> FragmentSet:
 def sample_words(
     fragments: FragmentSet, writers: npt.ArrayLike, symbols: int, per_writer: int, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.int64], Ids]:
-    """Draw words: (index int64 [W, symbols] into the set, writer int32 [W]), W = per_writer for each writer in turn.
+    """Draw `per_writer` words of `symbols` fragments for each writer in turn.
 
-    Inside a word no fragment occurs twice while the writer has at least `symbols` fragments; beyond that a word takes
-    all of them and draws the rest again (with replacement). Words of one writer are drawn independently.
+    Returns (index int64 [W, symbols] into the set, writer int32 [W]). Inside a word no fragment occurs twice while the
+    writer has at least `symbols` fragments; beyond that a word takes all of them and draws the rest again (with
+    replacement). Words of one writer are drawn independently.
+
+    FragmentSetError if a writer has no fragment, or if `symbols` or `per_writer` is below 1.
     """
     if symbols < 1 or per_writer < 1:
         raise FragmentSetError(f"words of {symbols} symbols, {per_writer} per writer: both must be at least 1")
@@ -188,7 +212,7 @@ def sample_words(
 
 
 def _draw(own: npt.NDArray[np.int64], symbols: int, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """`count` words over the indices `own`; a random key per fragment sorts each word's own permutation."""
+    """Draw `count` words from the indices `own`; random keys sort each word's own permutation."""
     permuted = own[np.argsort(rng.random((count, own.size)), axis=1)[:, :symbols]]
     if own.size >= symbols:
         return permuted
@@ -215,7 +239,10 @@ def _check_fields(fragments: FragmentSet) -> None:
 
 
 def _read_npz(source: Path) -> dict[str, npt.NDArray[Any]]:
-    """Every array of the file. np.load without pickles: a set of fragments can never carry code."""
+    """Return every array of the file by name.
+
+    np.load runs without pickles: a set of fragments can never carry code.
+    """
     try:
         with source.open("rb") as stream:
             if stream.read(2) != b"PK":

@@ -1,4 +1,7 @@
-"""Samples of a digitiser at a fixed rate -> finished symbols and words: the twin of core/ink/pen.c, bit by bit."""
+"""Samples of a digitiser at a fixed rate -> finished symbols and words.
+
+The twin of firmware_bridge/firmware/core/ink/pen.c, bit by bit.
+"""
 
 import enum
 from collections.abc import Iterable
@@ -11,11 +14,11 @@ from edge.ink.raster import NOMINAL_PRESSURE, POINT, Points
 from firmware_bridge.build.settings import SETTINGS
 
 MAX_POINTS = 512
-"""Of a symbol: 5 s of steady contact at 100 Hz; longer ones are thinned out."""
+"""The points of a symbol at most: 5 s of steady contact at 100 Hz; longer symbols are thinned out."""
 MAX_STROKES = 64
-"""Of a symbol; further ones are dropped and counted."""
+"""The strokes of a symbol at most; further ones are dropped and counted."""
 FAILURE_MS = 1000
-"""A digitiser that is silent for so long while the pen touches has failed."""
+"""A digitiser that is silent for so many ms while the pen touches has failed."""
 
 
 class PenEvent(enum.IntEnum):
@@ -23,9 +26,9 @@ class PenEvent(enum.IntEnum):
 
     NONE = 0
     SYMBOL = 1
-    """`points` are the symbol's, until the next call."""
+    """A symbol is finished; `points` are its points, until the next call."""
     WORD = 2
-    """All symbols since the last WORD are one."""
+    """A word is finished: all symbols since the last WORD."""
     FAILURE = 3
     """The digitiser has failed; what was written since the last WORD is lost."""
 
@@ -35,19 +38,22 @@ _DEFAULT = {name: setting.default for name, setting in SETTINGS.items()}
 
 @dataclass(frozen=True)
 class PenConfig:
-    """Lengths in 1/100 mm, times in ms, pressures in the digitiser's units; by default those of a build."""
+    """The settings of a pen board; the defaults are those of a build.
+
+    Lengths are in 1/100 mm, times in ms, pressures in the digitiser's units.
+    """
 
     rate_hz: int = _DEFAULT["rate_hz"]  # samples a second while the pen is in reach
-    contact: int = _DEFAULT["contact"]  # from this pressure on the pen touches
-    release: int = _DEFAULT["release"]  # below this one it has left
-    nominal: int = _DEFAULT["nominal"]  # the pressure of a line as wide as the pen
-    gap: int = _DEFAULT["gap"]  # a stroke that begins further than this to the right of the symbol begins another one
-    back: int = _DEFAULT["back"]  # so does one that begins further than this to the left,
-    line: int = _DEFAULT["line"]  # or further than this above or below
-    spacing: int = _DEFAULT["spacing"]  # points closer than this to the last one kept are not kept
-    pen_up_ms: int = _DEFAULT["pen_up_ms"]  # without contact: the symbol is finished
-    word_ms: int = _DEFAULT["word_ms"]  # without contact: the word is
-    least_samples: int = _DEFAULT["least_samples"]  # a symbol with fewer was no writing
+    contact: int = _DEFAULT["contact"]  # the pen touches from this pressure on
+    release: int = _DEFAULT["release"]  # a pen that touched has left the paper below this pressure
+    nominal: int = _DEFAULT["nominal"]  # at this pressure a line is as wide as the pen
+    gap: int = _DEFAULT["gap"]  # a stroke that begins further than this to the right of a symbol begins another one
+    back: int = _DEFAULT["back"]  # a stroke that begins further than this to the left of a symbol begins another one
+    line: int = _DEFAULT["line"]  # a stroke that begins further than this above or below a symbol begins another one
+    spacing: int = _DEFAULT["spacing"]  # a point closer than this to the last one kept is not kept
+    pen_up_ms: int = _DEFAULT["pen_up_ms"]  # after this time without contact the symbol is finished
+    word_ms: int = _DEFAULT["word_ms"]  # after this time without contact the word is finished
+    least_samples: int = _DEFAULT["least_samples"]  # a symbol of fewer samples is a speck
 
 
 class _Point(NamedTuple):
@@ -58,7 +64,14 @@ class _Point(NamedTuple):
 
 
 class Pen:
-    """The state of a pen board's capture. Counters: specks, dropped, thinned, as in struct ink_pen."""
+    """The state of a pen board's capture.
+
+    Its counters are those of struct ink_pen:
+
+    specks   symbols that were dropped, because they had fewer than `least_samples` samples
+    dropped  samples of strokes beyond MAX_STROKES
+    thinned  times that points were thinned out
+    """
 
     def __init__(self, config: PenConfig | None = None) -> None:
         given = config or PenConfig()
@@ -78,11 +91,14 @@ class Pen:
 
     @property
     def points(self) -> Points:
-        """POINT [P] of the symbol so far, or of the one just finished."""
+        """Return the points, POINT [P], of the symbol so far or of the one just finished."""
         return np.array(self._points, POINT)
 
     def sample(self, x: int, y: int, pressure: int) -> PenEvent:
-        """One sample; pressure 0 where the pen does not touch. Call `pending` until NONE after it."""
+        """Take one sample and return what it completed; call `pending` after it until it returns NONE.
+
+        x and y are in 1/100 mm; pressure is 0 where the pen does not touch.
+        """
         self._settle()
         touches = pressure >= self.config.contact or (self._down and pressure >= self.config.release)
         if touches and pressure > 0:
@@ -93,10 +109,11 @@ class Pen:
         return self.pending() if event is PenEvent.NONE and self._word_due else event
 
     def silence(self, silent_ms: int) -> PenEvent:
-        """The digitiser has been silent for so long since the last sample; may be called at any time.
+        """Take note that no sample has come for `silent_ms`; may be called at any time.
 
-        Silence of word_ms means that the pen, which did not touch, is out of reach: symbol and word are finished.
-        Shorter ones do not count, so that time within a word is counted in samples alone.
+        Silence of word_ms means that the pen, which did not touch, is out of reach: symbol and word are finished. A
+        shorter silence does not count, so that time within a word is counted in samples alone. Silence of FAILURE_MS
+        while the pen touches is a FAILURE.
         """
         self._settle()
         touched = self._idle == 0
@@ -111,7 +128,7 @@ class Pen:
         return self._leave()
 
     def pending(self) -> PenEvent:
-        """What is due without another sample."""
+        """Return what is due without another sample."""
         self._settle()
         if not self._word_due:
             return PenEvent.NONE
@@ -129,7 +146,7 @@ class Pen:
         self._down = self._delivered = False
 
     def _settle(self) -> None:
-        """What the last call left to be done."""
+        """Do what the last call left to be done."""
         if self._delivered:
             self._clear()
         if self._held:
@@ -137,7 +154,7 @@ class Pen:
             self._touch(*held)
 
     def _touch(self, x: int, y: int, pressure: int) -> PenEvent:
-        """A place where the pen touches; a new symbol if there is none open."""
+        """Take a place where the pen touches; begin a symbol if none is open."""
         if not self._down and self._contacts and self._is_far(x, y) and self._finish():
             self._held = x, y, pressure
             return PenEvent.SYMBOL
@@ -167,7 +184,7 @@ class Pen:
         return PenEvent.SYMBOL if finished else PenEvent.NONE
 
     def _finish(self) -> bool:
-        """The symbol is finished: true, unless it was no writing."""
+        """Finish the symbol and return True; drop it and return False if it is a speck."""
         self._lift()
         if self._contacts < self.config.least_samples:
             self.specks += 1
@@ -177,7 +194,7 @@ class Pen:
         return True
 
     def _lift(self) -> None:
-        """The pen has left the paper: the stroke ends where it was last."""
+        """End the stroke at the place where the pen touched last."""
         if self._down and (self._points[-1].x, self._points[-1].y) != (self._last.x, self._last.y):
             self._keep(self._last)
         self._down = False
@@ -188,7 +205,7 @@ class Pen:
         self._points.append(point)
 
     def _thin_out(self) -> None:
-        """Twice the spacing, and every other point of each stroke gone but its first and its last."""
+        """Double the spacing; drop every other point of each stroke, but not its first and its last."""
         kept, odd = [], False
         for number, point in enumerate(self._points):
             first = number == 0 or self._points[number - 1].stroke != point.stroke
@@ -201,7 +218,7 @@ class Pen:
         self.thinned += 1
 
     def _is_far(self, x: int, y: int) -> bool:
-        """Whether a stroke that begins here belongs to another symbol."""
+        """Return whether a stroke that begins here belongs to another symbol."""
         return (
             x > self._right + self.config.gap
             or x + self.config.back < self._left
@@ -210,7 +227,7 @@ class Pen:
         )
 
     def _is_apart(self, x: int, y: int) -> bool:
-        """Whether this place is far enough from the last point to be kept."""
+        """Return whether this place is far enough from the last point to be kept."""
         last = self._points[-1]
         return abs(x - last.x) + abs(y - last.y) >= self._spacing
 
@@ -229,7 +246,10 @@ class Pen:
 
 
 def capture(samples: Iterable[tuple[int, int, int]], config: PenConfig | None = None) -> list[list[Points]]:
-    """What a board makes of samples (x, y, pressure): the points of every symbol of every word that ended."""
+    """Return the points of every symbol of every word that a board captures from samples.
+
+    samples: (x, y, pressure). A word that has not ended is left out.
+    """
     pen = Pen(config)
     words: list[list[Points]] = []
     word: list[Points] = []

@@ -1,4 +1,6 @@
-"""Strokes of a pen -> a 33x33 fragment of grey ink in whole numbers: the twin of core/ink/raster.c, bit by bit.
+"""Strokes of a pen -> a 33x33 fragment of grey ink, in whole numbers.
+
+The twin of firmware_bridge/firmware/core/ink/raster.c, bit by bit.
 
 The ink is a ridge along the path whose section is a Gaussian, laid down as dabs one standard deviation apart. Lengths
 are in pixels: `_q8` means 1/256 of one, `_q10` 1/1024. All arithmetic is on integers; the one product of matrices runs
@@ -15,12 +17,15 @@ from edge.ink.fragment import SIDE, Pixels
 PEN_WIDTH = 66
 """Width of the line at nominal pressure, in the points' units: 0.66 mm."""
 MAX_POINTS = 1024
-"""Points of a symbol; what follows is left out."""
+"""The points of a symbol at most; what follows is left out."""
 NOMINAL_PRESSURE = 128
 
 POINT = np.dtype([("x", "<u2"), ("y", "<u2"), ("pressure", "u1"), ("stroke", "u1")])
-"""A place of the pen: x to the right and y downwards in 1/100 mm; pressure with 128 for a line as wide as the pen;
-points with equal `stroke` one after another are joined by a line. As struct ink_point lies in memory."""
+"""A place of the pen, as struct ink_point lies in memory.
+
+x points to the right and y downwards, in 1/100 mm. At pressure 128 a line is as wide as the pen. Points one after
+another with equal `stroke` are joined by a line.
+"""
 
 Points: TypeAlias = npt.NDArray[np.void]
 _Ints = npt.NDArray[np.int64]
@@ -45,9 +50,12 @@ _PIXELS_Q8: _Ints = np.arange(SIDE, dtype=np.int64)[:, None] * 256
 
 
 def raster_strokes(points: Points, width: int = PEN_WIDTH) -> Pixels:
-    """Ink of a pen `width` wide: uint8 [33, 33], 25 pixels on its larger side, its mass in the middle; paper if none.
+    """Return the ink of strokes, uint8 [33, 33]; paper if there are no points.
 
-    points: POINT [P]; width 0 counts as 1. ValueError for another type or a width beyond 16 bits.
+    The ink is 25 pixels on its larger side, and its mass lies in the middle.
+
+    points: POINT [P]. width: that of the pen, in the points' units; 0 counts as 1. ValueError for another type of
+    points or a width beyond 16 bits.
     """
     if points.dtype != POINT or points.ndim != 1 or not 0 <= width < 1 << 16:
         raise ValueError(f"points are POINT [P] and a width has 16 bits, not {points.dtype} {points.shape}, {width}")
@@ -78,14 +86,17 @@ def raster_pack(pixels: Pixels) -> bytes:
 
 
 def square_root(values: Any) -> _Ints:
-    """floor(sqrt(value)) of integers below 2^32: float64 holds them and the root's error is below half a unit."""
+    """Return floor(sqrt(value)) of integers below 2^32.
+
+    It is exact: float64 holds them and the root's error is below half a unit.
+    """
     return np.asarray(np.sqrt(np.asarray(values, np.float64)), np.int64)
 
 
 def _dabs(
     x: _Ints, y: _Ints, pressure: _Ints, stroke: npt.NDArray[np.uint8], width_q8: int, sigma_q8: int
 ) -> tuple[_Ints, _Ints, _Ints]:
-    """Places (1/256 pixel) and heights (1/1024) of the dabs, evenly spaced along each stroke."""
+    """Return x, y (1/256 pixel) and height (1/1024) of the dabs, evenly spaced along each stroke."""
     joined = np.append(stroke[1:] == stroke[:-1], False)
     dx, dy, dp = (np.where(joined, np.append(np.diff(values), 0), 0) for values in (x, y, pressure))
     length = square_root(16 * (dx * dx + dy * dy))
@@ -116,14 +127,14 @@ def _dabs(
 
 
 def _shift(place: _Ints, ink: _Ints, extent_q8: int, width_q8: int) -> int:
-    """How far to move a coordinate so that the mass lies in the middle, unless ink would leave the paper."""
+    """Return the move of a coordinate that brings the mass to the middle, all ink kept on the paper."""
     least = width_q8 // 2
     shift = _MIDDLE_Q8 - int((place * ink).sum()) // int(ink.sum())
     return max(least, min(shift, _LAST_Q8 - least - extent_q8))
 
 
 def _section(middle: _Ints, sigma_q8: int) -> _Ints:
-    """Heights 0 .. 255 of a bell about each place at the pixels: [33, dabs]."""
+    """Return the heights 0 .. 255 of a bell about each place at the pixels: [33, dabs]."""
     per_q8_q16 = (_BELL_STEPS << 16) // sigma_q8
     index = (np.abs(_PIXELS_Q8 - middle) * per_q8_q16 + 0x8000) >> 16
     return np.asarray(_BELL_AND_NONE[np.minimum(index, len(_BELL))])

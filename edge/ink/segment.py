@@ -1,7 +1,10 @@
-"""A grey picture of a written word -> its symbols in reading order: the twin of core/ink/segment.c, bit by bit.
+"""A grey picture of a written word -> its symbols in reading order.
 
-Ink is told from paper by its share of the paper's brightness around it, so that light may fall unevenly; it is put
-together to symbols by edge.ink.segment_symbols and drawn as fragments by `segment_fragment`. Integers only.
+The twin, bit by bit, of segment.c and segment_fragment.c in firmware_bridge/firmware/core/ink.
+
+Ink is told from paper by its share of the paper's brightness around it, so that light may fall unevenly.
+edge.ink.segment_symbols puts the ink together to symbols, and `segment_fragment` draws these as fragments. All
+arithmetic is on integers.
 """
 
 import enum
@@ -40,7 +43,7 @@ class SegmentReason(enum.IntEnum):
     OVERFULL = -2
     """More ink than writing has."""
     TOO_MANY = -3
-    """More than segment_symbols.MAX_SYMBOLS."""
+    """More symbols than segment_symbols.MAX_SYMBOLS."""
     SIZE = -4
     """A picture of this size is not taken."""
 
@@ -51,14 +54,17 @@ class Segmentation:
 
     symbols: tuple[Symbol, ...]
     runs: tuple[Run, ...]
-    groups: tuple[int, ...]  # of the component that a run belongs to
+    groups: tuple[int, ...]  # by run: the group of its component, -1 if that was dropped
     height: int
     pen: int
     threshold: int
 
 
 def segment(picture: Pixels) -> Segmentation | SegmentReason:
-    """Symbols of a picture uint8 [rows, columns], 0 black .. 255 white; dark ink on bright paper."""
+    """Return the symbols of a picture, or the reason why it has none.
+
+    picture: uint8 [rows, columns], 0 black .. 255 white; dark ink on bright paper.
+    """
     rows, columns = picture.shape
     if min(rows, columns) < _TILE or max(rows, columns) > MAX_SIDE or rows * columns > MAX_PIXELS:
         return SegmentReason.SIZE
@@ -84,7 +90,10 @@ def segment(picture: Pixels) -> Segmentation | SegmentReason:
 
 
 def segment_fragment(found: Segmentation, index: int) -> Pixels:
-    """Symbol `index` in reading order: uint8 [33, 33], ink 25 pixels on its larger side, its mass in the middle."""
+    """Draw symbol `index` in reading order as a fragment, uint8 [33, 33].
+
+    The ink is 25 pixels on its larger side, and its mass lies in the middle.
+    """
     symbol = found.symbols[index]
     parts = np.array(
         [
@@ -113,7 +122,7 @@ def segment_fragment(found: Segmentation, index: int) -> Pixels:
 
 
 def _paper_levels(picture: Pixels) -> _Ints:
-    """The brightness that a tenth of each tile's pixels reach: [tiles down, tiles across]."""
+    """Return the brightness that a tenth of each tile's pixels reach: [tiles down, tiles across]."""
     rows, columns = picture.shape
     levels = np.zeros((-(-rows // _TILE), -(-columns // _TILE)), np.int64)
     for row, column in np.ndindex(levels.shape):
@@ -124,7 +133,10 @@ def _paper_levels(picture: Pixels) -> _Ints:
 
 
 def _levelled(picture: Pixels, levels: _Ints) -> _Ints:
-    """Pixels with paper at about 128; gains between the middles of tiles are interpolated."""
+    """Return the pixels with paper at about 128.
+
+    Gains between the middles of tiles are interpolated.
+    """
     framed = np.pad(levels, 1)
     down, across = levels.shape
     near = np.max([framed[y : y + down, x : x + across] for y in range(3) for x in range(3)], axis=0)
@@ -138,14 +150,14 @@ def _levelled(picture: Pixels, levels: _Ints) -> _Ints:
 
 
 def _neighbours(places: int, tiles: int) -> tuple[_Ints, _Ints, _Ints]:
-    """Two tiles for each place, and how far it is from the first to the second, in 1/_TILE."""
+    """Return two tiles for each place, and how far it is from the first to the second, in 1/_TILE."""
     moved = np.arange(places, dtype=np.int64) + _TILE // 2
     after = moved // _TILE
     return np.clip(after - 1, 0, tiles - 1), np.minimum(after, tiles - 1), moved % _TILE
 
 
 def _find_threshold(shares: _Ints) -> int:
-    """Half-way between paper and ink; 0 if there is no ink."""
+    """Return the threshold half-way between paper and ink; 0 if there is no ink."""
     counts = np.bincount(shares.reshape(-1), minlength=256)
     near = counts[63:191] + counts[64:192] + counts[65:193]
     paper = 64 + int(near.argmax())
@@ -161,7 +173,7 @@ def _find_threshold(shares: _Ints) -> int:
 
 
 def _find_runs(ink: npt.NDArray[np.bool_]) -> list[Run]:
-    """Ink pixels side by side, row by row."""
+    """Return the runs of ink pixels side by side, row by row."""
     edges = np.diff(np.pad(ink, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     rows, lefts = np.nonzero(edges == 1)
     ends = np.nonzero(edges == -1)[1] - 1
@@ -169,7 +181,10 @@ def _find_runs(ink: npt.NDArray[np.bool_]) -> list[Run]:
 
 
 def _connect(runs: list[Run]) -> tuple[list[int], int]:
-    """The component of every run, numbered in the order of their first runs, and how many there are."""
+    """Return the component of every run, and how many components there are.
+
+    They are numbered in the order of their first runs.
+    """
     parents = list(range(len(runs)))
 
     def root_of(run: int) -> int:
@@ -192,12 +207,12 @@ def _connect(runs: list[Run]) -> tuple[list[int], int]:
 
 
 def _shift(twice_moment: int, area: int, extent: int, scale_q16: int) -> int:
-    """How far to move so that the mass lies in the middle, unless ink would leave the paper."""
+    """Return the move that brings the mass to the middle, all ink kept on the paper."""
     mass_q8 = ((twice_moment + area) * 128 // area * scale_q16) >> 16
     return max(0, min(_PAPER_Q8 // 2 - mass_q8, _PAPER_Q8 - ((extent * scale_q16) >> 8)))
 
 
 def _overlaps(begin_q8: _Ints, end_q8: _Ints) -> _Ints:
-    """How much of each of the 33 pixels lies between two places, 0 .. 256: [places, 33]."""
+    """Return how much of each of the 33 pixels lies between two places, 0 .. 256: [places, 33]."""
     pixel = np.arange(SIDE, dtype=np.int64) * 256
     return np.asarray(np.clip(np.minimum(end_q8[:, None], pixel + 256) - np.maximum(begin_q8[:, None], pixel), 0, None))

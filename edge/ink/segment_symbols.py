@@ -1,4 +1,7 @@
-"""Connected components of ink -> symbols in reading order: the twin of segment_pieces.c and segment_symbols.c."""
+"""Connected components of ink -> symbols in reading order.
+
+The twin, bit by bit, of segment_pieces.c and segment_symbols.c in firmware_bridge/firmware/core/ink.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +26,7 @@ class Run(NamedTuple):
 
 
 class Box(NamedTuple):
-    """Right and bottom belong to it."""
+    """A rectangle of pixels; right and bottom belong to it."""
 
     left: int
     top: int
@@ -32,17 +35,23 @@ class Box(NamedTuple):
 
     @property
     def width(self) -> int:
-        """Pixels across."""
+        """Return the number of pixels across."""
         return self.right - self.left + 1
 
     @property
     def height(self) -> int:
-        """Pixels down."""
+        """Return the number of pixels down."""
         return self.bottom - self.top + 1
 
 
 class Symbol(NamedTuple):
-    """Its box, its components' group, its line from the top, and the columns of the group that are its own."""
+    """A symbol that was found.
+
+    box          the box around its ink
+    group        the group of its components
+    line         its line, counted from the top
+    first, last  the columns of the group that are its own
+    """
 
     box: Box
     group: int
@@ -53,7 +62,13 @@ class Symbol(NamedTuple):
 
 @dataclass(frozen=True)
 class Found:
-    """Symbols, the group of every component (-1: dropped), the height of symbols and the width of the pen."""
+    """What was found in a picture; lengths in pixels.
+
+    symbols  in reading order
+    groups   the group of every component, -1 if it was dropped
+    height   the height of symbols
+    pen      the width of the pen
+    """
 
     symbols: tuple[Symbol, ...]
     groups: tuple[int, ...]
@@ -62,9 +77,11 @@ class Found:
 
 
 def find_symbols(runs: list[Run], labels: list[int], count: int, width: int, rows: int) -> Found | int:
-    """Specks dropped, pieces merged, joined symbols cut, sorted; or BLANK, OVERFULL, TOO_MANY.
+    """Return the symbols, or BLANK, OVERFULL or TOO_MANY.
 
-    labels: the component, 0 .. count - 1, of each run; width, rows: the picture's.
+    Specks are dropped, pieces merged, joined symbols cut, and the symbols sorted.
+
+    labels: the component, 0 .. count - 1, of each run. width, rows: the picture's.
     """
     boxes: list[Box | None] = [None] * count
     areas = [0] * count
@@ -104,7 +121,7 @@ def find_symbols(runs: list[Run], labels: list[int], count: int, width: int, row
 
 
 class _Column(NamedTuple):
-    """Ink of one column."""
+    """The ink of one column: how many pixels, and its first and last row."""
 
     ink: int
     top: int
@@ -129,18 +146,21 @@ def _around(a: Box | None, b: Box) -> Box:
 
 
 def _gap(a_from: int, a_to: int, b_from: int, b_to: int) -> int:
-    """Pixels of paper between two stretches; negative: they overlap by as many."""
+    """Return the pixels of paper between two stretches; negative if they overlap by as many."""
     return max(a_from, b_from) - min(a_to, b_to) - 1
 
 
 def _is_frame(box: Box, width: int, rows: int) -> bool:
-    """No writing: longer than half of the picture and at its border: the sheet's edge, a shadow."""
+    """Return whether the ink is the sheet's edge or a shadow, and no writing.
+
+    Such ink is longer than half of the picture and at its border.
+    """
     at_border = box.left == 0 or box.top == 0 or box.right + 1 == width or box.bottom + 1 == rows
     return at_border and (2 * box.width > width or 2 * box.height > rows)
 
 
 def _measure_height(pieces: list[_Piece], rows: int) -> int:
-    """The height that half of the ink belongs to pieces of, or lower ones."""
+    """Return the lowest height such that pieces no higher hold half of the ink; `rows` at most."""
     total = sum(piece.area for piece in pieces)
     reached = [
         piece.box.height
@@ -151,18 +171,24 @@ def _measure_height(pieces: list[_Piece], rows: int) -> int:
 
 
 def _is_stacked(a: Box, b: Box) -> bool:
-    """Whether more than half of the narrower one stands below or above the other."""
+    """Return whether at least half of the narrower one stands below or above the other."""
     return -2 * _gap(a.left, a.right, b.left, b.right) >= min(a.width, b.width)
 
 
 def _breach(a: Box, b: Box, pen: int) -> int:
-    """How far apart two halves of a broken stroke are, one above the other; -1 if they are no such halves."""
+    """Return how far apart two halves of a broken stroke are, one above the other.
+
+    -1 if they are no such halves.
+    """
     down = _gap(a.top, a.bottom, b.top, b.bottom)
     return max(down, 0) if _is_stacked(a, b) and -pen <= down <= pen else -1
 
 
 def _kinship(a: Box, b: Box, height: int, pen: int) -> int:
-    """How far apart two pieces of one symbol are, one of them small; -1 if they are no such pieces."""
+    """Return how far apart two pieces of one symbol are, one of them small.
+
+    -1 if they are no such pieces.
+    """
     across, down = _gap(a.left, a.right, b.left, b.right), _gap(a.top, a.bottom, b.top, b.bottom)
     both = _around(a, b)
     small = 5 * min(a.height, b.height) < 3 * height
@@ -174,7 +200,10 @@ def _kinship(a: Box, b: Box, height: int, pen: int) -> int:
 
 
 def _merge(pieces: list[_Piece], distance_of: Callable[[Box, Box], int]) -> None:
-    """Merge the two nearest pieces of one symbol, again and again."""
+    """Merge the two nearest pieces of one symbol, again and again.
+
+    distance_of: how far apart two pieces are; negative if they do not belong to one symbol.
+    """
     while True:
         near = [
             (apart, i, j)
@@ -193,7 +222,10 @@ def _merge(pieces: list[_Piece], distance_of: Callable[[Box, Box], int]) -> None
 
 
 def _cut(runs: list[Run], box: Box, height: int, pen: int) -> list[tuple[int, int]]:
-    """Columns of the symbols of a group: one, or several that are joined by thin strokes."""
+    """Return the columns (first, last) of each symbol of a group.
+
+    The group is one symbol, or several that are joined by thin strokes.
+    """
     if 10 * box.width <= _CUT_WIDTH_10 * height:
         return [(box.left, box.right)]
     columns = _columns(runs)
@@ -213,7 +245,7 @@ def _cut(runs: list[Run], box: Box, height: int, pen: int) -> list[tuple[int, in
 
 
 def _columns(runs: list[Run]) -> dict[int, _Column]:
-    """Ink of a group in each of its columns: how much, its first and its last row."""
+    """Return the ink of a group by column."""
     columns: dict[int, _Column] = {}
     for run in runs:
         for x in range(run.left, run.right + 1):
@@ -223,19 +255,22 @@ def _columns(runs: list[Run]) -> dict[int, _Column]:
 
 
 def _is_joint(column: _Column, height: int, pen: int) -> bool:
-    """Whether two symbols may be joined here: thin ink, and not far apart as the two strokes of a 0."""
+    """Return whether two symbols may be joined in this column.
+
+    There the ink is thin, and not as far apart as the two strokes of a 0.
+    """
     return 2 * column.ink <= 3 * pen + 2 and 3 * (column.bottom - column.top + 1) <= height
 
 
 def _stretches(places: list[int]) -> list[tuple[int, int]]:
-    """Ascending places -> (first, last) of those side by side."""
+    """Return (first, last) of each stretch of places side by side; `places` are ascending."""
     begins = [x for i, x in enumerate(places) if i == 0 or places[i - 1] != x - 1]
     ends = [x for i, x in enumerate(places) if i + 1 == len(places) or places[i + 1] != x + 1]
     return list(zip(begins, ends, strict=True))
 
 
 def _box_of(runs: list[Run], first: int, last: int) -> Box | None:
-    """Around the ink in these columns."""
+    """Return the box around the ink in these columns, None if there is none."""
     box: Box | None = None
     for run in runs:
         if run.right >= first and run.left <= last:
@@ -244,7 +279,7 @@ def _box_of(runs: list[Run], first: int, last: int) -> Box | None:
 
 
 def _symbol(runs: list[Run], group: int, first: int, last: int, height: int) -> Symbol | None:
-    """The group's ink in these columns, unless it is a speck."""
+    """Return the group's ink in these columns as a symbol, None if it is a speck."""
     box = _box_of(runs, first, last)
     if box is None:
         return None
@@ -253,7 +288,10 @@ def _symbol(runs: list[Run], group: int, first: int, last: int, height: int) -> 
 
 
 def _ordered(symbols: list[Symbol]) -> list[Symbol]:
-    """From left to right, each on the line whose last symbol is most beside it; lines from top to bottom."""
+    """Return the symbols in reading order, each with its line.
+
+    From left to right, each goes to the line whose last symbol is most beside it; lines go from top to bottom.
+    """
     across = sorted(symbols, key=lambda symbol: symbol.box.left + symbol.box.right)
     lines: list[list[Symbol]] = []
     for symbol in across:

@@ -1,7 +1,7 @@
-"""A board and an app -> its program as linked, its bytes for the flash, and what it takes of flash and RAM.
+"""A board and an app -> the linked program, its bytes for the flash, and the flash and RAM it needs.
 
-Two compilers do, whichever is there: gcc-arm-none-eabi from Debian, or zig from PyPI. The same sources by the same
-compiler give the same bytes: nothing of the machine, the time or the folder gets into them.
+Either of two compilers is used: gcc-arm-none-eabi from Debian or zig from PyPI. The same sources and the same compiler
+give the same bytes: nothing of the machine, the time or the folder gets into them.
 """
 
 import importlib.util
@@ -28,21 +28,21 @@ WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
 _COMMON = ("-std=c99", *WARNINGS, "-ffreestanding", "-nostdlib", "-ffunction-sections", "-fdata-sections")
 _LINK = ("-Wl,--gc-sections", "-Wl,-e,ink_start")
 _GCC = ("-mthumb", "-fno-tree-loop-distribute-patterns", "-fstack-usage", "-fcallgraph-info=su", "-Wl,--fatal-warnings")
-# -g: without it zig strips the names of functions and variables too, which emulators look for. sections.ld leaves the
-# debug information itself out, which would say in which folder it was built.
+# Without -g zig strips the names of functions and variables, which the emulators need. sections.ld discards the debug
+# information itself, because it names the folder of the build.
 _ZIG = ("-target", "thumb-freestanding-eabi", "-fno-sanitize=undefined", "-Wno-unused-command-line-argument", "-g")
 
 STACK_USE = "stack"
-"""Folder beside the ELF in which gcc leaves what every function takes of the stack, and whom it calls."""
+"""Folder beside the ELF in which gcc leaves the stack use and the callees of every function."""
 
 _RUNTIME = {"gcc": ("-lgcc",), "zig": ("-lcompiler_rt",)}
 _OTHERS = {"pen": "ink/segment*.c", "camera": "ink/pen.c", "bench": "ink/segment*.c"}
-"""What an app does not need, so that it is not even compiled."""
+"""By app, the pattern of the sources that it does not need and that are not compiled for it."""
 
 
 @dataclass(frozen=True)
 class Toolchain:
-    """A compiler that is installed: `name` is gcc or zig, `version` its own words for it."""
+    """An installed compiler: `name` is gcc or zig, `version` is what it reports, `command` calls it."""
 
     name: str
     version: str
@@ -51,9 +51,14 @@ class Toolchain:
 
 @dataclass(frozen=True)
 class Built:
-    """What a build left. `ram_bytes`: variables and the reserve for the stack. gcc leaves stack use in STACK_USE.
+    """The result of a build.
 
-    settings: those that differ from the defaults.
+    elf, bin  the linked program, and the bytes of the flash from its start on
+    flash_bytes  the length of `bin`
+    ram_bytes  variables and the reserve for the stack
+    settings  the settings that differ from their defaults
+
+    A build by gcc also leaves the stack use of every function in the folder STACK_USE.
     """
 
     board: Board
@@ -67,7 +72,7 @@ class Built:
 
 
 def toolchains() -> list[Toolchain]:
-    """The compilers that are installed, the preferred one first."""
+    """Return the installed compilers, the preferred one first."""
     found = []
     if shutil.which(GCC):
         found.append(Toolchain("gcc", _first_line(GCC, "-dumpfullversion"), (GCC,)))
@@ -78,7 +83,10 @@ def toolchains() -> list[Toolchain]:
 
 
 def find_toolchain(name: str | None = None) -> Toolchain:
-    """The compiler of that name, or the preferred one. ToolMissingError says how to get it."""
+    """Return the compiler of that name, by default the preferred one.
+
+    Raises ToolMissingError, which says how to install it, if it is not there.
+    """
     for toolchain in toolchains():
         if name in (None, toolchain.name):
             return toolchain
@@ -96,11 +104,17 @@ def build(
     optimise: str = "s",
     settings: Settings = MappingProxyType({}),
 ) -> Built:
-    """Compile and link APP for BOARD into the folder `out`, which is made: BOARD-APP.elf and .bin.
+    """Compile and link `app` for `board` into BOARD-APP.elf and BOARD-APP.bin in the folder `out`.
 
-    settings: see settings.py; those of the defaults' value change nothing. UnknownBoardError; SettingError; BuildError
-    if the board has no such app, the compiler objects, or link.ld has another store than board.toml; SegmentError if
-    the program does not fit.
+    The folder is created if needed. `settings` are those of settings.py; a setting at its default changes nothing.
+
+    Raises:
+      UnknownBoardError  there is no such board
+      SettingError  the app has no such setting, or the value is not allowed
+      ToolMissingError  the compiler is not installed
+      BuildError  the board has no such app, the folder cannot be created, the compiler reports an error, or link.ld
+                  and board.toml disagree about the store
+      SegmentError  the program does not fit
     """
     chosen = find(board)
     if app not in chosen.apps:
@@ -124,7 +138,7 @@ def build(
 
 
 def source_files(board: Board, app: str) -> list[str]:
-    """What the program is made of, as paths in SOURCES, in an order that never changes."""
+    """Return the sources of the program as paths relative to SOURCES, in an order that never changes."""
     groups = (f"apps/{app}_app.c", "apps/delivery.c", "core/**/*.c", "boards/*.c", f"boards/{board.folder}/*.[cS]")
     found = (path for group in groups for path in sorted(SOURCES.glob(group), key=lambda path: path.name))
     return [path.relative_to(SOURCES).as_posix() for path in found if not path.match(_OTHERS[app])]

@@ -1,4 +1,4 @@
-"""A linked program (32-bit little-endian ARM ELF) -> what of it goes where, held against a board's memory."""
+"""A linked program (32-bit little-endian ARM ELF) -> its segments, checked against a board's memory."""
 
 import struct
 from collections.abc import Mapping
@@ -14,7 +14,10 @@ _SYMBOLS = 2
 
 @dataclass(frozen=True)
 class Segment:
-    """A loadable segment: `data` is flashed at `load`; the running program has `size` bytes of memory at `address`."""
+    """A loadable segment of a program.
+
+    `data` is flashed at address `load`. The running program occupies `size` bytes of memory from `address` on.
+    """
 
     load: int
     address: int
@@ -23,7 +26,10 @@ class Segment:
 
 
 def read_segments(elf: bytes) -> list[Segment]:
-    """The loadable segments of an ELF file; SegmentError if it is none for an ARM, or cut off."""
+    """Return the loadable segments of an ELF file.
+
+    Raises SegmentError if the file is not a 32-bit little-endian ELF for an ARM, or is cut off.
+    """
     try:
         if elf[:6] != b"\x7fELF\x01\x01" or struct.unpack_from("<H", elf, 18) != (_ARM,):
             raise SegmentError("not a 32-bit little-endian ELF for an ARM")
@@ -42,7 +48,7 @@ def read_segments(elf: bytes) -> list[Segment]:
 
 
 def read_symbols(elf: bytes) -> dict[str, int]:
-    """The addresses of a program's functions and variables by name; SegmentError if the file is cut off."""
+    """Return the address of each function and variable by name; SegmentError if the file is cut off."""
     try:
         (table,) = struct.unpack_from("<I", elf, 32)
         entry_bytes, count = struct.unpack_from("<2H", elf, 46)
@@ -59,14 +65,17 @@ def read_symbols(elf: bytes) -> dict[str, int]:
 
 
 def address_of(symbols: Mapping[str, int], name: str) -> int:
-    """The address of a function or variable; SymbolError if the program does not name it."""
+    """Return the address of a function or variable; SymbolError if the program does not name it."""
     if name not in symbols:
         raise SymbolError(f"the program has no {name}: its sources have none, or it was linked without names")
     return symbols[name]
 
 
 def with_flash(elf: bytes, board: Board, image: bytes) -> bytes:
-    """The same program, what of it lies in the flash taken from there: `image` is the flash from its start on."""
+    """Return the program `elf` with its segments in the flash replaced by the bytes of `image`.
+
+    `image` holds the bytes of the flash from its start on.
+    """
     (table,) = struct.unpack_from("<I", elf, 28)
     entry_bytes, count = struct.unpack_from("<2H", elf, 42)
     patched = bytearray(elf)
@@ -79,7 +88,10 @@ def with_flash(elf: bytes, board: Board, image: bytes) -> bytes:
 
 
 def check_segments(segments: list[Segment], board: Board) -> None:
-    """SegmentError unless all is flashed into the part of the flash that images may have, and runs where memory is."""
+    """Refuse, with SegmentError, a program that does not fit into the board's memory.
+
+    Every segment must be flashed below `board.image_limit`, and run in that part of the flash or in the RAM.
+    """
     room = Region(board.flash.origin, board.image_limit)
     for segment in segments:
         where = f"{board.name}: the segment of {segment.size:,} bytes at {segment.address:#010x}"
@@ -92,7 +104,7 @@ def check_segments(segments: list[Segment], board: Board) -> None:
 
 
 def flatten(segments: list[Segment], board: Board) -> bytes:
-    """The bytes of the flash from its start on, as the segments fill it; gaps stay erased, 0xFF."""
+    """Return the bytes of the flash from its start on, filled by the segments; gaps are erased, 0xFF."""
     flashed = [segment for segment in segments if segment.data]
     end = max((segment.load + len(segment.data) for segment in flashed), default=board.flash.origin)
     image = bytearray(b"\xff" * (end - board.flash.origin))

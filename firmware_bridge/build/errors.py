@@ -4,66 +4,66 @@ from firmware_bridge.errors import BridgeError, ExitCode
 
 
 class ImageError(BridgeError):
-    """A file is not an image that this inkgate knows."""
+    """Raised when a file is not an image that this inkgate knows."""
 
     exit_code = ExitCode.USAGE
 
 
 class TruncatedImageError(ImageError):
-    """The file is shorter than its header says."""
+    """Raised when an image is shorter than its header says."""
 
 
 class OversizedImageError(ImageError):
-    """The image is larger than the board's flash has room for, or the file goes on behind it."""
+    """Raised when an image does not fit into the board's flash, or its file is longer than the image."""
 
 
 class WrongBoardError(ImageError):
-    """The image is for another board than the one that was found or named."""
+    """Raised when an image is for another board than the one that was found or named."""
 
 
 class SegmentError(ImageError):
-    """A part of the program lies where the board has no memory for it."""
+    """Raised when an ELF file is unreadable, or places a segment where the board has no memory."""
 
 
 class SymbolError(ImageError):
-    """A linked program does not name a function or variable that is looked for from outside."""
+    """Raised when a linked program lacks the name of a function or variable that the host looks up."""
 
 
 class BootBlockError(ImageError):
-    """The second-stage boot loader's CRC is wrong: the part's boot ROM would not start the image."""
+    """Raised when the second-stage boot loader's CRC is wrong: the boot ROM would not start the image."""
 
 
 class AlteredImageError(ImageError):
-    """The image is not the one that its digest was made of."""
+    """Raised when an image does not match the digest in its header."""
 
     exit_code = ExitCode.REFUSED
 
 
 class UnsignedImageError(ImageError):
-    """Nobody has signed the image."""
+    """Raised when an image carries no signature."""
 
     exit_code = ExitCode.REFUSED
 
 
 class UntrustedImageError(ImageError):
-    """The signature is not by a key that is trusted here, or is not right."""
+    """Raised when an image is signed by a key that is not trusted here, or its signature is wrong."""
 
     exit_code = ExitCode.REFUSED
 
 
 class OlderImageError(ImageError):
-    """The board has had a newer version than the image's."""
+    """Raised when the board has had a newer version than the image's."""
 
     exit_code = ExitCode.REFUSED
 
 
 class SettingError(BridgeError):
-    """A build cannot have that setting, or not that value of it."""
+    """Raised when an app has no such build setting, or the setting does not allow the value."""
 
     exit_code = ExitCode.USAGE
 
 
 class BuildError(BridgeError):
-    """The firmware could not be compiled, linked or written down."""
+    """Raised when the firmware cannot be compiled or linked, or the result cannot be written."""
 
     exit_code = ExitCode.USAGE

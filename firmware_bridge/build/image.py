@@ -1,6 +1,6 @@
-"""A board's program as linked -> the image that is flashed: the program with a header that says what it is, and signed.
+"""A board's linked program -> the image that is flashed: the program with a header, signed.
 
-The header, HEADER_BYTES at HEADER_OFFSET of every image, integers little endian:
+The header takes HEADER_BYTES from HEADER_OFFSET on in every image. Integers are little endian:
 
     offset  size  content
          0     8  "INKIMAGE"
@@ -9,10 +9,10 @@ The header, HEADER_BYTES at HEADER_OFFSET of every image, integers little endian
         16     4  address of the image's first byte
         20     4  bytes of the whole image
         24     8  protocol hash
-        32    16  board, zeros behind
-        48     8  app, zeros behind
-        56    32  SHA-256 of the image with this field and all behind it in the header zero
-        88     8  key: the first bytes of the SHA-256 of the public key that signed; zeros if nobody has
+        32    16  board, padded with zeros
+        48     8  app, padded with zeros
+        56    32  SHA-256 of the image, computed with this field and the rest of the header zero
+        88     8  signer: the first bytes of the SHA-256 of the public key; zeros if unsigned
         96    64  Ed25519 signature of "inkgate firmware image" and the SHA-256
        160    96  zeros
 """
@@ -39,7 +39,7 @@ from firmware_bridge.build.uf2 import boot2_with_crc
 MAGIC = b"INKIMAGE"
 FORM = 1
 CONTEXT = b"inkgate firmware image\0"
-"""Goes before the digest in what is signed, so that the signature says nothing about any other file."""
+"""Prefix of the digest in the signed message, so that the signature is valid for no other kind of file."""
 
 _FIELDS = struct.Struct("<8s4H2I8s16s8s32s8s64s")
 _DIGEST_OFFSET = 56
@@ -49,28 +49,28 @@ Version = tuple[int, int, int]
 
 
 class Signer(Protocol):
-    """Holds a secret key."""
+    """A holder of a secret key."""
 
     key_id: bytes
 
     def sign(self, message: bytes) -> bytes:
-        """64 bytes."""
+        """Return the signature of `message`, 64 bytes."""
         ...
 
 
 class Verifier(Protocol):
-    """Holds a public key."""
+    """A holder of a public key."""
 
     key_id: bytes
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
-        """Whether the key's owner has signed that message."""
+        """Return whether `signature` is the key owner's signature of `message`."""
         ...
 
 
 @dataclass(frozen=True)
 class Header:
-    """What an image says of itself. `key_id` is None if nobody has signed it."""
+    """The content of an image's header. `key_id` is None if the image is unsigned."""
 
     board: str
     app: str
@@ -84,17 +84,20 @@ class Header:
 
     @property
     def version_text(self) -> str:
-        """As people write it."""
+        """The version in the form 1.2.3."""
         return ".".join(map(str, self.version))
 
     @property
     def firmware(self) -> str:
-        """What a board that runs the image says in INFO: boards/header.c."""
+        """The firmware version that a board running the image reports in INFO (boards/header.c)."""
         return f"{self.version_text}+{self.sha256.hex()[:8]}"
 
 
 def parse_version(text: str) -> Version:
-    """`1.2.3`, whatever follows -> (1, 2, 3)."""
+    """Parse the `1.2.3` at the start of a text into (1, 2, 3); ImageError if there is none.
+
+    What follows the third number is ignored. Each number is at most 0xFFFF.
+    """
     found = re.match(r"(\d{1,5})\.(\d{1,5})\.(\d{1,5})(?!\d)", text)
     if found is None or any(int(part) > 0xFFFF for part in found.groups()):
         raise ImageError(f"{text!r} is not a version of the form 1.2.3")
@@ -105,9 +108,13 @@ def parse_version(text: str) -> Version:
 def seal(
     program: bytes, board: Board, app: str, version: Version, protocol_hash: bytes, signer: Signer | None = None
 ) -> bytes:
-    """The image of a program that begins at the start of the board's flash; the room for its header must be empty.
+    """Return the image of a program that begins at the start of the board's flash.
 
-    Padded with 0xFF to whole words. Of the RP2040's boot block the CRC is set. The same arguments give the same bytes.
+    The image is padded with 0xFF to whole words, and the CRC of the RP2040's boot block is set. Without `signer` the
+    image is unsigned. The same arguments give the same bytes.
+
+    Raises ImageError if the program leaves no empty room for the header, or the board's or app's name does not fit into
+    it; OversizedImageError if the image does not fit into the flash.
     """
     if len(program) < _HEADER_END or not _is_blank(program[HEADER_OFFSET:_HEADER_END]):
         raise ImageError(f"{board.name}: the program keeps no room for the header at {HEADER_OFFSET:#x}: fix link.ld")
@@ -124,7 +131,10 @@ def seal(
 
 
 def read_header(data: bytes) -> Header | None:
-    """The header of an image, or of what else is in a board's flash, from its start on; None if there is none."""
+    """Return the header of an image, or of a flash's content from its start on, None if there is none.
+
+    Nothing but the form of the header is checked: ImageError if this inkgate does not know it.
+    """
     block = data[HEADER_OFFSET:_HEADER_END]
     if len(block) < HEADER_BYTES or not block.startswith(MAGIC):
         return None
@@ -147,7 +157,11 @@ def read_header(data: bytes) -> Header | None:
 
 
 def check(image: bytes) -> Header:
-    """The header of a whole and unaltered image for a board that exists; an ImageError that names what is wrong."""
+    """Return the header of an image after checking all but its signature.
+
+    Raises ImageError if the data is no image or its board does not exist, TruncatedImageError, OversizedImageError,
+    AlteredImageError or BootBlockError.
+    """
     header = read_header(image)
     if header is None:
         short = len(image) < _HEADER_END
@@ -170,7 +184,10 @@ def check(image: bytes) -> Header:
 
 
 def check_signature(header: Header, trusted: Iterable[Verifier]) -> None:
-    """UnsignedImageError or UntrustedImageError unless one of the trusted keys has signed the (checked) image."""
+    """Refuse an image that none of the trusted keys has signed; `header` must come from `check`.
+
+    Raises UnsignedImageError or UntrustedImageError.
+    """
     if header.key_id is None:
         builds = f"`inkgate firmware build {header.board} {header.app}`"
         raise UnsignedImageError(f"unsigned: nobody answers for it: {builds} signs what it builds")
@@ -195,7 +212,7 @@ def _pack(header: Header, digest: bytes = bytes(32), signer: Signer | None = Non
 
 
 def _repack(header: Header) -> bytes:
-    """The only header that says this."""
+    """Return the only bytes that a header with this content may have."""
     packed = bytearray(_pack(header, header.sha256))
     packed[88:160] = (header.key_id or bytes(8)) + header.signature
     return bytes(packed)
@@ -212,5 +229,5 @@ def _text(field: bytes) -> str:
 
 
 def _is_blank(data: bytes) -> bool:
-    """Nothing but zeros, or nothing but what erased flash holds."""
+    """Return whether all bytes are zero, or all are 0xFF as in erased flash."""
     return data in (bytes(len(data)), b"\xff" * len(data))

@@ -1,6 +1,7 @@
-"""NAME=VALUE -> what is set in a build of the firmware: the one table of names, ranges, defaults and units.
+"""NAME=VALUE -> the settings of a firmware build, checked against the table of names and ranges.
 
-firmware/core/ink/settings.h is generated from it by settings_header.py; edge's PenConfig takes its defaults from it.
+The table is the only place of names, ranges, defaults and units: settings_header.py generates
+firmware/core/ink/settings.h from it, and edge's PenConfig takes its defaults from it.
 """
 
 import re
@@ -11,12 +12,12 @@ from firmware_bridge.boards import Board
 from firmware_bridge.build.errors import SettingError
 
 Settings = Mapping[str, int]
-"""Values by name."""
+"""Values of settings by name."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One number that is compiled into an app, and what it may be."""
+    """A number that is compiled into an app, with its default and the values it may have."""
 
     name: str
     macro: str
@@ -28,7 +29,7 @@ class Setting:
 
     @property
     def range_text(self) -> str:
-        """`20 to 400 Hz`, or `1 or 8 bits`."""
+        """The allowed values and the unit, such as `20 to 400 Hz` or `1 or 8 bits`."""
         ends = (self.allowed[0], self.allowed[-1])
         return f"{ends[0]} {'or' if len(self.allowed) == 2 else 'to'} {ends[1]} {self.unit}"
 
@@ -40,12 +41,12 @@ SETTINGS = {
     setting.name: setting
     for setting in (
         Setting("rate_hz", "INK_PEN_RATE_HZ", 100, range(20, 401), "Hz", "samples that the digitiser sends a second"),
-        Setting("contact", "INK_PEN_CONTACT", 64, range(1, 65536), _PRESSURE, "from this one on the pen touches"),
-        Setting("release", "INK_PEN_RELEASE", 32, range(1, 65536), _PRESSURE, "below this one it has left the paper"),
-        Setting("nominal", "INK_PEN_NOMINAL", 1024, range(1, 65536), _PRESSURE, "that of a line as wide as the pen"),
+        Setting("contact", "INK_PEN_CONTACT", 64, range(1, 65536), _PRESSURE, "the pen touches from this pressure on"),
+        Setting("release", "INK_PEN_RELEASE", 32, range(1, 65536), _PRESSURE, "below this the pen has left the paper"),
+        Setting("nominal", "INK_PEN_NOMINAL", 1024, range(1, 65536), _PRESSURE, "draws a line as wide as the pen"),
         Setting("gap", "INK_PEN_GAP", 150, range(65536), _LENGTH, "a stroke further to the right is another symbol"),
-        Setting("back", "INK_PEN_BACK", 500, range(65536), _LENGTH, "so is one further to the left"),
-        Setting("line", "INK_PEN_LINE", 400, range(65536), _LENGTH, "so is one further above or below"),
+        Setting("back", "INK_PEN_BACK", 500, range(65536), _LENGTH, "a stroke further to the left is another symbol"),
+        Setting("line", "INK_PEN_LINE", 400, range(65536), _LENGTH, "a stroke further up or down is another symbol"),
         Setting("spacing", "INK_PEN_SPACING", 8, range(1001), _LENGTH, "points closer than this are not kept"),
         Setting("pen_up_ms", "INK_PEN_UP_MS", 500, range(20, 10_001), _TIME, "without contact: a symbol ends"),
         Setting("word_ms", "INK_PEN_WORD_MS", 1000, range(100, 10_001), _TIME, "without contact: the word ends"),
@@ -56,12 +57,15 @@ SETTINGS = {
 
 
 def of_app(app: str) -> list[Setting]:
-    """What can be set in an app."""
+    """Return the settings that an app has."""
     return [setting for setting in SETTINGS.values() if app in setting.apps]
 
 
 def parse(texts: Iterable[str]) -> dict[str, int]:
-    """NAME=VALUE, each -> values by name. SettingError for what is no such thing, or contradicts another."""
+    """Parse texts of the form NAME=VALUE into values by name.
+
+    Raises SettingError if a text has another form, or two texts give one name different values.
+    """
     values: dict[str, int] = {}
     for text in texts:
         found = re.fullmatch(r"(\w+)=(\d{1,9})", text, re.ASCII)
@@ -74,7 +78,11 @@ def parse(texts: Iterable[str]) -> dict[str, int]:
 
 
 def check(values: Settings, board: Board, app: str) -> dict[str, int]:
-    """Those that are not the defaults, in the table's order. SettingError, saying what is allowed, for what is not."""
+    """Return the values that differ from the defaults, in the table's order.
+
+    Raises SettingError, which says what is allowed, if the app has no such setting, a value is out of its range,
+    `release` is above `contact`, or the board has no memory for that pixel depth.
+    """
     for name, value in values.items():
         setting = _find(name, app)
         if value not in setting.allowed:

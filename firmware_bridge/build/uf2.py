@@ -1,6 +1,7 @@
-"""An RP2040's image <-> the UF2 file that its boot drive takes; and the CRC without which its boot ROM starts nothing.
+"""An RP2040's image <-> the UF2 file for its boot drive.
 
-UF2 is Microsoft's format: blocks of 512 bytes, each with 256 bytes of the image and the address they go to.
+UF2 is Microsoft's format: blocks of 512 bytes, each with 256 bytes of the image and their address. The CRC of the boot
+block, without which the RP2040's boot ROM starts nothing, is computed here too.
 """
 
 import struct
@@ -22,12 +23,12 @@ _NOT_FOR_FLASH = 0x0001
 
 
 def is_uf2(data: bytes) -> bool:
-    """Whether this looks like a UF2 file."""
+    """Return whether the data begins like a UF2 file."""
     return data[:8] == struct.pack("<2I", *_MAGIC)
 
 
 def encode_image(content: bytes, board: Board, *, erase_key: bool = False) -> bytes:
-    """Return the UF2 file of an image; with `erase_key` it erases the board's key and counters too."""
+    """Return the UF2 file of an image; with `erase_key` it also erases the board's key and counters."""
     assert board.uf2_family is not None
     if not erase_key:
         return encode(content, board.flash.origin, board.uf2_family)
@@ -36,12 +37,15 @@ def encode_image(content: bytes, board: Board, *, erase_key: bool = False) -> by
 
 
 def encode(image: bytes, origin: int, family: int) -> bytes:
-    """The UF2 file that puts `image` at `origin` of a part of that family; 0xFF fills the last block."""
+    """Return the UF2 file that puts `image` at address `origin`; 0xFF fills the last block.
+
+    `family` is the UF2 family id of the part.
+    """
     return encode_parts([(origin, image)], family)
 
 
 def encode_parts(parts: Iterable[tuple[int, bytes]], family: int) -> bytes:
-    """The UF2 file that puts each content at its address."""
+    """Return the UF2 file of several (address, content) parts; 0xFF fills the last block of each."""
     payloads = [
         (origin + start, content[start : start + PAYLOAD_BYTES])
         for origin, content in parts
@@ -56,7 +60,10 @@ def encode_parts(parts: Iterable[tuple[int, bytes]], family: int) -> bytes:
 
 
 def decode(data: bytes) -> tuple[int, bytes, int]:
-    """(origin, content, family) of a UF2 file whose blocks follow one another without a gap, as `encode` makes them."""
+    """Return (origin, content, family) of a UF2 file whose blocks follow one another without a gap.
+
+    Raises TruncatedImageError if blocks are missing at the end, ImageError if the file is damaged or no such UF2 file.
+    """
     if len(data) < BLOCK_BYTES or not is_uf2(data):
         raise ImageError("not a UF2 file")
     content = bytearray()
@@ -84,14 +91,19 @@ def decode(data: bytes) -> tuple[int, bytes, int]:
 
 
 def boot2_with_crc(image: bytes) -> bytes:
-    """The image with the CRC at the end of its 256-byte boot block that the RP2040's boot ROM asks for (datasheet,
-    2.8.1.3.1)."""
+    """Return the image with the CRC that the RP2040's boot ROM checks.
+
+    The CRC is in the last 4 bytes of the boot block, the image's first 256 bytes (RP2040 datasheet, 2.8.1.3.1).
+    """
     code, rest = image[: BOOT2_BYTES - 4], image[BOOT2_BYTES:]
     return code + struct.pack("<I", crc32_mpeg2(code)) + rest
 
 
 def crc32_mpeg2(data: bytes) -> int:
-    """CRC-32/MPEG-2: polynomial 0x04C11DB7, most significant bit first, from all ones, not inverted at the end."""
+    """Return the CRC-32/MPEG-2 of the data.
+
+    Polynomial 0x04C11DB7, most significant bit first, initial value all ones, no final inversion.
+    """
     crc = 0xFFFF_FFFF
     for byte in data:
         crc ^= byte << 24

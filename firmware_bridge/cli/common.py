@@ -1,4 +1,4 @@
-"""What the commands of `inkgate firmware` share: options, completion, whom to trust, how an image is described."""
+"""Options, completion, trusted keys and output that the commands of `inkgate firmware` share."""
 
 import os
 from collections.abc import Iterator
@@ -29,20 +29,26 @@ trust_option = click.option(
 
 
 def complete_board(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
-    """For a shell: the boards."""
+    """Complete the name of a board."""
     return [CompletionItem(board.name, help=board.title) for board in BOARDS.values() if board.name.startswith(begun)]
 
 
 def complete_app(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
-    """For a shell: the apps of the BOARD that was named, or all."""
+    """Complete the name of an app: of the BOARD that was named, or else of any board."""
     named = BOARDS.get(ctx.params.get("board") or "")
     apps = dict.fromkeys(app for board in ([named] if named else BOARDS.values()) for app in board.apps)
     return [CompletionItem(app) for app in apps if app.startswith(begun)]
 
 
 def complete_setting(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
-    """For a shell: `NAME=`, with what it may be, of the settings of the app that was named; of all before."""
-    words = {ctx.params.get("app"), *ctx.args}  # where an option waits for its value, the arguments are not parsed
+    """Complete a setting to `NAME=`, with its range as help.
+
+    Offers the settings of the app that was named, or all if none was.
+    """
+    words = {
+        ctx.params.get("app"),
+        *ctx.args,
+    }  # while an option lacks its value, click leaves the arguments in ctx.args
     possible = [each for each in SETTINGS.values() if words & set(each.apps)] or list(SETTINGS.values())
     return [
         CompletionItem(f"{each.name}=", help=f"{each.range_text}: {each.meaning}")
@@ -52,14 +58,14 @@ def complete_setting(ctx: click.Context, _: click.Parameter, begun: str) -> list
 
 
 def trusted_keys(paths: tuple[Path, ...]) -> list[TrustedKey]:
-    """The public keys in these files, and the user's own."""
+    """Return the public keys in these files, and the user's own if there is one."""
     own = signing.public_of(signing_folder() / signing.SECRET_NAME)
     return [signing.load_trusted_key(path) for path in (*paths, *([own] if own.exists() else []))]
 
 
 @contextmanager
 def about(path: Path) -> Iterator[None]:
-    """What is wrong with an image names its file."""
+    """Add the path of the image to the text of an ImageError."""
     try:
         yield
     except ImageError as error:
@@ -67,7 +73,7 @@ def about(path: Path) -> Iterator[None]:
 
 
 def described(header: Header) -> dict[str, Any]:
-    """An image as JSON has it."""
+    """Return the fields that describe an image in JSON output."""
     return {
         "board": header.board,
         "app": header.app,
@@ -81,10 +87,10 @@ def described(header: Header) -> dict[str, Any]:
 
 
 def shares_terminal(stream: int = 2) -> bool:
-    """Whether another program is writing to this terminal, so that nothing may be redrawn on it.
+    """Return whether another program writes to this terminal, so that nothing may be redrawn on it.
 
-    True for a background job (`inkgate simulate ... &`): a shell with job control gives the terminal to another group
-    of processes, one without gives the job /dev/null to read from.
+    True for a background job (`inkgate simulate ... &`): a shell with job control gives the terminal to another process
+    group; a shell without it gives the job /dev/null as stdin.
     """
     if not os.isatty(stream):
         return False
@@ -92,5 +98,5 @@ def shares_terminal(stream: int = 2) -> bool:
 
 
 def progress_console() -> Console:
-    """A console on stderr that draws bars and spinners only where they disturb no other program."""
+    """Return a console on stderr that draws bars and spinners only where they disturb no other program."""
     return Console(stderr=True, force_terminal=False if shares_terminal() else None)

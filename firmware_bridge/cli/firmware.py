@@ -1,4 +1,4 @@
-"""`inkgate firmware`: a board's program built, signed, flashed and asked what it is."""
+"""`inkgate firmware`: build, sign, flash, inspect and provision a board's program."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ from firmware_bridge.cli.common import (
 from firmware_bridge.cli.flash import flash
 from firmware_bridge.cli.monitor import monitor
 from firmware_bridge.cli.options import json_option, port_option, say
-from firmware_bridge.flash import install as flashing
+from firmware_bridge.flash import install
 from firmware_bridge.link.ports import udev_rules
 from firmware_bridge.trust import signing
 from firmware_bridge.trust.folder import signing_folder
@@ -33,7 +33,7 @@ from firmware_bridge.wire.messages import PROTOCOL_HASH
 
 _OUT = Path("build/firmware")
 _CONNECT_S = 2.0
-"""How long a board may take to be there."""
+"""How long to wait for the board."""
 
 key_option = click.option(
     "--key", "key_path", type=path_type, help="Sign with this Ed25519 key, not with the one that the first build makes."
@@ -124,10 +124,12 @@ def build(
 @trust_option
 @json_option
 def info(image_path: Path | None, port: str | None, trusted_paths: tuple[Path, ...], as_json: bool) -> None:
-    """What an image is and who signed it, or what the board on a port runs. Exit code 4 if nobody trusted signed.
+    """Show what an image is and who signed it, or what the board on a port runs.
+
+    Exit code 4 if no trusted key has signed the image.
 
     A board that this host cannot talk to, for want of its key (exit code 4) or of its protocol (3), is shown all the
-    same. What it says without being authenticated is its word alone: anybody on the line could say it.
+    same. What an unauthenticated board says is not proved: anybody on the line could say it.
     """
     if (image_path is None) == (port is None):
         raise click.UsageError("name either an image or a --port")
@@ -147,7 +149,7 @@ def info(image_path: Path | None, port: str | None, trusted_paths: tuple[Path, .
             raise problem
         return
     assert image_path is not None
-    _, header = flashing.load(image_path)
+    _, header = install.load(image_path)
     fits = header.protocol_hash == PROTOCOL_HASH
     _show({**described(header), "fits_this_inkgate": fits}, as_json)
     trusted = trusted_keys(trusted_paths)
@@ -160,9 +162,10 @@ def info(image_path: Path | None, port: str | None, trusted_paths: tuple[Path, .
 @click.option("--again", is_flag=True, help="The board's memory was erased: forget the key that it had.")
 @json_option
 def provision(port: str, again: bool, as_json: bool) -> None:
-    """Give a board without a key one that it shares with this host, which alone can take its writing then.
+    """Give a board the key that it shares with this host.
 
-    The key crosses the line in the clear, once: do it where nobody else is on the line.
+    The board must have no key yet. From then on only this host can take its writing. The key crosses the line in the
+    clear, once: provision where nobody else is on the line.
     """
     from firmware_bridge.link.provision import provision as give_key
     from firmware_bridge.trust.board_keys import KeyStore
@@ -197,7 +200,7 @@ def _choose(board: str | None, app: str | None, everything: bool) -> list[tuple[
 
 
 def _signing_key(path: Path | None, console: Console) -> SigningKey:
-    """The key to sign with; the user's own is made when it is first needed."""
+    """Return the key in `path`, by default the user's own, which is created when it is first needed."""
     if path is not None:
         return signing.load_signing_key(path)
     own = signing_folder() / signing.SECRET_NAME

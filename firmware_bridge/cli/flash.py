@@ -1,4 +1,4 @@
-"""`inkgate firmware flash`: an image into a board, by the way that is there."""
+"""`inkgate firmware flash`: put an image into a board by UF2 drive, UART or SWD."""
 
 import json
 from collections.abc import Iterator
@@ -15,8 +15,7 @@ from firmware_bridge.build.image import Header, Version
 from firmware_bridge.cli.common import about, described, path_type, trust_option, trusted_keys
 from firmware_bridge.cli.options import json_option, say
 from firmware_bridge.errors import BridgeError
-from firmware_bridge.flash import install as flashing
-from firmware_bridge.flash import uf2_drive as flash_uf2
+from firmware_bridge.flash import install, uf2_drive
 from firmware_bridge.flash.choose import choose_method
 from firmware_bridge.flash.errors import BoardNotFoundError, ReadBackError
 from firmware_bridge.flash.history import open_history
@@ -54,18 +53,18 @@ def flash(
 ) -> None:
     """Put IMAGE (.img or .uf2) into its board, and read it back.
 
-    Refused is an image that is unsigned, by an unknown signer, altered, truncated, oversized, older, or for another
-    board. The board keeps its key.
-    An interrupted flashing goes on where it stopped when the command is given again.
+    Refuses an image that is unsigned, signed by an unknown key, altered, truncated, oversized, older, or for another
+    board. The board keeps its key. After an interruption, give the command again: it goes on where it stopped.
 
-    Older than what: by uart and swd than what the board holds, or than what an interrupted flashing from here was
-    putting there. A boot drive (uf2) says neither what is on the board nor which board it is: than the newest that was
-    flashed from here to any board of the model. A board that never had that one takes the image by --allow-downgrade.
+    By uart and swd, an image is older if its version is below the one that the board holds or, if the board holds none,
+    below the one whose flashing from here was interrupted. A boot drive (uf2) says neither what is on the board nor
+    which board it is: there an image is older if its version is below the newest that was flashed from here to any
+    board of the model. If this board never had that one, --allow-downgrade takes the image.
 
-    In --json, `confirmed` says that the board holds the image: read back, or by its own word on --port.
+    In --json, `confirmed` says whether the board holds the image: read back, or by its own word on --port.
     """
     console = Console(stderr=True)
-    content, header = flashing.load(image_path)
+    content, header = install.load(image_path)
     board = find(header.board)
     chosen = choose_method(board, method, port, drive, probe)
     trusted = trusted_keys(trusted_paths)
@@ -88,7 +87,7 @@ def flash(
         else:
             with _programmer(chosen, board, port, probe) as programmer:
                 where = programmer.where
-                done = flashing.flash(
+                done = install.flash(
                     content, header, programmer, trusted,
                     allow_downgrade=allow_downgrade, erase_key=erase_key, progress=progress,
                     unfinished=versions.unfinished(board), begin=lambda: versions.begin(header),
@@ -112,18 +111,18 @@ def _flash_by_drive(
     drive: Path | None,
     newest: Version | None,
     erase_key: bool,
-    progress: flashing.Progress,
+    progress: install.Progress,
 ) -> str:
     board = find(header.board)
     source = f"which was flashed from here to a {board.name}, if not to this one, which its boot drive does not say"
-    flashing.check_version(header, newest, source)
-    folder = flash_uf2.find_drive(board, [drive] if drive else flash_uf2.mounted_folders())
-    flash_uf2.copy(uf2.encode_image(content, board, erase_key=erase_key), folder, progress)
+    install.check_version(header, newest, source)
+    folder = uf2_drive.find_drive(board, [drive] if drive else uf2_drive.mounted_folders())
+    uf2_drive.copy(uf2.encode_image(content, board, erase_key=erase_key), folder, progress)
     return str(folder)
 
 
 def _ask(header: Header, port: str, console: Console) -> tuple[BoardInfo | None, BridgeError | None]:
-    """What the board on the port says of itself if it says that it runs the image, or why nothing confirms that."""
+    """Ask the board on the port whether it runs the image: (its answer, None), or (None, why not)."""
     from firmware_bridge.link.inquiry import greet
 
     try:
@@ -142,7 +141,7 @@ def _ask(header: Header, port: str, console: Console) -> tuple[BoardInfo | None,
 
 
 def _proof(read_back: bool, port: str | None, told: BoardInfo | None) -> str:
-    """How it is known that the board holds the image."""
+    """Say how it is known that the board holds the image."""
     if read_back:
         return "read back: the flash holds the image"
     if told is None:
@@ -165,7 +164,7 @@ def _programmer(method: str, board: Board, port: str | None, probe: str | None) 
 
 
 def _boot_port(board: Board) -> str:
-    """Where `auto` finds the board's boot loader."""
+    """Return the port on which `auto` finds the board's boot loader; BoardNotFoundError if it finds none."""
     try:
         return find_board()
     except PortMissingError as error:
@@ -173,8 +172,8 @@ def _boot_port(board: Board) -> str:
 
 
 @contextmanager
-def _progress(console: Console) -> Iterator[flashing.Progress]:
-    """A bar for each thing that is done."""
+def _progress(console: Console) -> Iterator[install.Progress]:
+    """Draw a bar for each activity; yield the callback that advances it."""
     columns = (TextColumn("{task.description:8}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}

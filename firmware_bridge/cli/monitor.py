@@ -1,4 +1,4 @@
-"""`inkgate firmware monitor`: what a board sends, for people who look for a fault."""
+"""`inkgate firmware monitor`: show what a board sends, to find faults."""
 
 import json
 from dataclasses import asdict, fields, is_dataclass
@@ -35,8 +35,8 @@ _HALVES = {(False, False): " ", (True, False): "\u2580", (False, True): "\u2584"
 def monitor(port: str, pixels: bool, words: int | None, idle_timeout: float | None, as_json: bool) -> None:
     """Show what a board sends, its writing and its counters, until Ctrl-C.
 
-    The words are taken from the board, as `inkgate run` takes them, and nobody decides them. A board without a key is
-    watched too, and said to be so.
+    The words are taken from the board, as `inkgate run` takes them, but not decided. A board without a key is watched
+    too; the output says that it has none.
     """
     console = Console(stderr=True)
     seen = 0
@@ -54,7 +54,7 @@ def monitor(port: str, pixels: bool, words: int | None, idle_timeout: float | No
 
 
 def as_object(event: Event) -> dict[str, Any]:
-    """An event as JSON has it. A fragment's pixels: 33 lines of 33 two-digit numbers, hexadecimal."""
+    """Return an event as a JSON object; a fragment's pixels are 33 rows of 33 two-digit hex numbers."""
     found: dict[str, Any] = {"event": type(event).__name__}
     for field in fields(event):
         value = getattr(event, field.name)
@@ -66,7 +66,7 @@ def as_object(event: Event) -> dict[str, Any]:
 
 
 def said(event: Event) -> str:
-    """An event in a line."""
+    """Return an event as a line of text."""
     match event:
         case Connected(info):
             bound = "authenticated" if info.authenticated else "without a key: anybody on the line could say this"
@@ -91,7 +91,7 @@ def said(event: Event) -> str:
 
 
 def drawn(pixels: Pixels) -> str:
-    """A fragment in characters, two rows of pixels in each line."""
+    """Return a fragment drawn in characters, two rows of pixels in each line."""
     ink = [[bool(value >= _INK) for value in row] for row in pixels] + [[False] * pixels.shape[1]]
     return "\n".join(
         "".join(_HALVES[pair] for pair in zip(ink[row], ink[row + 1], strict=True)) for row in range(0, len(ink) - 1, 2)

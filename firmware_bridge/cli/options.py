@@ -12,9 +12,9 @@ unauthenticated_option = click.option(
 )
 
 CONNECT_S = 5.0
-"""How long a board may take to be there before a command gives up."""
+"""How long a command waits for its board before it gives up."""
 
 
 def say(console: Console, text: str) -> None:
-    """Print text as it is, in whole lines, without markup."""
+    """Print text unchanged: no markup, no highlighting, no line breaks added."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`inkgate ports`: the machine's serial ports, for people and for programs."""
+"""`inkgate ports`: list the machine's serial ports, as a table or as JSON."""
 
 import json
 from dataclasses import asdict

@@ -1,1 +1,1 @@
-"""Boards that are not there: virtual ones, and real firmware in emulators."""
+"""Boards without hardware: virtual ones, and real firmware in emulators."""

@@ -1,16 +1,16 @@
-"""Bytes of a board's SPI -> what an Arducam Mega answers: its registers, its sensor that takes its time, its FIFO.
+"""Bytes of a board's SPI -> the answers of an Arducam Mega: its registers, its sensor and its FIFO.
 
-The twin of the driver firmware/boards/rp2040/camera.c. What the driver fails to do, the camera takes ill as the part
-does: a register that is written while the sensor is busy stays as it was, and without a set-up a picture is a JPEG.
+The counterpart of the driver firmware/boards/rp2040/camera.c. It reacts to a driver's mistakes as the part does:
+a register that is written while the sensor is busy keeps its value, and without a set-up a picture is a JPEG.
 """
 
 import numpy as np
 
 SENSORS = range(0x81, 0x88)
 SECOND_KIND = 0x85
-"""From this sensor on resolutions have other numbers."""
+"""From this sensor number on, resolutions have other codes."""
 BUSY_LOOKS = 3
-"""Looks at the state until the sensor has done what it was told, or until a picture is taken."""
+"""How often the state must be read until the sensor has carried out a command or taken a picture."""
 WIDTH, HEIGHT = 320, 240
 
 _FIFO, _RESET, _FORMAT, _SIZE, _BURST, _SENSOR, _STATE, _LENGTH = 0x04, 0x07, 0x20, 0x21, 0x3C, 0x40, 0x44, 0x45
@@ -22,12 +22,16 @@ _IDLE, _BUSY, _DONE = 0x02, 0x01, 0x04
 
 
 class Mega:
-    """`sensor`: which of SENSORS it is. `picture`: what it looks at, 320x240 bytes of grey."""
+    """An Arducam Mega as its SPI shows it.
+
+    sensor  its number, one of SENSORS
+    picture  the scene before it, 320x240 bytes of grey
+    """
 
     def __init__(self, sensor: int = 0x82) -> None:
         self.picture = bytes(WIDTH * HEIGHT)
         self.lines = HEIGHT
-        """That it sends of a picture."""
+        """How many lines of a picture it sends."""
         self.present = True
         """Whether its cable is plugged in."""
         self._sensor = sensor
@@ -43,11 +47,11 @@ class Mega:
         self._begun = False
 
     def select(self) -> None:
-        """An edge of the chip select: what comes next is an address."""
+        """Take an edge of the chip select: the next byte is an address."""
         self._command, self._place = None, 0
 
     def exchange(self, byte: int) -> int:
-        """What it sends while it gets this byte."""
+        """Return the byte that the camera sends while it receives `byte`."""
         if not self.present:
             return 0
         if self._command is None:
@@ -84,7 +88,10 @@ class Mega:
         return self._sensor if address == _SENSOR and self._reset else 0
 
     def _expose(self) -> None:
-        """A picture is in the FIFO some time after it was asked for. Until it is cleared, the last one is done."""
+        """Advance the exposure: the picture is in the FIFO BUSY_LOOKS reads of the state after its start.
+
+        The done flag of the last picture stays set until it is cleared.
+        """
         if self._exposing == 1:
             self._fifo = memoryview(self._taken())
             self._length, self._begun, self._done = len(self._fifo), False, True

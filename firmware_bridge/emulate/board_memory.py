@@ -1,4 +1,4 @@
-"""What outlives a virtual board's power -> its key, and a session that it never used before."""
+"""What a virtual board keeps without power -> its key, and a session that it never used before."""
 
 import secrets
 from typing import Protocol
@@ -7,21 +7,21 @@ from firmware_bridge.trust.board_keys import KeyStore
 
 
 class BoardMemory(Protocol):
-    """What a real board has in its flash."""
+    """The memory of a virtual board that outlives its power, in a real board the flash."""
 
     def start(self) -> tuple[bytes | None, int]:
-        """The key, if there is one, and the session of this start, which is written down already."""
+        """Return the key, None if there is none, and the session of this start, which is stored already."""
 
     def keep_key(self, key: bytes) -> bool:
-        """Whether the key is written down."""
+        """Store the key of a board that is being provisioned; return whether it was stored."""
 
 
 class Unprovisioned:
-    """A board fresh from the factory. Its key, if it gets one, is as long-lived as this object."""
+    """The memory of a board fresh from the factory; a key that it gets lives as long as this object."""
 
     def __init__(self, key: bytes | None = None) -> None:
         self.key = key
-        # At random: a session that came twice would make the host take new words for old ones.
+        # Random, because a repeated session would make the host take new words for old ones.
         self._session = secrets.randbits(31)
 
     def start(self) -> tuple[bytes | None, int]:
@@ -34,7 +34,10 @@ class Unprovisioned:
 
 
 class SelfProvisioned:
-    """A board of the same user's as the host: key and counter lie in the host's key store, made at the first start."""
+    """The memory of a board of the host's own user.
+
+    Its key and the counter of its starts lie in the host's key store, and are made at the first start.
+    """
 
     def __init__(self, keys: KeyStore, board: str) -> None:
         self._keys, self._board = keys, board

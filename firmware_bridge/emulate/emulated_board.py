@@ -1,4 +1,4 @@
-"""An emulator with the real firmware, and what is written on it -> a board on a pseudo-terminal."""
+"""An emulator with the real firmware, and handwriting or pictures -> a board on a pseudo-terminal."""
 
 import contextlib
 import os
@@ -31,29 +31,32 @@ from firmware_bridge.session.exchange import SILENCE_S
 from firmware_bridge.wire import messages as wire
 
 Samples = npt.NDArray[np.uint16]
-"""[T, 3]: x, y, pressure at 100 Hz, from a word's first touch to the pause that ends it."""
+"""A word as the digitiser sees it: uint16 [T, 3] of x, y, pressure at 100 Hz.
+
+From the word's first touch to the pause that ends it.
+"""
 Picture = npt.NDArray[np.uint8]
-"""[240, 320] of grey, 0 black."""
+"""A word as the camera sees it: uint8 [240, 320] of grey, 0 is black."""
 
 MARK = 0xA5
 SAMPLE_S = 1 / SETTINGS["rate_hz"].default
 AHEAD_WORDS = 2
-"""Words that are written before the first of them is acknowledged; a hand is not faster. Pictures are taken singly."""
+"""The most words that are written and not acknowledged; a hand is not faster. Pictures are taken one by one."""
 LOOP_S = 0.01
 FRESH_S = SILENCE_S + 1.0
-"""How long counters that count the last word may be waited for: by then the board knows that the host has gone."""
+"""How long to wait for counters that include the last word; after that the board knows that its host has gone."""
 _SLOW_BYTES = 64
 
 
 def packets(samples: Samples) -> bytes:
-    """What a digitiser sends: boards/digitiser.h."""
+    """Return the packets in which a digitiser sends these samples (boards/digitiser.h)."""
     heads = (bytes((MARK,)) + sample.astype("<u2").tobytes() for sample in samples)
     return b"".join(head + bytes((reduce(xor, head),)) for head in heads)
 
 
 @dataclass
 class _Pace:
-    """When so many bytes may pass."""
+    """The pace of a line: `byte_s` seconds per byte, free again at `free_s`."""
 
     byte_s: float
     free_s: float = 0.0
@@ -63,11 +66,15 @@ class _Pace:
 
 
 class EmulatedBoard:
-    """Starts with a running emulator; waits for a host; then writes `words` one after the other, Samples or Pictures.
+    """A board in a running emulator that is written on as soon as a host is connected.
 
-    `fast`: not at 115200 baud and 100 samples a second, but as fast as the board takes them. The rest as VirtualBoard.
-    `unplug` and `start`: the cable. `reset`: the board's button; what it had not delivered is lost. As a context
-    manager it starts, and is closed together with its emulator.
+    words  what is written, one after the other: Samples for a pen board, Pictures for a camera board
+    fast  whether the board goes as fast as it can, not at 115200 baud and 100 samples per second
+    loss, corrupt  shares of the frames that vanish or are damaged, in both directions, drawn with `seed`
+    link  a path that always leads to the current pty, as a device name leads to the same USB plug
+
+    `unplug` and `start` pull and plug the cable. `reset` is the board's button: what it had not delivered is lost. The
+    context manager starts the board, and closes it and its emulator.
     """
 
     def __init__(
@@ -82,9 +89,9 @@ class EmulatedBoard:
         link: Path | None = None,
     ) -> None:
         self.path: str | None = None
-        """Where a host finds the board; None while it is unplugged."""
+        """The path where a host finds the board; None while it is unplugged."""
         self.problem: EmulatorError | None = None
-        """Why nothing more is written."""
+        """The error that ended the writing, if one did."""
         self._emulator = emulator
         self._words = words
         self._fast = fast
@@ -114,7 +121,7 @@ class EmulatedBoard:
         self.close()
 
     def start(self) -> str:
-        """Plug the cable in, for the first time or again; the path where the board is now."""
+        """Plug the cable in, for the first time or again; return the path where the board is now."""
         with self._lock:
             if self._terminal is None:
                 master, slave = open_terminal()
@@ -133,7 +140,7 @@ class EmulatedBoard:
         return self.path
 
     def unplug(self) -> None:
-        """Pull the cable: the port vanishes; the board goes on living."""
+        """Pull the cable: the port vanishes, the board runs on."""
         with self._lock:
             if self._terminal is not None:
                 for descriptor in self._terminal:
@@ -146,23 +153,26 @@ class EmulatedBoard:
         """Press the board's reset button."""
         with self._lock:
             self._tap.forget()
-        # Not under the lock: a board that waits to be heard cannot be stopped, and who hears it needs the lock.
+        # Not under the lock: a board whose output nobody reads cannot be stopped, and reading it takes the lock.
         self._emulator.reset()
 
     def touch(self, packets: bytes) -> None:
-        """Write on the digitiser by hand. What comes before the board has started is lost: `wait_for_host` first."""
+        """Write on the digitiser by hand; call `wait_for_host` first.
+
+        Packets that arrive before the board has started are lost.
+        """
         self._emulator.touch(packets)
 
     def show(self, picture: Picture) -> None:
-        """Put a picture before the camera and press its button; returns when the board has fetched it."""
+        """Put a picture before the camera, press its button, and wait until the board has fetched it."""
         self._emulator.show(picture.tobytes())
 
     def store(self) -> bytes:
-        """What the end of the board's flash holds."""
+        """Return the content of the store at the end of the board's flash."""
         return self._emulator.store()
 
     def wait_for_host(self, timeout_s: float = 30.0) -> bool:
-        """Whether a host is connected to the session that the board is in, within the time."""
+        """Wait, at most `timeout_s`, for a host connected to the board's session; return whether one is."""
         end_s = time.monotonic() + timeout_s
         while not (connected := self._is_connected()) and time.monotonic() < end_s:
             time.sleep(LOOP_S)
@@ -177,7 +187,10 @@ class EmulatedBoard:
         self.unplug()
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether every word was delivered or reported as a fault; waits no longer, nor when nothing more can come."""
+        """Wait, at most `timeout_s`, until every word was delivered or reported as a fault.
+
+        Returns whether every word was. Ends early if the emulator has ended, because nothing more can come.
+        """
         end_s = time.monotonic() + timeout_s
         while not (done := self._told() >= len(self._words)) and time.monotonic() < end_s:
             if self._ended.wait(LOOP_S):
@@ -186,7 +199,7 @@ class EmulatedBoard:
 
     @property
     def acknowledged(self) -> list[Sent]:
-        """Words delivered, in order, with their places among those given."""
+        """The words delivered, in order, each with its place in the list given."""
         with self._lock:
             return [
                 Sent(word.session, word.word, self._first_place.get(word.session, 0) + word.word - 1)
@@ -195,18 +208,18 @@ class EmulatedBoard:
 
     @property
     def faults(self) -> list[wire.Error]:
-        """What the board has reported."""
+        """The faults that the board has reported, in order."""
         with self._lock:
             return [fault for _, fault in self._tap.faults]
 
     @property
     def spoiled(self) -> tuple[int, int]:
-        """Frames lost or damaged so far: from board to host, from host to board."""
+        """How many frames were lost or damaged so far: from board to host, and from host to board."""
         up, down = self._noise_out, self._noise_in
         return up.lost + up.corrupted, down.lost + down.corrupted
 
     def statistics(self) -> wire.Statistics | None:
-        """The board's own counters, sent after the last word was delivered; None if it sends none any more."""
+        """Return the board's own counters, sent after the last delivered word; None if none arrive in time."""
         end_s = time.monotonic() + FRESH_S
         while (found := self._fresh_statistics()) is None and self._is_connected() and time.monotonic() < end_s:
             if self._ended.wait(LOOP_S):
@@ -228,7 +241,7 @@ class EmulatedBoard:
             return len(self._tap.delivered) + len(self._tap.faults)
 
     def _carry(self) -> None:
-        """Bytes between emulator and pty, with the line's noise and pace; ends with the emulator."""
+        """Carry bytes between emulator and pty, with the line's noise and pace, until the emulator ends."""
         plug = self._emulator.host
         plug.setblocking(False)
         outgoing: deque[bytes] = deque()
@@ -239,7 +252,7 @@ class EmulatedBoard:
                     master = self._terminal[0] if self._terminal else None
                 wait_s = min(max(0.0, self._pace.free_s - time.monotonic()), LOOP_S)
                 watched = [plug] if wait_s == 0 and not outgoing else []
-                # A terminal that is closed meanwhile is looked at once more, in vain.
+                # If the terminal is closed meanwhile, this round is in vain.
                 with contextlib.suppress(ValueError):
                     ends: list[Any] = [] if master is None else [master]
                     full = [*(ends if outgoing else []), *([plug] if incoming else [])]
@@ -267,13 +280,16 @@ class EmulatedBoard:
 
     def _from_host(self, incoming: deque[bytes]) -> None:
         if self._terminal is not None:
-            with contextlib.suppress(OSError):  # nobody has the pty open any more
+            with contextlib.suppress(OSError):  # nobody has the pty open
                 arrived = self._noise_in.carry(os.read(self._terminal[0], READ_BYTES))
                 self._tap.host_says(arrived)
                 incoming.append(arrived)
 
     def _feed(self, plug: socket.socket, incoming: deque[bytes]) -> None:
-        """What the board takes. Never waiting: a board that is itself waiting to be heard would wait for ever."""
+        """Send the board as much as it takes.
+
+        Never blocks: a board that waits for its output to be read would not read either, and both would wait for ever.
+        """
         with contextlib.suppress(BlockingIOError):
             while incoming:
                 incoming[0] = incoming[0][plug.send(incoming[0]) :]
@@ -281,7 +297,7 @@ class EmulatedBoard:
                     incoming.popleft()
 
     def _flush(self, outgoing: deque[bytes]) -> None:
-        """What the pty takes; all of it vanishes while the cable is out."""
+        """Write to the pty as much as it takes; drop all while the cable is out."""
         if self._terminal is None:
             outgoing.clear()
         while outgoing and self._terminal is not None:
@@ -294,7 +310,7 @@ class EmulatedBoard:
                 outgoing.popleft()
 
     def _write(self) -> None:
-        """The hand: the next word, whenever the host is there and has got those before it."""
+        """Write each word as soon as a host is connected and has received enough of the words before it."""
         try:
             for word in self._words:
                 while not self._may_write(1 if word.dtype == np.uint8 else AHEAD_WORDS):

@@ -4,6 +4,6 @@ from firmware_bridge.errors import BridgeError, ExitCode
 
 
 class EmulatorError(BridgeError):
-    """An emulated board does not run."""
+    """Raised when an emulated board does not run, or does not answer."""
 
     exit_code = ExitCode.DEVICE

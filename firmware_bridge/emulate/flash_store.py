@@ -1,4 +1,4 @@
-"""What a board keeps at the end of its flash <-> its bytes: the twin of firmware/boards/store.c."""
+"""What a board keeps at the end of its flash <-> bytes: the twin of firmware/boards/store.c."""
 
 import struct
 import zlib
@@ -13,7 +13,7 @@ _KEPT = struct.Struct(f"<2I{wire.KEY_BYTES}s")
 
 @dataclass(frozen=True)
 class Kept:
-    """The board's number, its key if it has one, and the session of its last start."""
+    """The content of a store: the board's number, its key or None, and the session of its last start."""
 
     number: int
     key: bytes | None
@@ -21,14 +21,14 @@ class Kept:
 
 
 def encode(kept: Kept, size: int) -> bytes:
-    """The store of `size` bytes in which this was written once."""
+    """Return a store of `size` bytes to which `kept` was written once."""
     content = _KEPT.pack(kept.session, kept.key is not None, kept.key or bytes(wire.KEY_BYTES))
     slot = _SLOT.pack(1, len(content), content, kept.number, 0)[:-4]
     return (slot + struct.pack("<I", zlib.crc32(slot))).ljust(size, b"\xff")
 
 
 def decode(store: bytes) -> Kept | None:
-    """What counts in a store; None if nothing was ever written."""
+    """Return the newest intact content of a store, None if there is none."""
     newest: tuple[int, Kept] | None = None
     for start in range(0, len(store), SLOT_BYTES):
         slot = store[start : start + SLOT_BYTES]

@@ -1,4 +1,4 @@
-"""An emulator's GDB server -> its memory, its registers, breakpoints with what is done there, and its reset button."""
+"""An emulator's GDB server -> its memory, registers, breakpoints with actions, and reset button."""
 
 import contextlib
 import socket
@@ -18,10 +18,10 @@ _INTERRUPT = b"\x03"
 
 
 class Gdb:
-    """The server's other end. The program stands still when it is made and runs from `start` on.
+    """A client of a GDB server. The program stands still until `start`.
 
-    `at(address, action)` before `start`: when the program comes there, `action` is done in place of the function that
-    begins there. `do(action)` afterwards: the program pauses for `action`. An action may use all other methods.
+    Before `start`, `at(address, action)` has `action` carried out in place of the function that begins at the address.
+    After `start`, `do(action)` pauses the program for `action`. An action may use all other methods. All methods raise
     EmulatorError if the emulator does not answer or has gone.
     """
 
@@ -34,11 +34,11 @@ class Gdb:
         self._lock = threading.Lock()
         self._running = False
         self._thread: threading.Thread | None = None
-        # QEMU gives single registers to those only who have asked for the names of all.
+        # QEMU gives a single register only to a client that has asked for the names of all.
         self._ask(b"qXfer:features:read:target.xml:0,ffb")
 
     def at(self, address: int, action: Callable[[], None]) -> None:
-        """Do `action` in place of the Thumb function at this address."""
+        """Carry out `action` in place of the Thumb function at this address."""
         self._actions[address & ~1] = action
         self._ask(b"Z0,%x,2" % (address & ~1))
 
@@ -48,7 +48,7 @@ class Gdb:
         self._thread.start()
 
     def do(self, action: Callable[[], T]) -> T:
-        """What `action` gives while the program pauses."""
+        """Pause the program for `action` and return its result."""
         done: Future[T] = Future()
 
         def carry_out() -> None:
@@ -60,7 +60,7 @@ class Gdb:
         try:
             with self._lock:
                 self._waiting.append(carry_out)
-                if self._running:  # an interruption of a program that stands still would be lost
+                if self._running:  # interrupting a program that stands still has no effect
                     self._running = False
                     self._connection.sendall(_INTERRUPT)
             return done.result(ANSWER_TIMEOUT_S)
@@ -68,7 +68,7 @@ class Gdb:
             raise EmulatorError("the emulator does not answer") from error
 
     def read(self, address: int, count: int) -> bytes:
-        """`count` bytes of memory."""
+        """Return `count` bytes of memory from `address` on."""
         parts = []
         for start in range(0, count, _CHUNK_BYTES):
             size = min(_CHUNK_BYTES, count - start)
@@ -76,13 +76,13 @@ class Gdb:
         return b"".join(parts)
 
     def write(self, address: int, data: bytes) -> None:
-        """Into memory, even where the program cannot write."""
+        """Write into memory, even where the program cannot."""
         for start in range(0, len(data), _CHUNK_BYTES):
             chunk = data[start : start + _CHUNK_BYTES]
             self._ask(b"M%x,%x:%s" % (address + start, len(chunk), chunk.hex().encode()))
 
     def register(self, number: int) -> int:
-        """Of the processor, 0 to 15."""
+        """Return a register of the processor, 0 to 15."""
         return int.from_bytes(bytes.fromhex(self._ask(b"p%x" % number).decode()), "little")
 
     def reset(self) -> None:
@@ -90,7 +90,7 @@ class Gdb:
         self._ask(b"qRcmd," + b"system_reset".hex().encode())
 
     def _serve(self) -> None:
-        """Let the program run; whenever it stands still, do what there is to do."""
+        """Let the program run; whenever it stands still, carry out the actions that wait."""
         with contextlib.suppress(OSError, EmulatorError):
             while True:
                 with self._lock:
@@ -104,7 +104,7 @@ class Gdb:
                     self._come_to_a_stop()
 
     def _come_to_a_stop(self) -> None:
-        """Wait until the program stands still; if it is at a breakpoint, do what is done there."""
+        """Wait until the program stands still; if it is at a breakpoint, carry out its action."""
         self._connection.settimeout(None)
         self._receive()
         self._connection.settimeout(ANSWER_TIMEOUT_S)
@@ -118,7 +118,7 @@ class Gdb:
     def _ask(self, question: bytes) -> bytes:
         self._send(question)
         answer = self._receive()
-        while answer[:1] in (b"T", b"S"):  # news of a stop that was already dealt with, and no answer
+        while answer[:1] in (b"T", b"S"):  # a late report of a stop, not the answer
             answer = self._receive()
         if answer.startswith(b"E"):
             raise EmulatorError(f"the emulator refuses {question[:24].decode()}: {answer.decode()}")
@@ -128,7 +128,7 @@ class Gdb:
         self._connection.sendall(b"$%s#%02x" % (content, sum(content) & 0xFF))
 
     def _receive(self) -> bytes:
-        """The next packet's content, acknowledged; console output and acknowledgements are passed over."""
+        """Acknowledge the next packet and return its content; skip console output and acknowledgements."""
         while True:
             start = self._buffer.find(b"$")
             end = self._buffer.find(b"#", start)

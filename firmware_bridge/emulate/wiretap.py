@@ -1,4 +1,4 @@
-"""The bytes on a board's line, both ways -> what it has delivered; listens only, needs no key; sans-IO."""
+"""The bytes on a board's line, both ways -> what it has delivered; needs no key; sans-IO."""
 
 import contextlib
 from dataclasses import dataclass
@@ -18,7 +18,13 @@ class Delivered:
 
 
 class Wiretap:
-    """Feed it what arrives at either end. `delivered`: words in order. `connected`: the host has answered INFO."""
+    """A listener that is fed what arrives at either end of a line.
+
+    info  the board's last INFO
+    connected  whether the host has answered it
+    delivered  the words that the host has acknowledged, in order
+    faults  the faults that the board reported, each with its session
+    """
 
     def __init__(self) -> None:
         self.info: wire.Info | None = None
@@ -26,26 +32,26 @@ class Wiretap:
         self.delivered: list[Delivered] = []
         self.faults: list[tuple[int, wire.Error]] = []
         self.statistics: wire.Statistics | None = None
-        """What the board sent last, in the session that it is in."""
+        """The last counters that the board sent in its current session."""
         self._from_board, self._from_host = FrameReceiver(), FrameReceiver()
         self._token = 0
         self._ends: dict[int, Delivered] = {}
         self._seen: set[int] = set()
 
     def forget(self) -> None:
-        """The board was reset: until it has said INFO anew, nobody is connected and nothing is delivered."""
+        """Forget the connection after a reset: no host is connected until the board has sent INFO again."""
         self.connected, self._token = False, -1
         self.statistics = None
         self._ends.clear()
 
     def board_says(self, data: bytes) -> None:
-        """Bytes that the board has sent."""
+        """Take bytes that the board has sent."""
         for content in self._from_board.feed(data):
             with contextlib.suppress(WireError):
                 self._from_board_frame(*split_frame(content))
 
     def host_says(self, data: bytes) -> None:
-        """Bytes that have arrived at the board."""
+        """Take bytes that have arrived at the board."""
         for content in self._from_host.feed(data):
             with contextlib.suppress(WireError):
                 header, payload = split_frame(content)
@@ -75,7 +81,7 @@ class Wiretap:
             self.statistics = wire.Statistics.decode(self._bare(payload))
 
     def _bare(self, payload: bytes) -> bytes:
-        """The payload without its tag; whether that is right is for the ends to say."""
+        """Return the payload without its tag, which only the two ends can check."""
         return payload[: -wire.TAG_BYTES] if self.info is not None and self.info.tag else payload
 
     def _acknowledged(self, consumed: int) -> None:

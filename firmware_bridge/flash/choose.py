@@ -1,4 +1,4 @@
-"""What was named, or else what is plugged in -> the method by which a board is flashed."""
+"""The options given and what is plugged in -> the method by which a board is flashed."""
 
 from pathlib import Path
 
@@ -10,13 +10,15 @@ from firmware_bridge.link.ports import find_board
 
 
 def choose_method(board: Board, method: str | None, port: str | None, drive: Path | None, probe: str | None) -> str:
-    """Choose "uf2", "uart" or "swd". FlashMethodError if the board is not flashed that way.
+    """Choose the method: "uf2", "uart" or "swd". FlashMethodError if the board is not flashed by it.
 
-    In this order:
+    The first of these that applies:
       1. the method that was named
-      2. the one that a drive (uf2), a probe (swd) or a port (uart, unless the board has a boot drive) belongs to
-      3. the first of the board's methods by which something is found
-      4. the board's first method
+      2. uf2 if a drive was named
+      3. swd if a probe was named
+      4. uart if a port was named and the board has no boot drive
+      5. the first of the board's methods by which something is found
+      6. the board's first method
     """
     named = method or ("uf2" if drive else "swd" if probe else None)
     if named is None and port is not None and "uf2" not in board.methods:
@@ -30,7 +32,7 @@ def choose_method(board: Board, method: str | None, port: str | None, drive: Pat
 
 
 def _is_there(board: Board, method: str) -> bool:
-    """Whether a probe, a boot drive of the board or a boot loader on a port is found."""
+    """Return whether a probe (swd), a boot drive of the board (uf2) or a known port (uart) is found."""
     if method == "swd":
         from firmware_bridge.flash.swd import probe_is_there
 

@@ -12,7 +12,7 @@ from firmware_bridge.flash.errors import FlashedListError
 from firmware_bridge.trust.folder import signing_folder
 
 FOLDER_VARIABLE = "INKGATE_STATE"
-"""Names the folder of the record if the usual one is not wanted."""
+"""Environment variable that names another folder for the record."""
 
 NAME = "flashed.json"
 _UNFINISHED = " unfinished"
@@ -41,7 +41,7 @@ def _folder() -> Path:
 
 
 def _adopt(old: Path, path: Path) -> None:
-    """Move the record of an earlier inkgate to `path`; where both exist, keep each model's newest version."""
+    """Move the record of an earlier inkgate to `path`; if both exist, keep each model's newest version."""
     if not old.is_file():
         return
     Versions(path).merge(Versions(old))
@@ -52,10 +52,13 @@ def _adopt(old: Path, path: Path) -> None:
 
 
 class Versions:
-    """The record of what was flashed from this machine, by model, for boards that cannot be asked what they hold.
+    """The record of what was flashed from this machine, by model.
 
-    It keeps the newest version, because a boot drive does not say what is on the board, and the version under way,
-    because a board whose flashing was interrupted has lost its header. FlashedListError if it cannot be used.
+    It keeps two versions of each model:
+      the newest one, because a boot drive does not say what is on the board
+      the one under way, because a board whose flashing was interrupted has lost its header
+
+    Its methods raise FlashedListError if the record cannot be read or written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -67,7 +70,7 @@ class Versions:
         return None if version is None else parse_version(version)
 
     def note(self, header: Header) -> None:
-        """Record that this version was flashed."""
+        """Record that this version was flashed, unless a newer one is recorded."""
         known = self._load()
         if parse_version(known.get(header.board, "0.0.0")) <= header.version:
             self._keep(known | {header.board: header.version_text})
@@ -88,7 +91,7 @@ class Versions:
             self._keep(known)
 
     def merge(self, other: "Versions") -> None:
-        """Take over another record; of two versions of one model the newer counts."""
+        """Add the entries of another record; of two versions of one model keep the newer."""
         known = self._load()
         for key, version in other._load().items():
             if key not in known or parse_version(known[key]) < parse_version(version):

@@ -1,4 +1,4 @@
-"""A checked image and a way into a board -> the image in its flash, read back; or the reason why not."""
+"""A checked image and a way into a board -> the image in its flash, read back, or an error."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,29 +13,30 @@ from firmware_bridge.build.image import Header, Verifier, Version
 from firmware_bridge.flash.errors import ReadBackError
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, bytes done, bytes in all."""
+"""Progress callback, called with the activity, the bytes done and the bytes in all."""
 
 
 class Programmer(Protocol):
-    """An open way into one board's flash. Its methods raise FlashError."""
+    """An open connection to the flash of one board. Its methods raise FlashError."""
 
     board: Board
     method: str
     where: str
-    """The port, drive or probe, for people."""
+    """The port or probe, as messages name it."""
 
     def part(self) -> int | None:
-        """What the part says that it is, as Board.chip_id; None if this way cannot tell."""
+        """Return the id that the part reports, comparable to Board.chip_id; None if it cannot be read."""
         ...
 
     def read(self, address: int, size: int, progress: Progress) -> bytes:
-        """What the flash holds."""
+        """Return `size` bytes of the flash from `address` on."""
         ...
 
     def write(self, data: bytes, progress: Progress) -> int:
-        """Put `data` at the start of the flash, erasing what must be, and nothing of the store; the bytes written.
+        """Write `data` to the start of the flash and return how many bytes were written.
 
-        What is there already is not written again, so that an interrupted flashing goes on where it stopped.
+        Only what must be erased is erased, and never the store. What the flash holds already is not written again, so
+        that an interrupted flashing goes on where it stopped.
         """
         ...
 
@@ -44,13 +45,18 @@ class Programmer(Protocol):
         ...
 
     def start(self) -> None:
-        """Let the board run what it was given."""
+        """Start the program in the board's flash."""
         ...
 
 
 @dataclass(frozen=True)
 class Flashed:
-    """What was done: `written` of the image's bytes, the others were there; `before` is what was on the board."""
+    """The result of flashing.
+
+    header  the image's header
+    before  the header that the board held before; None if it held none or cannot be asked
+    written  how many bytes of the image were written; the flash held the others already
+    """
 
     header: Header
     before: Header | None
@@ -58,7 +64,10 @@ class Flashed:
 
 
 def load(path: Path) -> tuple[bytes, Header]:
-    """An image's file, .img or .uf2 -> its bytes and header, checked but for the signature."""
+    """Return the image in a .img or .uf2 file and its header, checked but for the signature.
+
+    Raises ImageError, with the path in its text, if the file cannot be read or holds no valid image.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -70,7 +79,10 @@ def load(path: Path) -> tuple[bytes, Header]:
 
 
 def unpack(data: bytes) -> tuple[bytes, Header]:
-    """The bytes of a .img or .uf2 file -> the image and its header, checked but for the signature."""
+    """Return the image in the bytes of a .img or .uf2 file and its header, checked but for the signature.
+
+    Raises ImageError; WrongBoardError if the UF2 file is for another part than its image.
+    """
     if not uf2.is_uf2(data):
         return data, image.check(data)
     origin, content, family = uf2.decode(data)
@@ -78,7 +90,7 @@ def unpack(data: bytes) -> tuple[bytes, Header]:
     if header is None:
         raise ImageError("a UF2 file, but of no inkgate image")
     if not content[header.size :].strip(b"\xff"):
-        content = content[: header.size]  # without what fills the last block
+        content = content[: header.size]  # without the fill of the last UF2 block
     header = image.check(content)
     board = boards.find(header.board)
     if (origin, family) != (board.flash.origin, board.uf2_family):
@@ -87,7 +99,10 @@ def unpack(data: bytes) -> tuple[bytes, Header]:
 
 
 def check_version(header: Header, at_least: Version | None, source: str) -> None:
-    """Refuse an image that is older than what the board has had; `source` says whence that is known."""
+    """Refuse, with OlderImageError, an image that is older than `at_least`; None allows every version.
+
+    `source` says in the message how `at_least` is known.
+    """
     if at_least is not None and header.version < at_least:
         newer = ".".join(map(str, at_least))
         raise OlderImageError(
@@ -107,10 +122,16 @@ def flash(
     unfinished: Version | None = None,
     begin: Callable[[], None] = lambda: None,
 ) -> Flashed:
-    """Put a loaded image into the board behind `programmer`, read it back, and start it. The board keeps its key.
+    """Write a loaded image to the board of `programmer`, read it back, and start it.
 
-    The part and what it holds are looked at first; nothing is written before everything has been checked. Then `begin`
-    is called. A board that holds no header may have been broken off at `unfinished`: it takes nothing older.
+    Nothing is written before everything has been checked: the part, the board and version of the image that it holds,
+    and the signature. Then `begin` is called. The board keeps its key unless `erase_key`.
+
+    `unfinished` is the version whose flashing was interrupted on a board of this model: a board without a header may be
+    that one, so that it takes nothing older.
+
+    Raises WrongBoardError, UnsignedImageError, UntrustedImageError or OlderImageError before anything is written,
+    ReadBackError if the flash does not hold the image afterwards, and the FlashErrors of `programmer`.
     """
     board = programmer.board
     part = programmer.part()
@@ -139,7 +160,7 @@ def flash(
 
 
 def read_installed(programmer: Programmer) -> Header | None:
-    """The header of the image that a board holds; None if it holds none."""
+    """Return the header of the image that a board holds; None if it holds none that this inkgate knows."""
     start = programmer.read(programmer.board.flash.origin + HEADER_OFFSET, HEADER_BYTES, lambda what, done, total: None)
     try:
         return image.read_header(bytes(HEADER_OFFSET) + start)
@@ -148,7 +169,7 @@ def read_installed(programmer: Programmer) -> Header | None:
 
 
 def compare(expected: bytes, found: bytes, programmer: Programmer) -> None:
-    """ReadBackError, with the place, unless both are the same."""
+    """Raise ReadBackError, which names the first difference, unless both are equal."""
     if expected == found:
         return
     wrong = [place for place, pair in enumerate(zip(expected, found, strict=False)) if pair[0] != pair[1]]

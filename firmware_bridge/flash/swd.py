@@ -1,4 +1,4 @@
-"""A debug probe with a part behind it -> the part's flash, by pyOCD."""
+"""A debug probe on a part -> read and write access to the part's flash, by pyOCD."""
 
 import logging
 from types import TracebackType
@@ -21,11 +21,11 @@ except ImportError:
     ConnectHelper = None
 
 HARDWARE_ERRORS = (OSError, ValueError, RuntimeError)
-"""What pyOCD and the USB libraries below it raise; its own root error is a RuntimeError."""
+"""Exceptions of pyOCD, whose root error is a RuntimeError, and of the USB libraries below it."""
 
 
 def probe_is_there() -> bool:
-    """Whether pyOCD sees a debug probe."""
+    """Return whether pyOCD finds a debug probe."""
     if ConnectHelper is None:
         return False
     try:
@@ -35,14 +35,20 @@ def probe_is_there() -> bool:
 
 
 class SwdProgrammer:
-    """See flash.Programmer. A context manager; `probe` is (part of) a probe's id where more than one is connected."""
+    """An install.Programmer over a debug probe, and a context manager.
+
+    `probe` is (part of) a probe's id, needed if more than one is connected.
+
+    Raises ToolMissingError if pyOCD is not installed or does not know the part, BoardNotFoundError unless exactly one
+    probe is found, FlashError if connecting fails.
+    """
 
     method = "swd"
 
     def __init__(self, board: Board, probe: str | None = None) -> None:
         if ConnectHelper is None:
             raise ToolMissingError(f"flashing by SWD needs pyOCD: {install_extra('firmware')}")
-        # Its messages are for its own command line; what matters comes as an exception.
+        # pyOCD logs for its own command line; what matters here comes as an exception.
         logging.getLogger("pyocd").setLevel(logging.CRITICAL)
         self.board = board
         self.where = "the debug probe"
@@ -57,7 +63,7 @@ class SwdProgrammer:
         self._session.close()
 
     def part(self) -> int | None:
-        """The part's number, if this kind of part has one."""
+        """Return the id of the part, None if this kind of part has none."""
         address, shift, mask = self.board.chip_id_at
         if not mask:
             return None
@@ -67,7 +73,7 @@ class SwdProgrammer:
             raise self._failed("asking for the part", error) from error
 
     def read(self, address: int, size: int, progress: Progress) -> bytes:
-        """See flash.Programmer."""
+        """Return `size` bytes of the flash from `address` on."""
         data = bytearray()
         try:
             while len(data) < size:
@@ -79,7 +85,10 @@ class SwdProgrammer:
         return bytes(data)
 
     def write(self, data: bytes, progress: Progress) -> int:
-        """See flash.Programmer. The header's sector is erased first and written last: a header means a whole image."""
+        """Write `data` to the start of the flash and return how many bytes were written.
+
+        The header's sector is erased first and written last, so that a header means a whole image.
+        """
         origin = self.board.flash.origin
         found = self.read(origin, len(data), progress)
         if found == data:
@@ -98,7 +107,7 @@ class SwdProgrammer:
         return split + changed
 
     def erase_store(self) -> None:
-        """See flash.Programmer."""
+        """Erase the board's key and counters."""
         try:
             self._session.target.reset_and_halt()
             store = (self.board.store.origin, self.board.store.end)
@@ -107,7 +116,7 @@ class SwdProgrammer:
             raise self._failed("erasing the key", error) from error
 
     def start(self) -> None:
-        """See flash.Programmer."""
+        """Start the program in the board's flash."""
         try:
             self._session.target.reset()
         except HARDWARE_ERRORS as error:

@@ -1,4 +1,4 @@
-"""A serial port with an STM32's boot loader behind it (ST AN3155) -> its flash, by stm32loader."""
+"""A serial port with an STM32's boot loader (ST AN3155) -> access to its flash, by stm32loader."""
 
 import contextlib
 import io
@@ -19,10 +19,10 @@ REPLY_TIMEOUT_S = 1.0
 QUIET_S = 0.1
 RESET_S, START_S = 0.1, 0.5
 ROUNDS = 3
-"""So often is a flashing begun again where it stopped, before it is given up."""
+"""How often a read, or a write from where it stopped, is tried before flashing fails."""
 
 PIECE_BYTES = 256
-"""The most that AN3155 reads or writes at once."""
+"""The most bytes that AN3155 reads or writes with one command."""
 
 _HEADER_PIECE = 2
 _SYNCHRONIZE, _ACK, _NACK = b"\x7f", b"\x79", b"\x1f"
@@ -30,7 +30,11 @@ _LONGEST_COMMAND_BYTES = 260
 
 
 class UartProgrammer:
-    """See flash.Programmer. A context manager; raises BoardNotFoundError if no boot loader answers on `port`."""
+    """An install.Programmer over a serial port, and a context manager.
+
+    Raises ToolMissingError without stm32loader, BoardNotFoundError if no boot loader answers on `port`, and the link's
+    errors if the port cannot be opened.
+    """
 
     method = "uart"
 
@@ -60,12 +64,12 @@ class UartProgrammer:
         self._line.close()
 
     def part(self) -> int:
-        """The product id."""
+        """Return the part's product id."""
         with self._named("asking for the part"):
             return int(self._loader.get_id())
 
     def read(self, address: int, size: int, progress: Progress) -> bytes:
-        """See flash.Programmer. A reading that fails is tried again."""
+        """Return `size` bytes of the flash from `address` on; a read that fails is tried again."""
         data = bytearray()
         while len(data) < size:
             wanted = min(PIECE_BYTES, size - len(data))
@@ -74,7 +78,10 @@ class UartProgrammer:
         return bytes(data)
 
     def write(self, data: bytes, progress: Progress) -> int:
-        """See flash.Programmer. The header goes last, so that there is one only where the whole image is."""
+        """Write `data` to the start of the flash and return how many bytes were written.
+
+        The header is written last, so that a header means a whole image.
+        """
         written = 0
         for last_round in (False,) * (ROUNDS - 1) + (True,):
             try:
@@ -94,7 +101,7 @@ class UartProgrammer:
         raise AssertionError
 
     def erase_store(self) -> None:
-        """See flash.Programmer."""
+        """Erase the board's key and counters."""
         start = self.board.store.origin
         while start < self.board.store.end:
             number, region = self.board.sector_of(start)
@@ -102,13 +109,19 @@ class UartProgrammer:
             start = region.end
 
     def start(self) -> None:
-        """See flash.Programmer. With BOOT0 still at 3V3 and no wire to reset, only until the next power-up."""
+        """Start the program in the board's flash.
+
+        If BOOT0 is still at 3V3 and reset is not wired, the program runs only until the next power-up.
+        """
         with self._named("starting the program"):
             self._loader.go(self.board.flash.origin)
         self._line.leave_boot_loader()
 
     def _sectors_to_erase(self, data: bytes, found: bytes) -> list[int]:
-        """Those with something in the way. A header is different where anything is: its sector, the first, is first."""
+        """Return the numbers of the sectors that must be erased before `data` can be written, in order.
+
+        The header differs whenever anything does, so that its sector, the first, is erased before all others.
+        """
         different = self._different(data, found)
         in_the_way = [piece for piece in different if found[piece * PIECE_BYTES :][:PIECE_BYTES].strip(b"\xff")]
         origin = self.board.flash.origin
@@ -116,7 +129,7 @@ class UartProgrammer:
 
     @staticmethod
     def _different(data: bytes, found: bytes) -> list[int]:
-        """The pieces that are not there yet."""
+        """Return the numbers of the pieces of `data` that differ in `found`."""
         return [
             start // PIECE_BYTES
             for start in range(0, len(data), PIECE_BYTES)
@@ -124,7 +137,7 @@ class UartProgrammer:
         ]
 
     def _erase(self, number: int, found: bytes) -> bytes:
-        """Erase one sector; what the flash holds then."""
+        """Erase one sector and return `found`, what the flash held, with that sector erased."""
         start = self.board.flash.origin
         while self.board.sector_of(start)[0] != number:
             start = self.board.sector_of(start)[1].end
@@ -153,10 +166,14 @@ class UartProgrammer:
         raise AssertionError
 
     def _synchronize(self) -> bool:
-        """Bring the boot loader to where it expects a command, wherever it was; whether it answers.
+        """Bring the boot loader, in whatever state, to where it expects a command; return whether it answers.
 
-        0x7F opens the conversation; to a boot loader that awaits a command it is half of a wrong one, and inside one it
-        is data: enough of it ends any command, and one refusal later both ends know where they are.
+        What a byte 0x7F does depends on that state:
+          before the conversation it opens it, and is acknowledged
+          where a command is expected it is the first half of an invalid one, and the second 0x7F is refused
+          inside a command it is data, and enough of them end any command
+
+        After a refusal both ends agree that the next byte begins a command.
         """
         with self._named("synchronising"):
             for attempt in (_SYNCHRONIZE, _SYNCHRONIZE, _SYNCHRONIZE * _LONGEST_COMMAND_BYTES):
@@ -175,7 +192,7 @@ class UartProgrammer:
 
     @contextlib.contextmanager
     def _named(self, what: str) -> Iterator[None]:
-        """What stm32loader raises -> FlashError; what it prints, nowhere."""
+        """Turn what stm32loader raises into a FlashError that names `what` was done; drop what it prints."""
         from stm32loader.bootloader import Stm32LoaderError
 
         try:
@@ -189,7 +206,7 @@ class UartProgrammer:
 
 
 class _Line:
-    """What stm32loader takes for a serial line; DTR is wired to reset and RTS to BOOT0, if anything is."""
+    """The serial line as stm32loader expects it. DTR may be wired to reset and RTS to BOOT0."""
 
     def __init__(self, port: str) -> None:
         try:
@@ -200,7 +217,7 @@ class _Line:
             raise not_opened(port, error) from error
         try:
             self._serial.parity = serial.PARITY_EVEN
-            # A pty knows no parity, and says so when it is told for the second time.
+            # A pty has no parity. It reports that only when the port is configured once more.
             self._serial.timeout = QUIET_S
         except PORT_ERRORS:
             self._serial.parity = serial.PARITY_NONE
@@ -208,7 +225,7 @@ class _Line:
 
     @property
     def timeout(self) -> float:
-        """Seconds that a read waits; stm32loader sets it for long commands."""
+        """The time in seconds that a read waits; stm32loader sets it for long commands."""
         return float(self._serial.timeout or 0.0)
 
     @timeout.setter
@@ -216,32 +233,32 @@ class _Line:
         self._serial.timeout = timeout_s
 
     def read(self, size: int = 1) -> bytes:
-        """`size` bytes, or what came in time."""
+        """Read `size` bytes, or fewer if no more come within the timeout."""
         return bytes(self._serial.read(size))
 
     def write(self, data: bytes) -> None:
-        """All of it."""
+        """Write all of `data`."""
         self._serial.write(data)
 
     def drain(self) -> None:
-        """Forget what is under way."""
+        """Read and drop bytes until the line is quiet for QUIET_S."""
         self._serial.timeout = QUIET_S
         while self._serial.read(PIECE_BYTES):
             pass
         self._serial.timeout = REPLY_TIMEOUT_S
 
     def enter_boot_loader(self) -> None:
-        """Reset the part with BOOT0 set, where those wires are; what it said before is dropped."""
+        """Reset the part with BOOT0 set, if it is wired, and drop what it sent before."""
         self._reset(boot0=True)
         with contextlib.suppress(*PORT_ERRORS):
             self._serial.reset_input_buffer()
 
     def leave_boot_loader(self) -> None:
-        """Reset the part with BOOT0 clear, where those wires are."""
+        """Reset the part with BOOT0 clear, if it is wired."""
         self._reset(boot0=False)
 
     def _reset(self, *, boot0: bool) -> None:
-        # A pty has no modem lines, and says so; socket:// takes them without a word.
+        # Ports without modem lines: socket:// ignores them silently and is passed over here, a pty raises an error.
         if self._serial.port is None or "://" in str(self._serial.port):
             return
         with contextlib.suppress(*PORT_ERRORS):
@@ -252,6 +269,6 @@ class _Line:
             time.sleep(START_S)
 
     def close(self) -> None:
-        """Give the port back."""
+        """Close the port."""
         with contextlib.suppress(*PORT_ERRORS):
             self._serial.close()

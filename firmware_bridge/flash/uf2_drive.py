@@ -1,4 +1,7 @@
-"""A UF2 file and the boot drive of a Pico -> the file copied there, and the drive gone, as it goes when all arrived."""
+"""A UF2 file and the boot drive of a Pico -> the file copied there, and the drive gone.
+
+The boot ROM takes the drive away when it has every block.
+"""
 
 import os
 import re
@@ -18,18 +21,21 @@ POLL_S = 0.05
 
 
 def mounted_folders(mounts: Path = Path("/proc/self/mounts")) -> list[Path]:
-    """Where drives are mounted: what Linux says, or what lies in macOS's /Volumes."""
+    """Return the folders where drives are mounted: Linux's list, or what lies in macOS's /Volumes."""
     try:
         lines = mounts.read_text().splitlines()
     except OSError:
         return sorted(path for path in Path("/Volumes").glob("*") if path.is_dir())
-    # Blanks and the like in a path are octal there.
+    # Linux writes blanks and the like in a path as octal escapes.
     paths = (re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), line.split(" ")[1]) for line in lines)
     return [Path(path) for path in dict.fromkeys(paths)]
 
 
 def find_drive(board: Board, folders: Iterable[Path]) -> Path:
-    """The folder among these that is the board's boot drive; BoardNotFoundError unless exactly one is."""
+    """Return the folder that is the board's boot drive.
+
+    Raises BoardNotFoundError if there is none or more than one, WrongBoardError if there are only other boards' drives.
+    """
     drives = {folder: name for folder in folders if (name := board_id(folder)) is not None}
     right = [folder for folder, name in drives.items() if name == board.uf2_board]
     if len(right) == 1:
@@ -45,7 +51,7 @@ def find_drive(board: Board, folders: Iterable[Path]) -> Path:
 
 
 def board_id(folder: Path) -> str | None:
-    """The Board-ID of a UF2 boot drive; None if the folder is none."""
+    """Return the Board-ID of a UF2 boot drive, None if the folder is not one."""
     try:
         text = (folder / INFO_NAME).read_bytes()[:4096].decode("ascii", "replace")
     except OSError:
@@ -62,9 +68,10 @@ def copy(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Copy a UF2 file to a boot drive and wait until it is gone: the boot ROM leaves when it has every block.
+    """Copy a UF2 file to a boot drive and wait until the drive is gone.
 
-    FlashError if the drive fails before it has all, or stays.
+    The boot ROM takes the drive away when it has every block. Raises FlashError if writing fails before that, or if the
+    drive is still there after GONE_TIMEOUT_S.
     """
     target = drive / "INKGATE.UF2"
     done = 0
@@ -73,7 +80,7 @@ def copy(
             while done < len(data):
                 done += file.write(data[done : done + COPY_BYTES])
                 progress("copying", done, len(data))
-            # The last blocks reach the board here, and it may be gone before it has said so.
+            # The last blocks reach the board here: its drive may be gone before fsync returns, which is no failure.
             os.fsync(file.fileno())
     except OSError as error:
         if done < len(data) or board_id(drive) is not None:

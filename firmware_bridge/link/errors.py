@@ -4,7 +4,7 @@ from firmware_bridge.errors import BridgeError
 
 
 class PortMissingError(BridgeError):
-    """No port of that name exists, or `auto` found no board, or more than one."""
+    """No port has that name, or `auto` found no board or more than one."""
 
 
 class PortBusyError(BridgeError):
@@ -16,4 +16,4 @@ class PortLostError(BridgeError):
 
 
 class TerminalMissingError(BridgeError):
-    """The machine has no pseudo-terminal left for a virtual or an emulated board."""
+    """The machine has no free pseudo-terminal for a virtual or an emulated board."""

@@ -1,4 +1,4 @@
-"""A port's name and questions about a board's network -> the board's answers, or why there are none."""
+"""A port's name and questions to its board -> the board's answers, or why there are none."""
 
 import secrets
 import time
@@ -23,7 +23,10 @@ from firmware_bridge.wire.pixels import Pixels
 def greet(
     port: str, *, keys: KeyStore | None = None, connect_patience_s: float = 0.0
 ) -> tuple[BoardInfo, LinkError | None]:
-    """Who answers on the port; with an error only what it says of itself, and why there is no talking to it."""
+    """Return the board that answers on the port, and None; or what it says of itself, and the error.
+
+    With an error, nothing proves what the board says. If nothing has answered, the error is raised.
+    """
     try:
         with Inquiry(port, keys=keys, connect_patience_s=connect_patience_s) as inquiry:
             return inquiry.info, None
@@ -34,12 +37,15 @@ def greet(
 
 
 class Inquiry:
-    """One connection to the board on `port`, as `open_link` names ports, for questions alone: its words stay with it.
+    """A connection to the board on `port` for questions alone; the board keeps its words.
 
-    A context manager. Whatever ends the connection is a BridgeError that names the port; it is not taken up again,
-    because a board that was restarted in the middle is something to know. A board whose key is in `keys` (None: the
-    user's own store) must prove it; one without a key may answer, and `info.authenticated` says so. `trust_anew`: a
-    board that lost its key may answer too.
+    It is a context manager. Whatever ends the connection is a BridgeError that names the port. The connection is
+    not renewed, because the caller must know that a board was restarted in between.
+
+    - `port` is named as for `open_link`.
+    - A board whose key is in `keys` (None: the user's own store) must prove it. A board without a key may answer;
+      `info.authenticated` is then false.
+    - `trust_anew` ignores `keys`, so that a board that lost its key may answer.
     """
 
     def __init__(
@@ -52,7 +58,7 @@ class Inquiry:
         connect_patience_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Connect; a port that is not there may come within the patience."""
+        """Connect; wait up to `connect_patience_s` for a missing port."""
         self.port = port
         self._counters = FrameCounters()
         self._clock = clock
@@ -87,27 +93,27 @@ class Inquiry:
 
     @property
     def info(self) -> BoardInfo:
-        """Who answers."""
+        """The board that answers."""
         assert self._session.info is not None
         return self._session.info
 
     @property
     def damaged_frames(self) -> int:
-        """Frames that came and were not intact."""
+        """The number of frames that arrived damaged."""
         return self._counters.crc_errors + self._counters.cobs_errors + self._counters.oversize
 
     def identify(self) -> Identity:
-        """Which network runs there, and on what."""
+        """Ask which network the board runs, and on what."""
         answer = self._ask(Identify())
         assert isinstance(answer, Identity)
         return answer
 
     def provision(self, key: bytes) -> None:
-        """Let the board keep the key, whose writing it down is the answer. CannotError if it has one already."""
+        """Give the board the key and wait until it has stored it. CannotError if it has one or cannot."""
         self._ask(Provision(key))
 
     def step(self, index: int, pixels: Pixels) -> bytes:
-        """Fragment `index` of a word, uint8 [33, 33] -> the logits of it, int8; 0 begins a word."""
+        """Ask for the logits, int8, of fragment `index` of a word, uint8 [33, 33]; index 0 begins a word."""
         for probe in probes(index, pixels, self.info.pixel_bits):
             answer = self._ask(probe)
         assert isinstance(answer, Logits)
@@ -120,7 +126,7 @@ class Inquiry:
         return self._session.answer
 
     def _until(self, done: Callable[[], bool]) -> None:
-        """Go on talking until it is so."""
+        """Send and receive until `done`. Raises the session's failure, with the port's name."""
         session = self._session
         while not done():
             try:

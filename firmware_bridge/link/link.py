@@ -22,8 +22,11 @@ POLL_S = 0.5
 SLOW_CONSUMER_S = 0.05
 
 SETTLE_S = 0.5
-"""The last acknowledgement goes out at once and again whenever the board repeats its frame, first after 0.15 s: so it
-gets through a line that loses one frame in ten with all but one chance in a thousand."""
+"""Time for the last acknowledgement to get through.
+
+It is sent at once and again whenever the board repeats its frame, first after 0.15 s. On a line that loses one frame in
+ten it fails once in a thousand times.
+"""
 
 
 def open_link(
@@ -38,16 +41,17 @@ def open_link(
     reconnect_patience_s: float | None = None,
     delivered: Delivered | None = None,
 ) -> "Link":
-    """A link to the board on `port`: a device, a pty, `socket://host:port`, or `auto` for the one known board.
+    """Return a link to the board on `port`; the port is opened by `Link.events`.
 
-    keys                  where the keys of the boards are; None: the user's own store.
-    allow_unauthenticated take the writing of a board without a key: anybody on the line can write in its place. A
-                          board whose key is known must prove it all the same.
-    pixel_bits            refuse a board that sends another depth (PixelDepthError).
-    idle_timeout_s        end `events()` when nothing but statistics came for so long; None: never.
-    connect_patience_s    how long to go on trying before the first connection; 0: one try; None: for ever.
-    reconnect_patience_s  how long to go on trying after a loss; None: for ever.
-    delivered             by board (session, last word) that was journalled before: it and earlier ones come no more.
+    port                  a device, a pty, `socket://host:port`, or `auto` for the one known board.
+    keys                  the store of the boards' keys; None: the user's own store.
+    allow_unauthenticated accept a board without a key, although anybody on the line can write in its place. A board
+                          whose key is known must still prove it.
+    pixel_bits            refuse a board that sends another depth (PixelDepthError); None: accept any.
+    idle_timeout_s        end `events()` when nothing but statistics has come for so long; None: never.
+    connect_patience_s    how long to try before the first connection; 0: try once; None: for ever.
+    reconnect_patience_s  how long to try after a loss; None: for ever.
+    delivered             by board, the last word (session, word) that was journalled: up to it no word comes again.
     """
     return Link(
         port,
@@ -62,10 +66,11 @@ def open_link(
 
 
 class Link:
-    """See `open_link`. A context manager; `events()` may be called again after it has ended.
+    """A link to a board that reconnects by itself, as `open_link` returns it. A context manager.
 
-    A block left without an exception has taken care of the last event it got, and the board is told so; a block left
-    by an exception has not, and the board will bring the word again.
+    `events()` may be called again after it has ended. If the block ends without an exception, the last event is taken
+    care of and is acknowledged. If it ends by an exception, the last event is not acknowledged, and the board sends the
+    word again.
     """
 
     def __init__(
@@ -83,7 +88,7 @@ class Link:
     ) -> None:
         self.port = port
         self.counters = FrameCounters()
-        """Frames received, intact and damaged, over all connections."""
+        """Counts of frames received, intact and damaged, over all connections."""
         self._keys = keys
         self._allow_unauthenticated = allow_unauthenticated
         self._pixel_bits = pixel_bits
@@ -109,17 +114,19 @@ class Link:
             self.close()
 
     def close(self) -> None:
-        """Give the port back. The event handed out last stays unacknowledged."""
+        """Close the port. The last event stays unacknowledged."""
         if self._transport is not None:
             self._transport.close()
         self._transport = self._session = None
 
     def events(self) -> Iterator[Event]:
-        """Connected, then what the board sends; LinkLost and Connected again whenever it was gone.
+        """Yield Connected, then what the board sends; after a loss LinkLost, then Connected again.
 
-        Asking for the next event acknowledges the one before: journal first. Ends by idle timeout only. Raises the
-        BridgeError of the last try when patience is exhausted, and at once what trying again does not cure:
-        ProtocolMismatchError, PixelDepthError, AuthenticationError and KeyStoreError.
+        Asking for the next event acknowledges the one before, so journal an event first. Ends by idle timeout only.
+
+        - When patience is exhausted, the BridgeError of the last try is raised.
+        - What trying again does not cure is raised at once: ProtocolMismatchError, PixelDepthError,
+          AuthenticationError and KeyStoreError.
         """
         self._active_s = trying_since_s = self._clock()
         patience_s = self._connect_patience_s
@@ -149,7 +156,10 @@ class Link:
             time.sleep(RETRY_S)
 
     def _converse(self) -> Iterator[Event]:
-        """One connection, from opening the port. Returns by idle timeout; all else is a BridgeError."""
+        """Open the port and yield the events of one connection.
+
+        Returns by idle timeout; whatever else ends the connection is a BridgeError.
+        """
         self.close()
         keys = self._keys.load()
         transport = SerialTransport(find_board() if self.port == AUTO else self.port, self._baud_rate)
@@ -177,7 +187,10 @@ class Link:
                 return
 
     def _hand_out(self, session: HostSession, transport: SerialTransport) -> Iterator[Event]:
-        """Every event that is ready. `session` learns that one is consumed when the consumer has come back for more."""
+        """Yield every event that is ready.
+
+        `session` learns that an event is consumed when the consumer asks for the next one.
+        """
         while (event := session.next_event()) is not None:
             if isinstance(event, Connected) and event.info.authenticated:
                 self._keys.note(event.info.board, event.info.session)
@@ -189,12 +202,12 @@ class Link:
             if session.info is not None and isinstance(event, WordEnded | BoardFault) and event.word is not None:
                 self._delivered[session.info.board] = (event.session, event.word)
             if now_s - handed_s > SLOW_CONSUMER_S:
-                # The board must not take the host for gone, nor the host the board, because the consumer is busy.
+                # Neither end must take the other for gone because the consumer is busy.
                 session.receive(transport.read(0.0), now_s)
                 self._send(session, transport)
 
     def _settle(self) -> None:
-        """Acknowledge the event handed out last, without taking another; a line that fails meanwhile ends it."""
+        """Acknowledge the last event without taking another, for SETTLE_S or until the line fails."""
         session, transport = self._session, self._transport
         if session is None or transport is None:
             return
@@ -215,5 +228,5 @@ class Link:
         return self._active_s + self._idle_timeout_s - self._clock()
 
     def _named(self, error: BridgeError) -> BridgeError:
-        """What a session says, with the port; a transport names it already."""
+        """Return the error with the port's name in it; only a session's error lacks it."""
         return error.at(self.port) if isinstance(error, LinkError) else error

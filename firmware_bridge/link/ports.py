@@ -32,14 +32,14 @@ ADAPTERS = {
 """USB vendor and product ids of the probes and USB-serial adapters that boards are wired to, and of the Pico 2."""
 
 KNOWN_BOARDS = ADAPTERS | {(vid, pid): name for board in BOARDS.values() for vid, pid, name in board.usb}
-"""With those of the boards themselves, which are in their board.toml."""
+"""The ids of ADAPTERS and those of the boards themselves, from their board.toml."""
 
 TEXT_LIMIT = 64
 
 
 @dataclass(frozen=True)
 class PortInfo:
-    """A serial port. `board` is set if its USB ids are known; texts hold printable ASCII only."""
+    """A serial port; `board` is set if its USB ids are known. Texts hold printable ASCII only."""
 
     path: str
     description: str
@@ -54,7 +54,10 @@ class PortInfo:
 
 
 def list_ports() -> list[PortInfo]:
-    """Every serial port of the machine, those that may be boards first, by path. Ptys and TCP ports are not listed."""
+    """Return every serial port of the machine, those that may be boards first, each group by path.
+
+    Ptys and TCP ports are not listed.
+    """
     found = [
         PortInfo(
             path=port.device,
@@ -70,7 +73,7 @@ def list_ports() -> list[PortInfo]:
 
 
 def udev_rules() -> str:
-    """The text of a udev rules file for all that is known: 60-inkgate.rules with the boards' ids filled in."""
+    """Return the text of a udev rules file: 60-inkgate.rules with the boards' USB ids filled in."""
     lines = files("firmware_bridge").joinpath("60-inkgate.rules").read_text().splitlines(keepends=True)
     ids = sorted({(vid, pid) for board in BOARDS.values() for vid, pid, _ in board.usb})
     return "".join(
@@ -81,7 +84,10 @@ def udev_rules() -> str:
 
 
 def find_board() -> str:
-    """The path that `auto` stands for. PortMissingError, naming the candidates, unless exactly one board is there."""
+    """Return the path that `auto` stands for.
+
+    PortMissingError, which lists the candidates, unless exactly one known board is connected.
+    """
     ports = list_ports()
     boards = [port for port in ports if port.board is not None]
     if len(boards) == 1:
@@ -94,5 +100,8 @@ def find_board() -> str:
 
 
 def _clean(text: str) -> str:
-    """USB descriptors come from the device: nothing that steers a terminal, nothing endless."""
+    """Return a USB descriptor's text cut to 64 characters, with `?` for all but printable ASCII.
+
+    The device sends this text: it must not steer a terminal or be endless.
+    """
     return "".join(character if " " <= character <= "~" else "?" for character in text[:TEXT_LIMIT])

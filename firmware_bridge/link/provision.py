@@ -1,4 +1,4 @@
-"""A port and a key store -> the board there has a key that this host knows and nobody else."""
+"""A port and a key store -> a board with a new key, which only it and this host know."""
 
 import secrets
 
@@ -18,11 +18,15 @@ def provision(
     baud_rate: int = BAUD_RATE,
     connect_patience_s: float = 0.0,
 ) -> BoardInfo:
-    """Give the board on `port` a new key, and prove that it has it; what the board then says of itself.
+    """Give the board on `port` a new key, check that the board has it, and return the board's info.
 
-    The key crosses the line in the clear: do it where nobody else listens. With `again` a board whose key this host
-    knows, and which lost it with its memory, gets a new one. ProvisionedError if the board and this host share a key
-    already; other BridgeErrors as they come, of which KeyMissingError says that another host provisioned the board.
+    The key crosses the line in the clear: do it where nobody else listens. With `again`, a board that lost its key with
+    its memory gets a new one although this host knows the old one.
+
+    - ProvisionedError: the board and this host share a key already.
+    - KeyMissingError: another host provisioned the board.
+    - DowngradeError: without `again`, a board that lost its key.
+    - Any other BridgeError of the connection.
     """
     store = keys or KeyStore()
 
@@ -44,7 +48,10 @@ def provision(
 
 
 def _give_key(inquiry: Inquiry, keys: KeyStore) -> None:
-    """The key is in the store before the board has it: a cable pulled in between costs no board its key."""
+    """Make a key, store it, and give it to the board.
+
+    It is stored before the board gets it: a cable pulled in between must not leave a board with a key nobody knows.
+    """
     info = inquiry.info
     if info.authenticated:
         raise ProvisionedError(f"{inquiry.port}: board {info.board} has a key and this host knows it: nothing to do")
@@ -53,5 +60,5 @@ def _give_key(inquiry: Inquiry, keys: KeyStore) -> None:
     try:
         inquiry.provision(key)
     except CannotError:
-        keys.remove(info.board)  # The board has said that it has none.
+        keys.remove(info.board)  # The board has said that it did not take the key.
         raise

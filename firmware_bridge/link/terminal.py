@@ -1,4 +1,4 @@
-"""A pseudo-terminal for a board that is not there, and the link that names it."""
+"""A path -> a pseudo-terminal for a virtual or emulated board, reached through that path."""
 
 import os
 import pty
@@ -9,7 +9,10 @@ from firmware_bridge.link.errors import PortBusyError, TerminalMissingError
 
 
 def open_terminal() -> tuple[int, int]:
-    """Both ends of a new pseudo-terminal, the board's and the host's. TerminalMissingError if there is none."""
+    """Open a pseudo-terminal and return its two ends: the board's, the host's.
+
+    The ends are file descriptors; the board's is not blocking. TerminalMissingError if the machine has none left.
+    """
     try:
         master, slave = pty.openpty()
     except OSError as error:
@@ -23,7 +26,10 @@ def open_terminal() -> tuple[int, int]:
 
 
 def publish(terminal: str, link: Path | None) -> str:
-    """Let `link`, if there is one, lead to the terminal; the path to tell a host."""
+    """Make `link`, if one is given, a symbolic link to the terminal; return the path for the host.
+
+    PortBusyError if `link` is another file or cannot be written.
+    """
     if link is None:
         return terminal
     if link.exists() and not link.is_symlink():

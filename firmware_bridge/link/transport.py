@@ -1,4 +1,4 @@
-"""A port's name -> bytes in and out; whatever way a port can fail becomes one of three errors."""
+"""A port's name -> bytes in and out; every failure of a port becomes one of three errors."""
 
 import contextlib
 import errno
@@ -13,11 +13,13 @@ from firmware_bridge.errors import BridgeError
 from firmware_bridge.link.errors import PortBusyError, PortLostError, PortMissingError
 
 PORT_ERRORS = (OSError, termios.error, ValueError, TypeError)
-"""What pyserial lets through when a port goes away under it: SerialException is an OSError, and a port closed between
-two calls has no file descriptor any more."""
+"""What pyserial raises when an open port goes away.
+
+Its SerialException is an OSError; a port closed between two calls has no file descriptor any more.
+"""
 
 BAUD_RATE = 115_200
-"""The rate of every line: to a board, to its boot loader, and the one that virtual boards keep to."""
+"""The rate of every line, in bit/s: to a board, to its boot loader, and to a virtual board, which keeps to it."""
 READ_BYTES = 4096
 WRITE_TIMEOUT_S = 2.0
 
@@ -25,9 +27,10 @@ _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.ENODEV, errno.EIO, errn
 
 
 class SerialTransport:
-    """An open serial port, pty or `socket://host:port`, held exclusively. POSIX.
+    """An open serial port, pty or `socket://host:port`, held exclusively; POSIX only.
 
-    Raises PortMissingError, PortBusyError or PortLostError when it cannot be opened; the last one ever after.
+    If the port cannot be opened, the constructor raises PortMissingError, PortBusyError or PortLostError. Once the port
+    is open, every failure is a PortLostError.
     """
 
     def __init__(self, port: str, baud_rate: int) -> None:
@@ -40,24 +43,24 @@ class SerialTransport:
             raise not_opened(port, error) from error
 
     def read(self, timeout_s: float) -> bytes:
-        """What has arrived, at most 4096 bytes; b"" if nothing does within `timeout_s`."""
+        """Return what has arrived, at most 4096 bytes; b"" if nothing does within `timeout_s`."""
         try:
-            # pyserial's socket:// knows no byte count and waits for all that is asked: wait first, then take.
+            # pyserial's socket:// has no byte count and blocks until it has all that is asked: wait first, then read.
             ready, _, _ = select.select([self._serial.fileno()], [], [], max(0.0, timeout_s))
             return bytes(self._serial.read(READ_BYTES)) if ready else b""
         except PORT_ERRORS as error:
             raise self._lost(error) from error
 
     def write(self, data: bytes) -> None:
-        """Hand all of `data` to the line; PortLostError if it takes nothing for 2 s."""
+        """Write all of `data` to the line. PortLostError if the line takes nothing for 2 s."""
         try:
             self._serial.write(data)
         except PORT_ERRORS as error:
             raise self._lost(error) from error
 
     def close(self) -> None:
-        """Give the port back; closing twice or after a failure is fine."""
-        # A port that was unplugged may fail to close as well; its descriptor is gone all the same.
+        """Close the port; closing twice or after a failure is harmless."""
+        # Closing an unplugged port may fail as well, but frees its descriptor all the same.
         with contextlib.suppress(*PORT_ERRORS):
             self._serial.close()
 
@@ -70,12 +73,13 @@ class SerialTransport:
         self.close()
 
     def _lost(self, error: Exception) -> PortLostError:
-        # pyserial's own words for a hang-up speak of something else.
+        # pyserial's message for a hang-up is misleading.
         reason = "hung up" if "returned no data" in str(error) or "disconnected" in str(error) else str(error)
         return PortLostError(f"{self.port}: the port is gone: {reason}")
 
 
 def not_opened(port: str, error: Exception) -> BridgeError:
+    """Return the error that says why the port could not be opened, and what helps."""
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.EACCES, errno.EPERM):
         return PortBusyError(f"{port}: permission denied: join the port's group with `sudo usermod -aG dialout $USER`")
@@ -91,7 +95,7 @@ def not_opened(port: str, error: Exception) -> BridgeError:
 
 
 def _reason(error: Exception) -> str:
-    """The system's own words for it; pyserial wraps them in its own, more than once."""
+    """Return the system's own message, without the texts that pyserial wraps around it."""
     cause = error.__context__
     if isinstance(error, OSError) and error.errno is not None:
         return os.strerror(error.errno)

@@ -1,4 +1,4 @@
-"""The board's end, from its start to its end: words, questions and the time -> frames to send; sans-IO."""
+"""A board's words, received bytes and the time -> frames to send to the host; sans-IO."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from firmware_bridge.wire.pixels import Pixels
 
 
 class BoardState(Enum):
-    """What a board knows of its host."""
+    """The state of a board's connection to its host."""
 
     WAITING = "waiting for HELLO"
     CONNECTED = "connected"
@@ -25,7 +25,7 @@ class BoardState(Enum):
 
 @dataclass
 class _Flight:
-    """A frame under way."""
+    """A sequenced frame that was sent and is not acknowledged as consumed."""
 
     stamp: int
     due_ms: int
@@ -34,14 +34,17 @@ class _Flight:
 
 
 class BoardSession:
-    """The board's end, from its start to its end: words in, frames out. Keeps each word until END is acknowledged.
+    """The board's end of the line, from the board's start on: words in, frames out.
 
-    `info.session` must never have been used by this board; `info.number`, `.provisioned` and `.tag` are ignored.
-    `key`: what its host knows it by; without one nothing is authenticated, and a host may provision it: `keep_key` then
-    writes the key to the board's memory and says whether it could. `network` is run when a host asks.
+    It keeps each word until END is acknowledged and sends nothing before HELLO.
 
-    Times are seconds and counted in whole milliseconds, as in C. Nothing is sent before HELLO. Memory is bounded: by
-    the capacities, by one window, one answer and one frame.
+    - `info.session` must never have been used by this board; `info.number`, `.provisioned` and `.tag` are ignored.
+    - `key` is shared with the host. Without a key nothing is authenticated, and a host may provision the board.
+    - `keep_key` writes a provisioned key to the board's memory and returns whether it could.
+    - `network` is run when a host asks.
+
+    Times are in seconds; they are counted in whole milliseconds, as in C. Memory is bounded by the capacities, one
+    window, one answer and one frame.
     """
 
     def __init__(
@@ -81,7 +84,10 @@ class BoardSession:
     # Writing
 
     def start_word(self) -> int:
-        """Begin a word; its id. OutboxFullError while the board keeps as many words as it can."""
+        """Begin a word and return its id.
+
+        OutboxFullError while the board keeps as many words as it can, WritingError if a word is open.
+        """
         if self._open is not None:
             raise WritingError(f"word {self._open} is still open")
         self._require_room()
@@ -91,7 +97,10 @@ class BoardSession:
         return self._word
 
     def add_fragment(self, pixels: Pixels) -> None:
-        """Add one symbol, uint8 [33, 33], to the open word. OutboxFullError if there is no room for it."""
+        """Add one symbol, uint8 [33, 33], to the open word.
+
+        OutboxFullError if there is no room for it, WritingError if no word is open or the word is full.
+        """
         if self._open is None or self._count >= wire.MAX_WORD_FRAGMENTS:
             raise WritingError("no word is open" if self._open is None else f"word {self._open} is full")
         if self._fragments >= self._capacity_fragments:
@@ -101,38 +110,44 @@ class BoardSession:
         self._fragments += 1
 
     def end_word(self) -> None:
-        """Complete the open word."""
+        """Complete the open word. WritingError if no word is open."""
         if self._open is None:
             raise WritingError("no word is open")
         self._messages.append(wire.End(self._open, self._count))
         self._open = None
 
     def fail(self, fault: wire.Fault, text: str) -> None:
-        """Report what went wrong; an open word ends here without a decision. OutboxFullError as above."""
+        """Report what went wrong; an open word ends here without a decision.
+
+        OutboxFullError if no word is open and the board keeps as many words and faults as it can.
+        """
         if self._open is None:
             self._require_room()
         self._messages.append(wire.Error(fault, text))
         self._open = None
 
     def unacknowledged(self) -> list[int]:
-        """Ids of the words kept, in order."""
+        """Return the ids of the words kept, in order."""
         return [message.word for message in self._messages if isinstance(message, wire.Start)]
 
     @property
     def under_way(self) -> int | None:
-        """The first unacknowledged word, if any frame of it was ever sent in this connection."""
+        """The first unacknowledged word, None if no frame of it was sent in this connection."""
         return next(iter(self.unacknowledged()), None) if self._next > self._origin else None
 
     # The line
 
     @property
     def failure(self) -> HostSilentError | None:
-        """The host is gone; set until it is heard again."""
+        """The error to report while the host is silent, else None."""
         silent = self.state is BoardState.SILENT
         return HostSilentError(f"the host has been silent for {wire.SILENCE_MS / 1000:g} s") if silent else None
 
     def receive(self, data: bytes, now_s: float) -> None:
-        """Take bytes from the line; what is not a valid message of this connection changes nothing but a counter."""
+        """Take bytes from the line.
+
+        Whatever is not a valid message of this connection changes nothing but a counter.
+        """
         for content in self._receiver.feed(data):
             try:
                 taken = self._take(content, _ms(now_s))
@@ -141,7 +156,7 @@ class BoardSession:
             self._refused += not taken
 
     def next_frame(self, now_s: float) -> bytes:
-        """The next frame that is due, b"" if none. Call when the line is free, until it gives b""."""
+        """Return the next frame that is due, b"" if none. Call when the line is free, until it gives b""."""
         now_ms = _ms(now_s)
         if self._info_due is not None:
             (connection, greeted), self._info_due = self._info_due, None
@@ -166,7 +181,7 @@ class BoardSession:
         return b""
 
     def wake_s(self) -> float:
-        """When to call `next_frame` if nothing is received or written before."""
+        """Return the time at which to call `next_frame` if nothing is received or written before."""
         if self.state is not BoardState.CONNECTED:
             return float("inf")
         silent_ms = self._heard_ms + wire.SILENCE_MS
@@ -178,21 +193,21 @@ class BoardSession:
         return min(*repeats, self._statistics_due_ms, silent_ms) / 1000
 
     def statistics(self, now_s: float) -> wire.Statistics:
-        """Counters since the session began."""
+        """Return the counters since the session began."""
         seen = self._receiver.counters
         counted = (seen.frames, seen.crc_errors, seen.cobs_errors, seen.oversize, self._refused)
         uptime_s = (_ms(now_s) - self._began_ms) // 1000
         return wire.Statistics(uptime_s, self.words_acknowledged, self._sent, self._repeated, *counted)
 
     def _take(self, content: bytes, now_ms: int) -> bool:
-        """Whether the frame was taken. WireError if it is no message."""
+        """Take a frame and return whether it was accepted. WireError if it is no valid message."""
         header, payload = split_frame(content)
         if header.message == wire.Hello.ID:
             return self._hello(header.connection, payload, now_ms)
         if header.message not in (wire.Acknowledge.ID, *QUESTIONS):
             return False
         if self._host is None or header.connection != self._token:
-            # The answer to HELLO is worth more than a hint, which the host can provoke again.
+            # Never replace a pending answer to HELLO by a hint: the host can provoke a hint again.
             if self._info_due is None or not self._info_due[1]:
                 self._info_due = (header.connection, False)
             return False
@@ -212,7 +227,10 @@ class BoardSession:
         return taken
 
     def _hello(self, connection: int, payload: bytes, now_ms: int) -> bool:
-        """Answer always; begin again only for a new number or nonce from a host of the same protocol."""
+        """Answer every HELLO and return whether its protocol is this one.
+
+        The connection begins again only if the host's number or nonce is new.
+        """
         if payload[:8] != wire.PROTOCOL_HASH:
             self._info_due = (connection, False)
             return False
@@ -234,9 +252,10 @@ class BoardSession:
         self.state = BoardState.CONNECTED
 
     def _board_number(self) -> int:
-        """A replayed HELLO must not revive the connection whose old acknowledgements may be replayed with it.
+        """Return this board's number for the connection, which no earlier connection had.
 
-        Nor, after a reset, may a host that asks again revive the one it had before, should the answer be lost.
+        If a number came again, a replayed HELLO would revive a connection whose acknowledgements can be replayed too.
+        And after a reset, a host that repeats its HELLO would revive its old connection, should the answer be lost.
         """
         return ((self._info.session << 16) + self._connections) & 0xFFFF_FFFF
 
@@ -252,11 +271,11 @@ class BoardSession:
 
     @property
     def _newly_provisioned(self) -> bool:
-        """The board has got its key in this connection, which is not authenticated by it."""
+        """Whether the board got its key in this connection, which is therefore not authenticated."""
         return self._key is not None and self._session_key is None
 
     def _provision(self, key: bytes) -> wire.Message:
-        """Take a key if there is none, once it is written down."""
+        """Take the key if the board has none and could store it; return the answer."""
         if self._key is not None:
             return wire.Cannot(wire.Obstacle.PROVISIONED, "the board has a key already")
         if self._keep_key is None or not self._keep_key(key):
@@ -265,7 +284,7 @@ class BoardSession:
         return wire.Provisioned()
 
     def _begin_again(self) -> None:
-        """Sequence 0 is START of the first unacknowledged word."""
+        """Reset the connection's state: sequence 0 is START of the first unacknowledged word."""
         self._origin = self._base = self._next = 0
         self._answering = Answering(self._network, self._info.pixel_bits, self._provision)
         self._flights: dict[int, _Flight] = {}
@@ -273,7 +292,7 @@ class BoardSession:
         self._statistics_sent = self._acknowledgements = 0
 
     def _acknowledged(self, number: int, message: wire.Acknowledge) -> bool:
-        """Whether it is one that the host sent after all before."""
+        """Apply an acknowledgement; return False for an outdated or impossible one, which changes nothing."""
         if number <= self._acknowledgements or not self._base <= message.consumed <= self._next:
             return False
         self._acknowledgements = number
@@ -289,12 +308,12 @@ class BoardSession:
         return True
 
     def _require_room(self) -> None:
-        """OutboxFullError unless one more word, or fault between words, may begin."""
+        """Raise OutboxFullError unless there is room for one more word or fault between words."""
         if sum(map(_ends_word, self._messages)) >= self._capacity_words:
             raise OutboxFullError(f"{self._capacity_words} words and faults are waiting to be acknowledged")
 
     def _forget(self, consumed: int) -> None:
-        """Drop the words whose last message is among the first `consumed` messages."""
+        """Drop the words and faults whose last message is among the first `consumed` messages."""
         for place in range(consumed - 1, -1, -1):
             if _ends_word(self._messages[place]):
                 gone = self._messages[: place + 1]
@@ -305,9 +324,10 @@ class BoardSession:
                 return
 
     def _lost(self, now_ms: int) -> int | None:
-        """A frame to repeat: one overtaken by a frame sent after it, or one whose time has run out.
+        """Return the sequence of a frame to repeat, None if there is none.
 
-        The oldest is repeated even if it was received: its acknowledgement as consumed may have been lost.
+        A frame is repeated if it was overtaken by one sent after it, or if its time has run out. The oldest frame is
+        repeated even if it was received: its acknowledgement as consumed may have been lost.
         """
         for sequence, flight in self._flights.items():
             overtaken = not flight.received and flight.stamp < self._delivered_stamp

@@ -1,4 +1,4 @@
-"""A conversation that cannot go on, or a board that cannot write -> the exception that names the cause."""
+"""A conversation that cannot go on or a board that cannot write -> the exception that says why."""
 
 import shlex
 
@@ -6,36 +6,36 @@ from firmware_bridge.errors import BridgeError, ExitCode
 from firmware_bridge.session.events import BoardInfo
 
 PORT = "PORT"
-"""Stands in a LinkError's commands for the port, which a session does not know, until `at` says which it is."""
+"""Placeholder of the port in a LinkError's commands: a session does not know its port, `LinkError.at` fills it in."""
 
 
 class LinkError(BridgeError):
     """A conversation with the board cannot go on."""
 
     said: BoardInfo | None = None
-    """What whoever answered says of itself, which nothing proves; None if that is not known."""
+    """What the sender of INFO says of itself, unproved; None if no INFO came."""
 
     def at(self, port: str) -> "LinkError":
-        """The same, with the port."""
+        """Return this error with the port's name in its text and its commands."""
         named = type(self)(f"{port}: {str(self).replace(f'--port {PORT}', f'--port {shlex.quote(port)}')}")
         named.said = self.said
         return named
 
 
 class NoAnswerError(LinkError):
-    """Nothing that answers HELLO is on the line."""
+    """Nothing on the line answered HELLO."""
 
 
 class BoardSilentError(LinkError):
-    """The board was connected and has not been heard for the silence limit."""
+    """The connected board has sent nothing valid for the silence limit."""
 
 
 class BoardRestartedError(LinkError):
-    """The board began a new session; what it had not delivered in the old one is gone."""
+    """The board began a new session or connection; what it had not delivered before a restart is lost."""
 
 
 class ProtocolViolationError(LinkError):
-    """The board sent an intact frame that the protocol does not allow there."""
+    """The board sent an intact frame that the protocol does not allow in that place."""
 
 
 class ProtocolMismatchError(LinkError):
@@ -49,13 +49,13 @@ class PixelDepthError(LinkError):
 
 
 class AuthenticationError(LinkError):
-    """The board's writing could not be trusted. Root of the reasons for which a board is refused."""
+    """The board is refused because its writing could not be trusted; root of the reasons."""
 
     exit_code = ExitCode.REFUSED
 
 
 class UnprovisionedError(AuthenticationError):
-    """The board has no key, and nobody said that it may do without."""
+    """The board has no key, and the caller did not allow unauthenticated boards."""
 
 
 class KeyMissingError(AuthenticationError):
@@ -63,15 +63,15 @@ class KeyMissingError(AuthenticationError):
 
 
 class DowngradeError(AuthenticationError):
-    """This host knows the board's key, and something of that name says that it has none."""
+    """The board says that it has no key, but this host knows the key of a board of that name."""
 
 
 class WrongKeyError(AuthenticationError):
-    """Something has the board's name and not its key."""
+    """The sender uses the board's name but does not have its key."""
 
 
 class CounterError(AuthenticationError):
-    """The board counts its starts, and this one is older than one that was seen before."""
+    """The board's session, which counts its starts, is lower than one that was seen before."""
 
 
 class ProvisionedError(AuthenticationError):
@@ -81,19 +81,19 @@ class ProvisionedError(AuthenticationError):
 
 
 class UnansweredError(LinkError):
-    """The board is there and does not answer questions about its network."""
+    """The connected board does not answer a question."""
 
 
 class CannotError(LinkError):
-    """The board says that it cannot answer a question about its network."""
+    """The board says that it cannot answer a question."""
 
 
 class BoardError(BridgeError):
-    """Root of what the board's end of the line raises."""
+    """Root of what the board's end of the line raises on purpose."""
 
 
 class HostSilentError(BoardError):
-    """The host has acknowledged nothing for the silence limit; the words are kept."""
+    """The host has sent nothing valid for the silence limit; the words are kept."""
 
 
 class OutboxFullError(BoardError):
@@ -101,7 +101,7 @@ class OutboxFullError(BoardError):
 
 
 class WritingError(BoardError):
-    """Fragments, starts and ends of words come in an order that is not writing."""
+    """Starts, fragments and ends of words were written in an order that the protocol does not allow."""
 
     exit_code = ExitCode.USAGE
 

@@ -20,10 +20,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class BoardInfo:
-    """What INFO says. Its texts hold printable ASCII only and are at most 32 characters long."""
+    """What a board's INFO says; texts are printable ASCII of at most 32 characters."""
 
     board: str
-    """Name of this very board. (board, session, word) names a word for ever."""
+    """Name of this individual board. (board, session, word) identifies a word for ever."""
     model: str
     kind: Kind
     firmware: str
@@ -31,19 +31,19 @@ class BoardInfo:
     pixel_bits: int
     session: int
     authenticated: bool
-    """Whether every frame of it is checked with its key."""
+    """Whether every frame of the board is checked with its key."""
 
 
 @dataclass(frozen=True)
 class Connected:
-    """A board answered; everything until LinkLost comes from it."""
+    """A board has answered; every event until LinkLost comes from this board."""
 
     info: BoardInfo
 
 
 @dataclass(frozen=True)
 class WordStarted:
-    """A word begins. After a LinkLost in mid-word it comes again, whole, with the same session and word."""
+    """A word begins. After LinkLost in mid-word it comes again, whole, with the same session and word."""
 
     session: int
     word: int
@@ -61,7 +61,7 @@ class Fragment:
 
 @dataclass(frozen=True)
 class WordEnded:
-    """The open word is complete and had `count` fragments. Comes once for each word."""
+    """The open word is complete and has `count` fragments. This event comes once for each word."""
 
     session: int
     word: int
@@ -75,15 +75,15 @@ class BoardFault:
     code: str
     """Name of the wire.Fault, in lower case."""
     text: str
-    """For people: printable ASCII, at most 64 characters."""
+    """The cause for people: printable ASCII, at most 64 characters."""
     session: int
     word: int | None
-    """The word that ends here, if one was open."""
+    """The word that ends here, None if none was open."""
 
 
 @dataclass(frozen=True)
 class LinkLost:
-    """The line or the board is gone, for the reason given; the link is already trying to come back."""
+    """The line or the board is lost, for the reason given; the link tries to connect again."""
 
     reason: str
 

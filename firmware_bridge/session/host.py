@@ -1,4 +1,4 @@
-"""The host's end of one connection: received bytes, questions and the time -> events, answers, and frames to send."""
+"""Received bytes, questions and the time -> events, answers and frames to send to the board; sans-IO."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -32,16 +32,20 @@ from firmware_bridge.wire.errors import WireError
 from firmware_bridge.wire.framing import FrameCounters, FrameReceiver
 
 Delivered = Mapping[str, tuple[int, int]]
-"""By board: its last session, and the last word of it that was consumed to its end."""
+"""By board: its last session, and the last word of that session that was consumed to its end."""
 
 
 class HostSession:
-    """The host's end of one connection: HELLO until INFO, then words. A failed session stays failed; make another.
+    """The host's end of one connection: it sends HELLO until INFO comes, then takes words.
 
-    `nonce` is 16 random bytes that this host never used. A board whose name is in `keys` must prove that it has the
-    key; one whose name is not is refused unless it may do without. Words up to `delivered` are taken and acknowledged
-    without events. With `pixel_bits` a board that sends another depth is refused. While nobody takes events, the board
-    keeps its words.
+    A failed session stays failed; make another. While nobody takes events, the board keeps its words.
+
+    - `nonce` is 16 random bytes that this host never used.
+    - A board whose name is in `keys` must prove that it has the key.
+    - Another board is refused if it has a key, or if `allow_unauthenticated` is false.
+    - `pixel_bits`: a board that sends another depth is refused; None takes any.
+    - Words up to `delivered` are taken and acknowledged without events.
+    - `counters` go on counting over several sessions.
     """
 
     def __init__(
@@ -58,9 +62,9 @@ class HostSession:
         self.failure: LinkError | None = None
         """Why the session ended; None while it goes on."""
         self.info: BoardInfo | None = None
-        """The board, once it has answered."""
+        """The board, once it has been accepted; None before."""
         self.said: BoardInfo | None = None
-        """What whoever answered HELLO last says of itself, which nothing proves."""
+        """What the last sender of INFO to our HELLO says of itself, unproved; None before."""
         self._hello = wire.Hello(wire.PROTOCOL_HASH, nonce)
         self._number = int.from_bytes(nonce[:4], "little")
         self._token = 0
@@ -87,7 +91,7 @@ class HostSession:
         self._asking = Asking()
 
     def receive(self, data: bytes, now_s: float) -> None:
-        """Take bytes from the line. Never raises on bytes; a board that breaks the rules ends in `failure`."""
+        """Take bytes from the line; never raise on them. If the board breaks the rules, `failure` says so."""
         for content in self._receiver.feed(data):
             if self.failure is not None:
                 continue
@@ -101,7 +105,10 @@ class HostSession:
                 self._receiver.counters.refused += not taken
 
     def next_event(self) -> Event | None:
-        """The next event, if any. Asking says that the event before is taken care of: now it may be acknowledged."""
+        """Return the next event, None if there is none.
+
+        The call says that the event before is taken care of, so that it may be acknowledged.
+        """
         self.settle()
         while self._ready:
             sequence, event = self._ready.popleft()
@@ -113,22 +120,22 @@ class HostSession:
         return None
 
     def settle(self) -> None:
-        """The event given last is taken care of: it may be acknowledged, though nobody asks for another."""
+        """Allow the acknowledgement of the last event: it is taken care of, though nobody asks for another."""
         if self._lent is not None:
             self._consume(self._lent)
             self._lent = None
 
     def ask(self, question: Question, now_s: float) -> None:
-        """Put the next question to the connected board; `answer` is None until it has come."""
+        """Put the next question to the connected board; `answer` is None until its answer has come."""
         self._asking.ask(question, now_s)
 
     @property
     def answer(self) -> Answer | None:
-        """The answer to the question asked last, once it is there."""
+        """The answer to the last question, None until it has come."""
         return self._asking.answer
 
     def next_frame(self, now_s: float) -> bytes:
-        """The next frame that is due on the line, b"" if none; finds out that time has run out."""
+        """Return the next frame that is due, b"" if none; set `failure` if a time limit has passed."""
         if self.failure is None:
             self.failure = self._silence() if now_s >= self._limit_s() else self._asking.failure(now_s)
         if self.failure is not None:
@@ -155,7 +162,7 @@ class HostSession:
         return self._frame(wire.Acknowledge(self._consumed, received), self._acknowledgements)
 
     def wake_s(self) -> float:
-        """When to call `next_frame` if nothing is received before."""
+        """Return the time at which to call `next_frame` if nothing is received before."""
         if self._greet_now or self._acknowledge_now:
             return 0.0
         return min(self._due_s, self._limit_s(), self._asking.wake_s())
@@ -164,7 +171,10 @@ class HostSession:
         return frame_of(message, self._token, sequence, sender=wire.FROM_HOST, session_key=self._session_key)
 
     def _dispatch(self, content: bytes, now_s: float) -> bool:
-        """Whether the frame is taken: only those of this connection are; others are nobody's fault."""
+        """Take a frame and return whether it was accepted.
+
+        A frame of another connection is not accepted and is no error of the board.
+        """
         header, payload = split_frame(content)
         if header.message == wire.Info.ID:
             return self._answered(header.connection, content, payload, now_s)
@@ -181,7 +191,10 @@ class HostSession:
         return taken
 
     def _answered(self, connection: int, content: bytes, payload: bytes, now_s: float) -> bool:
-        """INFO. The protocol hash is read before anything whose place may differ between versions."""
+        """Take an INFO and return whether it was accepted.
+
+        The protocol hash is read first: the place of all else may differ between versions.
+        """
         if self.info is not None:
             return self._answered_again(connection, content, payload)
         if connection != self._number:
@@ -194,7 +207,7 @@ class HostSession:
             return False
         session_key = self._authenticate(info, content)
         if session_key is None and info.board in self._keys:
-            # If nothing better comes, it is no frame that was refused but the board, and that is said in the end.
+            # Not counted as a refused frame yet: if no proved INFO comes, the board is refused instead, by `_impostor`.
             self._unproved += 1
             return True
         self._receiver.counters.refused += self._unproved
@@ -210,10 +223,13 @@ class HostSession:
         return True
 
     def _authenticate(self, info: wire.Info, content: bytes) -> bytes | None:
-        """The session key if the board has proved that it has the key; None for one without, which may do without.
+        """Return the session key if the board has proved that it has the key, else None.
 
-        None also for a board whose key is known and which did not prove it. Somebody else on the line may have answered
-        before the board does, so that is a failure only if nothing better comes: until then `_impostor` keeps it.
+        - The key is not known here: KeyMissingError if the board has a key; UnprovisionedError if it has none, unless
+          it may do without.
+        - The key is known and not proved: `_impostor` keeps the error, which counts only if no proved INFO comes.
+          Somebody else on the line may have answered before the board.
+        - The key is proved and the session is lower than one seen before: CounterError.
         """
         known = self._keys.get(info.board)
         if known is None:
@@ -231,16 +247,18 @@ class HostSession:
         return session_key
 
     def _proved(self, info: wire.Info, content: bytes) -> bytes | None:
-        """The session key that belongs to INFO, if its tag says that the sender has the key."""
+        """Return the session key that belongs to INFO, None if its tag does not prove the board's key."""
         assert self._key is not None
         session_key = tags.session_key(self._key, self._number, self._hello, replace(info, tag=b""))
         return None if tags.untagged(session_key, wire.FROM_BOARD, content) is None else session_key
 
     def _answered_again(self, connection: int, content: bytes, payload: bytes) -> bool:
-        """INFO in the middle: a repetition, the end of the connection, or a hint at it.
+        """Take an INFO in mid-connection and return whether it was accepted.
 
-        A hint comes from a board that does not know this connection any more and has no tag, so anybody could have sent
-        it. It is only asked about, with the same HELLO again: the answer to that has a tag.
+        - A repetition changes nothing.
+        - A new session or another number of the board ends the connection: BoardRestartedError.
+        - A hint says that the board does not know this connection any more. It has no tag, so anybody could have sent
+          it: the host only sends the same HELLO again, whose answer has a tag.
         """
         assert self.info is not None
         if connection != self._number:
@@ -257,7 +275,7 @@ class HostSession:
         return True
 
     def _take(self, header: wire.Header, payload: bytes) -> tuple[bool, bool]:
-        """Whether the message may come in this place, and whether for the first time."""
+        """Take a message; return whether it may come in this place, and whether it is not a repetition."""
         message = wire.decode(header.message, payload)
         if isinstance(message, wire.Statistics):
             fresh = header.sequence > self._statistics
@@ -269,7 +287,7 @@ class HostSession:
             return True, self._asking.take(header.sequence, message)
         if not message.SEQUENCED:
             return False, False
-        # What has come before comes again if its acknowledgement was lost.
+        # Acknowledge repetitions too: a frame comes again if its acknowledgement was lost.
         self._acknowledge_now = True
         if header.sequence >= self._consumed + wire.WINDOW_FRAMES:
             return False, False
@@ -305,7 +323,7 @@ class HostSession:
 
 
 def _info_in(payload: bytes) -> wire.Info | None:
-    """None if it is none: no board sends that, so nobody's conversation ends with it."""
+    """Decode an INFO. Return None for malformed INFO; stray frames must not end a session."""
     try:
         return wire.Info.decode(payload)
     except WireError:

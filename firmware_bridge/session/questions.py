@@ -1,9 +1,9 @@
-"""A host's questions about a board's network <-> their answers, each once and for the question asked; sans-IO.
+"""A host's questions about a board's network <-> the board's answers, each carried out once; sans-IO.
 
-Stop and wait: a question has a number, one more than the last one's, and is repeated until an answer of that number
-comes. The board carries out the next number, repeats its answer to the last and passes over all others; so loss,
-damage, repetition and delay can neither run the network twice on one fragment nor put one answer in another's place.
-Answering is static in C: one fragment, one answer, three counters.
+Stop and wait: a question has a number, one above the last one's, and is repeated until an answer with that number
+comes. The board carries out the question with the next number, repeats its answer to the last one and ignores all
+others. So loss, damage, repetition and delay can neither run the network twice on one fragment nor match an answer to
+the wrong question. In C the state of `Answering` has a fixed size: one fragment, one answer, three counters.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,44 +33,52 @@ ANSWERS: dict[type[Question], type[Answer]] = {
 
 
 class Network(Protocol):
-    """What a board runs."""
+    """A network as a board runs it."""
 
     identity: wire.Identity
 
     def step(self, pixels: Pixels, first: bool) -> bytes:
-        """One fragment uint8 [33, 33] -> logits, int8; `first` of a word: the state is cleared before.
+        """Run the network on one fragment, uint8 [33, 33], and return the logits, int8.
 
-        NetworkFailedError, whose text is for people, if it cannot.
+        If the fragment is the `first` of a word, the state is cleared before. NetworkFailedError, with a text for
+        people, if the network cannot be run.
         """
 
 
 def probes(index: int, pixels: Pixels, pixel_bits: int) -> Iterator[wire.Probe]:
-    """The questions that carry one fragment: one at 1 bit a pixel, 5 at 8; the last one's answer has the logits."""
+    """Yield the questions that carry one fragment: one at 1 bit a pixel, 5 at 8.
+
+    The answer to the last one has the logits. PixelsError unless the pixels are uint8 [33, 33].
+    """
     packed = pack(pixels, pixel_bits)
     for offset in range(0, len(packed), wire.CHUNK_BYTES):
         yield wire.Probe(index, offset, packed[offset : offset + wire.CHUNK_BYTES])
 
 
 class Asking:
-    """The host's end: one question at a time, until `answer` is there."""
+    """The host's side of questions: one at a time, repeated until `answer` has come."""
 
     def __init__(self) -> None:
         self.answer: Answer | None = None
-        """To the question asked last."""
+        """The answer to the last question, None until it has come."""
         self._number = 0
         self._question: Question | None = None
         self._repeats = 0
         self._due_s = self._limit_s = float("inf")
 
     def ask(self, question: Question, now_s: float) -> None:
-        """Put the next question; a former one that was not answered is given up."""
+        """Put the next question; an earlier one without an answer is given up."""
         self._number += 1
         self._question, self.answer = question, None
         self._repeats = 0
         self._due_s, self._limit_s = now_s, now_s + ANSWER_TIMEOUT_S
 
     def take(self, number: int, message: Answer | wire.Cannot) -> bool:
-        """An answer has come; whether it is the one waited for. CannotError, ProtocolViolationError."""
+        """Take an answer and return whether it is the awaited one.
+
+        CannotError if it says that the board cannot answer, ProtocolViolationError if it belongs to another kind of
+        question.
+        """
         if self._question is None or number != self._number or self.answer is not None:
             return False
         if isinstance(message, wire.Cannot):
@@ -83,7 +91,7 @@ class Asking:
         return True
 
     def next_question(self, now_s: float) -> tuple[Question, int] | None:
-        """The question and its number if it is due."""
+        """Return the question and its number if it is due, else None."""
         if self._question is None or now_s < self._due_s:
             return None
         self._due_s = now_s + repeat_pause_s(self._repeats)
@@ -91,7 +99,7 @@ class Asking:
         return self._question, self._number
 
     def failure(self, now_s: float) -> LinkError | None:
-        """Time has run out."""
+        """Return the error if the answer is overdue, else None."""
         if now_s < self._limit_s:
             return None
         return UnansweredError(
@@ -100,12 +108,15 @@ class Asking:
         )
 
     def wake_s(self) -> float:
-        """When to call `next_question` or `failure` if nothing comes before."""
+        """Return the time at which to call `next_question` or `failure` if nothing comes before."""
         return min(self._due_s, self._limit_s)
 
 
 class Answering:
-    """The board's end, for one connection. `provision` takes a key and gives the answer to that."""
+    """The board's side of questions, for one connection.
+
+    `provision` takes the key of a PROVISION and returns the answer.
+    """
 
     def __init__(
         self, network: Network | None, pixel_bits: int, provision: Callable[[bytes], wire.Message] | None = None
@@ -120,7 +131,10 @@ class Answering:
         self._partial = bytearray()
 
     def take(self, number: int, message_id: int, payload: bytes) -> tuple[bool, bool]:
-        """A question has come: whether it is taken, and whether for the first time. WireError if its bytes are none."""
+        """Take a question; return whether it was accepted, and whether it is not a repetition.
+
+        WireError if the payload is no valid question.
+        """
         fresh = number == self._number + 1
         if fresh:
             self._answer = self._carry_out(wire.decode(message_id, payload))
@@ -130,7 +144,7 @@ class Answering:
         return taken, fresh
 
     def next_answer(self) -> tuple[wire.Message, int] | None:
-        """The answer and its number if one is due."""
+        """Return the answer and its number if one is due, else None."""
         due, self._due = self._due, False
         return (self._answer, self._number) if due and self._answer is not None else None
 
@@ -166,5 +180,5 @@ class Answering:
 
 
 def _printable(text: str) -> str:
-    """At most 64 printable ASCII characters."""
+    """Return the first 64 characters of the text, with `?` for each that is not printable ASCII."""
     return "".join(character if " " <= character <= "~" else "?" for character in text)[:64]

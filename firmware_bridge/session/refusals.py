@@ -1,4 +1,7 @@
-"""INFO of a board that is refused -> the error that says why, with the commands that help, for the port PORT."""
+"""INFO of a refused board -> the error that says why, with the commands that help.
+
+The commands name the placeholder PORT, which LinkError.at replaces.
+"""
 
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.session.errors import (
@@ -19,7 +22,7 @@ _PROVISION = f"inkgate firmware provision --port {PORT}"
 
 
 def key_missing(info: wire.Info) -> KeyMissingError:
-    """The board has a key, this host has none for it."""
+    """Return the error for a board that has a key which this host does not know."""
     flash = _flash(info, "--erase-key")
     erase = f"`{flash}`" if flash else "erase its memory"
     return KeyMissingError(
@@ -29,7 +32,7 @@ def key_missing(info: wire.Info) -> KeyMissingError:
 
 
 def unprovisioned(info: wire.Info) -> UnprovisionedError:
-    """The board has no key, and may not do without."""
+    """Return the error for a board that has no key and may not do without one."""
     return UnprovisionedError(
         f"board {info.board} has no key, so anybody on the line could write in its place: `{_PROVISION}` gives it one, "
         "--allow-unauthenticated does without"
@@ -37,7 +40,7 @@ def unprovisioned(info: wire.Info) -> UnprovisionedError:
 
 
 def turned_back(info: wire.Info, seen: int) -> CounterError:
-    """The board proves its key and counts fewer starts than were seen."""
+    """Return the error for a board that proves its key but counts fewer starts than `seen`."""
     return CounterError(
         f"board {info.board} says that it was started {info.session} times and was seen at {seen}: its memory was "
         f"turned back; `{_PROVISION} --again` gives it a new key after an erasure"
@@ -45,7 +48,7 @@ def turned_back(info: wire.Info, seen: int) -> CounterError:
 
 
 def impostor(info: wire.Info) -> AuthenticationError:
-    """The board's key is known, and this was not said with it."""
+    """Return the error for an INFO that does not prove the key which this host knows of the board."""
     if not info.provisioned:
         return DowngradeError(
             f"something on the line calls itself {info.board} and has no key, but this host knows that board's key: "
@@ -58,7 +61,10 @@ def impostor(info: wire.Info) -> AuthenticationError:
 
 
 def other_depth(info: wire.Info, needed: int) -> PixelDepthError:
-    """The board's fragments are not of the depth that is needed. A virtual board's firmware is not built."""
+    """Return the error for a board that sends another depth than the `needed` bits a pixel.
+
+    It proposes to build other firmware only for a real board: a virtual board has none.
+    """
     build = f"`inkgate firmware build {_program(info)} --set pixel_bits={needed}`"
     if info.model in BOARDS and needed in BOARDS[info.model].pixel_bits:
         change = f", or flash what {build} makes" + (f": `{flash}`" if (flash := _flash(info)) else "")
@@ -71,7 +77,10 @@ def other_depth(info: wire.Info, needed: int) -> PixelDepthError:
 
 
 def mismatch(protocol_hash: bytes, info: wire.Info | None) -> ProtocolMismatchError:
-    """The board speaks another protocol. `info`: what its INFO means in this one, if it means anything."""
+    """Return the error for a board that speaks another protocol.
+
+    `info` is its INFO if that can be decoded in this protocol, else None.
+    """
     flash = info and _flash(info)
     build = f"`inkgate firmware build {_program(info)}` and " if info and flash else ""
     renew = f"{build}`{flash or 'inkgate firmware flash IMAGE'}` {'renew' if build else 'renews'}"
@@ -87,7 +96,10 @@ def _program(info: wire.Info) -> str:
 
 
 def _flash(info: wire.Info, *options: str) -> str:
-    """The command that flashes such a board with what `inkgate firmware build` has made; empty if nothing does."""
+    """Return the command that flashes the image which `inkgate firmware build` makes for such a board.
+
+    Empty if the model is unknown or cannot be flashed.
+    """
     methods = BOARDS[info.model].methods if info.model in BOARDS else ()
     port = () if methods == ("swd",) else ("--port", PORT)
     image = f"build/firmware/{_program(info).replace(' ', '-')}.img"

@@ -1,4 +1,4 @@
-"""Words of fragments <-> the sequenced messages that carry them, with the grammar START FRAGMENT* (END | ERROR)."""
+"""Words of fragments <-> the sequenced messages that carry them: START FRAGMENT* (END | ERROR)."""
 
 from collections.abc import Iterator
 
@@ -13,16 +13,19 @@ WritingEvent = WordStarted | Fragment | WordEnded | BoardFault
 
 
 def fragment_messages(index: int, pixels: Pixels, pixel_bits: int) -> Iterator[wire.Fragment]:
-    """One message at 1 bit a pixel, 5 at 8. PixelsError unless the pixels are uint8 [33, 33]."""
+    """Yield the messages that carry one fragment: one at 1 bit a pixel, 5 at 8.
+
+    PixelsError unless the pixels are uint8 [33, 33].
+    """
     packed = pack(pixels, pixel_bits)
     for offset in range(0, len(packed), wire.CHUNK_BYTES):
         yield wire.Fragment(index, offset, packed[offset : offset + wire.CHUNK_BYTES])
 
 
 class WordReader:
-    """Messages in the order sent -> events. Keeps no more than one fragment.
+    """A reader of messages, in the order in which they were sent, that gives events.
 
-    Words up to `last_word` were delivered before and are passed over in silence.
+    It keeps at most one fragment. Words up to `last_word` were delivered before and give no events.
     """
 
     def __init__(self, session: int, pixel_bits: int, last_word: int = 0) -> None:
@@ -35,7 +38,10 @@ class WordReader:
         self._partial = bytearray()
 
     def read(self, message: WritingMessage) -> WritingEvent | None:
-        """The event that the message completes, if any. ProtocolViolationError if the message cannot come here."""
+        """Take a message and return the event that it completes, None if there is none.
+
+        ProtocolViolationError if the message is not allowed in this place.
+        """
         if isinstance(message, wire.Start):
             return self._start(message)
         if isinstance(message, wire.Error):

@@ -1,1 +1,1 @@
-"""Keys: which boards this host shares one with, and whose signature counts."""
+"""Keys: those that this host shares with boards, and those whose signatures count."""

@@ -1,4 +1,4 @@
-"""A folder that its owner alone can read -> the keys of the boards that this host provisioned, and their counters."""
+"""A folder that only its owner can read -> the keys and counters of the boards provisioned here."""
 
 import fcntl
 import os
@@ -28,24 +28,24 @@ class _Stored(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class BoardKey:
-    """What a host knows of a board that it provisioned: its key, and the highest session seen of it."""
+    """What a host keeps of a board that it provisioned: the key and the highest session seen."""
 
     key: bytes = field(repr=False)
     session: int = 0
 
 
 class KeyStore:
-    """One file for each board, by its name. Folder 0700, files 0600.
+    """A store of board keys: one file for each board, named after it; folder 0700, files 0600.
 
     Every method raises KeyExposedError if anybody else could read or change the folder or a file, and KeyStoreError if
-    something cannot be read or written. A folder that is not there holds no keys.
+    something cannot be read or written. A missing folder holds no keys.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or board_keys_folder()
 
     def load(self) -> dict[str, BoardKey]:
-        """By name, every board."""
+        """Return every board's key, by the board's name."""
         try:
             if not self.folder.exists():
                 return {}
@@ -58,7 +58,7 @@ class KeyStore:
             raise self._failed(error) from error
 
     def get(self, board: str) -> BoardKey | None:
-        """One board."""
+        """Return the key of one board, None if the board is unknown."""
         path = self._path(board)
         try:
             if not path.exists():
@@ -69,7 +69,10 @@ class KeyStore:
         return self._read(path)
 
     def put(self, board: str, key: bytes, session: int = 0) -> None:
-        """Keep the key, in place of an earlier one, before it is used. `session`: the highest that was seen."""
+        """Write the key to the disk, replacing an earlier one; call this before the key is used.
+
+        `session` is the highest session seen of the board.
+        """
         with self._locked():
             self._write(board, BoardKey(key, session))
 
@@ -83,15 +86,21 @@ class KeyStore:
                 raise self._failed(error) from error
 
     def note(self, board: str, session: int) -> None:
-        """A session of the board was seen: none before it will be taken again."""
+        """Record that a session of the board was seen, so that no earlier one is accepted again.
+
+        Does nothing for an unknown board or a session that is not higher.
+        """
         with self._locked():
             known = self.get(board)
             if known is not None and session > known.session:
                 self._write(board, BoardKey(known.key, session))
 
     def start_board(self, board: str) -> BoardKey:
-        """What a virtual board, which has no memory of its own, is started with: its key and a new session, written
-        down before. At its first start it gets a key at random, and a session that no journal knows."""
+        """Return what a virtual board is started with: its key and a new session, both already stored.
+
+        The store stands for the memory that a virtual board lacks. At its first start the board gets a random key, and
+        a random session, which no journal knows.
+        """
         with self._locked():
             known = self.get(board)
             if known is None:
@@ -101,7 +110,7 @@ class KeyStore:
             return started
 
     def _path(self, board: str) -> Path:
-        # A dot is not quoted, but no name is "." or ".." with the suffix.
+        # quote() leaves dots as they are; with the suffix, no name becomes "." or "..".
         return self.folder / f"{quote(board, safe=' ')}{SUFFIX}"
 
     def _read(self, path: Path) -> BoardKey:
@@ -116,9 +125,9 @@ class KeyStore:
         return BoardKey(key, stored.session)
 
     def _write(self, board: str, board_key: BoardKey) -> None:
-        """Whole or not at all, and on the disk before it returns."""
+        """Write the file whole or not at all; it is on the disk when this returns."""
         content = msgspec.json.encode(_Stored(board_key.key.hex(), board_key.session)) + b"\n"
-        fresh = self._path(board).with_suffix(".fresh")  # one writer at a time: what is there is of one that was killed
+        fresh = self._path(board).with_suffix(".fresh")  # only a killed writer leaves one behind: the lock admits one
         try:
             fresh.unlink(missing_ok=True)
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -133,7 +142,7 @@ class KeyStore:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One writer at a time, over all processes."""
+        """Create the folder and hold the lock that admits one writer at a time, over all processes."""
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._check(self.folder)

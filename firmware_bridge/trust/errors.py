@@ -10,19 +10,19 @@ class KeyStoreError(BridgeError):
 
 
 class KeyExposedError(KeyStoreError):
-    """Others than its owner can read or change the key store."""
+    """Someone other than its owner can read or change the key store."""
 
     exit_code = ExitCode.REFUSED
 
 
 class SigningKeyError(BridgeError):
-    """A signing key cannot be read, or others can read it."""
+    """A signing key's file, secret or public, is missing, unusable or holds no Ed25519 key."""
 
     exit_code = ExitCode.USAGE
 
 
 class ExposedKeyError(SigningKeyError):
-    """A secret key may be read by others than its owner."""
+    """Someone other than its owner can read the secret signing key."""
 
     exit_code = ExitCode.REFUSED
 

@@ -7,16 +7,22 @@ from firmware_bridge.trust.errors import KeyFolderError
 
 BOARD_KEYS_VARIABLE = "INKGATE_KEYS"
 SIGNING_VARIABLE = "INKGATE_SIGNING"
-"""Environment variables that name another folder than the usual one."""
+"""Environment variables, each of which replaces the usual folder."""
 
 
 def board_keys_folder() -> Path:
-    """Return $INKGATE_KEYS, or inkgate/keys in the user's configuration. KeyFolderError without a home."""
+    """Return $INKGATE_KEYS, or inkgate/keys in the user's configuration folder.
+
+    KeyFolderError if the variable is unset and the user has no home folder.
+    """
     return _default_folder("keys", BOARD_KEYS_VARIABLE)
 
 
 def signing_folder() -> Path:
-    """Return $INKGATE_SIGNING, or inkgate/signing in the user's configuration. KeyFolderError without a home."""
+    """Return $INKGATE_SIGNING, or inkgate/signing in the user's configuration folder.
+
+    KeyFolderError if the variable is unset and the user has no home folder.
+    """
     return _default_folder("signing", SIGNING_VARIABLE)
 
 

@@ -1,4 +1,4 @@
-"""A folder of keys -> who signs firmware images here, and whose signature is trusted: Ed25519."""
+"""A PEM file -> the Ed25519 key that signs firmware images, or one whose signatures are trusted."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ KEY_ID_BYTES = 8
 
 
 class SigningKey:
-    """A secret key."""
+    """A secret Ed25519 key, which signs firmware images."""
 
     def __init__(self, key: "Ed25519PrivateKey") -> None:
         self._key = key
@@ -28,19 +28,19 @@ class SigningKey:
         self.key_id = self.public.key_id
 
     def sign(self, message: bytes) -> bytes:
-        """64 bytes, the same for the same message."""
+        """Return the signature, 64 bytes; the same message always gives the same one."""
         return self._key.sign(message)
 
 
 class TrustedKey:
-    """A public key whose owner's images are flashed."""
+    """A public Ed25519 key; images signed by its owner may be flashed."""
 
     def __init__(self, key: "Ed25519PublicKey") -> None:
         self._key = key
         self.key_id = hashlib.sha256(key.public_bytes_raw()).digest()[:KEY_ID_BYTES]
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
-        """Whether the key's owner has signed that message."""
+        """Return whether the key's owner has signed that message."""
         from cryptography.exceptions import InvalidSignature
 
         try:
@@ -50,14 +50,18 @@ class TrustedKey:
         return True
 
     def pem(self) -> bytes:
-        """As a file holds it."""
+        """Return the key in PEM form, as a file holds it."""
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
         return self._key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def load_signing_key(path: Path) -> SigningKey:
-    """The secret key in a PEM file that its owner alone can read."""
+    """Load the secret key from a PEM file.
+
+    ExposedKeyError if others can read the file, SigningKeyError if it is missing, unreadable or no Ed25519 key,
+    ToolMissingError without the package cryptography.
+    """
     _need_cryptography()
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -82,7 +86,10 @@ def load_signing_key(path: Path) -> SigningKey:
 
 
 def create_signing_key(path: Path) -> SigningKey:
-    """A new secret key in a file that did not exist, mode 0600, and its public half beside it."""
+    """Create a secret key in a new file, mode 0600, and its public half beside it.
+
+    SigningKeyError if the file exists or cannot be written, ToolMissingError without the package cryptography.
+    """
     _need_cryptography()
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -101,7 +108,10 @@ def create_signing_key(path: Path) -> SigningKey:
 
 
 def load_trusted_key(path: Path) -> TrustedKey:
-    """The public key in a PEM file."""
+    """Load a public key from a PEM file.
+
+    SigningKeyError if it is missing, unreadable or no Ed25519 key, ToolMissingError without the package cryptography.
+    """
     _need_cryptography()
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -123,7 +133,7 @@ def load_trusted_key(path: Path) -> TrustedKey:
 
 
 def public_of(secret: Path) -> Path:
-    """The file of a secret key -> that of its public half."""
+    """Return the path of the public half that belongs to a secret key's file."""
     return secret.with_suffix(PUBLIC_SUFFIX)
 
 

@@ -1,4 +1,7 @@
-"""Field values <-> payload bytes, bounded at every step; all that goes wrong is a WireError that names the field."""
+"""Field values <-> payload bytes, bounded at every step.
+
+Whatever does not fit raises a WireError that names the message and the field.
+"""
 
 from enum import IntEnum
 from typing import TypeVar
@@ -11,7 +14,7 @@ _PRINTABLE = range(0x20, 0x7F)
 
 
 class Writer:
-    """Collects the fields of one message in order."""
+    """The encoder of one message: it collects the fields in order."""
 
     def __init__(self, message: str) -> None:
         self._message = message
@@ -20,35 +23,42 @@ class Writer:
     def uint(
         self, field: str, value: int, size: int, low: int = 0, high: int | None = None, one_of: tuple[int, ...] = ()
     ) -> None:
-        """`size` bytes, little endian."""
+        """Append a number as `size` bytes, little endian.
+
+        WireError if it is outside `low`..`high` (None: the most that `size` bytes hold) or not in `one_of` (empty: all
+        values are allowed).
+        """
         _check(self._message, field, value, low, (1 << 8 * size) - 1 if high is None else high, one_of)
         self._parts.append(value.to_bytes(size, "little"))
 
     def fixed(self, field: str, value: bytes, size: int) -> None:
-        """Exactly `size` bytes."""
+        """Append bytes. WireError unless they are exactly `size`."""
         if len(value) != size:
             raise WireError(f"{self._message}.{field}: {len(value)} bytes, not {size}")
         self._parts.append(bytes(value))
 
     def text(self, field: str, value: str, most: int) -> None:
-        """A length byte and at most `most` printable ASCII characters."""
+        """Append a length byte and the text.
+
+        WireError unless the text is at most `most` printable ASCII characters.
+        """
         if len(value) > most or any(ord(character) not in _PRINTABLE for character in value):
             raise WireError(f"{self._message}.{field}: {value!r} is not at most {most} printable ASCII characters")
         self._parts.append(bytes((len(value),)) + value.encode("ascii"))
 
     def data(self, field: str, value: bytes, most: int) -> None:
-        """The rest of the frame, at most `most` bytes."""
+        """Append bytes that fill the rest of the frame. WireError if they are more than `most`."""
         if len(value) > most:
             raise WireError(f"{self._message}.{field}: {len(value)} bytes, at most {most} are allowed")
         self._parts.append(bytes(value))
 
     def finish(self) -> bytes:
-        """The payload."""
+        """Return the payload."""
         return b"".join(self._parts)
 
 
 class Reader:
-    """Hands out the fields of one message in order."""
+    """The decoder of one message: it hands out the fields in order."""
 
     def __init__(self, message: str, payload: bytes) -> None:
         self._message = message
@@ -56,13 +66,17 @@ class Reader:
         self._at = 0
 
     def uint(self, field: str, size: int, low: int = 0, high: int | None = None, one_of: tuple[int, ...] = ()) -> int:
-        """`size` bytes, little endian."""
+        """Read a number of `size` bytes, little endian.
+
+        WireError if it is outside `low`..`high` (None: the most that `size` bytes hold) or not in `one_of` (empty: all
+        values are allowed).
+        """
         value = int.from_bytes(self._take(field, size), "little")
         _check(self._message, field, value, low, (1 << 8 * size) - 1 if high is None else high, one_of)
         return value
 
     def choice(self, field: str, size: int, choices: type[Choice]) -> Choice:
-        """A member of the enum."""
+        """Read a member of the enum from `size` bytes. WireError if the number is none of its values."""
         value = int.from_bytes(self._take(field, size), "little")
         try:
             return choices(value)
@@ -70,24 +84,27 @@ class Reader:
             raise WireError(f"{self._message}.{field}: {value} is no {choices.__name__}") from error
 
     def fixed(self, field: str, size: int) -> bytes:
-        """Exactly `size` bytes."""
+        """Read exactly `size` bytes. WireError if fewer are left."""
         return self._take(field, size)
 
     def text(self, field: str, most: int) -> str:
-        """At most `most` characters; each byte that is not printable ASCII reads as `?`, so that no board can send
-        control characters to a terminal, a log or a page."""
+        """Read a text of at most `most` characters. WireError if it is longer.
+
+        Each byte that is not printable ASCII reads as `?`, so that no board can send control characters to a terminal,
+        a log or a page.
+        """
         length = self.uint(field, 1, high=most)
         return "".join(chr(byte) if byte in _PRINTABLE else "?" for byte in self._take(field, length))
 
     def data(self, field: str, most: int) -> bytes:
-        """The rest of the frame, at most `most` bytes."""
+        """Read the rest of the frame. WireError if it is more than `most` bytes."""
         left = len(self._payload) - self._at
         if left > most:
             raise WireError(f"{self._message}.{field}: {left} bytes, at most {most} are allowed")
         return self._take(field, left)
 
     def finish(self) -> None:
-        """Refuse bytes that no field has claimed."""
+        """Refuse bytes that no field has read: WireError."""
         if self._at != len(self._payload):
             raise WireError(f"{self._message}: {len(self._payload) - self._at} bytes too many")
 

@@ -28,7 +28,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Choices:
-    """A closed set of named values, one byte on the wire."""
+    """An enum: a closed set of named values, one byte on the wire."""
 
     name: str
     doc: str
@@ -37,7 +37,11 @@ class Choices:
 
 @dataclass(frozen=True)
 class Field:
-    """One field: `size` bytes of a number or of `bytes`, `most` of `text` and `data`; low..high, one_of for numbers."""
+    """One field of a message.
+
+    `size` is the length in bytes of a number, an enum's value or `bytes`; `most` is the most that `text` and `data` may
+    have. `low`, `high` (None: no limit) and `one_of` (empty: no limit) bound a number.
+    """
 
     name: str
     type: str
@@ -50,13 +54,13 @@ class Field:
 
     @property
     def max_bytes(self) -> int:
-        """The most that the field takes on the wire."""
+        """The most bytes that the field takes on the wire."""
         return self.size or self.most + (self.type == "text")
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message, or the header."""
+    """One message, or the header, which has neither id nor sender."""
 
     name: str
     doc: str
@@ -67,13 +71,13 @@ class Message:
 
     @property
     def max_bytes(self) -> int:
-        """The most that the message takes on the wire."""
+        """The most bytes that the message takes on the wire."""
         return sum(field.max_bytes for field in self.fields)
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """All of protocol.toml."""
+    """The whole description: what protocol.toml defines."""
 
     name: str
     doc: str
@@ -86,9 +90,10 @@ class Protocol:
     def sha256(self) -> bytes:
         """The SHA-256 of the protocol's meaning: what both ends must agree on, without prose.
 
-        Hashed is canonical JSON (sorted keys, no white space, ASCII) of the constants by name, the enums by name, the
-        header's fields in order and the messages by id, limits resolved to numbers, every `doc` left out. So comments,
-        docs and the order of definitions in the file do not change it; any number, name, type or field order does.
+        The hash is that of canonical JSON (sorted keys, no white space, ASCII) with the constants by name, the enums
+        by name, the header's fields in order and the messages by id; limits are resolved to numbers, every `doc` is
+        left out. Comments, docs and the order of definitions in the file do not change it; any number, name, type or
+        order of fields does.
         """
         meaning = {
             "constants": sorted((_without_prose(each) for each in self.constants), key=lambda one: str(one["name"])),
@@ -100,7 +105,10 @@ class Protocol:
 
 
 def parse(source: bytes) -> Protocol:
-    """Raises ProtocolDefinitionError, with the place, unless every definition is complete and consistent."""
+    """Parse and check the text of protocol.toml.
+
+    ProtocolDefinitionError, naming the place, unless every definition is complete and consistent.
+    """
     try:
         tree = tomllib.loads(source.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -125,7 +133,7 @@ def parse(source: bytes) -> Protocol:
 
 
 def _without_prose(definition: Constant | Choices | Message) -> dict[str, Any]:
-    """The definition as plain data, without any `doc` in it."""
+    """Return the definition as plain data, without any `doc` in it."""
     plain: dict[str, Any] = asdict(definition, dict_factory=lambda items: {k: v for k, v in items if k != "doc"})
     return plain
 
@@ -139,7 +147,7 @@ def _choices(entry: dict[str, Any]) -> Choices:
     _keys("enum", entry, {"name", "doc", "values"})
     values: dict[str, int] = entry["values"]
     _unique(f"enum {entry['name']}", list(values.values()))
-    # 0 is what cleared memory and a missing write look like: it must never mean anything.
+    # Cleared memory and a missing write read as 0: it must never mean anything.
     if not values or not all(1 <= value <= 255 for value in values.values()):
         raise ProtocolDefinitionError(f"protocol.toml: enum {entry['name']}: values must lie in 1..255")
     return Choices(entry["name"], entry["doc"], values)

@@ -1,6 +1,7 @@
-"""Content bytes <-> frames on the line: COBS( content | CRC-32 ) 0x00, sans-IO; firmware/core/line/frame.c is its twin.
+"""Content bytes <-> frames on the line, which are COBS( content | CRC-32 ) 0x00; sans-IO.
 
-A delimiter never occurs inside a frame, so a receiver is in step again at the next one whatever came before.
+A delimiter never occurs inside a frame, so a receiver is in step again at the next delimiter, whatever came before.
+firmware/core/line/frame.c is the same in C.
 """
 
 import zlib
@@ -12,34 +13,35 @@ from firmware_bridge.wire.errors import WireError
 DELIMITER = b"\0"
 CRC_BYTES = 4
 MAX_BODY_BYTES = wire.MAX_WIRE_BYTES - 1
-"""What can stand between two delimiters."""
+"""The most bytes that can stand between two delimiters."""
 
 
 @dataclass
 class FrameCounters:
-    """What receivers have seen."""
+    """The counts of frames received, intact and damaged."""
 
     frames: int = 0
     crc_errors: int = 0
     cobs_errors: int = 0
     oversize: int = 0
     refused: int = 0
-    """Intact frames that the host did not take: forged, replayed, or of another connection."""
+    """Intact frames that the host did not accept: forged, replayed, or of another connection."""
 
 
 def encode_frame(content: bytes) -> bytes:
-    """One frame with its delimiter, at most 256 bytes. WireError if the content is longer than 250."""
+    """Encode a frame with its delimiter, at most 256 bytes. WireError if the content is over 250."""
     if len(content) > wire.MAX_CONTENT_BYTES:
         raise WireError(f"{len(content)} bytes do not fit in a frame, which carries {wire.MAX_CONTENT_BYTES}")
     checked = content + zlib.crc32(content).to_bytes(CRC_BYTES, "little")
-    # Up to 254 bytes COBS needs no block of full length followed by another: every run between zeros is one block.
+    # In up to 254 bytes no COBS block of full length is followed by another: every run between zeros is one block.
     return b"".join(bytes((len(run) + 1,)) + run for run in checked.split(DELIMITER)) + DELIMITER
 
 
 class FrameReceiver:
-    """Bytes in any portions -> contents of the intact frames. Keeps at most 255 bytes; never raises on bytes.
+    """A receiver of bytes in any portions that gives the contents of the intact frames.
 
-    Counts in `counters` if one is given, so that a new receiver can go on counting.
+    It keeps at most 255 bytes and never raises on bytes. It counts in `counters` if given, so that a new receiver can
+    continue the counts of an earlier one.
     """
 
     def __init__(self, counters: FrameCounters | None = None) -> None:
@@ -48,7 +50,7 @@ class FrameReceiver:
         self._skipping = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The contents of the frames that `data` completes, in order."""
+        """Take bytes and return the contents of the intact frames that they complete, in order."""
         *complete, rest = data.split(DELIMITER)
         contents = []
         for part in complete:
@@ -61,7 +63,7 @@ class FrameReceiver:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes of an unfinished frame kept now."""
+        """The number of bytes now kept of an unfinished frame."""
         return len(self._body)
 
     def _collect(self, part: bytes) -> None:
@@ -93,7 +95,7 @@ class FrameReceiver:
 
 
 def _cobs_decode(body: bytes) -> bytes | None:
-    """None if a block runs past the end."""
+    """Decode the bytes between two delimiters; return None if a block runs past the end."""
     decoded = bytearray()
     at = 0
     while at < len(body):
@@ -103,7 +105,7 @@ def _cobs_decode(body: bytes) -> bytes | None:
             return None
         decoded += body[at + 1 : end]
         at = end
-        # Code 255 stands for no zero after it, but in at most 255 bytes it can only be the last block.
+        # No zero follows a block with code 255, but in at most 255 bytes such a block can only be the last.
         if at < len(body):
             decoded.append(0)
     return bytes(decoded)

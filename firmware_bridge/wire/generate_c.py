@@ -9,10 +9,10 @@ WIDTH = 116
 
 
 def emit_header(protocol: Protocol) -> str:
-    """The text of wire.h: constants, enums, a struct, an encoder and a decoder for each message."""
+    """Return the text of wire.h: constants and enums; for each message struct, encoder and decoder."""
     lines = [
         *_first_lines(protocol),
-        f"/* Messages of the {protocol.name} wire <-> payload bytes; the twin of messages.py. */",
+        f"/* Messages of the {protocol.name} wire <-> payload bytes; messages.py is the same in Python. */",
         "#ifndef INK_WIRE_H",
         "#define INK_WIRE_H",
         "",
@@ -20,7 +20,7 @@ def emit_header(protocol: Protocol) -> str:
         "#include <stddef.h>",
         "#include <stdint.h>",
         "",
-        "/* The first 8 bytes of the SHA-256 of what protocol.toml defines, without its prose. */",
+        "/* The first 8 bytes of the SHA-256 of what protocol.toml defines, without comments and docs. */",
         f"#define INK_PROTOCOL_HASH {{{', '.join(f'0x{byte:02x}' for byte in protocol.sha256[:8])}}}",
         "",
     ]
@@ -29,12 +29,12 @@ def emit_header(protocol: Protocol) -> str:
     for choices in protocol.choices:
         lines += [*_enum(choices), ""]
     lines += [
-        "/* Ids. */",
+        "/* Ids of the messages. */",
         *(f"#define INK_ID_{message.name.upper()} {message.id}" for message in protocol.messages),
         "",
-        "/* An encoder gives the payload's length, or -1 if a field is outside its limits; payload[INK_..._BYTES]. A",
-        " * decoder gives false for bytes that are not exactly one such message; the message is then not to be used.",
-        " * A text ends in 0. Data lies where it is given, not in the message. */",
+        "/* An encoder writes to payload[INK_..._BYTES] and returns the payload's length, or -1 if a field is outside",
+        " * its limits. A decoder returns false for bytes that are not exactly one such message; the message must then",
+        " * not be used. A text ends in 0. Data is not copied: its pointer leads to the caller's bytes. */",
         "",
     ]
     for message in (protocol.header, *protocol.messages):
@@ -43,7 +43,7 @@ def emit_header(protocol: Protocol) -> str:
 
 
 def emit_source(protocol: Protocol) -> str:
-    """The text of wire.c."""
+    """Return the text of wire.c: the encoder and the decoder of each message."""
     lines = [*_first_lines(protocol), '#include "line/wire.h"', "", '#include "line/codec.h"', ""]
     for message in (protocol.header, *protocol.messages):
         lines += [_encoder(message), "{"]
@@ -145,7 +145,7 @@ def _read(field: Field, message: str, protocol: Protocol) -> list[str]:
 
 
 def _limits(field: Field, protocol: Protocol) -> tuple[str, str, tuple[int, ...]]:
-    """A number's least and most, and the only values allowed between them if not all are."""
+    """Return a number's least and most value, and the allowed values between them unless all are."""
     if field.type in UINT_BYTES:
         most = (1 << 8 * field.size) - 1 if field.high is None else field.high
         return f"{field.low}U", f"{most}U", field.one_of

@@ -1,4 +1,4 @@
-"""The name of a kernel set, and the processor's architecture -> the rounding rules that its operations use."""
+"""A kernel set's name and a processor's architecture -> the rounding rules of its operations."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -24,17 +24,21 @@ from quantize.errors import KernelSetError
 from quantize.machine import this_machine
 
 RuleOf = Callable[[Product], Rule]
-"""Kernels differ in the rule by the product's shape: a matrix times a vector may take another path."""
+"""Product -> its rule. The rule may depend on the product's shape: some kernels treat a vector in another way."""
 
 
 @dataclass(frozen=True)
 class KernelSet:
-    """Which rule rounds where, under the name that edge's table of kernel sets has.
+    """The rounding rules of a kernel set, under its name in edge's table of kernel sets.
 
-    processors: where this holds, everywhere if empty; a set that differs by processor has several such records.
-    convolution, fully_connected, quantize: rule of these operations. tanh: rule of its table. In the LSTM: gate
-    requantises a gate's two accumulators, cell_product divides an int16 product by a power of two, hidden requantises
-    the new hidden state, logistic_int16 (Q3.12) and tanh_int16 (Qm.15-m, m) are the activations.
+    convolution, fully_connected, quantize  rule of these operations
+    tanh            rule of its table
+    gate            in the LSTM, requantises a gate's two accumulators
+    cell_product    in the LSTM, divides an int16 product by a power of two
+    hidden          in the LSTM, requantises the new hidden state
+    logistic_int16  activation of the LSTM, of a Q3.12
+    tanh_int16      activation of the LSTM, of a Qm.n and m, n = 15 - m
+    processors      where the rules hold, everywhere if empty; a set that differs by processor has several records
     """
 
     name: str
@@ -51,7 +55,7 @@ class KernelSet:
 
     @property
     def lstm_rule(self) -> str:
-        """Say what the LSTM does: all kernel sets that are known do the same."""
+        """Return how the LSTM rounds, in words: all known kernel sets round alike there."""
         return "gates, states: two roundings (gemmlowp); logistic, tanh: gemmlowp polynomials"
 
 
@@ -61,8 +65,9 @@ def always(rule: Rule) -> RuleOf:
 
 
 def neon(ruy: Rule) -> RuleOf:
-    """Return the rule on NEON: TFLite's own for a vector times 4 rows and 8 columns of weights or more, else ruy's.
+    """Return the rules on NEON: TFLite's own for a vector times large enough weights, else `ruy`.
 
+    Large enough are weights of at least 4 rows and 8 columns.
     Source: CustomGemv, kernels/cpu_backend_gemm_custom_gemv.h.
     """
     return lambda p: DOUBLE_UP if p.columns == 1 and p.outputs >= 4 and p.depth >= 8 else ruy
@@ -78,8 +83,11 @@ LITERT_REFERENCE = KernelSet(
     quantize=always(DOUBLE),
     tanh=TANH_AWAY,
 )
-"""LiteRT's reference kernels as of ai-edge-litert 2.3.0. Integers throughout but for one float64 product for each
-output of a fully connected layer, K + 60 of some 2,700 requantisations a fragment."""
+"""LiteRT's reference kernels as of ai-edge-litert 2.3.0.
+
+They compute in integers except for one float64 product for each output of a fully connected layer: K + 60 of some
+2,700 requantisations a fragment.
+"""
 
 _LITERT_XNNPACK = KernelSet(
     name="litert-xnnpack",
@@ -88,7 +96,7 @@ _LITERT_XNNPACK = KernelSet(
     quantize=always(Q8),
     tanh=TANH_EVEN,
 )
-"""The delegate XNNPACK takes everything but the LSTM, on x86-64 and NEON alike."""
+"""The delegate XNNPACK, which runs everything but the LSTM, on x86-64 and NEON alike."""
 
 _LITERT_AVX = KernelSet(
     name="litert-optimised",
@@ -101,14 +109,17 @@ _LITERT_AVX = KernelSet(
 _LITERT_NEON = replace(
     _LITERT_AVX, convolution=neon(SINGLE), fully_connected=neon(SINGLE), processors=("aarch64", NO_AVX)
 )
-"""For x86-64 without AVX ruy has no kernels, and the NEON code runs by NEON_2_SSE: seen to equal aarch64 on every
-generated model."""
+"""LiteRT's optimised kernels on NEON, and on x86-64 without AVX.
+
+ruy has no kernels for x86-64 without AVX; the NEON code runs there by NEON_2_SSE. It was seen to equal aarch64 on every
+generated model.
+"""
 
 _TFLITE_RUNTIME_AVX = replace(_LITERT_AVX, name="tflite-runtime-optimised")
 _TFLITE_RUNTIME_NEON = replace(
     _TFLITE_RUNTIME_AVX, convolution=neon(DOUBLE), fully_connected=neon(DOUBLE), processors=("aarch64",)
 )
-"""As of tflite-runtime 2.14: on NEON its older ruy rounds twice, second halves away from zero."""
+"""tflite-runtime's kernels as of 2.14: on NEON its older ruy rounds twice, second halves away from zero."""
 
 RULES: tuple[KernelSet, ...] = (
     LITERT_REFERENCE,
@@ -118,13 +129,14 @@ RULES: tuple[KernelSet, ...] = (
     _TFLITE_RUNTIME_AVX,
     _TFLITE_RUNTIME_NEON,
 )
-"""Every kernel set whose arithmetic is known. One that is reserved has the rules of its oracle, and no record here."""
+"""Every kernel set whose arithmetic is known. A reserved set has its oracle's rules and no record here."""
 
 
 def kernel_set(name: str, architecture: str | None = None) -> KernelSet:
-    """Return the kernel set of that name on a processor (x86_64, NO_AVX or aarch64; this machine's if not given).
+    """Return the kernel set of that name on a processor of that architecture.
 
-    KernelSetError, listing the names, if the arithmetic of such kernels on such a processor is not known.
+    architecture: x86_64, NO_AVX or aarch64; this machine's if not given. KernelSetError, listing the known ones, if the
+    arithmetic of such kernels on such a processor is not known.
     """
     records = [record for record in RULES if record.name == runs_on(name)]
     if not records:
@@ -139,14 +151,18 @@ def kernel_set(name: str, architecture: str | None = None) -> KernelSet:
 
 
 def differs_by_processor(name: str) -> bool:
-    """Say whether kernels of this name compute otherwise on x86-64 than on aarch64. KernelSetError if it is unknown."""
+    """Return whether kernels of this name compute otherwise on x86-64 than on aarch64.
+
+    KernelSetError if the name is unknown.
+    """
     return kernel_set(name, "x86_64") != kernel_set(name, "aarch64")
 
 
 def rivals() -> dict[str, KernelSet]:
-    """Return by a label all that LiteRT may run in place of what was verified, on whatever processor.
+    """Return, by label, the kernel sets that LiteRT may run in place of the verified one.
 
-    What XNNPACK leaves undone falls to kernels that differ by processor; the networks that ship leave nothing.
+    There is one for each processor on which it computes otherwise: a bundle may run on any.
+    An operation that XNNPACK does not take falls to kernels that differ by processor; the networks that ship hold none.
     """
     found = {}
     for name in (name for name, kernels in TABLE.items() if kernels.interpreter is LITERT):

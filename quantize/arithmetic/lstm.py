@@ -1,4 +1,4 @@
-"""One int8 vector per fragment -> hidden and cell states, by the integer LSTM with an int16 cell state (8x8_16).
+"""One int8 vector per fragment -> hidden and cell states, by TFLite's integer LSTM 8x8_16.
 
 i, f, o = logistic(W x + U h + b), g = tanh(W x + U h + b), c <- f c + i g, h <- o tanh(c). Gates before their
 activation are Q3.12 and after it Q0.15, the cell state is an int16 with a power-of-two scale, the hidden state an int8.
@@ -32,20 +32,23 @@ from quantize.model.words import Words
 Table = npt.NDArray[np.int16]
 
 INPUT_WEIGHTS, RECURRENT_WEIGHTS, BIASES = slice(1, 5), slice(5, 9), slice(12, 16)
-"""Positions among the op's inputs; each slice holds the input, forget, cell and output gate in this order."""
+"""Positions among the op's inputs. Each slice holds the input, forget, cell and output gate in this order."""
 
 LOWEST_WEIGHT = "a weight of -128: TFLite's weights are -127 to 127, and NEON kernels add two products in 16 bits"
-"""Why such a weight is refused: two products of -128 and -128 do not fit, so the same model gives other results."""
+"""Why a weight of -128 is refused: two products of -128 and -128 overflow 16 bits, and results would differ."""
 
 ABSENT = {"peephole weights": slice(9, 12), "a projection": slice(16, 18), "layer normalisation": slice(20, 24)}
 HIDDEN_INTERMEDIATE = 4
 MIN_CELL_EXPONENT, MAX_CELL_EXPONENT = -15, -9
-"""Cell scales 2^e for which the kernel computes tanh; outside it leaves the output as it was."""
+"""Exponents e of the cell scales 2^e for which the kernel computes tanh; for others it leaves the output as it was."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Lstm:
-    """The op with its constants worked out. Multipliers and shifts hold one entry per gate and cell, [4 cells]."""
+    """An LSTM operation with its constants computed.
+
+    Multipliers and shifts hold one entry per gate and cell, [4 cells].
+    """
 
     kernels: KernelSet
     cells: int
@@ -64,8 +67,11 @@ class _Lstm:
 
 
 def prepare_lstm(graph: Graph, op: Op, kernels: KernelSet) -> tuple[str, Callable[[Array, Words], Mapping[str, Array]]]:
-    """How the LSTM rounds, in words, and a function of input values [N, ..., depth] and words -> output, states and
-    temporaries, each [N, ..., cells]."""
+    """Return how the LSTM rounds, in words, and the function that computes it.
+
+    The function takes input values [N, ..., depth] and their words and returns output, states and temporaries by role,
+    each [N, ..., cells]. UnsupportedGraphError, naming the reason, for an LSTM that the reference does not compute.
+    """
     lstm = _prepared(graph, op, kernels)
     shape = graph.tensors[op.outputs[0]].shape[1:]
 
@@ -77,7 +83,10 @@ def prepare_lstm(graph: Graph, op: Op, kernels: KernelSet) -> tuple[str, Callabl
 
 
 def _run(lstm: _Lstm, x: Array, words: Words) -> dict[str, Array]:
-    """Steps through all words together, the longest first, so that those still being written are a leading block."""
+    """Step through all words together and return states and temporaries by role, each [N, cells].
+
+    The longest words come first, so that the words that still have fragments are a leading block.
+    """
     order = np.argsort(-words.lengths, kind="stable")
     starts, lengths = words.starts[order], words.lengths[order]
     from_input = _requantised(lstm, lstm.input.accumulate(x.astype(lstm.input.dtype)), lstm.input_scale)
@@ -98,7 +107,10 @@ def _run(lstm: _Lstm, x: Array, words: Words) -> dict[str, Array]:
 
 
 def _step(lstm: _Lstm, from_input: Int, hidden: Int, cell: Int) -> dict[str, Int]:
-    """One fragment of every active word. The sum of both accumulators saturates once for each, as in the kernel."""
+    """Compute one fragment of every active word: states and temporaries by role, each [active, cells].
+
+    The gates saturate twice, once for each accumulator that is added, as in the kernel.
+    """
     recurrent = lstm.recurrent.accumulate(hidden.astype(lstm.recurrent.dtype))
     gates = saturate_int16(from_input + lstm.kernels.gate(recurrent, *lstm.recurrent_scale))
     before_input, before_forget, before_cell, before_output = np.split(gates, 4, axis=1)
@@ -157,14 +169,20 @@ def _prepared(graph: Graph, op: Op, kernels: KernelSet) -> _Lstm:
 
 
 def _gate_scale(weights: list[Tensor], source: Tensor, cells: int) -> tuple[Int, Int]:
-    """Weight scale times input scale over 2^-12, all in float32 as the kernel has it, repeated for each cell."""
+    """Return weight scale times input scale over 2^-12 as multipliers and shifts, each [4 cells].
+
+    The factors are computed in float32 as in the kernel.
+    """
     factors = [np.float32(w.q.scale) * np.float32(source.q.scale) / np.float32(2.0**-12) for w in weights]
     multiplier, shift = quantize_multiplier(np.asarray(factors, dtype=np.float64))
     return np.repeat(multiplier, cells), np.repeat(shift, cells)
 
 
 def _hidden_scale(scale: float) -> tuple[Int, Int]:
-    """2^-30 over the hidden scale: Q0.15 times Q0.15 -> int8. Float64, then rounded to float32."""
+    """Return 2^-30 over the hidden scale as multiplier and shift, which turn Q0.15 times Q0.15 into int8.
+
+    The factor is computed in float64, then rounded to float32.
+    """
     return quantize_multiplier(np.float64(np.float32(2.0**-15 / np.float64(scale) * 2.0**-15)))
 
 
@@ -178,7 +196,7 @@ def _cell_exponent(cell: Tensor) -> int:
 
 
 def _cell_clip(op: Op, cell: Tensor, output: Tensor) -> int:
-    """The cell's limit in steps of its scale, 0 for none."""
+    """Return the cell state's limit in steps of its scale, 0 for none."""
     if float(op.options["projClip"]) > 0.0:
         raise UnsupportedGraphError(f"output {output.index} is clipped by a projection limit")
     steps = np.float32(op.options["cellClip"]) / np.float32(cell.q.scale)
@@ -186,7 +204,10 @@ def _cell_clip(op: Op, cell: Tensor, output: Tensor) -> int:
 
 
 def _check(graph: Graph, op: Op) -> None:
-    """UnsupportedGraphError, naming the variant, unless this is the plain four-gate integer LSTM with state."""
+    """Refuse anything but the plain four-gate integer LSTM with state.
+
+    UnsupportedGraphError, naming the variant.
+    """
     present = {i for i, tensor in enumerate(op.inputs) if tensor != OPTIONAL}
     for what, slots in ABSENT.items():
         if present & set(range(slots.start, slots.stop)):

@@ -1,4 +1,4 @@
-"""Integers times integer weights -> exact accumulators, by a floating-point matrix product that cannot round."""
+"""Integers times integer weights -> exact accumulators, by a float product that cannot round."""
 
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
@@ -10,9 +10,10 @@ from quantize.model.graph import Array
 
 
 def single_thread() -> AbstractContextManager[object]:
-    """Keeps BLAS on one thread inside: products as small as these run slower on two, three times so on a busy machine.
+    """Return a context in which BLAS uses one thread.
 
-    Without threadpoolctl, nothing changes but the speed.
+    Products as small as these are slower on two threads, three times slower on a busy machine. Without threadpoolctl
+    nothing but the speed changes.
     """
     try:
         limits = import_module("threadpoolctl").threadpool_limits
@@ -23,7 +24,7 @@ def single_thread() -> AbstractContextManager[object]:
 
 
 class Matrix:
-    """weights int8 [outputs, depth], bias int64 [outputs] and the input's zero point, ready to multiply.
+    """Integer weights [outputs, depth], bias [outputs] and the input's zero point, ready to multiply.
 
     A sum of products of integers is exact in floating point, in whatever order or grouping BLAS forms it and with fused
     multiply-adds or not, as long as no partial sum can pass 2^24 (float32) or 2^53 (float64): every intermediate result
@@ -40,7 +41,10 @@ class Matrix:
         self._constant: Int = bias - zero_point * wide.sum(axis=1)
 
     def accumulate(self, x: Array) -> Int:
-        """x [rows, depth] of int8 values held as `dtype` -> int32 values [rows, outputs], wrapped at 32 bits."""
+        """Return the int32 accumulators [rows, outputs], wrapped at 32 bits, of int8 values [rows, depth].
+
+        x holds the int8 values as `dtype`.
+        """
         product = (x @ self._transposed).astype(np.int64)
         product += self._constant
         return wrap_int32(product)

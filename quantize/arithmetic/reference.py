@@ -1,4 +1,4 @@
-"""Words -> every tensor, state and temporary of the int8 graph, in NumPy and a named kernel set's arithmetic."""
+"""Words -> every tensor, state and temporary of the int8 graph, by a kernel set's rules in NumPy."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -20,16 +20,17 @@ Step: TypeAlias = Callable[[Array, Words], Mapping[str, Array]]
 """(input values [N, ...], the words they belong to) -> role -> values [N, ...]."""
 
 Prepared: TypeAlias = tuple[str, Step]
-"""The name of the rounding rule, and the function."""
+"""(name of the rounding rule, the function that computes the operation)."""
 
 CHUNK_FRAGMENTS = 512
-"""Fragments computed at once: their largest arrays then stay in a core's cache."""
+"""Fragments computed at once, few enough for their largest arrays to stay in a core's cache."""
 
 
 class Reference:
-    """The integer interpreter. Operations without state see all fragments at once; the LSTM steps through the words.
+    """An interpreter of int8 graphs in NumPy, equal to a kernel set to the last bit.
 
-    name: of the kernel set. rules: position of an op -> how it rounds, in words.
+    name: the kernel set's name. rules: position of an op -> how it rounds, in words. Operations without state see all
+    fragments at once; the LSTM steps through the words.
     UnsupportedGraphError, naming op and reason, for a graph that it cannot compute to the last bit.
     """
 
@@ -42,11 +43,14 @@ class Reference:
 
     @staticmethod
     def load(model: bytes, kernels: KernelSet = LITERT_REFERENCE) -> "Reference":
-        """From the bytes of a .tflite file."""
+        """Return the reference for the bytes of a .tflite file. ModelFileError if they are damaged."""
         return Reference(load_graph(model), kernels)
 
     def trace(self, words: Words) -> Trace:
-        """Everything: Point.key -> values [N, ...]. The state is cleared at the start of every word."""
+        """Return Point.key -> values [N, ...] of every point of the graph.
+
+        The state is cleared at the start of every word.
+        """
         values: dict[int, Array] = {self.graph.input.index: _input(self.graph, words)}
         trace: dict[str, Array] = {}
         for op, step in self._steps:
@@ -56,14 +60,17 @@ class Reference:
         return trace
 
     def logits(self, words: Words) -> npt.NDArray[np.int8]:
-        """The graph's output alone, int8 [N, outputs]; any number of words in bounded memory."""
+        """Return the graph's output alone, int8 [N, outputs], in bounded memory for any number of words."""
         last = f"{self._steps[-1][0].position}.{OUTPUT}"
         chunks = [self.trace(chunk)[last] for _, chunk in words.chunks(CHUNK_FRAGMENTS)]
         return np.concatenate(chunks).reshape(len(words.fragments), -1)
 
 
 def _prepare(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
-    """The op with its constants and scales worked out. One function per kind of op."""
+    """Compute the op's constants and scales; return its rule and its function.
+
+    UnsupportedGraphError, naming the op, for a kind or variant that has no integer reference.
+    """
     makers: dict[str, Callable[[Graph, Op, KernelSet], Prepared]] = {
         "CONV_2D": _conv_2d,
         "FULLY_CONNECTED": _fully_connected,
@@ -84,7 +91,7 @@ def _prepare(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
 
 
 def _conv_2d(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
-    """Convolution without padding, one scale per output channel.
+    """Prepare a convolution without padding, one scale per output channel.
 
     Each output is a dot product of a window with a kernel: windows become rows of one matrix.
     """
@@ -111,7 +118,7 @@ def _conv_2d(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
 
 
 def _fully_connected(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
-    """Fully connected layer, one scale for all outputs or one for each."""
+    """Prepare a fully connected layer, one scale for all outputs or one for each."""
     source, weights = graph.tensors[op.inputs[0]], graph.tensors[op.inputs[1]]
     _require_plain(op, weights)
     outputs, depth = weights.shape
@@ -130,7 +137,7 @@ def _fully_connected(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
 
 
 def _tanh(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
-    """int8 tanh by table."""
+    """Prepare an int8 tanh by table."""
     source, output = graph.tensors[op.inputs[0]], _output(graph, op)
     _require(source.dtype == output.dtype == np.int8, f"values of type {source.dtype}")
     table = kernels.tanh.prepare(source.q.scale, source.q.zero_point, output.q.scale, output.q.zero_point)
@@ -142,7 +149,7 @@ def _tanh(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
 
 
 def _reshape(graph: Graph, op: Op, _kernels: KernelSet) -> Prepared:
-    """The same values in another shape."""
+    """Prepare a reshape, which copies its values."""
     shape = _output(graph, op).shape[1:]
 
     def step(x: Array, _words: Words) -> Mapping[str, Array]:
@@ -152,7 +159,7 @@ def _reshape(graph: Graph, op: Op, _kernels: KernelSet) -> Prepared:
 
 
 def _quantize(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
-    """int8 with one scale and zero point -> int8 with another."""
+    """Prepare a conversion from int8 with one scale and zero point to int8 with another."""
     source, output = graph.tensors[op.inputs[0]], _output(graph, op)
     _require(source.dtype == output.dtype == np.int8, f"{source.dtype} to {output.dtype}")
     zero, out_zero = source.q.zero_point, output.q.zero_point
@@ -187,7 +194,7 @@ def _bias(graph: Graph, op: Op, size: int) -> npt.NDArray[np.int64]:
 
 
 def _product(graph: Graph, op: Op, *, depth: int, columns: int) -> Product:
-    """What a convolution or a fully connected layer computes, as its kernel sees it."""
+    """Return the matrix product that the kernel of a convolution or a fully connected layer computes."""
     source, weights, output = graph.tensors[op.inputs[0]].q, graph.tensors[op.inputs[1]], _output(graph, op).q
     outputs = weights.shape[0]
     reach = np.abs(weights.constant.reshape(outputs, -1).astype(np.int64)).sum(axis=1) * 255

@@ -16,10 +16,11 @@ ByMultiplier = Callable[[Int, Int, Int], Int]
 
 
 class Product(NamedTuple):
-    """A matrix product to be requantised: weights [outputs, depth] times inputs [depth, columns], scales as stored.
+    """A matrix product to be requantised: weights [outputs, depth] times inputs [depth, columns].
 
-    weight_scales: float32 [outputs] or [1]. columns: positions of a convolution, 1 for a vector; of a QUANTIZE, how
-    many values it rescales. reach: largest magnitude that weights and biases let an accumulator have, int64 [outputs].
+    Scales are float32 as stored; weight_scales is [outputs] or [1].
+    columns: number of positions of a convolution, of values that a QUANTIZE rescales; 1 for a vector.
+    reach: largest magnitude that weights and biases let an accumulator have, int64 [outputs].
     """
 
     input_scale: float
@@ -40,7 +41,10 @@ class Product(NamedTuple):
 
     @property
     def factors32(self) -> npt.NDArray[np.float32]:
-        """Return the factors in float32, rounded after each step. Source: XNNPACK, operators/convolution-nhwc.c."""
+        """Return the factors in float32, rounded after each step.
+
+        Source: XNNPACK, operators/convolution-nhwc.c.
+        """
         factors: npt.NDArray[np.float32] = (
             np.float32(self.input_scale) * self.weight_scales / np.float32(self.output_scale)
         )
@@ -51,8 +55,8 @@ class Product(NamedTuple):
 class Rule:
     """A rounding rule with its name.
 
-    prepare: what is to be rescaled (a Product; for tanh, scales and zero points) -> the function from accumulators to
-    output values without their zero point (for tanh, the table).
+    prepare: Product -> the function from accumulators to output values without their zero point. For tanh, prepare
+    takes scales and zero points and returns the table.
     """
 
     name: str
@@ -70,11 +74,11 @@ def by_multiplier(name: str, multiply: ByMultiplier) -> Rule:
 
 
 def by_factors(name: str, factors: Callable[[Product], Any], multiply: Callable[[Int, Any], Int]) -> Rule:
-    """Return the rule that applies `multiply` with the factors as they are.
+    """Return the rule that applies `multiply` with the factors as real numbers.
 
-    UnsupportedGraphError for a product that can leave 32 bits: converting such a number is undefined in C++, and
-    processors differ. x86-64 gives -2^31 and ARM saturates; XNNPACK's AVX-512 kernels then wrap around when they add
-    the zero point, its AVX2 and NEON kernels saturate.
+    Its `prepare` raises UnsupportedGraphError for a product that can leave 32 bits: converting such a number is
+    undefined in C++, and processors differ. x86-64 gives -2^31 and ARM saturates; XNNPACK's AVX-512 kernels then wrap
+    around when they add the zero point, its AVX2 and NEON kernels saturate.
     """
 
     def prepare(product: Product) -> Callable[[Int], Int]:
@@ -95,7 +99,7 @@ Q8 = by_factors("factor of 8 fractional bits, halves up (XNNPACK)", lambda p: p.
 
 
 def _in_blocks(product: Product) -> Callable[[Int], Int]:
-    """Round accumulators [N, columns] by vectors of 16, and what is left over by the rule for single numbers.
+    """Prepare rounding accumulators [N, columns] by DOUBLE_UP in vectors of 16 and by DOUBLE after them.
 
     Source: Requantize<int8_t, int8_t>, kernels/internal/optimized/optimized_ops.h (on x86-64 by NEON_2_SSE).
     """

@@ -1,4 +1,4 @@
-"""A bundle -> time, error and memory over up to 100,000 fragments, beside the table others published."""
+"""A bundle -> time, error and memory over up to 100,000 fragments, beside published times."""
 
 import os
 import resource
@@ -35,16 +35,16 @@ from quantize.run_directory import TEST, Run
 DEMO_BUNDLE = Path("runs/demo/bundle")
 SIZES = "1000,10000,25000,50000,100000"
 WORD = 8
-"""Fragments a word; the state is cleared after so many."""
+"""Fragments in a word; the state is cleared after each word."""
 
 SLICE_WORDS = 125
-"""The loops take turns after so many words, so that what else the machine does slows all alike."""
+"""Words after which the loops take turns, so that other work of the machine slows all of them alike."""
 
 RATIO_LIMIT, RATIO_FROM = 1.25, 100_000
-"""The engine may take so many times the bare interpreter's time, from so many fragments on."""
+"""Largest allowed ratio of the engine's time to the bare interpreter's, and the fragments from which it is checked."""
 
 CHECK_LIMIT_MS = 100.0
-"""The golden words at the start of `inkgate run` may take so long."""
+"""Longest allowed time for the golden words at the start of `inkgate run`."""
 
 PUBLISHED = (
     ("Neurotest 1.2", 10_000, 0.24),
@@ -52,14 +52,19 @@ PUBLISHED = (
     ("Neurotest 1.1", 100_000, 12.53),
     ("mnist_brain", 100_000, 37.41),
 )
-"""Program, images, seconds: published, measured on other machines with other networks."""
+"""Published (program, images, seconds), measured on other machines with other networks."""
 
 Logits = npt.NDArray[np.float64]
 
 
 class Material(msgspec.Struct, frozen=True):
-    """Fragments to run: pixels uint8 [M, 33, 33]; words int64 [W, WORD] of positions in them; label int64 [W], the
-    user who wrote the word, or None where nobody did; source: what they are, in words."""
+    """The fragments to run.
+
+    pixels  uint8 [M, 33, 33]
+    words   int64 [W, WORD], positions in pixels
+    labels  int64 [W], number of the user who wrote each word; None if the pixels are random
+    source  what the fragments are, for people
+    """
 
     pixels: Pixels
     words: npt.NDArray[np.int64]
@@ -68,10 +73,14 @@ class Material(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One line of the table. engine, bare: one fragment at a time; batched: NumPy reference of the same kernel set.
+    """One row of the table: times in seconds, errors and memory after `fragments` fragments.
 
-    error: share of fragments after which the user with the most evidence so far is not the writer; None if nobody
-    wrote them. peak_mib: the process's largest memory up to then.
+    engine_s, bare_s        the edge's engine and the bare interpreter, one fragment at a time
+    ratio                   engine_s / bare_s
+    batched_s               the NumPy reference of the same kernel set, words side by side
+    error, batched_error    share of fragments after which the user with the most evidence so far is not the writer;
+                            None if the pixels are random
+    peak_mib                the process's largest memory so far
     """
 
     fragments: int
@@ -100,9 +109,9 @@ def _sizes(ctx: click.Context, param: click.Parameter, value: str) -> list[int]:
 @json_option
 @click.pass_context
 def bench(ctx: click.Context, bundle_path: Path | None, sizes: list[int], as_json: bool) -> None:
-    """Time and error over many fragments: one at a time in the interpreter, and batched over words.
+    """Measure time and error over many fragments: one at a time, and batched over words.
 
-    Without BUNDLE it takes the one that the demo made. Exit code 1 if the engine takes more than 1.25 times the bare
+    Without BUNDLE, the demo's bundle is measured. Exit code 1 if the engine takes more than 1.25 times the bare
     interpreter's time over 100,000 fragments, or if the golden words at the start take more than 100 ms.
     """
     bundle = Bundle.open(bundle_path or _demo())
@@ -127,9 +136,10 @@ def bench(ctx: click.Context, bundle_path: Path | None, sizes: list[int], as_jso
 
 
 def find_material(bundle: Bundle, fragments: int) -> Material:
-    """Words of the users' own test fragments from the run that made the bundle; random pixels where it is not there.
+    """Draw words of the users' test fragments from the run that made the bundle, or random pixels.
 
-    OtherRunError where another run lies there now.
+    The pixels are random if the run, its test set or its users' fragments are missing. OtherRunError if another run
+    lies in its place.
     """
     count, rng = -(-fragments // WORD), np.random.default_rng(0)
     origin = find_origin(bundle)
@@ -156,11 +166,15 @@ def measure(
     sizes: list[int],
     advance: Callable[[int], None] = lambda fragments: None,
 ) -> list[Row]:
-    """One row for each size, rounded up to whole words: the clocks are read on the way through the largest."""
+    """Return one row for each size, rounded up to whole words.
+
+    The fragments of the largest size run once; the clocks are read on the way. `advance` gets the fragments that were
+    run since its last call.
+    """
     bare, reference = _bare(bundle, engine), Reference.load(bundle.contents[MODEL], kernel_set(engine.kernels))
     inputs, ends = to_int8(material.pixels), sorted({-(-size // WORD) for size in sizes})
     logits, batched = (np.empty((ends[-1], WORD, engine.outputs)) for _ in range(2))
-    _engine_loop(engine, inputs, material.words[:1], logits)  # The first runs pay for memory; no clock shall.
+    _engine_loop(engine, inputs, material.words[:1], logits)  # The first run allocates memory; it is not timed.
     _bare_loop(bare, inputs, material.words[:1])
     engine_s = bare_s = batched_s = 0.0
     rows: list[Row] = []
@@ -184,7 +198,7 @@ def measure(
 
 
 def time_check(bundle: Bundle, engine: Engine, repetitions: int = 5) -> float:
-    """Milliseconds to read the golden vectors and to compute their words, the shortest of some repetitions."""
+    """Return the milliseconds to read the golden vectors and compute their words, in the fastest try."""
 
     def once() -> float:
         began = time.perf_counter()
@@ -195,7 +209,10 @@ def time_check(bundle: Bundle, engine: Engine, repetitions: int = 5) -> float:
 
 
 def error_of(logits: Logits, labels: npt.NDArray[np.int64] | None) -> float | None:
-    """Logits [W, T, K+1] and who wrote each word -> share of the W T prefixes whose best user is another one."""
+    """Return the share of the W T prefixes of words whose best user is not the writer.
+
+    logits: [W, T, K+1]. labels: number of each word's writer; for None, the error is None.
+    """
     if labels is None:
         return None
     best = word_scores(logits).argmax(axis=-1)
@@ -203,7 +220,7 @@ def error_of(logits: Logits, labels: npt.NDArray[np.int64] | None) -> float | No
 
 
 def _engine_loop(engine: Engine, inputs: npt.NDArray[np.int8], words: npt.NDArray[np.int64], logits: Logits) -> float:
-    """Seconds for the words as the edge runs them; their logits are kept."""
+    """Run the words as the edge does, store their logits and return the seconds."""
     began = time.perf_counter()
     for w, word in enumerate(words):
         engine.reset()
@@ -213,7 +230,7 @@ def _engine_loop(engine: Engine, inputs: npt.NDArray[np.int8], words: npt.NDArra
 
 
 def _bare_loop(interpreter: Any, inputs: npt.NDArray[np.int8], words: npt.NDArray[np.int64]) -> float:
-    """Seconds for the same words with nothing around the interpreter that could be left out; nothing is kept."""
+    """Run the words on the interpreter alone, store nothing and return the seconds."""
     source = interpreter.get_input_details()[0]["index"]
     sink = interpreter.get_output_details()[0]["index"]
     began = time.perf_counter()
@@ -227,14 +244,14 @@ def _bare_loop(interpreter: Any, inputs: npt.NDArray[np.int8], words: npt.NDArra
 
 
 def _bare(bundle: Bundle, engine: Engine) -> Any:
-    """An interpreter of its own, prepared as the engine's is."""
+    """Return a second interpreter, prepared as the engine's."""
     return Engine.load(bundle.contents[MODEL], request_for(engine.kernels)).interpreter
 
 
 def _batched_loop(
     engine: Engine, reference: Reference, inputs: npt.NDArray[np.int8], words: npt.NDArray[np.int64], logits: Logits
 ) -> float:
-    """Seconds for the words side by side in the NumPy reference; their logits are kept."""
+    """Run the words side by side in the NumPy reference, store their logits and return the seconds."""
     began = time.perf_counter()
     batch = Words(inputs[words.ravel()], np.full(len(words), WORD))
     codes = reference.logits(batch).reshape(len(words), WORD, -1)
@@ -253,7 +270,7 @@ def _demo() -> Path:
 
 
 def _machine() -> str:
-    """The processor's name and the number of cores this process may use."""
+    """Return the processor's name and the number of cores this process may use, as text."""
     return f"{this_machine().cpu}, {len(os.sched_getaffinity(0))} cores, one thread used"
 
 

@@ -41,15 +41,16 @@ def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipp
 
     Other draws of users in RUN/draws/N become bundles of their own, in RUN/draws/N/bundle.
 
-    A bundle is pinned to the interpreter, its version and the kernels that run here: LiteRT's default ones, XNNPACK's,
-    whose arithmetic is the same on x86-64 and on a Raspberry Pi. You are told where XNNPACK is off and others run.
+    A bundle is pinned to the interpreter, its version and the kernels that run here. By default they are XNNPACK's,
+    whose arithmetic is the same on x86-64 and on a Raspberry Pi. If XNNPACK is off and other kernels run, a warning
+    says so.
     """
     from quantize.arithmetic.kernel_sets import differs_by_processor
     from quantize.make_bundle import make_bundle
     from quantize.run_directory import Run
 
     console = Console(stderr=True)
-    # Converting silences file descriptor 2 for a while; a copy of it keeps the line that says so alive.
+    # Converting silences file descriptor 2 for a while; the status line is written to a copy of it.
     status_line = Console(file=os.fdopen(os.dup(2), "w"))
     jobs = [(run_path, out), *((draw, draw / "bundle") for draw in Run.open(run_path).draws())]
     made: list[dict[str, Any]] = []

@@ -55,11 +55,12 @@ def verify(
     port: str | None,
     as_json: bool,
 ) -> None:
-    """Prove BUNDLE: every value that an interpreter computes equals the fixed-point reference's, by kernel set.
+    """Prove BUNDLE: every value that an interpreter computes equals the fixed-point reference's.
 
-    Writes verify.json and report.html into the bundle. Exit code 1 if a value differs, if the bundle's own kernels or
-    those asked for by name do not run here, or if int8 raises the equal error rate by more than 0.2 points. With
-    --port the device there computes the bundle's own golden words, and nothing is written.
+    Kernel sets are compared one by one. Writes verify.json and report.html into the bundle. Exit code 1 if a value
+    differs, if the bundle's own kernels or those asked for by name do not run here, or if int8 raises the equal error
+    rate by more than 0.2 points. With --port the device there computes the bundle's own golden words, and nothing is
+    written.
     """
     if port is not None:
         _refuse_beside_port(ctx)
@@ -102,7 +103,10 @@ def verify(
 
 
 def _refuse_beside_port(ctx: click.Context) -> None:
-    """click.UsageError for every option that says how this machine is to be proved, where a device is asked."""
+    """Refuse options that say how to prove a bundle on this machine, where --port asks a device.
+
+    click.UsageError, naming the options.
+    """
     meant = ("bundle_path", "port", "as_json")
     given = [
         parameter.opts[-1]
@@ -116,7 +120,10 @@ def _refuse_beside_port(ctx: click.Context) -> None:
 
 
 def _store(path: Path, content: bytes, notes: list[str]) -> None:
-    """A bundle on a medium that cannot be written to is proved all the same."""
+    """Write a file into the bundle.
+
+    A failure is only noted, since a bundle on a read-only medium can be proved too.
+    """
     try:
         path.write_bytes(content)
     except OSError as error:

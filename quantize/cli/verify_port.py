@@ -1,4 +1,4 @@
-"""`inkgate verify BUNDLE --port PORT` -> what the device there computes, for people or as JSON, and the exit code."""
+"""`inkgate verify BUNDLE --port PORT` -> what the device computes, as text or JSON; the exit code."""
 
 import click
 from rich.console import Console
@@ -11,11 +11,11 @@ from firmware_bridge.link.inquiry import Inquiry
 from quantize.proof.device import Examination, examine
 
 CONNECT_S = 5.0
-"""How long a device may take to be there."""
+"""How long to wait for a device to connect."""
 
 
 def examine_port(bundle: Bundle, port: str, as_json: bool) -> ExitCode:
-    """Let the device on `port` compute the golden words; NEGATIVE if one bit differs."""
+    """Let the device on `port` compute the golden words and return DONE, or NEGATIVE if one bit differs."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=as_json) as bar:

@@ -1,4 +1,7 @@
-"""A tf_keras model and calibration words -> the stateful one-fragment int8 TFLite model, or a reason why not."""
+"""A tf_keras model and calibration words -> the int8 TFLite model, or the reason to refuse it.
+
+The model takes one fragment at a time and keeps the LSTM's state from one fragment to the next.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,13 +27,17 @@ from quantize.model.trace import LSTM, LSTM_STATES, points
 from quantize.model.words import Words
 
 MAX_CLIPPED_SHARE = 0.001
-"""Of a tensor's calibration values, at most one in a thousand may lie more than one step outside its integer range."""
+"""Largest allowed share of a tensor's calibration values that lie more than one step outside its integer range."""
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """model: the int8 model's bytes. calibration: statistics as they are stored in calibration.json. weights: the
-    trained float weights as FloatModel takes them, some of their maps negated (`quantize.convert.refit.orient`)."""
+    """A converted network.
+
+    model        the int8 model's bytes
+    calibration  statistics as they are stored in calibration.json
+    weights      the trained float weights as FloatModel takes them, some of their maps negated by `refit.orient`
+    """
 
     model: bytes
     calibration: dict[str, Any]
@@ -38,11 +45,13 @@ class Conversion:
 
 
 def convert(model: Any, words: Words, max_clipped: float = MAX_CLIPPED_SHARE) -> Conversion:
-    """Quantise to int8 (int16 cell state), ranges measured and weights refitted on whole words.
+    """Quantise to int8 (int16 cell state), with ranges measured and weights refitted on whole words.
 
-    1. The float model for one fragment with its LSTM fused and its state in variable tensors, its maps oriented.
-    2. Ranges by streaming the words through it.  3. Weights that make up for what int8 loses before them.  4. Integers.
-    5. The checks; each raises its own ConversionRefusedError.
+    1. Make the float model for one fragment, its LSTM fused, its state in variable tensors, its maps oriented.
+    2. Measure ranges by streaming the words through it.
+    3. Refit the weights, so that they make up for what int8 loses before them.
+    4. Quantise to integers.
+    5. Check the result; each check raises its own ConversionRefusedError.
     """
     floating = convert_to_float(model)
     weights = orient(float_weights(model), load_graph(floating), words)
@@ -70,8 +79,9 @@ def convert(model: Any, words: Words, max_clipped: float = MAX_CLIPPED_SHARE) ->
 
 
 def convert_to_float(model: Any) -> bytes:
-    """The float TFLite model for one fragment, with intermediate tensors where the integer LSTM keeps its scales.
+    """Return the float TFLite model for one fragment.
 
+    It has intermediate tensors where the integer LSTM keeps its scales.
     The converter limits a Keras LSTM's cell state to 10, which the trained network does not; the limit is removed.
     UnfusedError if the LSTM did not become one operation.
     """
@@ -80,7 +90,7 @@ def convert_to_float(model: Any) -> bytes:
     with quietly():
         try:
             function = tensorflow.function(lambda fragment: model(fragment)).get_concrete_function(specification)
-            # A module that only holds the variables: given the model itself, Keras traces every layer once more.
+            # The module only holds the variables: given the model itself, Keras traces every layer once more.
             variables = tensorflow.Module()
             variables.all = model.variables
             converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([function], variables)
@@ -94,7 +104,10 @@ def convert_to_float(model: Any) -> bytes:
 
 
 def quantize_float(float_model: bytes, ranges: Mapping[int, Range]) -> bytes:
-    """The float model and the range of its tensors -> the int8 model. ConversionRefusedError if the quantiser fails."""
+    """Return the int8 model of a float model and the ranges of its tensors.
+
+    ConversionRefusedError if the quantiser fails.
+    """
     tensorflow, lite = import_tensorflow(), find_lite_steps()
     with quietly():
         try:
@@ -110,7 +123,7 @@ def quantize_float(float_model: bytes, ranges: Mapping[int, Range]) -> bytes:
 
 
 def float_weights(model: Any) -> dict[str, npt.NDArray[Any]]:
-    """The trained weights, named as FloatModel takes them. RunError if a layer is missing."""
+    """Return the trained weights, named as FloatModel takes them. RunError if a layer is missing."""
     names = [layer.name for layer in model.layers]
     convolutions = sorted(name for name in names if name.startswith("conv"))
     missing = {"conv1", "fc", "lstm", "logits"} - set(names)
@@ -128,7 +141,10 @@ def float_weights(model: Any) -> dict[str, npt.NDArray[Any]]:
 
 
 def _pairs(floating: Graph, quantized: Graph) -> dict[int, Tensor]:
-    """Float tensor index -> int8 tensor, for the input, all outputs and the states. FloatGraphError if ops differ."""
+    """Return float tensor index -> int8 tensor, for the input, every op's output and the states.
+
+    FloatGraphError if the operations of the two graphs differ.
+    """
     if [op.kind for op in floating.ops] != [op.kind for op in quantized.ops]:
         raise FloatGraphError(
             f"quantising changed the operations from {[op.kind for op in floating.ops]} "
@@ -147,14 +163,14 @@ def _state_slots(op: Op) -> tuple[int, ...]:
 
 
 def _names(graph: Graph) -> dict[int, str]:
-    """int8 tensor index -> the name under which it is reported; a state is named by its LSTM and its role."""
+    """Return int8 tensor index -> the name in the report; a state is named by its LSTM and its role."""
     return {graph.input.index: "input", **{p.tensor: p.name for p in points(graph) if p.tensor is not None}}
 
 
 def _statistics(
     pairs: Mapping[int, Tensor], ranges: Mapping[int, Range], clipping: Mapping[int, Clipping], names: Mapping[int, str]
 ) -> list[dict[str, Any]]:
-    """Of every calibrated tensor: what was measured and what it became."""
+    """Return the measured range and the quantisation of every calibrated tensor, for calibration.json."""
     return [
         {
             "tensor": names[tensor.index],

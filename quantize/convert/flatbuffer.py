@@ -1,4 +1,4 @@
-"""A TFLite model -> the same model with other constants, with ranges for the quantiser, and nothing left to chance."""
+"""A TFLite model -> the same model with other constants or with ranges for the quantiser."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ from quantize.model.trace import LSTM
 def edit(
     model: bytes, ranges: Mapping[int, Range] | None = None, constants: Mapping[int, Array] | None = None
 ) -> bytes:
-    """The same model without a limit on the cell state, and with these ranges and constants, by tensor index.
+    """Return the model with these ranges and constants, by tensor index, and no limit on the cell state.
 
     Buffers that nothing refers to are emptied: the quantiser leaves what happened to be in memory in two of them, and
     the same run would give another file each time.
@@ -47,13 +47,16 @@ def edit(
 
 
 def with_weights(float_model: bytes, weights: Mapping[str, Array]) -> bytes:
-    """The float model with these weights, named and laid out as FloatModel takes them; ranges that it had are gone."""
+    """Return the float model with these weights, named and laid out as FloatModel takes them."""
     graph = load_graph(float_model)
     return edit(float_model, constants=_constants(graph, weights))
 
 
 def _constants(graph: Graph, weights: Mapping[str, Array]) -> dict[int, Array]:
-    """Tensor index -> values. A layer's bias of zeros has no tensor where the converter left it out."""
+    """Return tensor index -> values of the weights.
+
+    A bias of zeros has no tensor where the converter left it out.
+    """
     constants: dict[int, Array] = {}
     for op, layer in zip(graph.ops, FloatModel(weights).layers_of(graph), strict=True):
         if op.kind == LSTM:

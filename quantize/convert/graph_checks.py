@@ -15,7 +15,10 @@ INTEGER_OPS = {"CONV_2D", "FULLY_CONNECTED", "QUANTIZE", "RESHAPE", "TANH", LSTM
 
 
 def check_graph(graph: Graph) -> None:
-    """UnfusedError, FloatGraphError, InputQuantizationError or CellRangeError unless the edge can run this graph."""
+    """Refuse a graph that the edge cannot run.
+
+    UnfusedError, FloatGraphError, InputQuantizationError or CellRangeError, naming the reason.
+    """
     check_fused(graph)
     _check_integer(graph)
     _check_ends(graph)
@@ -31,7 +34,10 @@ def check_graph(graph: Graph) -> None:
 
 
 def check_clipping(clipping: Mapping[str, Clipping], max_clipped: float) -> None:
-    """ClippingError, naming the worst tensors, if one loses more than this share of its calibration values."""
+    """Refuse tensors that lose more than this share of their calibration values.
+
+    ClippingError, naming the worst three.
+    """
     bad = sorted(((c.share, name) for name, c in clipping.items() if c.share > max_clipped), reverse=True)
     if bad:
         worst = ", ".join(f"{name} {share:.2%}" for share, name in bad[:3])
@@ -39,6 +45,10 @@ def check_clipping(clipping: Mapping[str, Clipping], max_clipped: float) -> None
 
 
 def check_fused(graph: Graph) -> None:
+    """Refuse a graph whose LSTM did not become one operation.
+
+    UnfusedError, naming what was found instead.
+    """
     kinds = [op.kind for op in graph.ops]
     if kinds.count(LSTM) != 1:
         others = [kind for kind in kinds if kind in ("WHILE", "LSTM", "CALL_ONCE", "READ_VARIABLE")]

@@ -1,4 +1,4 @@
-"""A float one-fragment model and whole words -> the range of every tensor, and later the share that int8 cuts off."""
+"""A float model and whole words -> the range of every tensor, and the share that int8 cuts off."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -13,43 +13,50 @@ from quantize.model.trace import LSTM, LSTM_STATES
 from quantize.model.words import Words
 
 MIN_WIDTH = 2.0**-7
-"""Width given to the range of a tensor that never changes (a layer of zeros), so that its scale is not zero."""
+"""Least width of a range, so that the scale of a tensor that never changes (a layer of zeros) is not zero."""
 
 
 TANH_REACH = math.atanh(1.0 - 2.0**-8)
-"""Beyond +-3.12 the int8 output of a tanh, of scale 1/128, no longer changes: |tanh x| is within half a step of 1. What
-feeds nothing but a tanh spends its integers inside; ranges of 10 to 60, as trained networks have them, would leave the
-steep part of the tanh a handful of steps."""
+"""Largest magnitude in the range of a tensor that feeds nothing but a tanh.
+
+Beyond +-3.12 the int8 output of a tanh, of scale 1/128, no longer changes: |tanh x| is within half a step of 1. Ranges
+of 10 to 60, as trained networks have them, would leave the steep part of the tanh a handful of steps.
+"""
 
 CONVOLUTION_REACH = 2.3
-"""A convolution that feeds a tanh saturates earlier, where tanh is 0.98: its values err by two to three steps of the
-tanh's output there, which the next layer's refitted weights mostly make up for (refit.py), and finer steps
-everywhere else are worth more. Chosen on development writers; 2.3 to 2.7 give the same within 3 %."""
+"""Largest magnitude in the range of a convolution that feeds nothing but a tanh; tanh is 0.98 there.
+
+Values beyond it err by two to three steps of the tanh's output, for which the next layer's refitted weights mostly make
+up (refit.py), and finer steps everywhere else are worth more. Chosen on development writers; 2.3 to 2.7 give the same
+within 3 %.
+"""
 
 TAIL = 0.0005
-"""Share of a convolution's values that may lie beyond either end of its range: one window in thousands is far from the
-others, and steps for it alone would cost all the others."""
+"""Share of a convolution's values that may lie beyond either end of its range.
+
+One window in thousands is far from the others; a range that held it too would have coarser steps for all the others.
+"""
 
 
 @dataclass(frozen=True)
 class Range:
-    """Smallest and largest value of a tensor; zero always lies inside, because integers must be able to say zero."""
+    """The smallest and largest value of a tensor. Zero lies inside: some integer must stand for zero."""
 
     low: float
     high: float
 
     def union(self, other: "Range") -> "Range":
-        """The smallest range that holds both."""
+        """Return the smallest range that holds both."""
         return Range(min(self.low, other.low), max(self.high, other.high))
 
     def within(self, reach: float) -> "Range":
-        """The part of the range between -reach and reach."""
+        """Return the part of the range between -reach and reach."""
         return Range(max(self.low, -reach), min(self.high, reach))
 
 
 @dataclass(frozen=True)
 class Clipping:
-    """How many of a tensor's calibration values lie more than one step outside what its integers can say.
+    """The counts of a tensor's calibration values: all, and those more than one step out of range.
 
     One step is allowed because the integer kernels fix tanh's output scale at 1/128, whose largest value is 127/128: an
     output of 1 is wrong by one step, as it would be by rounding, and is no sign of a bad range.
@@ -60,16 +67,17 @@ class Clipping:
 
     @property
     def share(self) -> float:
-        """clipped / values."""
+        """Return clipped / values, 0 for no values."""
         return self.clipped / max(self.values, 1)
 
 
 def measure_ranges(float_model: bytes, words: Words) -> dict[int, Range]:
-    """Tensor index -> range over all words, for the input, every op's output and the LSTM's states.
+    """Return tensor index -> range over all words.
 
-    The state runs on through a word and is cleared before the next, exactly as on the edge. Ranges that the integer
-    LSTM needs to be one (its output, its hidden state) are united; the input's is 0 to 1; what feeds nothing but a tanh
-    ends where the tanh saturates, a convolution also at its TAIL.
+    The tensors are the input, every operation's output and the LSTM's states. The state runs on through a word and is
+    cleared before the next, exactly as on the edge. The LSTM's output and its hidden state share one range, as the
+    integer LSTM needs; the input's range is 0 to 1. The range of a tensor that feeds nothing but a tanh ends where the
+    tanh saturates; a convolution's range also ends at its TAIL.
     """
     graph = load_graph(float_model)
     ranges: dict[int, Range] = {}
@@ -96,9 +104,10 @@ def measure_ranges(float_model: bytes, words: Words) -> dict[int, Range]:
 
 
 def measure_clipping(float_model: bytes, words: Words, quantized: Mapping[int, Quantization]) -> dict[int, Clipping]:
-    """Float tensor index -> how much of it the given quantisation (same keys) cuts off, over all words.
+    """Return float tensor index -> how many values the given quantisation cuts off, over all words.
 
-    What feeds nothing but a tanh is not cut off beyond its reach, so values count as if they lay there.
+    quantized: float tensor index -> its quantisation. Values beyond the reach of a tensor that feeds nothing but a tanh
+    count as if they lay at its reach, where its range ends on purpose.
     """
     graph = load_graph(float_model)
     reaches = _reaches(graph)
@@ -116,14 +125,17 @@ def measure_clipping(float_model: bytes, words: Words, quantized: Mapping[int, Q
 
 
 def limits(q: Quantization, bits: int) -> tuple[float, float]:
-    """The real values one step beyond the integers' smallest and largest (and a millionth, for float32's sake)."""
+    """Return the real values one step below the smallest integer and one step above the largest.
+
+    A millionth of a step is added on both sides, for float32's rounding.
+    """
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     margin = 1.0 + 1e-6
     return q.scale * (low - q.zero_point - margin), q.scale * (high - q.zero_point + margin)
 
 
 def _stream(float_model: bytes, graph: Graph, words: Words) -> Iterator[dict[int, Array]]:
-    """For every word: tensor index -> float32 [T, ...] of its values after each fragment."""
+    """Yield for every word: tensor index -> float32 [T, ...], its values after each fragment."""
     engine: Any = interpreter(float_model, "litert-optimised", preserve=True)
     watched = sorted({graph.input.index, *_outputs(graph), *_states(graph)})
     fragments = (words.fragments.astype(np.float32) + np.float32(128.0)) / np.float32(255.0)
@@ -146,7 +158,7 @@ def _states(graph: Graph) -> list[int]:
 
 
 def _reaches(graph: Graph) -> dict[int, float]:
-    """Tensors that feed TANH operations and nothing else -> where they saturate."""
+    """Return the tensors that feed TANH operations and nothing else -> where they saturate."""
     fed = {op.inputs[0] for op in graph.ops if op.kind == "TANH"}
     fed -= {tensor for op in graph.ops if op.kind != "TANH" for tensor in op.inputs}
     made_by = {op.outputs[0]: op.kind for op in graph.ops}
@@ -154,7 +166,7 @@ def _reaches(graph: Graph) -> dict[int, float]:
 
 
 def _shared(graph: Graph) -> list[list[int]]:
-    """Tensors of one quantisation: an LSTM's output, its hidden state and the hidden value before the state."""
+    """Return groups of tensors with one range: an LSTM's output, its hidden state, its hidden value."""
     return [
         [op.outputs[0], op.inputs[LSTM_STATES["hidden_state"]], op.intermediates[-1]]
         for op in graph.ops

@@ -1,15 +1,16 @@
-"""Float weights and calibration words -> weights that, rounded to int8 behind the layers before them, err less.
+"""Float weights and calibration words -> weights that err less once they are rounded to int8.
 
 Int8 is exact in its sums and errs where values are rounded: between a sum and its tanh, and behind the tanh. Much of
-that error is no noise. Half of a fragment is blank, and every blank place of a map gets the same wrong value. So:
+that error is no noise: half of a fragment is blank, and every blank place of a map gets the same wrong value.
 
-1. `orient` negates maps so that all of a layer reach further down than up, and their common range gets narrower. tanh
+1. `orient` negates maps so that all maps of a layer reach further down than up, which narrows their common range. tanh
    is odd: with the next layer's weights negated too, the network computes what it did, to the bit.
-2. `refit` goes from layer to layer, each with the int8 values that really reach it:  min over W, b of
-   |X W + b - Y|^2 + ridge |W - W0|^2, X the int8 inputs, Y what float has there, W0 the trained weights.      (eq. 6)
-3. The refitted weights are rounded one input after another, and what rounding one spoils the next ones make up for, as
-   X'X says they can: with U'U = (X'X)^-1, U upper triangular, the error of input i, in steps, over U_ii times row i of
-   U goes off the inputs after it.                                                                             (eq. 7)
+2. The ridge fit gives each layer the weights that suit the int8 values that reach it. It minimises
+       |X W + b - Y|^2 + ridge |W - W0|^2    over W and b,
+   with X the int8 inputs, Y the sums of the float network, W0 the trained weights. The formula is ours.
+3. Rounding together rounds the fitted weights one input after another, and the inputs not yet rounded make up for each
+   error. When input i is rounded, the weights of every later input j, in steps, are lowered by
+       e_i U_ij / U_ii    with U'U = (X'X)^-1, U upper triangular, e_i the weight of input i less its rounded value.
    Source: Frantar et al., GPTQ, 2022; it is Babai's nearest plane in the lattice of the integers.
 """
 
@@ -31,20 +32,29 @@ Quantise = Callable[[Mapping[str, Array]], bytes]
 """Float weights -> the int8 model's bytes."""
 
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
-"""Of the mean of X'X's diagonal, which it is added to in both equations. The one is taken with which a quarter of the
-fragments, kept aside, err least: a layer of 864 inputs learns the fragments by heart where they are few."""
+"""Ridges to try, as shares of the mean of X'X's diagonal.
+
+The ridge is added to that diagonal in the ridge fit and in rounding together. The ridge is taken with which a quarter
+of the fragments, kept aside, err least: a layer of 864 inputs learns the fragments by heart where they are few.
+"""
 
 LSTM_RIDGE = 1e-2
-"""The same for the LSTM's 118 inputs, of which there are always enough."""
+"""Ridge of the LSTM, as a share of the mean of X'X's diagonal.
+
+It is fixed, since there are always enough fragments for the LSTM's 118 inputs.
+"""
 
 _LEAST = float(np.finfo(np.float32).tiny)
 
 LARGEST = 127
-"""Of the int8 weights. The quantiser takes its scales from each group's largest weight, so that one stays there."""
+"""Largest int8 weight. The quantiser takes a group's scale from its largest weight, which must stay this large."""
 
 
 def orient(weights: Mapping[str, Array], graph: Graph, words: Words) -> Weights:
-    """The same network with those maps of the convolutions negated whose sums reach further up than down."""
+    """Negate the maps of convolutions whose sums reach further up than down; return all weights.
+
+    The network computes the same: the following layer's weights are negated too.
+    """
     exact = FloatModel(weights)
     layers = exact.layers_of(graph)
     values = exact.trace(graph, words)
@@ -63,8 +73,11 @@ def orient(weights: Mapping[str, Array], graph: Graph, words: Words) -> Weights:
 
 
 def refit(weights: Mapping[str, Array], words: Words, quantise: Quantise) -> Weights:
-    """Weights for the int8 model: equations 6 and 7 for all convolutions but the first and for the fully connected
-    layer, 7 alone for the LSTM, whose state would have to follow float's for 6 to mean anything."""
+    """Return the weights for the int8 model, refitted layer by layer.
+
+    All convolutions but the first and the fully connected layer are fitted and rounded together. The LSTM is only
+    rounded together: a fit would mean something only if its int8 state followed float's.
+    """
     exact = FloatModel(weights)
     fitted: Weights = dict(weights)
     distinct = np.unique(words.fragments.reshape(len(words.fragments), -1), axis=0)
@@ -85,10 +98,10 @@ def refit(weights: Mapping[str, Array], words: Words, quantise: Quantise) -> Wei
 
 
 def refit_layer(kernel: Array, bias: Array, inputs: Real, sums: Real, fragments: int) -> tuple[Real, Real]:
-    """Kernel [inputs, outputs] and bias by equations 6 and 7 from rows of inputs and sums, equally many a fragment.
+    """Return a layer's kernel [inputs, outputs] and bias [outputs], fitted and rounded together.
 
-    The ridge is the one that does best on every fourth fragment when fitted to the others; with fewer than four
-    fragments nothing changes.
+    inputs [rows, inputs] and sums [rows, outputs] hold equally many rows for each fragment. The ridge is taken that
+    does best on every fourth fragment when fitted to the others. With fewer than four fragments nothing changes.
     """
     rows = np.arange(len(inputs)) // (len(inputs) // fragments)
     aside = rows % 4 == 3
@@ -104,9 +117,10 @@ def refit_layer(kernel: Array, bias: Array, inputs: Real, sums: Real, fragments:
 
 
 def round_together(wanted: Real, moments: Real) -> Real:
-    """Equation 7: real weights [inputs, outputs] in steps -> integers, given X'X of the inputs in the same steps.
+    """Round real weights [inputs, outputs], in steps, to integers that together err little.
 
-    Weights of the largest size stay what they are.
+    moments: X'X [inputs, inputs] of the inputs in the same steps. Weights of the largest size stay what they are.
+    Source: Frantar et al., GPTQ, 2022.
     """
     order = np.argsort(-np.diag(moments))
     upper = np.linalg.cholesky(np.linalg.inv(moments[np.ix_(order, order)])).T
@@ -120,7 +134,10 @@ def round_together(wanted: Real, moments: Real) -> Real:
 
 
 def _observe(layer: str, reference: Reference, exact: FloatModel, words: Words) -> tuple[Real, Real]:
-    """What a layer is given in int8, [rows, inputs], and its sums in float, [rows, outputs]; none for the LSTM."""
+    """Return a layer's int8 inputs as real numbers [rows, inputs] and its float sums [rows, outputs].
+
+    For the LSTM the inputs include the hidden state, and there are no sums, [rows, 0].
+    """
     graph = reference.graph
     op = graph.ops[exact.layers_of(graph).index(layer)]
     source = f"{next(o.position for o in graph.ops if o.outputs[0] == op.inputs[0])}.{OUTPUT}"
@@ -140,7 +157,7 @@ def _observe(layer: str, reference: Reference, exact: FloatModel, words: Words) 
 
 
 def _windows(op: Op, graph: Graph, x: Real) -> Real:
-    """Every window of a convolution without padding as one row, in the order of FloatModel's kernels."""
+    """Return the windows of a convolution without padding as rows, in the order of FloatModel's kernels."""
     _, height, width, depth = graph.tensors[op.inputs[1]].shape
     windows = np.lib.stride_tricks.sliding_window_view(x, (height, width), axis=(1, 2))
     strided = windows[:, :: op.options["strideH"], :: op.options["strideW"]]
@@ -149,7 +166,7 @@ def _windows(op: Op, graph: Graph, x: Real) -> Real:
 
 @dataclass(frozen=True)
 class _Moments:
-    """What equations 6 and 7 need of the rows: means, X'X and X'(Y - X W0 - b0) about the means."""
+    """What fitting and rounding together need of the rows: means, X'X and X'(Y - X W0 - b0) about them."""
 
     kernel: Real
     bias: Real
@@ -167,8 +184,10 @@ class _Moments:
         return _Moments(kernel.astype(np.float64), bias.astype(np.float64), x_mean, rest_mean, moments, product)
 
     def solve(self, ridge: float) -> tuple[Real, Real]:
-        """Rounded weights, and the bias that puts the mean right; a bias of zeros, for which the model may have no
-        place, stays."""
+        """Return the fitted and rounded weights, and the bias that puts the mean right.
+
+        A bias of zeros stays zero, because the model may have no tensor for it.
+        """
         moments = _ridged(self.moments, ridge)
         solved = self.kernel + np.linalg.solve(moments, self.product)
         scales = np.maximum(np.abs(solved).max(axis=0), _LEAST) / LARGEST
@@ -177,7 +196,10 @@ class _Moments:
 
 
 def _rounded_lstm(kernel: Array, recurrent: Array, inputs: Real) -> Weights:
-    """Equation 7 for each gate, its two matrices together, each with the one scale that the fused LSTM allows."""
+    """Return the LSTM's two matrices, rounded together for each gate.
+
+    Each matrix of a gate has one scale, as the fused LSTM needs.
+    """
     moments, depth = inputs.T @ inputs, len(kernel)
     parts = []
     for gate in np.split(np.concatenate([kernel, recurrent]).astype(np.float64), 4, axis=1):
@@ -191,7 +213,7 @@ def _rounded_lstm(kernel: Array, recurrent: Array, inputs: Real) -> Weights:
 
 
 def _ridged(moments: Real, ridge: float) -> Real:
-    """The matrix with that share of its diagonal's mean added to the diagonal; never singular."""
+    """Return the matrix, with `ridge` times its diagonal's mean added to the diagonal: never singular."""
     mean = max(float(np.trace(moments)) / len(moments), _LEAST)
     return np.asarray(moments + ridge * mean * np.eye(len(moments)), dtype=np.float64)
 

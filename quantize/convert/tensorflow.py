@@ -1,4 +1,4 @@
-"""TensorFlow's converter, loaded late and quietly."""
+"""A run's model file -> the Keras model, and TensorFlow's converter, loaded late and quietly."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ from quantize.errors import DependencyError, RunError
 
 
 def load_keras(path: Path) -> Any:
-    """The trained model of a run. RunError if the file is missing or tf_keras cannot read it."""
+    """Load the trained model of a run. RunError if the file is missing or tf_keras cannot read it."""
     if not path.is_file():
         raise RunError(f"{path}: no trained model; `inkgate train --out {path.parent}` makes one")
     keras = import_tf_keras()
@@ -27,7 +27,7 @@ def load_keras(path: Path) -> Any:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Sends what TensorFlow's C++ writes to the terminal into a file that is thrown away."""
+    """Discard what is written to stdout and stderr inside, by TensorFlow's C++ code too."""
     sys.stdout.flush()
     sys.stderr.flush()
     kept = [os.dup(1), os.dup(2)]
@@ -45,11 +45,13 @@ def quietly() -> Iterator[None]:
 
 
 def first_line(error: Exception) -> str:
+    """Return the first line of an error's text, at most 300 characters, or its type if it has no text."""
     lines = str(error).strip().splitlines()
     return lines[0][:300] if lines else type(error).__name__
 
 
 def import_tensorflow() -> Any:
+    """Import TensorFlow quietly. DependencyError if it is not installed."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with quietly():
@@ -60,6 +62,7 @@ def import_tensorflow() -> Any:
 
 
 def import_tf_keras() -> Any:
+    """Import tf_keras (Keras 2) quietly. DependencyError if it or TensorFlow is not installed."""
     import_tensorflow()
     try:
         with quietly():
@@ -71,14 +74,17 @@ def import_tf_keras() -> Any:
 
 @dataclass(frozen=True)
 class LiteSteps:
-    """The two steps of TensorFlow's own quantised conversion, without the calibration between them: TensorFlow's
-    calibrator never clears the LSTM's state, so its ranges are those of one endless word."""
+    """The two steps of TensorFlow's own quantised conversion, without the calibration between them.
+
+    TensorFlow's calibrator never clears the LSTM's state, so its ranges are those of one endless word.
+    """
 
     add_intermediate_tensors: Any
     mlir_quantize: Any
 
 
 def find_lite_steps() -> LiteSteps:
+    """Import the two steps of the conversion. DependencyError if this TensorFlow does not have them."""
     try:
         from tensorflow.lite.python.convert import mlir_quantize
         from tensorflow.lite.python.optimize.calibrator import add_intermediate_tensors

@@ -1,4 +1,4 @@
-"""Words -> int8 logits, by whichever interpreter and kernel set the name says, and every tensor on the way."""
+"""Words -> int8 logits and every tensor on the way, by the interpreter of a named kernel set."""
 
 from collections.abc import Callable
 from importlib.metadata import version
@@ -18,20 +18,26 @@ from quantize.model.words import Words
 
 
 class Executor(Protocol):
-    """What computes the model. name says which kernels really run, version whose they are."""
+    """Something that computes a model.
+
+    name: the kernels that really run. version: the package and version that they come from.
+    """
 
     name: str
     version: str
 
     def logits(self, words: Words) -> npt.NDArray[np.int8]:
-        """Words -> int8 [N, outputs], the state cleared at the start of every word."""
+        """Return int8 logits [N, outputs], the state cleared at the start of every word."""
 
 
 Result = TypeVar("Result")
 
 
 class EngineExecutor:
-    """The edge's own engine, so that what is measured is what decides. name and version say what really runs."""
+    """The edge's own engine as an executor, so that what is measured is what decides.
+
+    name, version: the kernels and the runtime that really run.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -39,7 +45,10 @@ class EngineExecutor:
 
     @staticmethod
     def load(model: bytes, kernels: str) -> "EngineExecutor":
-        """By kernel set. KernelSetError for an unknown name or if this machine runs other kernels (XNNPACK absent)."""
+        """Return the engine with the kernels of that name.
+
+        KernelSetError for an unknown name or if this machine runs other kernels (XNNPACK absent).
+        """
         wanted = _wanted(kernels)
         executor = EngineExecutor(Engine.load(model, wanted.request))
         if executor.name != wanted.name:
@@ -47,20 +56,23 @@ class EngineExecutor:
         return executor
 
     def logits(self, words: Words) -> npt.NDArray[np.int8]:
-        """Words -> int8 [N, outputs]."""
+        """Return int8 logits [N, outputs], the state cleared at the start of every word."""
         return np.stack(run(words, self._engine.reset, self._engine.step_int8))
 
 
 class Tracer:
-    """LiteRT with a kernel set by name, and every tensor of it that can be read.
+    """LiteRT with the kernels of a name, and every tensor of it that can be read.
 
-    Without delegates the interpreter keeps all tensors, also the LSTM's temporaries. A delegate keeps none: its graph
-    is run as its exposed twin, and the LSTM's temporaries are not read. `readable` says which. Either is itself a
-    change that could change results; an EngineExecutor's logits are the check on that.
+    Without a delegate the interpreter keeps all tensors, also the LSTM's temporaries. A delegate keeps none: the
+    model's exposed twin is run, and the LSTM's temporaries are not read. `readable` says which is the case. Keeping and
+    exposing tensors could both change results; an EngineExecutor's logits are the check that they do not.
     """
 
     def __init__(self, model: bytes, kernels: str) -> None:
-        """KernelSetError for an unknown name or if this machine runs other kernels (XNNPACK absent)."""
+        """Prepare the interpreter.
+
+        KernelSetError for an unknown name or if this machine runs other kernels (XNNPACK absent).
+        """
         wanted = _wanted(kernels)
         delegated = bool(wanted.delegate)
         self.graph = load_graph(model)
@@ -80,7 +92,10 @@ class Tracer:
         self._where = [self._index(point) for point in self.points]
 
     def trace(self, words: Words) -> Trace:
-        """Everything: Point.key -> values [N, ...]."""
+        """Return Point.key -> values [N, ...] of every point that can be read.
+
+        The state is cleared at the start of every word.
+        """
         interpreter, shape, source = self._interpreter, self.graph.input.shape, self.graph.input.index
 
         def step(fragment: npt.NDArray[np.int8]) -> list[Array]:
@@ -95,26 +110,29 @@ class Tracer:
         }
 
     def constant(self, tensor: int) -> Array:
-        """A stored tensor as the interpreter reads it."""
+        """Return a stored tensor as the interpreter reads it."""
         values: Array = self._interpreter.get_tensor(tensor)
         return values
 
     def scales(self) -> dict[int, tuple[Array, Array]]:
-        """Tensor -> (scales, zero points) as the interpreter reads them, for the graph's own tensors."""
+        """Return tensor index -> (scales, zero points) as the interpreter reads the graph's own tensors."""
         details = {
             detail["index"]: detail["quantization_parameters"] for detail in self._interpreter.get_tensor_details()
         }
         return {i: (q["scales"], q["zero_points"]) for i, q in details.items() if i < len(self.graph.tensors)}
 
     def _index(self, point: Point) -> int:
-        """The LSTM's temporaries follow the graph's own tensors, in the order in which its kernel asks for them."""
+        """Return the index of a point's tensor in the interpreter.
+
+        The LSTM's temporaries follow the graph's own tensors, in the order in which its kernel asks for them.
+        """
         if point.tensor is not None:
             return point.tensor
         return len(self.graph.tensors) + LSTM_TEMPORARIES.index(point.role)
 
 
 def run(words: Words, reset: Callable[[], object], step: Callable[[npt.NDArray[np.int8]], Result]) -> list[Result]:
-    """`step` of every fragment in order, with `reset` before each word."""
+    """Call `step` for every fragment in order and `reset` before each word; return the steps' results."""
     first = set(words.starts.tolist())
     results = []
     for position, fragment in enumerate(words.fragments):
@@ -125,9 +143,10 @@ def run(words: Words, reset: Callable[[], object], step: Callable[[npt.NDArray[n
 
 
 def interpreter(model: bytes, kernels: str, *, preserve: bool = False) -> Any:
-    """Prepare LiteRT's own interpreter, one thread, tensors allocated; `preserve` keeps intermediate tensors readable.
+    """Prepare LiteRT's own interpreter, one thread, tensors allocated.
 
-    KernelSetError if LiteRT has no such kernels, ModelFileError if it cannot load the model.
+    preserve: keep intermediate tensors readable. KernelSetError if LiteRT has no such kernels, ModelFileError if it
+    cannot load the model, DependencyError if LiteRT is not installed.
     """
     wanted = _wanted(kernels)
     try:
@@ -150,7 +169,10 @@ def interpreter(model: bytes, kernels: str, *, preserve: bool = False) -> Any:
 
 
 def _wanted(kernels: str) -> Kernels:
-    """Return LiteRT's kernels that compute a kernel set. KernelSetError, listing the names, if there are none."""
+    """Return LiteRT's kernels that compute a kernel set.
+
+    KernelSetError, listing the known names, if there are none.
+    """
     if kernels not in comparable():
         known = ", ".join(comparable())
         raise KernelSetError(f"no interpreter has kernels named {kernels!r}; known: {known}")

@@ -1,14 +1,14 @@
 """The bytes of a model -> its exposed twin, in which every intermediate tensor is an output.
 
-A delegate keeps to itself what lies between its borders; an output is a border. Which kernels run and what they compute
-does not change with it, and the logits of both, compared, show that.
+The tensors inside a delegate cannot be read, its outputs can. Exposing them changes neither which kernels run nor what
+they compute; comparing the logits of model and twin shows that.
 """
 
 from quantize.model.graph import load_graph, load_schema
 
 
 def expose(model: bytes) -> bytes:
-    """The same operations and constants, with the output of every operation behind the graph's own outputs."""
+    """Return the model with the output of every operation added behind the graph's own outputs."""
     import flatbuffers
 
     graph = load_graph(model)

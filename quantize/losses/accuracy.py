@@ -1,4 +1,4 @@
-"""Float and int8 logits of the same words -> what quantising costs: logits, decisions, equal error rate."""
+"""Float and int8 logits of the same words -> what int8 costs: logits, decisions, equal error rate."""
 
 from dataclasses import dataclass
 
@@ -17,27 +17,36 @@ Floats = npt.NDArray[np.float64]
 
 EER_SYMBOLS = 8
 MAX_EER_SHIFT_POINTS = 0.2
-"""A single word of a user is 0.1 points of about a thousand: a shift of one word is no sign of a bad conversion."""
+"""Largest allowed rise of the equal error rate, in percentage points.
+
+One word is 0.1 points of about a thousand; a shift of one word is no sign of a bad conversion.
+"""
 
 WORDS_PER_SIDE = 1000
-"""About so many words of users and as many of strangers decide the equal error rates."""
+"""Approximate number of words of users, and of strangers, on which equal error rates are measured."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trials:
-    """Words of one length by users and by strangers; label is the user's number, -1 for a stranger's word."""
+    """Words of one length by users and by strangers.
+
+    label: int64 [W], the writing user's number, -1 for a stranger.
+    """
 
     words: Words
     label: npt.NDArray[np.int64]
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Words, symbols each."""
+        """Return (number of words, symbols in each)."""
         return len(self.words), int(self.words.lengths[0])
 
 
 class FloatReport(msgspec.Struct):
-    """int8 against float. agreement: share of words whose final decision, user included, is the same."""
+    """The differences between int8 and float in logits and decisions.
+
+    agreement: share of words whose final decision, user included, is the same.
+    """
 
     words: int
     symbols: int | None
@@ -47,7 +56,7 @@ class FloatReport(msgspec.Struct):
 
 
 class EerReport(msgspec.Struct):
-    """Equal error rates in per cent, by executor, on the same words."""
+    """Equal error rates on the same words. percent: kernel set, or float32 -> rate in per cent."""
 
     symbols: int
     users_words: int
@@ -56,7 +65,10 @@ class EerReport(msgspec.Struct):
 
 
 def draw_trials(fragments: FragmentSet, user_writers: tuple[int, ...], symbols: int, seed: int) -> Trials | None:
-    """Words of every user and every other writer in the set, about WORDS_PER_SIDE of each; None if a side is empty."""
+    """Draw words of every user and of every other writer in the set, about WORDS_PER_SIDE for each side.
+
+    Return None if the set has no users or no others.
+    """
     rng = np.random.default_rng(seed)
     present = {int(w) for w in fragments.writers}
     users = [w for w in user_writers if w in present]
@@ -76,7 +88,10 @@ def draw_trials(fragments: FragmentSet, user_writers: tuple[int, ...], symbols: 
 
 
 def equal_error_rate(trials: Trials, logits: Floats) -> float:
-    """Per cent, of verification: a user's word scored for that user against a stranger's word scored for every user."""
+    """Return the equal error rate of verification, in per cent, of logits [N, K+1].
+
+    Users' words, each scored for its writer, stand against strangers' words, each scored for every user.
+    """
     words, symbols = trials.shape
     evidence = word_scores(logits.reshape(words, symbols, -1))[:, -1]
     genuine = trials.label >= 0
@@ -85,7 +100,7 @@ def equal_error_rate(trials: Trials, logits: Floats) -> float:
 
 
 def compare_with_float(words: Words, floating: Floats, int8: Floats, thresholds: Thresholds) -> FloatReport:
-    """Compare logits [N, K+1] of the same words by both."""
+    """Compare the logits [N, K+1] of float and of int8 for the same words."""
     decisions = compare_decisions(words, floating, int8, thresholds)
     difference = np.abs(floating - int8)
     return FloatReport(

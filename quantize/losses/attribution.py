@@ -1,4 +1,4 @@
-"""Float with one part of it in int8 at a time -> how much of the logits' noise each part makes: where accuracy goes."""
+"""A float network with one part in int8 at a time -> each part's share of the logits' noise."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,13 +14,16 @@ from quantize.model.words import Words
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Weights of a layer, or its values: sums and the tanh of them together, for rounding the one hides in rounding the
-    other. logits_sqnr_db: of the logits if nothing else were quantised, None if they do not change; share: of the sum
-    of all parts' noise power, which is about the whole's where errors are small.
+    """The noise that one part of the network makes: a layer's weights, or its values.
+
+    A layer's sums and the tanh of them are one part, because rounding the sums hides in rounding the tanh.
+
+    logits_sqnr_db  the logits' signal to noise if nothing else is quantised, None if they do not change
+    share           part of the sum of all parts' noise power; that sum is about the whole's power if errors are small
 
     The weights of conv2 and of the fully connected layer carry the correction of convert/refit.py for the int8 values
-    that reach them. Alone, before float's values, that correction is itself an error: their share, and that of what
-    they correct, is larger here than in the whole.
+    that reach them. Fed with float's values, that correction is itself an error: the share of these weights, and of the
+    parts that they correct, is larger here than in the whole network.
     """
 
     name: str
@@ -30,7 +33,10 @@ class Part(msgspec.Struct, frozen=True):
 
 
 def attribute(graph: Graph, floating: FloatModel, words: Words) -> list[Part]:
-    """Every layer's weights and every tensor, in the order of computation. Biases are int32 and too fine to matter."""
+    """Measure every layer's weights and every tensor, in the order of computation.
+
+    Biases are left out: they are int32 and too fine to matter. UnsupportedGraphError if float is another network.
+    """
     signal, noise = 0.0, {(name, kind): 0.0 for name, kind, _, _ in _parts(graph, floating)}
     for _, chunk in words.chunks(CHUNK_FRAGMENTS):
         exact = floating.trace(graph, chunk)
@@ -48,7 +54,7 @@ def attribute(graph: Graph, floating: FloatModel, words: Words) -> list[Part]:
 
 _Chain = tuple[tuple[Point, Grid], ...]
 _Part = tuple[str, Kind, FloatModel, _Chain]
-"""Name, kind, the network with that part changed, and the tensors to round, if that is the part, one after another."""
+"""(name, kind, the network with that part changed, the tensors to round one after another if the part is tensors)."""
 
 
 def _parts(graph: Graph, floating: FloatModel) -> Iterator[_Part]:
@@ -77,7 +83,11 @@ def _parts(graph: Graph, floating: FloatModel) -> Iterator[_Part]:
 def _with_part(
     graph: Graph, model: FloatModel, words: Words, exact: dict[str, Floats], chain: _Chain
 ) -> npt.NDArray[np.float64]:
-    """Logits with the part changed. Sums are rounded, then the tanh of them; its values are what goes on."""
+    """Return the logits of the network with the part changed.
+
+    In a chain the first tensor is rounded, then each next one is the rounded tanh of the one before; the rest of the
+    network gets the last one's values.
+    """
     if not chain:
         return _logits(graph, model.trace(graph, words))
     (first, grid), *then = chain
@@ -91,7 +101,7 @@ def _with_part(
 
 
 def quantised_weights(graph: Graph, op: Op, layer: str) -> dict[str, Array]:
-    """The layer's arrays in float's layout with the values that the int8 weights stand for."""
+    """Return the layer's arrays in float's layout, with the values that the int8 weights stand for."""
     if op.kind == LSTM:
         kernel, recurrent = (
             np.concatenate([_real(graph.tensors[i]).T for i in op.inputs[gates]], axis=1)
@@ -103,7 +113,7 @@ def quantised_weights(graph: Graph, op: Op, layer: str) -> dict[str, Array]:
 
 
 def _real(tensor: Tensor) -> Floats:
-    """Stored integers times their scale, one for all or one for each slice along an axis."""
+    """Return the values that stored integers stand for; the tensor has one scale, or one for each slice."""
     q, values = tensor.q, tensor.constant
     shape = [1] * values.ndim
     if len(q.scales) > 1:

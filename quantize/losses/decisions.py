@@ -1,4 +1,4 @@
-"""Two sets of logits for the same words -> which words are decided differently, and a bound on how many."""
+"""Two sets of logits for the same words -> the words decided differently, and a bound on their share."""
 
 import math
 
@@ -15,7 +15,7 @@ Logits = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
 LISTED = 50
-"""So many words that were decided differently are listed one by one, the first ones."""
+"""Largest number of differently decided words in a report's list."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -27,7 +27,10 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class DifferingWord(msgspec.Struct, frozen=True):
-    """A word with two final decisions. threshold: the score that accepts a word of so many symbols."""
+    """A word with two different final decisions.
+
+    threshold: the score from which a word of that many symbols is accepted.
+    """
 
     word: int
     symbols: int
@@ -38,10 +41,13 @@ class DifferingWord(msgspec.Struct, frozen=True):
 
 
 class DecisionDifferences(msgspec.Struct, frozen=True):
-    """How many of `words` are decided differently: at their end, or in any decision after any of their fragments.
+    """The number of words that are decided differently.
 
-    Each with the upper end of the exact one-sided 95 % confidence interval (Clopper-Pearson) for the share among words
-    drawn in the same way.
+    final     words whose final decision differs
+    anywhere  words of which any decision, after any of their fragments, differs
+
+    The upper bounds are those of the exact one-sided 95 % confidence interval (Clopper-Pearson) for the share among
+    words drawn in the same way.
     """
 
     words: int
@@ -53,7 +59,10 @@ class DecisionDifferences(msgspec.Struct, frozen=True):
 
 
 def judge_words(words: Words, logits: Logits, thresholds: Thresholds) -> tuple[Verdicts, Verdicts]:
-    """Judge logits [N, K+1] by the gate's rule: the running verdict after every fragment [N], the final ones [W]."""
+    """Judge logits [N, K+1] by the gate's rule.
+
+    Return the running verdicts after every fragment [N] and the final verdicts [W].
+    """
     evidence, symbols = np.empty((len(logits), logits.shape[1] - 1)), np.empty(len(logits), np.int64)
     for length in np.unique(words.lengths):
         at = words.starts[words.lengths == length, np.newaxis] + np.arange(length)
@@ -70,7 +79,7 @@ def differ(one: Verdicts, other: Verdicts) -> npt.NDArray[np.bool_]:
 
 
 def compare_decisions(words: Words, expected: Logits, got: Logits, thresholds: Thresholds) -> DecisionDifferences:
-    """How many words are decided differently on two sets of logits [N, K+1]."""
+    """Count the words that are decided differently on two sets of logits [N, K+1]."""
     (running, final), (other_running, other_final) = (
         judge_words(words, logits, thresholds) for logits in (expected, got)
     )
@@ -96,7 +105,10 @@ def list_differences(
     users: tuple[str, ...],
     written_by: list[str] | None = None,
 ) -> list[DifferingWord]:
-    """The first LISTED words whose final decision differs; written_by names each word's writer where that is known."""
+    """List the first LISTED words whose final decision differs on two sets of logits [N, K+1].
+
+    users: names of the users. written_by: name of each word's writer, None if they are not known.
+    """
     wanted, found = (judge_words(words, logits, thresholds)[1] for logits in (expected, got))
     listed = []
     for word in np.flatnonzero(differ(wanted, found))[:LISTED].tolist():
@@ -110,8 +122,11 @@ def list_differences(
 
 
 def upper_bound(events: int, trials: int, confidence: float = CONFIDENCE) -> float:
-    """The share p at which `events` or fewer in `trials` have probability 1 - confidence: the exact (Clopper-Pearson)
-    one-sided upper bound. For no event it is 1 - (1 - confidence)^(1/trials), about 3 / trials at 95 %."""
+    """Return the exact (Clopper-Pearson) one-sided upper bound of a share with `events` in `trials`.
+
+    At that share, `events` or fewer have probability 1 - confidence. For no event it is
+    1 - (1 - confidence)^(1/trials), about 3 / trials at 95 %.
+    """
     if events >= trials:
         return 1.0
     ways = np.asarray([_log_ways(trials, k) for k in range(events + 1)])

@@ -1,4 +1,4 @@
-"""The same words by several kernel sets -> by how much their logits differ, and how many decisions with them."""
+"""The same words by several kernel sets -> how much their logits and how many decisions differ."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ Logits = npt.NDArray[np.float64]
 
 
 class DriftReport(msgspec.Struct):
-    """How another kernel set's logits differ from the deployed one's, and what the gate makes of it.
+    """The differences between another kernel set and the deployed one, in logits and decisions.
 
     computed_by: the interpreter that ran it here, or the reference for a processor that is not here.
     """
@@ -41,7 +41,7 @@ class DriftReport(msgspec.Struct):
 
 @dataclass(frozen=True, eq=False)
 class Computed:
-    """Logits int8 [N, K+1] of a kernel set, and who computed them."""
+    """Logits int8 [N, K+1] of a kernel set, and the interpreter or reference that computed them."""
 
     kernels: str
     architecture: str
@@ -50,7 +50,10 @@ class Computed:
 
 
 def compute(model: bytes, kernels: str, words: Words, machine: Machine) -> Computed:
-    """By the interpreter if it has these kernels here, else by the reference. KernelSetError if neither knows them."""
+    """Compute logits by the interpreter if it has these kernels here, else by the reference.
+
+    KernelSetError if neither knows them.
+    """
     try:
         executor = EngineExecutor.load(model, kernels)
         return Computed(kernels, machine.architecture, executor.version, executor.logits(words))
@@ -59,15 +62,19 @@ def compute(model: bytes, kernels: str, words: Words, machine: Machine) -> Compu
 
 
 def compute_by_reference(model: bytes, kernels: str, words: Words, architecture: str) -> Computed:
-    """As on a processor that need not be here."""
+    """Compute logits as on a processor of that architecture, which need not be this machine's.
+
+    KernelSetError if the kernels' arithmetic on it is not known.
+    """
     reference = Reference.load(model, kernel_set(kernels, architecture))
     return Computed(kernels, architecture, reference.version, reference.logits(words))
 
 
 def compute_all(model: bytes, asked: tuple[str, ...], deployed: str, words: Words, machine: Machine) -> list[Computed]:
-    """The deployed kernels first, then the others that were asked for; kernels of equal arithmetic are run once.
+    """Compute logits by the deployed kernels, then by the other kernels that were asked for.
 
-    If every kernel set was asked for, also those that do something else on a processor which is not here.
+    Kernels of equal arithmetic are run once. If every kernel set was asked for, those that compute otherwise on another
+    processor are computed for that processor too.
     """
     computed = [compute(model, deployed, words, machine)]
     for kernels in asked:
@@ -85,7 +92,7 @@ def compute_all(model: bytes, asked: tuple[str, ...], deployed: str, words: Word
 def measure_drift(
     deployed: Computed, other: Computed, words: Words, thresholds: Thresholds, graph: Graph
 ) -> DriftReport:
-    """Another kernel set's logits against the deployed one's, and the decisions made of both."""
+    """Compare another kernel set's logits, and the decisions made of them, with the deployed one's."""
     steps = np.abs(other.logits.astype(np.int64) - deployed.logits)
     differing = int(np.count_nonzero(steps))
     return DriftReport(
@@ -104,13 +111,13 @@ def measure_drift(
 
 
 def dequantise(logits: Int8, graph: Graph) -> Logits:
-    """int8 logits as real numbers, by the scale of the graph's output."""
+    """Return int8 logits as real numbers, by the scale and zero point of the graph's output."""
     q = graph.output.q
     return (logits.astype(np.float64) - q.zero_point) * q.scale
 
 
 def _elsewhere(model: bytes, machine: Machine) -> list[tuple[str, str]]:
-    """Kernel set and architecture, where a rule for an operation of this model is another there than here."""
+    """Return (kernel set, architecture) for which a rule of an operation of this model differs from here."""
     found = []
     for kernels in comparable():
         here = _rules(model, kernels, machine.architecture)
@@ -119,7 +126,7 @@ def _elsewhere(model: bytes, machine: Machine) -> list[tuple[str, str]]:
 
 
 def _rules(model: bytes, kernels: str, architecture: str) -> dict[int, str] | None:
-    """By position of the op; None on a processor of which nothing is known."""
+    """Return the rules by position of the op, None if the kernels are not known on that processor."""
     try:
         return Reference.load(model, kernel_set(kernels, architecture)).rules
     except KernelSetError:

@@ -1,4 +1,4 @@
-"""The integers that each tensor holds over many words -> 32 bins over the range of its type, and its extremes."""
+"""The integers that each tensor holds over many words -> 32 bins over its type's range; its extremes."""
 
 from collections.abc import Iterator
 
@@ -15,8 +15,13 @@ BINS = 32
 
 
 class Histogram(msgspec.Struct, frozen=True):
-    """counts: values in each of BINS equal parts of low..high, the whole range of dtype. saturated_share: of values at
-    one of its two ends. smallest, largest: what occurred."""
+    """The distribution of one tensor's integers.
+
+    low, high          the whole range of dtype
+    counts             values in each of BINS equal parts of low..high
+    smallest, largest  the extremes that occurred
+    saturated_share    share of values at low or at high
+    """
 
     op: str
     name: str
@@ -31,13 +36,13 @@ class Histogram(msgspec.Struct, frozen=True):
 
 
 def measure_histograms(reference: Reference, words: Words) -> list[Histogram]:
-    """Of every int8 and int16 tensor: stored weights first, then what the words make of the others."""
+    """Measure every int8 and int16 tensor: first the stored ones, then those computed on the words."""
     tallies = [_stored(reference.graph), _computed(reference, words)]
     return [tally.report() for group in tallies for tally in group]
 
 
 class _Tally:
-    """How often each integer of one tensor's type occurred."""
+    """Counts of how often each integer of one tensor's type occurred."""
 
     def __init__(self, op: str, name: str, kind: Kind, dtype: npt.DTypeLike) -> None:
         self.op, self.name, self.kind, self.dtype = op, name, kind, np.dtype(dtype)

@@ -1,4 +1,4 @@
-"""A bundle's float twin and its int8 model -> what int8 costs: decisions, equal error rates, noise tensor by tensor."""
+"""A run's test set, or the words of the proof -> the words on which the costs of int8 are measured."""
 
 import msgspec
 import numpy as np
@@ -12,13 +12,16 @@ from quantize.run_directory import Run
 FLOAT32 = "float32"
 
 NOISE_WORDS = 300
-"""Noise and histograms are sums over thousands of values a fragment: more words would not change them."""
+"""Words for noise and histograms: sums over thousands of values a fragment, which more words would not change."""
 
 Logits = npt.NDArray[np.float64]
 
 
 class Material(msgspec.Struct):
-    """The words on which something was measured."""
+    """A description of the words on which something was measured.
+
+    symbols: number of symbols in each word, None if words differ in it. source: where the words come from, for people.
+    """
 
     words: int
     fragments: int
@@ -27,9 +30,11 @@ class Material(msgspec.Struct):
 
 
 class Measured:
-    """The words on which decisions are measured: users' and strangers' of the test set, or else the given ones.
+    """The words on which decisions are measured.
 
-    writers: who wrote each word, "a stranger" for somebody who is not enrolled; None where that is not known.
+    They are users' and strangers' words of the run's test set, or the words given as `otherwise` if there are none.
+    trials: the words of the test set with their writers, or None. writers: who wrote each word, "a stranger" for
+    somebody who is not enrolled; None if that is not known.
     """
 
     def __init__(self, run: Run | None, test: FragmentSet | None, otherwise: Words, seed: int) -> None:
@@ -46,13 +51,13 @@ class Measured:
 
 
 def describe(words: Words, source: str) -> Material:
-    """Words as the report names them."""
+    """Describe words for the report."""
     lengths = np.unique(words.lengths)
     return Material(len(words), len(words.fragments), int(lengths[0]) if len(lengths) == 1 else None, source)
 
 
 def pick(words: Words, count: int, seed: int) -> Words:
-    """At most `count` of the words, drawn without repetition, in their order."""
+    """Draw at most `count` of the words without repetition; they keep their order."""
     if len(words) <= count:
         return words
     which = np.sort(np.random.default_rng(seed).choice(len(words), count, replace=False))

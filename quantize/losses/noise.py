@@ -1,4 +1,4 @@
-"""A network in float and in int8 -> by tensor, the ratio of signal to quantisation noise, and where it is lost."""
+"""A network in float and in int8 -> the ratio of signal to quantisation noise of every tensor."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,23 +14,28 @@ from quantize.model.trace import LSTM_STATES, Kind, Point, points
 from quantize.model.words import Words
 
 Q15 = 2.0**-15
-"""Scale of the LSTM's temporaries behind an activation; the cell's update has the cell state's scale."""
+"""Scale of the LSTM's temporaries except cell_update, which has the cell state's scale."""
 
 
 NOISELESS_DB = 120.0
-"""float32 itself errs by 2^-24 of a value, 144 dB, and by a little more after a sum; int16 reaches 98 dB at best."""
+"""Level from which there is no noise but float32's own.
+
+float32 itself errs by 2^-24 of a value, 144 dB, and by a little more after a sum; int16 reaches 98 dB at best.
+"""
 
 
 _LEAST = float(np.finfo(np.float64).tiny)
 
 
 class TensorNoise(msgspec.Struct, frozen=True):
-    """One tensor, over all values: 10 log10(sum of float^2 / sum of error^2) in dB, None where there is no error.
+    """The noise of one tensor over all values, as signal to quantisation noise ratios (SQNR).
 
-    sqnr_db       float's value against int8's: everything that went wrong up to here
-    op_sqnr_db    the same if float's operation is fed what int8's was fed: what this operation itself adds
-    grid_sqnr_db  float's value rounded to this tensor's steps and clipped to its range: no arithmetic does better
-    clipped_share share of float's values outside the range that the tensor can hold
+    A ratio is 10 log10(sum of float^2 / sum of error^2) in dB, None if there is no error.
+
+    sqnr_db        error of int8's value against float's: everything that went wrong up to here
+    op_sqnr_db     error of int8's value against float's operation fed with int8's inputs: what this operation adds
+    grid_sqnr_db   error of float's value rounded to this tensor's steps and clipped to its range: the least possible
+    clipped_share  share of float's values outside the range that the tensor can hold
     """
 
     key: str
@@ -57,21 +62,21 @@ class Grid:
     high: int
 
     def real(self, integers: Array) -> npt.NDArray[np.float64]:
-        """Integers of the tensor -> what they stand for."""
+        """Return the real values that integers of the tensor stand for."""
         return (integers.astype(np.float64) - self.zero_point) * self.scale
 
     def steps(self, values: Array) -> npt.NDArray[np.float64]:
-        """Real values -> the nearest integers, before they are clipped to the tensor's range."""
+        """Return the integers nearest to real values, not yet clipped to the tensor's range."""
         steps: npt.NDArray[np.float64] = np.rint(values.astype(np.float64) / self.scale) + self.zero_point
         return steps
 
     def round(self, values: Array) -> npt.NDArray[np.float64]:
-        """Real values -> the nearest that the tensor can hold."""
+        """Return the values nearest to real values that the tensor can hold."""
         return self.real(np.clip(self.steps(values), self.low, self.high))
 
 
 def grids(graph: Graph) -> Iterator[tuple[Point, Grid]]:
-    """Every point of the graph with what its tensor can hold."""
+    """Yield every point of the graph with the numbers that its tensor can hold."""
     for point in points(graph):
         if point.tensor is not None:
             q, limits = graph.tensors[point.tensor].q, np.iinfo(graph.tensors[point.tensor].dtype.name)
@@ -82,7 +87,7 @@ def grids(graph: Graph) -> Iterator[tuple[Point, Grid]]:
 
 
 class _Meter:
-    """Sums over chunks for one tensor."""
+    """Sums over chunks of words, for the noise of one tensor."""
 
     def __init__(self, point: Point, grid: Grid) -> None:
         self.point, self.grid = point, grid
@@ -118,7 +123,10 @@ class _Meter:
 
 
 def measure_noise(reference: Reference, floating: FloatModel, words: Words) -> list[TensorNoise]:
-    """By point of the graph, in the order of computation. UnsupportedGraphError if float is another network."""
+    """Measure the noise at every point of the graph, in the order of computation.
+
+    UnsupportedGraphError if float is another network.
+    """
     graph = reference.graph
     meters = {point.key: _Meter(point, grid) for point, grid in grids(graph)}
     for _, chunk in words.chunks(CHUNK_FRAGMENTS):
@@ -135,7 +143,10 @@ def measure_noise(reference: Reference, floating: FloatModel, words: Words) -> l
 
 
 def decibels(signal: float, noise: float) -> float | None:
-    """10 log10(signal / noise) of two powers, None where there is no noise but float32's own (NOISELESS_DB or more)."""
+    """Return 10 log10(signal / noise) of two powers, None if there is no noise but float32's own.
+
+    That is the case from NOISELESS_DB on.
+    """
     if noise == 0.0:
         return None
     level = 10.0 * float(np.log10(max(signal, _LEAST)) - np.log10(max(noise, _LEAST)))

@@ -1,4 +1,4 @@
-"""Words -> float32 values at every point of the network as it was trained; the twin that int8 is measured against."""
+"""Words -> float32 values at every point of the trained network, against which int8 is measured."""
 
 import io
 import zipfile
@@ -20,11 +20,17 @@ CHUNK_FRAGMENTS = 512
 
 
 class FloatModel:
-    """conv1, conv2, ... (tanh, no padding) -> fc (tanh) -> lstm -> logits, from arrays named "<layer>.<weight>".
+    """The float network conv1, conv2, ... (tanh, no padding) -> fc (tanh) -> lstm -> logits.
 
-    conv<n>.kernel [height, width, in, out], .bias, .stride [2]; fc.kernel [in, out], .bias; lstm.kernel [in, 4 cells],
-    .recurrent, .bias with gates in Keras' order input, forget, cell, output; logits.kernel, .bias.
-    ModelFileError if one is missing or the shapes do not fit together.
+    Its weights are arrays named "<layer>.<weight>":
+
+    conv<n>  .kernel [height, width, in, out], .bias [out], .stride [2]
+    fc       .kernel [in, out], .bias [out]
+    lstm     .kernel [in, 4 cells], .recurrent [cells, 4 cells], .bias [4 cells]; gates in Keras' order input, forget,
+             cell, output
+    logits   .kernel [in, out], .bias [out]
+
+    ModelFileError if one is missing.
     """
 
     def __init__(self, arrays: Mapping[str, npt.NDArray[np.generic]], rounding: Rounding | None = None) -> None:
@@ -39,7 +45,7 @@ class FloatModel:
 
     @staticmethod
     def load(content: bytes) -> "FloatModel":
-        """From the bytes of a float.npz. ModelFileError if they cannot be read."""
+        """Return the network in the bytes of a float.npz. ModelFileError if they cannot be read."""
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as archive:
                 return FloatModel({name: archive[name] for name in archive.files})
@@ -47,7 +53,7 @@ class FloatModel:
             raise ModelFileError(f"the float weights cannot be read ({error})") from error
 
     def array(self, name: str) -> Floats:
-        """One of the arrays, as float32. ModelFileError if there is none of that name."""
+        """Return the array of that name as float32. ModelFileError if there is none."""
         if name not in self._arrays:
             raise ModelFileError(f"the float weights lack {name}")
         return self._arrays[name].astype(np.float32)
@@ -55,18 +61,22 @@ class FloatModel:
     def altered(
         self, arrays: Mapping[str, npt.NDArray[np.generic]] | None = None, rounding: Rounding | None = None
     ) -> "FloatModel":
-        """The same network with some arrays replaced, or with values inside the LSTM rounded as they are computed."""
+        """Return a copy of the network with other arrays or other rounding.
+
+        arrays: name -> the array to use instead. rounding: what to do to values inside the LSTM, by their role.
+        """
         return FloatModel({**self._arrays, **(arrays or {})}, {**self._rounding, **(rounding or {})})
 
     def logits(self, words: Words) -> Floats:
-        """Words -> float32 [N, outputs], the state cleared at the start of every word."""
+        """Return logits float32 [N, outputs], the state cleared at the start of every word."""
         return np.concatenate([self._logits(chunk) for _, chunk in words.chunks(CHUNK_FRAGMENTS)])
 
     def trace(self, graph: Graph, words: Words, given: Mapping[int, Floats] | None = None) -> dict[str, Floats]:
-        """Point.key -> values [N, ...] at the points of the int8 graph that was made from these weights.
+        """Return Point.key -> values [N, ...] at the points of the int8 graph made from these weights.
 
-        given: tensor index -> real values to feed to the operations in place of what float computes: inputs, and for
-        the LSTM its states after each fragment. An operation's results then err by what that operation itself does.
+        given: tensor index -> real values that operations get as inputs instead of float's; for the LSTM, also its
+        states after each fragment. If they are int8's values, int8's results differ from the returned ones only by the
+        error that each int8 operation itself adds.
         UnsupportedGraphError if the graph is not this network's.
         """
         given = given or {}
@@ -83,7 +93,10 @@ class FloatModel:
         return trace
 
     def layers_of(self, graph: Graph) -> list[str]:
-        """The name of the layer whose weights each operation has, "" for one without."""
+        """Return the name of each operation's layer, "" for an operation without weights.
+
+        UnsupportedGraphError if the graph is not this network's.
+        """
         names = {
             "CONV_2D": [f"conv{layer}" for layer in range(1, self._layers + 1)],
             "FULLY_CONNECTED": ["fc", "logits"],
@@ -131,7 +144,10 @@ class FloatModel:
         return y
 
     def _lstm(self, x: Floats, words: Words) -> dict[str, Floats]:
-        """The longest words first, so that those still being written are a leading block."""
+        """Step through all words together; return values by role, each [N, cells].
+
+        The longest words come first, so that the words that still have fragments are a leading block.
+        """
         order = np.argsort(-words.lengths, kind="stable")
         starts, lengths = words.starts[order], words.lengths[order]
         from_input = self._dense(x, "lstm")
@@ -148,7 +164,10 @@ class FloatModel:
         return results
 
     def _lstm_step(self, from_input: Floats, h: Floats, c: Floats) -> dict[str, Floats]:
-        """One fragment each, from the states before it -> what trace.py names inside the LSTM, [n, cells]."""
+        """Compute one fragment of each word from the states before it.
+
+        Return values by role, each [n, cells]; the roles are those that trace.py names.
+        """
         i, f, g, o = np.split(from_input + h @ self._arrays["lstm.recurrent"], 4, axis=1)
         cell_gate, output_gate = self._rounded("cell_gate", np.tanh(g)), self._rounded("output_gate", _sigmoid(o))
         update = self._rounded("cell_update", _sigmoid(i) * cell_gate)
@@ -170,19 +189,19 @@ class FloatModel:
 
 
 def real_fragments(words: Words) -> Floats:
-    """The input's int8 pixels as the real numbers 0..1 that they stand for, float32 [N, 33, 33, 1]."""
+    """Return the real numbers 0..1 that the int8 pixels stand for, float32 [N, side, side, 1]."""
     x: Floats = (words.fragments.astype(np.float32) + np.float32(128.0)) / np.float32(255.0)
     return x
 
 
 def before(words: Words, after: Floats) -> Floats:
-    """A state after each fragment -> the same before each fragment: zero at the start of a word."""
+    """Return a state [N, ...] before each fragment from its values after each; zero at a word's start."""
     shifted = np.roll(after, 1, axis=0)
     shifted[words.starts] = 0
     return shifted
 
 
 def _sigmoid(x: Floats) -> Floats:
-    """1 / (1 + exp(-x)) without overflow, as tanh."""
+    """Return 1 / (1 + exp(-x)), computed by tanh, which cannot overflow."""
     y: Floats = np.float32(0.5) * (np.tanh(np.float32(0.5) * x) + np.float32(1.0))
     return y

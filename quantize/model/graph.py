@@ -1,4 +1,4 @@
-"""The bytes of a .tflite file -> a small typed graph: tensors with their quantisation, operations in order."""
+"""The bytes of a .tflite file -> a typed graph: tensors with their quantisation, operations in order."""
 
 import hashlib
 import struct
@@ -20,12 +20,15 @@ UNKNOWN = np.dtype(np.void)
 """Type of tensors that are not plain numbers (strings, resources, four-bit weights)."""
 
 OPTIONAL = -1
-"""Index of an input that the operation goes without."""
+"""Index of an optional input that is absent."""
 
 
 @dataclass(frozen=True, eq=False)
 class Quantization:
-    """real = scale (q - zero point), for the whole tensor or for each slice along `axis`."""
+    """Scales and zero points of a tensor, one for all or one for each slice along `axis`.
+
+    An integer q stands for scale (q - zero point).
+    """
 
     scales: npt.NDArray[np.float32]
     zero_points: npt.NDArray[np.int64]
@@ -33,12 +36,12 @@ class Quantization:
 
     @property
     def scale(self) -> float:
-        """The tensor's one scale. UnsupportedGraphError if there is one per slice."""
+        """Return the tensor's only scale. UnsupportedGraphError if there is one for each slice."""
         return float(self._single(self.scales))
 
     @property
     def zero_point(self) -> int:
-        """The tensor's one zero point. UnsupportedGraphError if there is one per slice."""
+        """Return the tensor's only zero point. UnsupportedGraphError if there is one for each slice."""
         return int(self._single(self.zero_points))
 
     def _single(self, values: Array) -> Any:
@@ -49,8 +52,11 @@ class Quantization:
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """One tensor. data is what the file stores (constants), None for what is computed; variables keep their value
-    from one fragment to the next."""
+    """A tensor of a graph.
+
+    data: the values of a constant, None if the tensor is computed. variable: whether the tensor keeps its values from
+    one fragment to the next.
+    """
 
     index: int
     name: str
@@ -62,14 +68,14 @@ class Tensor:
 
     @property
     def q(self) -> Quantization:
-        """The quantisation. UnsupportedGraphError if the tensor has none."""
+        """Return the quantisation. UnsupportedGraphError if the tensor has none."""
         if self.quantization is None:
             raise UnsupportedGraphError(f"tensor {self.index} ({self.name}) has no quantisation")
         return self.quantization
 
     @property
     def constant(self) -> Array:
-        """The stored values. UnsupportedGraphError if the tensor is computed."""
+        """Return the stored values. UnsupportedGraphError if the tensor is computed."""
         if self.data is None:
             raise UnsupportedGraphError(f"tensor {self.index} ({self.name}) is not a constant")
         return self.data
@@ -77,7 +83,11 @@ class Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Op:
-    """One operation: kind as the schema names it (CONV_2D, ...), tensor indices, options by the schema's names."""
+    """An operation of a graph.
+
+    kind: the schema's name, such as CONV_2D. inputs, outputs, intermediates: tensor indices. options: by the schema's
+    names.
+    """
 
     position: int
     kind: str
@@ -89,7 +99,10 @@ class Op:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A model's main subgraph (only control flow, such as WHILE, has others) and the hash of the file it came from."""
+    """A model's main subgraph and the hash of its file.
+
+    Only control flow, such as WHILE, has other subgraphs.
+    """
 
     tensors: tuple[Tensor, ...]
     ops: tuple[Op, ...]
@@ -99,20 +112,20 @@ class Graph:
 
     @cached_property
     def input(self) -> Tensor:
-        """The one input. UnsupportedGraphError if there are several."""
+        """Return the only input. UnsupportedGraphError if there are several."""
         return self.tensors[self._only(self.inputs, "inputs")]
 
     @cached_property
     def output(self) -> Tensor:
-        """The one output. UnsupportedGraphError if there are several."""
+        """Return the only output. UnsupportedGraphError if there are several."""
         return self.tensors[self._only(self.outputs, "outputs")]
 
     def operands(self, op: Op) -> Iterator[Tensor]:
-        """The op's inputs that are present, in order."""
+        """Yield the op's inputs that are present, in order."""
         return (self.tensors[i] for i in op.inputs if i != OPTIONAL)
 
     def constants(self) -> Iterator[tuple[Op, Tensor]]:
-        """Every stored tensor that an op reads, with the first op that reads it."""
+        """Yield every stored tensor that an op reads, with the first op that reads it."""
         seen: set[int] = set()
         for op in self.ops:
             for tensor in self.operands(op):
@@ -127,7 +140,7 @@ class Graph:
 
 
 def load_graph(model: bytes | Path) -> Graph:
-    """Read a model (its bytes or its file). ModelFileError if it is missing or damaged."""
+    """Read a model from its bytes or its file. ModelFileError if it is missing or damaged."""
     data = model if isinstance(model, bytes) else read_model(model)
     if data[4:8] != b"TFL3":
         raise ModelFileError("not a TFLite model: the identifier TFL3 is missing")
@@ -141,7 +154,7 @@ def load_graph(model: bytes | Path) -> Graph:
 
 
 def load_schema() -> Any:
-    """LiteRT's module of flatbuffer classes. DependencyError if it is not installed."""
+    """Import LiteRT's module of flatbuffer classes. DependencyError if it is not installed."""
     try:
         from ai_edge_litert import schema_py_generated
     except ImportError as error:
@@ -150,7 +163,7 @@ def load_schema() -> Any:
 
 
 def read_model(path: Path) -> bytes:
-    """A model file's bytes. ModelFileError if it cannot be read."""
+    """Return the bytes of a model file. ModelFileError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -203,6 +216,6 @@ def _names(enumeration: Any) -> dict[int, str]:
 
 
 def _dtypes(schema: Any) -> dict[int, np.dtype[Any]]:
-    """The schema's number types that NumPy has under the same name (FLOAT32 -> float32, INT8 -> int8, ...)."""
+    """Return the schema's number types that NumPy has under the same name (INT8 -> int8, ...)."""
     known = {"FLOAT16", "FLOAT32", "FLOAT64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "BOOL"}
     return {v: np.dtype(n.lower()) for v, n in _names(schema.TensorType).items() if n in known}

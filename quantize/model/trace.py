@@ -1,4 +1,4 @@
-"""A graph -> the points at which two executors are compared, and what one of them computed there."""
+"""A graph -> the points at which two executors are compared, and traces: the values of one there."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,28 +13,31 @@ OUTPUT = "output"
 
 LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 LSTM_STATES = {"hidden_state": 18, "cell_state": 19}
-"""Role -> which of the LSTM's inputs is that variable tensor."""
+"""Role of a state -> position of its variable tensor among the LSTM's inputs."""
 
 LSTM_TEMPORARIES = ("cell_tanh", "cell_update", "cell_gate", "output_gate")
-"""The LSTM's own int16 arrays in the kernel's order, as they are left after a step: tanh of the new cell state, input
-gate times cell gate (both in place of the gates they were made from), cell gate, output gate."""
+"""Roles of the LSTM's own int16 arrays, in the kernel's order.
+
+After a step they hold the tanh of the new cell state, input gate times cell gate, the cell gate and the output gate.
+The first two have overwritten the gates that they were made from.
+"""
 
 LSTM_ORDER = ("cell_gate", "cell_update", "cell_state", "output_gate", "cell_tanh", "hidden_state")
-"""All of these in the order of computation, so that the first that differs is where it began."""
+"""Roles of the LSTM's states and temporaries in the order of computation: the first to differ is the cause."""
 
 LSTM_CONSTANTS = {
     first + i: f"{gate}_gate.{part}"
     for first, part in ((1, "input_weights"), (5, "recurrent_weights"), (12, "bias"))
     for i, gate in enumerate(("input", "forget", "cell", "output"))
 }
-"""Which of the LSTM's inputs -> what it is; the converter gives these tensors no names of their own."""
+"""Position among the LSTM's inputs -> name of that constant, to which the converter gives no name of its own."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One array of a step: an operation's output, a state after the step, or a temporary inside the LSTM.
+    """An array that a step computes: an operation's output, a state after the step, or a temporary.
 
-    tensor is the index in the graph, None for a temporary. shape is one fragment's, without the batch of one.
+    tensor: index in the graph, None for a temporary of the LSTM. shape: that of one fragment, without the batch of one.
     """
 
     position: int
@@ -47,7 +50,7 @@ class Point:
 
     @property
     def key(self) -> str:
-        """Unique name inside the graph, e.g. "9.cell_state"."""
+        """Return the point's unique name in the graph, such as "9.cell_state"."""
         return f"{self.position}.{self.role}"
 
 
@@ -56,12 +59,12 @@ Trace: TypeAlias = Mapping[str, Array]
 
 
 def points(graph: Graph) -> tuple[Point, ...]:
-    """Every intermediate tensor, state and LSTM temporary, in the order of computation."""
+    """Return every operation's output, every state and LSTM temporary, in the order of computation."""
     return tuple(point for op in graph.ops for point in _points_of(graph, op))
 
 
 def short_name(name: str) -> str:
-    """A tensor's name without the other tensors' names that the converter joins to it."""
+    """Return a tensor's name without the other tensors' names that the converter joins to it."""
     return name.split(";", 1)[0]
 
 

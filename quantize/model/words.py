@@ -1,4 +1,4 @@
-"""Fragments written one after another -> words, flat in memory, so that arithmetic runs over all of them at once."""
+"""Fragments written one after another -> words, flat in memory, to compute all of them at once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from quantize.errors import WordsError
 
 @dataclass(frozen=True, eq=False)
 class Words:
-    """W words: their fragments behind one another, int8 [N, side, side, 1], and how many each has, int64 [W], sum N.
+    """W words, with all their fragments in one array.
 
-    The edge's fragments have a side of 33; the reference computes networks of any.
-
-    WordsError unless there is a word and none is empty.
+    fragments: int8 [N, side, side, 1], word after word. lengths: fragments in each word, int64 [W], sum N. The edge's
+    fragments have a side of 33; the reference computes networks of any side.
+    WordsError unless there is at least one word and no word is empty.
     """
 
     fragments: npt.NDArray[np.int8]
@@ -32,7 +32,7 @@ class Words:
 
     @staticmethod
     def of(words: Sequence[Pixels]) -> "Words":
-        """From pixels, one uint8 [T, 33, 33] per word."""
+        """Return words from pixels, one uint8 array [T, 33, 33] for each word. WordsError if there is none."""
         if not words:
             raise WordsError("there are no words")
         lengths = np.asarray([len(word) for word in words], dtype=np.int64)
@@ -40,7 +40,7 @@ class Words:
 
     @cached_property
     def starts(self) -> npt.NDArray[np.int64]:
-        """Flat position of each word's first fragment, int64 [W]."""
+        """Return the position of each word's first fragment in `fragments`, int64 [W]."""
         starts: npt.NDArray[np.int64] = np.cumsum(self.lengths) - self.lengths
         return starts
 
@@ -48,12 +48,15 @@ class Words:
         return len(self.lengths)
 
     def locate(self, fragment: int) -> tuple[int, int]:
-        """Flat position -> (word, step), both from 0."""
+        """Return (word, step in the word), both from 0, of a position in `fragments`."""
         word = int(np.searchsorted(self.starts, fragment, side="right")) - 1
         return word, fragment - int(self.starts[word])
 
     def chunks(self, fragments: int) -> Iterator[tuple[int, "Words"]]:
-        """(number of its first word, some whole words) until none is left; a chunk ends once it has `fragments`."""
+        """Yield all words in chunks of whole words: (number of the chunk's first word, the words).
+
+        A chunk ends with the word that brings it to at least `fragments` fragments.
+        """
         ends = np.append(self.starts[1:], len(self.fragments))
         first = 0
         while first < len(self):

@@ -1,1 +1,1 @@
-"""Whether interpreters, devices and the reference are equal to the bit."""
+"""Interpreters, devices and the reference -> whether they are equal to the bit."""

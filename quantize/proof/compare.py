@@ -1,4 +1,4 @@
-"""Two executors of one model -> how many values are equal, tensor by tensor, and where the first difference lies."""
+"""Two executors of one model -> how many values differ in every tensor, and where the first one lies."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,8 +14,12 @@ from quantize.model.words import Words
 
 
 class Mismatch(msgspec.Struct, frozen=True):
-    """The first value of a tensor that differs. word and step count from 0 and are None for a stored tensor; index is
-    the place inside the tensor; expected is the interpreter's value, got the reference's."""
+    """The first value of a tensor that differs.
+
+    word, step     from 0, None for a stored tensor
+    index          place inside the tensor
+    expected, got  the interpreter's and the reference's value
+    """
 
     word: int | None
     step: int | None
@@ -25,7 +29,11 @@ class Mismatch(msgspec.Struct, frozen=True):
 
 
 class TensorReport(msgspec.Struct):
-    """One tensor: all values compared, how many differ, by how much at most, and the first one that does."""
+    """The result of comparing one tensor.
+
+    values: how many were compared. mismatches: how many differ. max_abs: the largest difference.
+    first: the first value that differs.
+    """
 
     op: str
     name: str
@@ -36,7 +44,10 @@ class TensorReport(msgspec.Struct):
     first: Mismatch | None = None
 
     def add(self, expected: Array, got: Array, locate: Callable[[int], tuple[int, int]] | None = None) -> None:
-        """Count two arrays of one shape; `locate` turns a position along their first axis into word and step."""
+        """Compare two arrays of one shape and add to the counts.
+
+        locate: position along the first axis -> (word, step); None for a stored tensor.
+        """
         self.values += expected.size
         difference = np.abs(expected.astype(np.float64) - got.astype(np.float64))
         wrong = np.flatnonzero(difference)
@@ -51,7 +62,7 @@ class TensorReport(msgspec.Struct):
             self.first = Mismatch(word, step, inside, float(expected[place]), float(got[place]))
 
     def describe(self) -> str:
-        """One line that says where the first difference lies."""
+        """Return one line that says where the first difference lies."""
         if self.first is None:
             return f"{self.op} {self.name}: equal"
         where = "" if self.first.word is None else f", word {self.first.word}, step {self.first.step}"
@@ -64,9 +75,10 @@ class TensorReport(msgspec.Struct):
 def compare(
     tracer: Tracer, reference: Reference, words: Words, progress: Callable[[int], None] = lambda _done: None
 ) -> list[TensorReport]:
-    """Every stored tensor, scale, intermediate tensor, state and LSTM temporary; `progress` gets the fragments done.
+    """Compare every stored tensor, scale, intermediate tensor, state and LSTM temporary that can be read.
 
-    GraphsDifferError if the two do not even compute the same operations on the same shapes.
+    progress: gets the number of fragments computed since its last call.
+    GraphsDifferError if the two do not compute the same operations on the same shapes.
     """
     if points(reference.graph) != points(tracer.graph) or reference.graph.input.shape != tracer.graph.input.shape:
         raise GraphsDifferError("the reference was given a model with other operations or shapes than the bundle's")
@@ -86,14 +98,14 @@ def compare(
 
 
 def first_mismatch(tensors: list[TensorReport]) -> TensorReport | None:
-    """The tensor in which the difference shows first: among the computed ones if there is one, else a stored one."""
+    """Return the first tensor that differs: a computed one if there is any, else a stored one, else None."""
     wrong = [tensor for tensor in tensors if tensor.mismatches]
     computed = [tensor for tensor in wrong if tensor.kind != "weight"]
     return next(iter(computed or wrong), None)
 
 
 def _stored(tracer: Tracer, graph: Graph) -> Iterator[TensorReport]:
-    """Weights, biases and shapes as the interpreter reads them, and every scale and zero point."""
+    """Compare weights, biases and shapes as the interpreter reads them, and every scale and zero point."""
     for op, tensor in graph.constants():
         slot = op.inputs.index(tensor.index)
         name = f"lstm.{LSTM_CONSTANTS[slot]}" if op.kind == LSTM else short_name(tensor.name)

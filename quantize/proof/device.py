@@ -1,4 +1,4 @@
-"""A bundle and the device on a port that should run it -> whether it computes the golden words bit for bit."""
+"""A bundle and the device that should run it -> whether it computes the golden words bit for bit."""
 
 import hashlib
 from collections.abc import Callable
@@ -20,14 +20,15 @@ BLACK_AND_WHITE = (-128, 127)
 """The int8 values that a fragment of 1 bit a pixel has."""
 
 Progress = Callable[[int, int], None]
-"""(fragments done, of how many)."""
+"""Progress callback: (fragments done, fragments in all)."""
 
 
 class DeviceReport(msgspec.Struct):
-    """The device and its logits on the golden words. kernels, executor, version, machine: what it says of itself.
+    """A device and the comparison of its logits on the golden words.
 
-    golden: the kernel set with whose vectors it was compared; first: the first value that differs, word, step, logit
-    (from 0), expected and got.
+    kernels, executor, version, machine  what the device says of itself
+    golden                               the kernel set with whose golden vectors it was compared
+    first                                the first value that differs: word, step, logit (from 0), expected, got
     """
 
     kernels: str
@@ -45,7 +46,7 @@ class DeviceReport(msgspec.Struct):
 
 
 class Examination(msgspec.Struct):
-    """What `inkgate verify --port --json` says; names and sums as in verify.json."""
+    """The report of `inkgate verify --port --json`, with names and sums as in verify.json."""
 
     bundle_sha256: str
     model_sha256: str
@@ -63,15 +64,15 @@ class Examination(msgspec.Struct):
     format: str = "inkgate-verify-port/1"
 
     def encode(self) -> bytes:
-        """As JSON."""
+        """Return the report as JSON."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
 
 def examine(bundle: Bundle, inquiry: Inquiry, progress: Progress = lambda _done, _total: None) -> Examination:
     """Ask the device who it is, let it compute the golden words, and compare every logit.
 
-    OtherModelError if it runs another model, PixelDepthError if it takes another depth, BridgeError if it does not
-    answer or cannot, GoldenError if the bundle's vectors cannot be used.
+    OtherModelError if it runs another model, PixelDepthError if it takes another pixel depth, BridgeError if it does
+    not answer or cannot compute, GoldenError if the bundle's vectors cannot be used.
     """
     identity, model = inquiry.identify(), hashlib.sha256(bundle.contents[MODEL]).hexdigest()
     if identity.model_sha256.hex() != model:
@@ -109,7 +110,10 @@ def examine(bundle: Bundle, inquiry: Inquiry, progress: Progress = lambda _done,
 
 
 def _golden(bundle: Bundle, identity: Identity, failures: list[str]) -> GoldenVectors:
-    """Those of the kernel set that the device names; if there are none, which is a failure, the pinned ones."""
+    """Return the golden vectors of the device's kernel set, or the pinned one's if there are none.
+
+    Add a failure if the bundle was not verified on that kernel set, or was on another version of the interpreter.
+    """
     pinned = bundle.manifest.executor
     if file_name(identity.kernels) not in bundle.contents:
         failures.append(f"the bundle was not verified on these kernels; it was on {pinned.kernels}")
@@ -129,7 +133,10 @@ def _require_depth(bundle: Bundle, golden: GoldenVectors, inquiry: Inquiry) -> N
 
 
 def _compute(golden: GoldenVectors, inquiry: Inquiry, progress: Progress) -> list[npt.NDArray[np.int8]]:
-    """The device's logits, fragment by fragment, int8 [K+1] each. ProtocolViolationError if they are more or fewer."""
+    """Let the device compute the golden words; return its logits, int8 [K+1] for each fragment.
+
+    ProtocolViolationError if a fragment has more or fewer logits.
+    """
     logits: list[npt.NDArray[np.int8]] = []
     outputs = golden.logits.shape[1]
     for word in golden.words():

@@ -1,4 +1,4 @@
-"""What a comparison found, as it stands in verify.json."""
+"""Comparisons of kernel sets and golden vectors -> their records in verify.json."""
 
 import msgspec
 
@@ -6,7 +6,10 @@ from quantize.proof.compare import TensorReport
 
 
 class OpReport(msgspec.Struct):
-    """One operation: how it rounds, and its tensors compared. first: where the first difference lies, in words."""
+    """The comparison of one operation: its rounding rule, its tensors and their sums.
+
+    first: where the first difference lies, in words.
+    """
 
     op: str
     rule: str
@@ -18,7 +21,7 @@ class OpReport(msgspec.Struct):
 
     @staticmethod
     def of(op: str, rule: str, tensors: list[TensorReport]) -> "OpReport":
-        """The sums over its tensors."""
+        """Return the report of an operation, with the sums over its tensors."""
         wrong = next((tensor for tensor in tensors if tensor.mismatches), None)
         return OpReport(
             op=op,
@@ -32,12 +35,15 @@ class OpReport(msgspec.Struct):
 
 
 class KernelSetReport(msgspec.Struct):
-    """One kernel set: the reference's arithmetic of that name against the interpreter that runs it.
+    """The comparison of one kernel set: the reference's arithmetic against the interpreter that runs it.
 
-    executor, version: the interpreter; runs_on: the kernels that it ran, another name only where nothing runs
-    the set yet. deployed: whether the bundle is pinned to it. readable: which tensors could be read.
-    unwatched: the logits of the edge's engine, which keeps no tensors. error: why it could not be compared.
-    reference_fragments_per_s: of the NumPy reference with every tensor computed, in CPU time of one core.
+    deployed           whether the bundle is pinned to it
+    executor, version  the interpreter
+    runs_on            the kernels that the interpreter ran: another name than `kernels` only if nothing runs those yet
+    readable           which tensors could be read
+    unwatched          the logits of the edge's engine, which keeps no tensors
+    error              why the kernel set could not be compared
+    reference_fragments_per_s  speed of the NumPy reference with every tensor computed, in CPU time of one core
     """
 
     kernels: str
@@ -59,17 +65,20 @@ class KernelSetReport(msgspec.Struct):
 
     @property
     def reserved(self) -> bool:
-        """Say whether nothing runs this set yet: the name is reserved, and its oracle was compared."""
+        """Return whether the name is reserved: nothing runs this set yet, and its oracle was compared."""
         return self.runs_on not in ("", self.kernels)
 
     @property
     def mark(self) -> str:
-        """Say what a reader must know beside the name; "" if nothing."""
+        """Return the mark that a reader sees beside the name: "deployed", "reserved" or ""."""
         return "deployed" if self.deployed else "reserved" if self.reserved else ""
 
 
 class GoldenReport(msgspec.Struct):
-    """One file of golden vectors in the bundle: every tensor in it against the reference. error: why it is refused."""
+    """The comparison of one file of golden vectors in the bundle: its tensors against the reference's.
+
+    error: why the file is refused.
+    """
 
     file: str
     kernels: str = ""

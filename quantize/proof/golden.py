@@ -1,4 +1,4 @@
-"""A model and somebody's handwriting -> golden vectors: few words on which the kernel sets can be told apart."""
+"""A model and handwriting -> golden vectors: a few words on which kernel sets can be told apart."""
 
 import hashlib
 
@@ -19,16 +19,17 @@ from quantize.model.words import Words
 from quantize.proof.compare import TensorReport, compare, first_mismatch
 
 HANDWRITTEN = (1, 3, 5, 8)
-"""Lengths of the words that somebody wrote; one of white, one of black and one of random fragments come before them."""
+"""Lengths of the handwritten words, which follow one word of white, one of black and one of random fragments."""
 
 TRIES = 20
-"""So many draws of words are tried before it is accepted that some kernel sets give the same logits."""
+"""Draws of words to try before some kernel sets may give the same logits."""
 
 
 def draw_words(model: bytes, handwriting: FragmentSet, bits: int, rng: np.random.Generator) -> tuple[Words, str]:
-    """The golden words, and between which kernel sets their logits tell: "a | b | c = d" where c and d give the same.
+    """Draw the golden words; return them and the kernel sets that their logits tell apart.
 
-    Drawn until all of them differ, else the draw with the most that do.
+    The text is "a | b | c = d" if c and d give the same logits. Words are drawn until all kernel sets differ, at most
+    TRIES times; then the draw on which most differ is taken.
     """
     references = {label: Reference.load(model, kernels) for label, kernels in rivals().items()}
     best: tuple[int, Words, str] | None = None
@@ -44,9 +45,10 @@ def draw_words(model: bytes, handwriting: FragmentSet, bits: int, rng: np.random
 
 
 def make_golden(model: bytes, kernels: str, engine: Engine, words: Words, tells_apart: str) -> GoldenVectors:
-    """The reference's tensors on these words, once an interpreter computed each of them that can be read, the same.
+    """Return the reference's tensors on these words, after checking them with an interpreter.
 
-    engine: of the runtime that goes into the stamp. VectorsDifferError if one bit differs.
+    Every tensor that can be read is checked; VectorsDifferError if one bit differs. engine: its runtime and version go
+    into the stamp.
     """
     reference = Reference.load(model, kernel_set(kernels))
     wrong = first_mismatch([*compare(Tracer(model, kernels), reference, words), _unwatched(model, reference, words)])
@@ -69,14 +71,14 @@ def make_golden(model: bytes, kernels: str, engine: Engine, words: Words, tells_
 
 
 def _unwatched(model: bytes, reference: Reference, words: Words) -> TensorReport:
-    """The logits as the edge's engine computes them, without keeping tensors."""
+    """Compare the logits that the edge's engine computes without keeping tensors."""
     report = TensorReport("all", "logits of the edge's engine", "activation")
     report.add(EngineExecutor.load(model, reference.name).logits(words), reference.logits(words), words.locate)
     return report
 
 
 def _draw(handwriting: FragmentSet, bits: int, rng: np.random.Generator) -> Words:
-    """White, black and random fragments, then words by one writer each."""
+    """Draw words of white, black and random fragments, then handwritten words, each by one writer."""
     noise = rng.integers(0, 256, (3, SIDE, SIDE), dtype=np.uint8)
     made: list[Pixels] = [
         np.zeros((2, SIDE, SIDE), np.uint8),
@@ -90,7 +92,7 @@ def _draw(handwriting: FragmentSet, bits: int, rng: np.random.Generator) -> Word
 
 
 def _groups(logits: dict[str, npt.NDArray[np.int8]]) -> list[list[str]]:
-    """Names with equal logits together, in order."""
+    """Return the names, in order, grouped by equal logits."""
     groups: dict[bytes, list[str]] = {}
     for name, values in logits.items():
         groups.setdefault(values.tobytes(), []).append(name)

@@ -1,4 +1,4 @@
-"""One kernel set, or one file of golden vectors -> every value the reference computes, compared bit for bit."""
+"""One kernel set, or one file of golden vectors -> a bit-for-bit comparison with the reference."""
 
 import time
 from collections.abc import Callable
@@ -33,9 +33,10 @@ def prove(
     reference_model: bytes | None = None,
     progress: Callable[[int], None] = lambda _fragments: None,
 ) -> KernelSetReport:
-    """The reference with these kernels' arithmetic against the interpreter that runs them; `error` if none does here.
+    """Compare the reference, with these kernels' arithmetic, with the interpreter that runs them.
 
-    reference_model: what the reference is given instead of the model. GraphsDifferError if it has another structure.
+    The report has an `error` if the kernels do not run here. reference_model: another model for the reference alone;
+    GraphsDifferError if it has another structure. progress: gets the number of fragments computed since its last call.
     """
     report = KernelSetReport(kernels, deployed, machine=machine.describe())
     try:
@@ -62,13 +63,13 @@ def prove(
 
 
 def prove_golden(bundle: Bundle, machine: Machine) -> list[GoldenReport]:
-    """Every file of golden vectors in the bundle, against model, manifest and the reference of its kernel set."""
+    """Check the bundle's files of golden vectors against model, manifest and kernel set's reference."""
     names = sorted(name for name in bundle.contents if name.startswith("golden-"))
     return [_golden(bundle, name, machine) for name in names]
 
 
 def split_version(version: str) -> tuple[str, str]:
-    """ "ai-edge-litert 2.3.0" -> ("ai-edge-litert", "2.3.0")."""
+    """Split "ai-edge-litert 2.3.0" into ("ai-edge-litert", "2.3.0")."""
     name, _, number = version.rpartition(" ")
     return name, number
 
@@ -112,7 +113,10 @@ def _golden(bundle: Bundle, name: str, machine: Machine) -> GoldenReport:
 
 
 def _by_op(tensors: list[TensorReport], reference: Reference) -> list[OpReport]:
-    """In the order of computation, each operation's stored tensors before its computed ones; what is all's, last."""
+    """Group tensors by operation, in the order of computation; those of no single operation come last.
+
+    In a group the stored tensors come before the computed ones.
+    """
     kinds = {op.position: f"{op.position} {op.kind}" for op in reference.graph.ops}
     ops = [
         OpReport.of(name, reference.rules[position], [tensor for tensor in tensors if tensor.op == name])
@@ -122,7 +126,10 @@ def _by_op(tensors: list[TensorReport], reference: Reference) -> list[OpReport]:
 
 
 def _first(report: KernelSetReport) -> str | None:
-    """Where the difference shows first: in what is computed if there, else in what is stored, else in the engine."""
+    """Return where the difference shows first, None if there is none.
+
+    Computed tensors are searched first, then stored ones, then the engine's logits.
+    """
     tensors = [tensor for op in report.ops for tensor in op.tensors if tensor.mismatches]
     computed = [tensor for tensor in tensors if tensor.kind != "weight"]
     engine = [report.unwatched] if report.unwatched is not None and report.unwatched.mismatches else []

@@ -1,4 +1,4 @@
-"""Handwriting, where there is any, and artificial fragments -> the words that executors are compared on."""
+"""Handwriting, if there is any, and artificial fragments -> words on which executors are compared."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,19 +11,22 @@ from edge.ink.fragment_set import FragmentSet, sample_words
 from quantize.model.words import Words
 
 ARTIFICIAL_SHARE = {"white": 0.05, "black": 0.05, "random 1-bit": 0.10, "random 8-bit": 0.10}
-"""Share of the words that is made up in each way; handwriting, or scribbles where there is none, is the rest."""
+"""Share of each kind of artificial words; the rest is handwriting, or scribbles if there is none."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """The words, and how many of them came from where."""
+    """Words to compare on. sources: where they come from -> how many."""
 
     words: Words
     sources: dict[str, int]
 
 
 def draw_samples(count: int, handwriting: FragmentSet | None, rng: np.random.Generator) -> Samples:
-    """`count` words of 1 to 20 fragments, every length equally often, each source at least once if count allows."""
+    """Draw `count` words of 1 to 20 fragments.
+
+    All lengths are equally frequent, and every artificial source occurs at least once if count allows.
+    """
     lengths = rng.permutation(np.arange(count) % MAX_SYMBOLS + 1)
     written = "scribbles" if handwriting is None else "handwriting"
     sources = {name: max(1, int(count * share)) for name, share in ARTIFICIAL_SHARE.items()}
@@ -51,7 +54,10 @@ def _word(source: str, length: int, handwriting: FragmentSet | None, rng: np.ran
 
 
 def _scribble(rng: np.random.Generator) -> Pixels:
-    """A pen two pixels wide on a path whose direction drifts: as much ink and as smooth as a symbol, by nobody."""
+    """Draw a scribble: the track of a pen two pixels wide whose direction drifts.
+
+    It has about as much ink and is about as smooth as a handwritten symbol.
+    """
     fragment = np.zeros((SIDE, SIDE), dtype=np.uint8)
     for row, column in _path(rng):
         fragment[row : row + 2, column : column + 2] = 255

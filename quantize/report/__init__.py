@@ -1,1 +1,1 @@
-"""What was found -> verify.json, a page, a table in the terminal."""
+"""Results of a verification -> verify.json, a page, a table in the terminal."""

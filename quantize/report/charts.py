@@ -1,4 +1,4 @@
-"""Numbers -> small charts as inline SVG, drawn by hand so that a page can be made where no plotting library is."""
+"""Numbers -> small charts as inline SVG, without a plotting library."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,10 @@ LABEL, VALUE, BAR, ROW = 190, 70, 500, 22
 
 @dataclass(frozen=True)
 class Bar:
-    """One row: the bar's value, what is written behind it, its class in the style sheet, and marks (value, class)."""
+    """A row of a bar chart.
+
+    text: written behind the bar. kind: class in the style sheet. marks: (value, class in the style sheet).
+    """
 
     label: str
     value: float
@@ -20,9 +23,9 @@ class Bar:
 
 
 def draw_bars(rows: Sequence[Bar], most: float, title: str, ticks: Sequence[tuple[float, str]] = ()) -> str:
-    """Horizontal bars from 0 to `most`, one below the other, with a line at each tick (value, what is written there).
+    """Draw horizontal bars from 0 to `most`, one below the other, and a line at each tick (value, text).
 
-    What is written of a row stands behind its bar, or behind the longest possible bar if there are marks.
+    A row's text stands behind its bar, or behind the longest possible bar if any row has marks.
     """
     foot = 18 if ticks else 0
     bottom, height = ROW * len(rows), ROW * len(rows) + foot
@@ -41,7 +44,10 @@ def draw_bars(rows: Sequence[Bar], most: float, title: str, ticks: Sequence[tupl
 
 
 def draw_histogram(counts: Sequence[int], title: str, width: int = 192, height: int = 56) -> str:
-    """Bars side by side; heights go with the square root of the count, so that few values far out are seen too."""
+    """Draw bars side by side, one for each count.
+
+    Heights grow with the square root of the count, so that few values far out are seen too.
+    """
     most, step = max([*counts, 1]) ** 0.5, width / len(counts)
     parts = [f'<line class="axis" x1="0" x2="{width}" y1="{height}" y2="{height}"/>']
     for place, count in enumerate(counts):
@@ -53,7 +59,10 @@ def draw_histogram(counts: Sequence[int], title: str, width: int = 192, height: 
 
 
 def draw_pairs(pairs: Sequence[tuple[float, float]], reach: float, title: str, sides: tuple[str, str]) -> str:
-    """For each pair (before, after) two dots on a line of its own, from -reach to reach; sides: left, right."""
+    """Draw each pair (before, after) as two dots on a line of its own, from -reach to reach.
+
+    sides: what is written on the left and on the right.
+    """
     width, row, head = 560, 10, 20
     height = row * len(pairs) + head
 

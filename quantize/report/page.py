@@ -1,4 +1,4 @@
-"""verify.json -> report.html: one page that needs no other file, no script and no network, on screen and on paper."""
+"""verify.json -> report.html: one page for screen and paper, without other files, scripts or network."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ LSTM = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "LSTM")
 
 
 def make_page(content: bytes) -> str:
-    """The page, from nothing but the bytes of verify.json. ReportError if that is no report."""
+    """Return the page made from the bytes of verify.json alone. ReportError if they are no report."""
     report = decode(content)
     sections = [
         ("Kernel sets", _kernel_sets(report)),
@@ -106,7 +106,7 @@ def _kernel_sets(report: Report) -> str:
 
 
 def _ops(report: Report) -> str:
-    """The rules side by side, then every tensor of every set."""
+    """Return the kernel sets' rules side by side, then every tensor of every set, as HTML."""
     sets = [found for found in report.kernel_sets if found.error is None]
     if not sets:
         return "<p>No kernel set could be compared here.</p>"
@@ -130,7 +130,10 @@ def _ops(report: Report) -> str:
 
 
 def _tensors(sets: Sequence[KernelSetReport]) -> str:
-    """One row for each tensor, one column for each kernel set; values are as many in all that read the tensor."""
+    """Return a table with one row for each tensor and one column for each kernel set, as HTML.
+
+    The number of values stands once: it is the same in every kernel set that read the tensor.
+    """
     by_set = [dict(_named(found)) for found in sets]
     rows = []
     for key, tensor in max(by_set, key=len).items():
@@ -155,7 +158,7 @@ def _tensors(sets: Sequence[KernelSetReport]) -> str:
 
 
 def _named(found: KernelSetReport) -> Iterator[tuple[tuple[str, str, int], TensorReport]]:
-    """Every tensor of a kernel set by operation, name and, among those of one name, its number."""
+    """Yield every tensor of a kernel set with its key: operation, name, number among equal names."""
     tensors = [tensor for op in found.ops for tensor in op.tensors] + ([found.unwatched] if found.unwatched else [])
     seen: Counter[tuple[str, str]] = Counter()
     for tensor in tensors:

@@ -1,4 +1,4 @@
-"""A report of `inkgate verify` -> the sections of its page on what int8 costs: noise, decisions, histograms."""
+"""A report of `inkgate verify` -> its page's sections on noise, decisions and histograms."""
 
 from collections.abc import Sequence
 from html import escape
@@ -15,18 +15,18 @@ from quantize.report.style import percent, table
 
 LSTM = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "LSTM")
 CEILING_DB = 100.0
-"""The ends of a chart of dB: an int16 reaches 98 dB at best."""
+"""Upper end of a dB chart: an int16 reaches 98 dB at best."""
 
 
 def show_losses(report: Report) -> str:
-    """First which part makes how much of the logits' noise, then signal against noise tensor by tensor."""
+    """Show each part's share of the logits' noise, then signal against noise tensor by tensor."""
     measured = _on(report.noise_measured_on)
     whole = next((tensor.sqnr_db for tensor in reversed(report.noise)), None)
     return _attribution(report.attribution, whole, measured) + _noise(report.noise, measured)
 
 
 def show_decisions(report: Report) -> str:
-    """Agreement with float, error rates, and the words that are decided differently one by one."""
+    """Show agreement with float, error rates, and the words that are decided differently one by one."""
     against, differ = report.int8_against_float, report.decisions_against_float
     text = (
         f"<p>The deployed int8 network and its float twin {_on(report.measured_on)}: the same final decision, user "
@@ -48,7 +48,7 @@ def show_decisions(report: Report) -> str:
 
 
 def show_histograms(report: Report) -> str:
-    """Every int8 and int16 tensor: weights, then what the words make of the others."""
+    """Show histograms of every int8 and int16 tensor: weights first, then the values computed on words."""
     text = (
         "<p>Over the whole range that the tensor's type can hold, in 32 parts; heights go with the square root of the "
         "number of values. Red: the two ends, where values may have been cut off. A tensor that uses few of its parts "

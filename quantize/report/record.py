@@ -1,4 +1,4 @@
-"""What `inkgate verify` found -> verify.json and back: the record from which every table and page is made."""
+"""Results of `inkgate verify` -> verify.json and back: the record behind every table and page."""
 
 import msgspec
 
@@ -17,7 +17,7 @@ FORMAT = "inkgate-verify/2"
 
 
 class Deployed(msgspec.Struct):
-    """What the bundle is pinned to."""
+    """The interpreter, its version and the kernels to which a bundle is pinned."""
 
     executor: str
     version: str
@@ -25,9 +25,12 @@ class Deployed(msgspec.Struct):
 
 
 class Proof(msgspec.Struct, kw_only=True):
-    """Who was compared with whom, and what differs. values and mismatches are sums over kernel sets and golden vectors;
-    failures say why it is not passed. drift is measured on the words that decisions are measured on. seconds: how long
-    it all took.
+    """The comparisons of a verification and their differences.
+
+    seconds             how long the verification took
+    values, mismatches  sums over kernel sets and golden vectors
+    failures            why the verification is not passed
+    drift               measured on the words on which decisions are measured
     """
 
     created: str = ""
@@ -53,15 +56,15 @@ class Proof(msgspec.Struct, kw_only=True):
     drift: list[DriftReport]
 
     def is_reserved(self, kernels: str) -> bool:
-        """Say whether nothing runs the kernel set of that name yet."""
+        """Return whether nothing runs the kernel set of that name yet."""
         return any(found.kernels == kernels and found.reserved for found in self.kernel_sets)
 
 
 class Report(Proof, kw_only=True):
-    """verify.json: the proof, and what int8, as deployed, changes.
+    """The content of verify.json: the proof, and what int8, as deployed, changes.
 
-    measured_on: the words behind decisions and error rates; noise, attribution and histograms are measured on
-    noise_measured_on, a part of them.
+    measured_on        the words on which decisions and error rates are measured
+    noise_measured_on  the part of these words on which noise, attribution and histograms are measured
     """
 
     measured_on: Material
@@ -77,7 +80,7 @@ class Report(Proof, kw_only=True):
     format: str = FORMAT
 
     def encode(self) -> bytes:
-        """As JSON."""
+        """Return the report as JSON."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
 

@@ -1,4 +1,4 @@
-"""What the sections of report.html share: the style sheet, tables, percentages."""
+"""Rows and numbers -> tables and percentages of report.html, and its style sheet."""
 
 from collections.abc import Sequence
 from html import escape
@@ -72,7 +72,10 @@ h2, h3 { break-after: avoid }
 
 
 def table(heads: Sequence[str], rows: Sequence[str], kind: str = "") -> str:
-    """Rows that are markup already under plain headings; one that begins with "<" stands on the left."""
+    """Return an HTML table of rows of markup under headings of plain text.
+
+    A heading that begins with "<" is aligned left, without that character. kind: class in the style sheet.
+    """
     titles = "".join(
         f'<th class="left">{escape(head[1:])}</th>' if head.startswith("<") else f"<th>{escape(head)}</th>"
         for head in heads
@@ -82,5 +85,5 @@ def table(heads: Sequence[str], rows: Sequence[str], kind: str = "") -> str:
 
 
 def percent(share: float, digits: int = 2) -> str:
-    """0.0123 -> "1.23 %"."""
+    """Return a share as text in per cent: 0.0123 gives "1.23 %"."""
     return f"{100 * share:.{digits}f} %"

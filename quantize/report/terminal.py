@@ -1,4 +1,4 @@
-"""A report of `inkgate verify` -> what a person sees of it on a terminal."""
+"""A report of `inkgate verify` -> its summary on a terminal."""
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,7 +10,10 @@ from quantize.report.record import Report
 
 
 def show_report(console: Console, report: Report) -> None:
-    """The kernel sets, the operations of the deployed one, and what int8 costs, in a screenful."""
+    """Print the kernel sets, the operations of one, and what int8 costs, in a screenful.
+
+    The operations are those of the first kernel set with a mismatch, else of the deployed one.
+    """
     console.print(_kernel_sets(report))
     shown = next((s for s in report.kernel_sets if s.mismatches), None) or _deployed(report)
     if shown is not None and shown.ops:

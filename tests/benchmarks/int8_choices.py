@@ -1,13 +1,17 @@
-"""Trained runs -> what each choice of quantising costs against float: a table of decisions, scores and error rates.
+"""Trained runs -> a table of what each choice of quantising costs: decisions, scores, error rates.
 
     python tests/benchmarks/int8_choices.py RUN... [--json]
 
-For every RUN and choice: the int8 model, calibrated as `inkgate quantize` does, and float decide the test set's words
-of 8 symbols, half by users and half by strangers, at the same thresholds, from float's scores on development strangers.
-`agreement` is the share decided alike (verdict and user), with an exact 95 % lower bound as if words were independent;
-`score` the mean absolute error of the best user's score where that is between -2 and -0.05, near the thresholds; `EER
-shift` int8's less float's, in points. Integers are computed by NumPy with LiteRT's reference rounding. Choices marked
-"simulated" have no TFLite kernels of that kind: 16-bit sums of the first convolution, the tensor that loses the most.
+For every RUN and choice, the int8 model, calibrated as `inkgate quantize` does, and the float network decide the test
+set's words of 8 symbols, half by users and half by strangers. Both use the same thresholds, fitted to float's scores on
+development strangers. Integers are computed by NumPy with LiteRT's reference rounding.
+
+agreement  share of words decided alike (verdict and user), with an exact 95 % lower bound as if words were independent
+score      mean absolute error of the best user's score where float's is between -2 and -0.05, near the thresholds
+EER shift  equal error rate of int8 less that of float, in percentage points
+
+"simulated" marks a choice for which TFLite has no kernels: 16-bit sums of the first convolution, the tensor that loses
+the most.
 """
 
 import argparse
@@ -27,11 +31,10 @@ from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.ink.fragment_set import sample_words
 from quantize.arithmetic.matmul import single_thread
 from quantize.arithmetic.reference import Reference
-from quantize.convert import ranges as calibrate
 from quantize.convert import refit
 from quantize.convert.convert import convert_to_float, float_weights, quantize_float
 from quantize.convert.flatbuffer import edit, with_weights
-from quantize.convert.ranges import TANH_REACH, Range, measure_ranges
+from quantize.convert.ranges import CONVOLUTION_REACH, TAIL, TANH_REACH, Range, measure_ranges
 from quantize.convert.tensorflow import load_keras
 from quantize.losses.accuracy import EER_SYMBOLS, Trials, draw_trials, equal_error_rate
 from quantize.losses.decisions import differ, judge_words, upper_bound
@@ -50,7 +53,7 @@ Weights = Mapping[str, npt.NDArray[np.generic]]
 
 @dataclass(frozen=True)
 class Trained:
-    """A run's network, with what is needed to quantise it in another way."""
+    """A run's network and calibration words, to be quantised in several ways."""
 
     floating: bytes
     trained: Weights
@@ -68,19 +71,25 @@ class Trained:
         return refit.orient(self.trained, load_graph(self.floating), self.words)
 
     def ranges(self, weights: Weights, reach: float, tail: float, last: float = TANH_REACH) -> dict[int, Range]:
-        """reach, tail: of the convolutions; last: of the fully connected layer."""
-        with mock.patch.multiple(calibrate, CONVOLUTION_REACH=reach, TAIL=tail, TANH_REACH=last):
+        """Measure ranges with other limits.
+
+        reach, tail: CONVOLUTION_REACH and TAIL of the convolutions. last: TANH_REACH of the fully connected layer.
+        """
+        with mock.patch.multiple("quantize.convert.ranges", CONVOLUTION_REACH=reach, TAIL=tail, TANH_REACH=last):
             return measure_ranges(with_weights(self.floating, weights), self.words)
 
     def plain(self, weights: Weights, reach: float, tail: float, last: float = TANH_REACH) -> bytes:
         return quantize_float(with_weights(self.floating, weights), self.ranges(weights, reach, tail, last))
 
     def shipped_ranges(self, weights: Weights) -> dict[int, Range]:
-        return self.ranges(weights, calibrate.CONVOLUTION_REACH, calibrate.TAIL)
+        return self.ranges(weights, CONVOLUTION_REACH, TAIL)
 
     def refitted(self, weights: Weights, without: str = "") -> bytes:
-        """without: "fit" for the trained weights rounded to nearest, with biases that put the means right; "together"
-        for refitted weights rounded to nearest."""
+        """Return the int8 model with refitted weights, without one part of the refit.
+
+        without: "" for the whole refit; "fit" for the trained weights rounded to nearest, with biases that put the
+        means right; "together" for refitted weights rounded to nearest.
+        """
         ranges = self.shipped_ranges(weights)
 
         def quantise(trial: Weights) -> bytes:
@@ -102,7 +111,7 @@ _SWITCHED_OFF = {
 
 
 def per_tensor(network: Trained) -> bytes:
-    """The quantiser with one scale for all weights of a layer."""
+    """Return the int8 model that the quantiser makes with one scale for all weights of a layer."""
     import tensorflow
     from tensorflow.lite.python.convert import mlir_quantize
 
@@ -130,8 +139,8 @@ CHOICES = (
     Choice("ranges end where a tanh saturates, 3.12", lambda n: n.plain(n.trained, TANH_REACH, 0.0)),
     Choice("  the same, weights per tensor", per_tensor),
     Choice("  the same, 16-bit sums of conv1, simulated", lambda n: n.plain(n.trained, TANH_REACH, 0.0), True),
-    Choice("convolutions end at 2.3, 99.9 % of values", lambda n: n.plain(n.trained, 2.3, calibrate.TAIL)),
-    Choice("  and maps oriented", lambda n: n.plain(n.oriented, 2.3, calibrate.TAIL)),
+    Choice("convolutions end at 2.3, 99.9 % of values", lambda n: n.plain(n.trained, 2.3, TAIL)),
+    Choice("  and maps oriented", lambda n: n.plain(n.oriented, 2.3, TAIL)),
     Choice("  and biases corrected", lambda n: n.refitted(n.oriented, without="fit")),
     Choice("  and weights refitted, to nearest", lambda n: n.refitted(n.oriented, without="together")),
     Choice("all of it: what ships", lambda n: n.refitted(n.oriented)),
@@ -139,7 +148,7 @@ CHOICES = (
 
 
 def compute(model: bytes, words: Words, sums16: bool) -> Logits:
-    """int8 logits as real numbers."""
+    """Return the int8 model's logits [N, K+1] as real numbers."""
     reference = Reference.load(model)
     q = reference.graph.output.q
     if not sums16:
@@ -150,7 +159,7 @@ def compute(model: bytes, words: Words, sums16: bool) -> Logits:
 
 
 def _with_fine_sums(reference: Reference, words: Words) -> npt.NDArray[np.int8]:
-    """The integer network in which the first convolution's sums go to their tanh unrounded."""
+    """Return int8 logits of the network in which the first convolution's sums go to tanh unrounded."""
     graph = reference.graph
     values = {graph.input.index: words.fragments.reshape(len(words.fragments), *graph.input.shape[1:])}
     for op, step in reference._steps:
@@ -172,7 +181,7 @@ def _exact_tanh(reference: Reference, pixels: npt.NDArray[np.int8]) -> npt.NDArr
 
 
 def measure(path: Path, choices: tuple[Choice, ...] = CHOICES) -> list[dict[str, float]]:
-    """One record for each choice."""
+    """Return one record for each choice, on the run's test set."""
     run = Run.open(path)
     test, development = run.fragments(TEST), run.fragments(DEVELOPMENT)
     assert test is not None

@@ -1,10 +1,11 @@
-"""Generated models by kernel set -> how many values of every tensor differ from the interpreter that runs it: a table.
+"""Generated models, by kernel set -> a table of how many values differ from the interpreter's.
 
     python tests/benchmarks/kernel_sets.py [--words 10] [--fragments FILE.npz] [--json]
 
-Models of 1 to 200 users, other fragment sizes and depths, with ordinary and with adversarial weights; words of 1 to 50
-fragments with the state carried; white, black and random fragments, and handwriting if a file of it is given. On
-aarch64: `.ci/aarch64 python tests/benchmarks/kernel_sets.py`. Exit code 1 if a value differs where equality is claimed.
+The models have 1 to 200 users, several fragment sizes and depths, ordinary and adversarial weights. The words have 1 to
+50 fragments, with the state carried: white, black and random ones, and handwriting if a file of it is given.
+On aarch64: `.ci/aarch64 python tests/benchmarks/kernel_sets.py`. Exit code 1 if a value differs where equality is
+claimed.
 """
 
 import argparse
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # as pytest does; this is run by itself
+
 from generated_models import Case, cases, draw_words
 
 from edge.bundle.kernels import comparable
@@ -30,7 +34,7 @@ from quantize.proof.compare import compare, first_mismatch
 
 
 def examine(case: Case, words: Words) -> Iterator[dict[str, Any]]:
-    """One record for each kernel set: values and mismatches, of the plain interpreter's logits too."""
+    """Yield one record for each kernel set: values and mismatches, with the plain interpreter's logits."""
     for kernels in comparable():
         record: dict[str, Any] = {"model": case.name, "kernels": kernels}
         try:
@@ -52,7 +56,7 @@ def examine(case: Case, words: Words) -> Iterator[dict[str, Any]]:
 
 
 def plain_logits(model: bytes, kernels: str, words: Words) -> Any:
-    """int8 logits [N, K+1] of the interpreter as it is used, with nothing exposed or kept."""
+    """Return int8 logits [N, K+1] of the interpreter as the edge uses it, with no tensor exposed or kept."""
     graph, engine = load_graph(model), interpreter(model, kernels)
 
     def step(fragment: Any) -> Any:
@@ -97,7 +101,7 @@ def main() -> int:
 
 
 def print_row(name: str, records: list[dict[str, Any]]) -> None:
-    """One line for a model: values compared, and mismatches by kernel set."""
+    """Print one line for a model: values compared, and mismatches by kernel set."""
     cells = ["refused" if "refused" in record else f"{record['mismatches']:,}" for record in records]
     values = max(record.get("values", 0) for record in records)
     print(f"{name:48} {values:>12,} " + " ".join(f"{cell:>10}" for cell in cells), flush=True)

@@ -20,6 +20,10 @@ from quantize.arithmetic.kernel_sets import kernel_set
 from quantize.arithmetic.reference import Reference
 from quantize.model.words import Words
 
+pytestmark = pytest.mark.slow(
+    "makes the file system of a Raspberry Pi, and emulates every instruction of what runs in it"
+)
+
 SCRIPT = Path(__file__).parents[2] / ".ci" / "aarch64"
 
 Emulate = Callable[..., subprocess.CompletedProcess[str]]

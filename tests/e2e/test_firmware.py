@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from emulated import Pixels, hang, needs_tools, power_on, symbol_ends, word_on, words_of
+from emulated import Pixels, hang, needs_tools, powered, symbol_ends, word_on, words_of
 
 from edge.bundle.bundle import Bundle
 from edge.bundle.engine import Engine
@@ -26,7 +26,7 @@ from train.synthetic.board_input import photograph, write_word
 from train.synthetic.digitiser import Samples, board_words
 from train.synthetic.writers import style_of
 
-pytestmark = needs_tools
+pytestmark = [needs_tools, pytest.mark.slow("trains and quantises a network, and runs firmware on emulated boards")]
 
 HANDS_SEED = 5
 """Of the invented hands in conftest.py."""
@@ -175,7 +175,7 @@ def test_users_are_accepted_and_strangers_rejected_as_the_fragments_say_over_a_s
         kind.word(gate.user, "31415926535897932384"),
     ]
     link, journal = tmp_path / "board", tmp_path / JOURNAL
-    emulator = power_on(kind.board, kind.app)
+    emulator = powered(kind.board, kind.app)
     with EmulatedBoard(emulator, writing, fast=True, loss=0.04, corrupt=0.04, seed=2, link=link) as board:
         with running(gate, link, len(writing), journal) as process:
             decided = list(lines(process))
@@ -196,7 +196,7 @@ def test_a_picture_that_comes_over_the_spi_of_a_pico_is_decided_as_its_fragments
     picture = Camera().word(gate.user, "271828")
     link, journal = tmp_path / "camera", tmp_path / JOURNAL
     with (
-        EmulatedBoard(power_on("rp2040", "camera"), [picture], fast=True, link=link),
+        EmulatedBoard(powered("rp2040", "camera"), [picture], fast=True, link=link),
         running(gate, link, 1, journal) as process,
     ):
         decided = list(lines(process))
@@ -210,7 +210,7 @@ def test_a_board_reset_in_mid_word_makes_it_unavailable_and_what_is_written_then
     gate: Gate, tmp_path: Path, kind: Pen | Camera
 ) -> None:
     word, again = kind.word(gate.user, "27182818"), kind.word(gate.user, "141421", seed=2)
-    emulator = power_on(kind.board, kind.app)
+    emulator = powered(kind.board, kind.app)
     with in_use(gate, emulator, tmp_path, 2, kind.noise) as (board, decisions):
         kind.begin(board, word)
         decided = [next(decisions)]
@@ -227,7 +227,7 @@ def test_a_board_reset_in_mid_word_makes_it_unavailable_and_what_is_written_then
 
 def test_a_board_that_hangs_in_mid_word_makes_it_unavailable(gate: Gate, tmp_path: Path) -> None:
     pen = Pen()
-    emulator = power_on("mps2-an386", "pen")  # whose watchdog QEMU has: tests/firmware/test_watchdog.py
+    emulator = powered("mps2-an386", "pen")  # whose watchdog QEMU has: tests/firmware/test_watchdog.py
     with in_use(gate, emulator, tmp_path, 1) as (board, decisions):
         pen.begin(board, pen.word(gate.user, "271828"))
         decided = [next(decisions) for _ in range(3)]
@@ -242,7 +242,7 @@ def test_a_cable_pulled_in_mid_word_makes_it_unavailable_and_the_word_after_it_i
     gate: Gate, tmp_path: Path, kind: Pen | Camera
 ) -> None:
     word, after = kind.word(gate.user, "27182818"), kind.word(gate.stranger, "141421")
-    emulator = power_on(kind.board, kind.app)
+    emulator = powered(kind.board, kind.app)
     with in_use(gate, emulator, tmp_path, 2, kind.noise) as (board, decisions):
         kind.begin(board, word)
         decided = [next(decisions)]

@@ -23,6 +23,8 @@ from quantize.losses.accuracy import MAX_EER_SHIFT_POINTS
 from quantize.model.graph import load_graph
 from train.synthetic.writers import synthetic_set
 
+pytestmark = pytest.mark.slow("trains and quantises a network, and compares millions of its values")
+
 WORDS = 12
 PATIENCE_S = "60"
 """Two busy cores may take long to start a process; what is tested is what it does."""

@@ -4,17 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from an3155 import BootLoader, PtyServer
+from chips.an3155 import BootLoader, PtyServer
 from emulated import needs_tools
-from test_cli_firmware import code, facts, inkgate
-from test_cli_firmware import folder as folder  # a fixture: a user with an own folder for signing
+from firmware_command import code, facts, inkgate
+from firmware_command import folder as folder  # a fixture: a user with an own folder for signing
 
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
-from firmware_bridge.build import compile as build
 from firmware_bridge.build import elf
-from firmware_bridge.emulate import power_on as emulate
+from firmware_bridge.build.compile import build
 from firmware_bridge.emulate.board_memory import Unprovisioned
 from firmware_bridge.emulate.emulated_board import EmulatedBoard
+from firmware_bridge.emulate.power_on import build_and_power_on, name_of
 from firmware_bridge.emulate.qemu import QemuBoard
 from firmware_bridge.link.errors import TerminalMissingError
 from firmware_bridge.trust.board_keys import KeyStore
@@ -33,7 +33,7 @@ def test_a_board_is_flashed_runs_gets_its_key_and_has_it_after_a_reset(folder: P
     with PtyServer(loader) as server:
         facts(inkgate("flash", built["image"], "--port", server.port, "--json"))
 
-    running = build.build("stm32f405", "pen", out)
+    running = build("stm32f405", "pen", out)
     (out / "flashed.elf").write_bytes(elf.with_flash(running.elf.read_bytes(), BOARD, bytes(loader.flash)))
     running = replace(running, elf=out / "flashed.elf")
     with EmulatedBoard(QemuBoard(running), [], fast=True) as board:
@@ -50,7 +50,7 @@ def test_a_board_is_flashed_runs_gets_its_key_and_has_it_after_a_reset(folder: P
 
 
 def test_a_program_that_lies_in_no_image_has_a_version_only(folder: Path) -> None:
-    running = build.build("nrf51", "pen", folder / "out")
+    running = build("nrf51", "pen", folder / "out")
     with EmulatedBoard(QemuBoard(running), [], fast=True) as board:
         assert facts(inkgate("info", "--port", board.path, "--json"))["firmware"] == FIRMWARE_VERSION
 
@@ -58,7 +58,7 @@ def test_a_program_that_lies_in_no_image_has_a_version_only(folder: Path) -> Non
 @pytest.mark.parametrize(("board", "app"), [("nrf51", "pen"), ("rp2040", "camera"), ("mps2-an386", "pen")])
 def test_an_emulated_board_says_which_image_it_runs(board: str, app: str, folder: Path) -> None:
     signed = facts(inkgate("build", board, app, "--out", folder / "out", "--json"))
-    emulator = emulate.build_and_power_on(board, app, Unprovisioned())
+    emulator = build_and_power_on(board, app, Unprovisioned())
     with EmulatedBoard(emulator, [], fast=True) as running:
         said = facts(inkgate("info", "--port", running.path, "--json"))
     assert (said["model"], said["kind"]) == (board, app)
@@ -66,10 +66,10 @@ def test_an_emulated_board_says_which_image_it_runs(board: str, app: str, folder
 
 
 def test_an_emulated_board_without_a_key_is_nobody_whose_key_was_lost(folder: Path) -> None:
-    KeyStore().put(emulate.name_of("nrf51"), bytes(wire.KEY_BYTES))
-    names = {emulate.name_of("nrf51")}
+    KeyStore().put(name_of("nrf51"), bytes(wire.KEY_BYTES))
+    names = {name_of("nrf51")}
     for _ in range(2):
-        with EmulatedBoard(emulate.build_and_power_on("nrf51", "pen", Unprovisioned()), [], fast=True) as running:
+        with EmulatedBoard(build_and_power_on("nrf51", "pen", Unprovisioned()), [], fast=True) as running:
             said = facts(inkgate("info", "--port", running.path, "--json"))
         assert said["authenticated"] is False
         names.add(str(said["board"]))
@@ -80,7 +80,7 @@ def test_without_a_pseudo_terminal_the_emulator_is_ended_too(folder: Path, monke
     def none_left() -> tuple[int, int]:
         raise OSError("out of pty devices")
 
-    emulator = QemuBoard(build.build("nrf51", "pen", folder / "out"))
+    emulator = QemuBoard(build("nrf51", "pen", folder / "out"))
     monkeypatch.setattr("pty.openpty", none_left)
     with (
         pytest.raises(TerminalMissingError, match=r"out of pty devices.*/dev/pts") as failure,

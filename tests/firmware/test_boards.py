@@ -1,21 +1,19 @@
 """The real firmware in emulators: strokes on its digitiser and pictures before its camera, against the Python twins."""
 
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
-from emulated import Pixels, built, needs_tools, power_on, word_on, words_of
+from emulated import built, needs_tools, powered, word_on, words_of
+from received import APPS, PATIENCE_S, PENS, received
 
-from firmware_bridge.boards import BOARDS
 from firmware_bridge.build.compile import build
 from firmware_bridge.build.errors import BuildError
 from firmware_bridge.emulate import flash_store
-from firmware_bridge.emulate import power_on as emulate
 from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
-from firmware_bridge.link.link import open_link
-from firmware_bridge.session.events import BoardFault, Connected, Fragment, WordEnded
+from firmware_bridge.emulate.power_on import NUMBER, name_of
+from firmware_bridge.session.events import BoardFault, Connected
 from firmware_bridge.trust.board_keys import KeyStore
 from train.synthetic.board_input import photograph, write_texts
 from train.synthetic.digitiser import sample_word
@@ -24,31 +22,7 @@ from train.synthetic.writers import synthetic_set, write_form
 
 pytestmark = needs_tools
 
-APPS = [(board.name, app) for board in BOARDS.values() for app in board.apps]
-PENS = [board for board, app in APPS if app == "pen"]
 CAMERAS = [board for board, app in APPS if app == "camera"]
-PATIENCE_S = 30
-
-
-def received(path: str, ends: int) -> Iterator[Pixels | BoardFault | Connected]:
-    """The first connection, then words [T, 33, 33] and faults as the host sees them, until so many have ended.
-
-    Where two cores do much at once, an emulated board may be silent for so long that it is taken for gone once more.
-    """
-    fragments: list[Pixels] = []
-    connected = False
-    with open_link(path, connect_patience_s=PATIENCE_S, idle_timeout_s=PATIENCE_S) as link:
-        for event in link.events():
-            if isinstance(event, Fragment):
-                fragments = [*fragments[: event.index], event.pixels]
-            elif isinstance(event, WordEnded):
-                yield np.stack(fragments)
-            elif isinstance(event, BoardFault) or (isinstance(event, Connected) and not connected):
-                connected = True
-                yield event
-            ends -= isinstance(event, WordEnded | BoardFault)
-            if not ends:
-                return
 
 
 @pytest.mark.parametrize("tool", ["gcc", pytest.param("zig", marks=pytest.mark.needs("ziglang"))])
@@ -81,11 +55,11 @@ def test_strokes_become_the_fragments_of_the_python_twin_on_a_proved_board(
     board: str, texts: list[str], spoiled: float
 ) -> None:
     written = write_texts([3, 4][: len(texts)], texts, np.random.default_rng(5))
-    with EmulatedBoard(power_on(board, "pen"), written, fast=True, loss=spoiled, corrupt=spoiled, seed=1) as emulated:
+    with EmulatedBoard(powered(board, "pen"), written, fast=True, loss=spoiled, corrupt=spoiled, seed=1) as emulated:
         connected, *words = received(emulated.start(), len(texts))
         assert isinstance(connected, Connected)
         assert connected.info.authenticated
-        assert connected.info.board == emulate.name_of(board)
+        assert connected.info.board == name_of(board)
         assert emulated.wait(PATIENCE_S)
     expected = [word for samples in written for word in words_of(samples)]
     assert [len(word) for word in expected] == [len(text) for text in texts]
@@ -95,7 +69,7 @@ def test_strokes_become_the_fragments_of_the_python_twin_on_a_proved_board(
 
 def test_a_synthetic_set_is_what_a_board_sends_of_the_same_writing() -> None:
     forms = [[strokes for _, strokes in islice(write_form(writer, seed=6), 20)] for writer in range(2)]
-    with EmulatedBoard(power_on("stm32f405", "pen"), [sample_word(form) for form in forms], fast=True) as emulated:
+    with EmulatedBoard(powered("stm32f405", "pen"), [sample_word(form) for form in forms], fast=True) as emulated:
         _, *words = received(emulated.start(), len(forms))
     np.testing.assert_array_equal(np.concatenate(words), synthetic_set(2, 20, seed=6).to_bits(1).pixels)
 
@@ -103,13 +77,13 @@ def test_a_synthetic_set_is_what_a_board_sends_of_the_same_writing() -> None:
 @pytest.mark.parametrize("board", CAMERAS)
 def test_a_picture_becomes_the_fragments_of_the_python_twin(board: str) -> None:
     (picture,) = photograph([synthetic_set(1, 5, seed=3).pixels], np.random.default_rng(8))
-    with EmulatedBoard(power_on(board, "camera"), [picture], fast=True) as emulated:
+    with EmulatedBoard(powered(board, "camera"), [picture], fast=True) as emulated:
         _, word = received(emulated.start(), 1)
     np.testing.assert_array_equal(word, word_on(picture))
 
 
 def test_a_blank_picture_is_reported_as_a_fault() -> None:
-    with EmulatedBoard(power_on("rp2040", "camera"), [draw_blank(np.random.default_rng(8))], fast=True) as emulated:
+    with EmulatedBoard(powered("rp2040", "camera"), [draw_blank(np.random.default_rng(8))], fast=True) as emulated:
         _, fault = received(emulated.start(), 1)
     assert isinstance(fault, BoardFault)
     assert (fault.code, fault.text) == ("word_aborted", "the picture is blank")
@@ -120,7 +94,7 @@ def test_a_digitiser_that_falls_silent_in_a_word_ends_it_with_a_fault_and_damage
     sent = packets(samples)
     cut = 8 * next(place for place in range(len(samples)) if samples[place:, 2].max() == 0)  # before the word's end
     damaged = b"\x00\xa5\xa5" + sent[:400] + b"\xa5" + sent[400:cut]
-    with EmulatedBoard(power_on("mps2-an386", "pen"), []) as emulated:
+    with EmulatedBoard(powered("mps2-an386", "pen"), []) as emulated:
         conversation = received(emulated.start(), 1)
         next(conversation)
         emulated.touch(damaged)
@@ -131,8 +105,8 @@ def test_a_digitiser_that_falls_silent_in_a_word_ends_it_with_a_fault_and_damage
 
 @pytest.mark.parametrize("board", PENS)
 def test_a_reset_begins_a_new_session_with_the_same_key_counted_in_the_flash(board: str) -> None:
-    name = emulate.name_of(board)
-    with EmulatedBoard(power_on(board, "pen"), []) as emulated:
+    name = name_of(board)
+    with EmulatedBoard(powered(board, "pen"), []) as emulated:
         first = next(received(emulated.start(), 1))
         emulated.reset()
         second = next(received(emulated.start(), 1))
@@ -142,5 +116,5 @@ def test_a_reset_begins_a_new_session_with_the_same_key_counted_in_the_flash(boa
     assert isinstance(second, Connected)
     assert known is not None
     assert second.info.session == first.info.session + 1
-    assert kept == flash_store.Kept(emulate.NUMBER, known.key, second.info.session)
+    assert kept == flash_store.Kept(NUMBER, known.key, second.info.session)
     assert second.info.authenticated

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emulated import built, needs_tools, power_on
+from chips.registers import MisuseError
+from chips.rp2040 import CameraBoard
+from emulated import built, needs_tools, powered
 from mutants import build_changed
-from registers import MisuseError
-from rp2040 import CameraBoard
 
-from firmware_bridge.emulate import arducam_mega as mega
-from firmware_bridge.emulate.arducam_mega import Mega
+from firmware_bridge.emulate.arducam_mega import SENSORS, Mega
 from firmware_bridge.emulate.emulated_board import EmulatedBoard
 from firmware_bridge.emulate.rp2040 import PicoBoard
 from firmware_bridge.link.link import open_link
@@ -38,7 +37,7 @@ def showing(picture: bytes, sensor: int = 0x82) -> Mega:
     return camera
 
 
-@pytest.mark.parametrize("sensor", mega.SENSORS)
+@pytest.mark.parametrize("sensor", SENSORS)
 def test_a_picture_is_what_the_camera_sees_whichever_mega_it_is(sensor: int) -> None:
     assert board(showing(PICTURES[0], sensor)).take() == PICTURES[0]
 
@@ -117,7 +116,7 @@ def test_no_picture_takes_as_long_as_the_watchdog_waits_or_the_host(picture: Cal
 
 
 def test_a_camera_that_is_gone_is_a_fault_that_the_host_is_told() -> None:
-    running = power_on("rp2040", "camera")
+    running = powered("rp2040", "camera")
     assert isinstance(running, PicoBoard)
     with EmulatedBoard(running, [], fast=True) as emulated, open_link(emulated.start(), idle_timeout_s=60) as link:
         running.pull_camera()

@@ -4,8 +4,8 @@ import time
 
 import numpy as np
 import pytest
-from emulated import needs_tools, power_on, words_of
-from test_boards import received
+from emulated import needs_tools, powered, words_of
+from received import received
 
 from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
 from firmware_bridge.session.events import BoardFault
@@ -29,7 +29,7 @@ def of_a_silent_digitiser(samples: Samples) -> Samples:
 @pytest.mark.parametrize("board", PENS)
 def test_a_digitiser_that_is_silent_while_the_pen_is_out_of_reach_ends_words_by_the_boards_clock(board: str) -> None:
     first, second = write_texts([3, 4], ["12", "7"], np.random.default_rng(5))
-    with EmulatedBoard(power_on(board, "pen"), []) as emulated:
+    with EmulatedBoard(powered(board, "pen"), []) as emulated:
         conversation = received(emulated.start(), 2)
         next(conversation)
         words = []
@@ -45,7 +45,7 @@ def test_a_slow_digitiser_and_a_fast_one_write_the_same_word() -> None:
     (samples,) = write_texts([3], ["12"], np.random.default_rng(5))
     written = of_a_silent_digitiser(samples)
     (twin,) = words_of(samples)
-    with EmulatedBoard(power_on("mps2-an386", "pen"), []) as emulated:
+    with EmulatedBoard(powered("mps2-an386", "pen"), []) as emulated:
         conversation = received(emulated.start(), 1)
         next(conversation)
         for sample in np.array_split(written, 7):
@@ -58,7 +58,7 @@ def test_a_slow_digitiser_and_a_fast_one_write_the_same_word() -> None:
 def test_a_digitiser_that_fails_under_the_pen_is_a_fault_even_in_the_first_symbol_and_the_next_word_is_whole() -> None:
     (samples,) = write_texts([3], ["12"], np.random.default_rng(5))
     (twin,) = words_of(samples)
-    with EmulatedBoard(power_on("mps2-an386", "pen"), []) as emulated:
+    with EmulatedBoard(powered("mps2-an386", "pen"), []) as emulated:
         conversation = received(emulated.start(), 2)
         next(conversation)
         emulated.touch(packets(samples[:20]))

@@ -19,7 +19,7 @@ BATCH = 10_000
 
 
 def library() -> clib.Library:
-    return clib.library("frame", "crc32", "mem", clib.HERE / "twin_frame.c")
+    return clib.library("frame", "crc32", "mem", clib.TWINS / "twin_frame.c")
 
 
 def encoded(content: bytes) -> bytes:

@@ -3,9 +3,9 @@
 import secrets
 
 import pytest
+from chips.nrf51 import Part
+from chips.registers import ResetError
 from emulated import built, needs_tools
-from nrf51 import Part
-from registers import ResetError
 
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.wire.messages import NONCE_BYTES

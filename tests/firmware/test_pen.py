@@ -27,7 +27,7 @@ WORD_END = [UP] * 100
 
 @functools.cache
 def library() -> clib.Library:
-    return clib.library("pen", "mem", clib.HERE / "twin_pen.c")
+    return clib.library("pen", "mem", clib.TWINS / "twin_pen.c")
 
 
 class Twin:

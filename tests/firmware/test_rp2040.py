@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
+from chips.registers import MisuseError, RestartError, demand
+from chips.rp2040 import CAMERA_LIMIT_HZ, FLASH_LIMIT_HZ, CameraBoard
+from chips.rp2040_clocks import Clocks
 from emulated import built, needs_tools
 from mutants import build_changed
-from registers import MisuseError, RestartError, demand
-from rp2040 import CAMERA_LIMIT_HZ, FLASH_LIMIT_HZ, CameraBoard
-from rp2040_clocks import Clocks
 
 from firmware_bridge.emulate.arducam_mega import Mega
 

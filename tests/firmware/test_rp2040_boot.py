@@ -10,8 +10,8 @@ from rp2040py.simulator import Simulator
 from rp2040py.utils.logging import ConsoleLogger, LogLevel
 
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
-from firmware_bridge.build import compile as build
 from firmware_bridge.build import image, uf2
+from firmware_bridge.build.compile import build
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.wire.messages import NONCE_BYTES, PROTOCOL_HASH
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.needs("arm-none-eabi-gcc")
 
 @pytest.fixture(scope="module")
 def uf2_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    built = build.build("rp2040", "pen", tmp_path_factory.mktemp("pico"))
+    built = build("rp2040", "pen", tmp_path_factory.mktemp("pico"))
     version = image.parse_version(FIRMWARE_VERSION)
     content = image.seal(built.bin.read_bytes(), BOARD, "pen", version, PROTOCOL_HASH, KEY)
     return uf2.encode_image(content, BOARD)

@@ -44,7 +44,7 @@ def writing() -> FragmentSet:
 @functools.cache
 def library() -> clib.Library:
     halves = ("segment_pieces", "segment_symbols")
-    return clib.library("segment", *halves, "segment_fragment", "pen", "mem", clib.HERE / "twin_pen.c")
+    return clib.library("segment", *halves, "segment_fragment", "pen", "mem", clib.TWINS / "twin_pen.c")
 
 
 class Twin:

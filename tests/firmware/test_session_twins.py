@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import random
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -281,6 +282,7 @@ class Line(LineModel):
         self.a_word_leaves_the_board_only_for_the_journal()
 
 
+@pytest.mark.slow("10,000 steps, after each of which two boards are compared whole")
 def test_c_python_and_the_model_agree_for_10_000_steps() -> None:
     Line.steps = 0
     # A machine makes some 41 steps.

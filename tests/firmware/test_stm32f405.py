@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from chips.registers import MisuseError, ResetError, demand
+from chips.rm0090 import Watchdog
+from chips.rm0090_flash import PowerCutError, extent
+from chips.stm32f405 import BOARD, FLASH_BYTES, Part
 from emulated import built, needs_tools, words_of
 from mutants import build_changed
-from registers import MisuseError, ResetError, demand
-from rm0090 import Watchdog
-from rm0090_flash import PowerCutError, extent
-from stm32f405 import BOARD, FLASH_BYTES, Part
 
 from firmware_bridge.emulate.emulated_board import packets
 from firmware_bridge.emulate.flash_store import SLOT_BYTES, decode

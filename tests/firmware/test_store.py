@@ -8,7 +8,7 @@ import pytest
 
 from firmware_bridge.emulate.flash_store import Kept, decode, encode
 
-HERE = clib.HERE
+TWINS = clib.TWINS
 RECORD = 40
 WRITES = 20
 """Two rounds through both halves of 4 slots."""
@@ -42,9 +42,9 @@ class Flash:
 
 @pytest.fixture
 def flash() -> Flash:
-    flags = ("-I", str(HERE / "store_board"))
+    flags = ("-I", str(TWINS / "store_board"))
     store = clib.FIRMWARE / "boards" / "store.c"
-    return Flash(clib.library(store, HERE / "twin_store.c", "crc32", "mem", flags=flags))
+    return Flash(clib.library(store, TWINS / "twin_store.c", "crc32", "mem", flags=flags))
 
 
 def record(number: int) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from emulated import hang, needs_tools, power_on, symbol_ends, words_of
+from emulated import hang, needs_tools, powered, symbol_ends, words_of
 
 from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
 from firmware_bridge.link.link import open_link
@@ -35,7 +35,7 @@ def until(events: Iterator[Event], found: Callable[[Event], bool]) -> list[Event
 def test_a_hang_in_mid_word_ends_in_a_new_session_and_the_word_after_it_arrives(board: str) -> None:
     (samples,) = write_texts([3], ["12"], np.random.default_rng(5))
     first_symbol = samples[: symbol_ends(samples)[0]]
-    running = power_on(board, "pen")
+    running = powered(board, "pen")
     with (
         EmulatedBoard(running, [], fast=True) as emulated,
         open_link(emulated.start(), idle_timeout_s=PATIENCE_S) as link,
@@ -60,7 +60,7 @@ def test_a_hang_in_mid_word_ends_in_a_new_session_and_the_word_after_it_arrives(
 @pytest.mark.parametrize("board", IDLE_S)
 def test_a_board_that_has_nothing_to_do_is_not_restarted(board: str) -> None:
     with (
-        EmulatedBoard(power_on(board, "pen"), [], fast=True) as emulated,
+        EmulatedBoard(powered(board, "pen"), [], fast=True) as emulated,
         open_link(emulated.start(), idle_timeout_s=IDLE_S[board]) as link,
     ):
         sessions = {event.info.session for event in link.events() if isinstance(event, Connected)}

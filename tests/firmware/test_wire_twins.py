@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Any
 
 import clib
-import golden
+import golden_frames as golden
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,7 +125,9 @@ def messages(inside: bool = True) -> st.SearchStrategy[tuple[int, dict[str, Any]
 
 
 def test_the_golden_frames_are_what_python_makes() -> None:
-    assert golden.FILE.read_text().splitlines() == golden.lines(), "made anew by `python tests/firmware/golden.py`"
+    assert golden.FILE.read_text().splitlines() == golden.lines(), (
+        "made anew by `python tests/support/golden_frames.py`"
+    )
     assert {message.ID for message, _ in golden.MESSAGES.values()} == set(wire.MESSAGES)
 
 

@@ -315,6 +315,7 @@ def test_a_shift_of_the_equal_error_rate_beyond_the_limit_fails(
     assert "int8 raises the equal error rate by 0.51 points" in found.failures[0]
 
 
+@pytest.mark.slow("a process of its own verifies a bundle with its error rates, which nothing shortens there")
 def test_verify_and_its_page_need_no_tensorflow_and_no_plotting_library(bundle_path: Path) -> None:
     code = (
         "import sys\n"

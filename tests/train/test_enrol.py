@@ -16,8 +16,7 @@ from train.data import datasets
 from train.enrol import Order, load, train_draws
 from train.enrol import make_backbone as pretrain_backbone
 from train.errors import NamesError, OverwriteError, TooFewWritersError, UnwritableError
-from train.network import fit_users as fit
-from train.network import pretrain
+from train.network import fit_users, pretrain
 from train.network.backbone import Backbone
 from train.network.settings import PretrainSettings
 from train.run_directory import CALIBRATION, CONFIG, DEVELOPMENT, ENROL, MODEL, TEST, Run
@@ -73,13 +72,13 @@ def test_the_same_order_gives_the_same_network_from_enrolment_and_background_alo
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: dict[str, Any] = {}
-    original = fit.enrol
+    original = fit_users.enrol
 
     def watched(backbone: Any, plan: Any, users: Any, writers: Any, strangers: Any, *rest: Any, **more: Any) -> Any:
         seen.update(users=users, writers=writers, strangers=strangers)
         return original(backbone, plan, users, writers, strangers, *rest, **more)
 
-    monkeypatch.setattr(fit, "enrol", watched)
+    monkeypatch.setattr(fit_users, "enrol", watched)
     again = train_draws(order, make_backbone(), tmp_path / "run", 1)[0]
     for one, other in zip(weights(run), weights(again), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -104,7 +103,7 @@ class Enrolment:
 @pytest.fixture
 def enrolment(run: Run, monkeypatch: pytest.MonkeyPatch) -> Enrolment:
     stand_in = Enrolment(run.model())
-    monkeypatch.setattr(fit, "enrol", stand_in)
+    monkeypatch.setattr(fit_users, "enrol", stand_in)
     return stand_in
 
 
@@ -281,6 +280,7 @@ IMPATIENT = (
 """`inkgate` that saves a checkpoint every 2 steps instead of every 1,000."""
 
 
+@pytest.mark.slow("trains three times, once in a process of its own that loads TensorFlow")
 def test_a_killed_train_goes_on_and_ends_with_the_same_network(
     hands_file: Path,
     backbone_folder: Path,
@@ -305,7 +305,7 @@ def test_a_killed_train_goes_on_and_ends_with_the_same_network(
     assert not (killed / CONFIG).exists()
 
     steps: list[int] = []
-    original = fit.run_steps
+    original = fit_users.run_steps
 
     def counted(model: Any, optimizer: Any, step: Callable[[int], Any], **more: Any) -> Any:
         def stepped(number: int) -> Any:
@@ -314,7 +314,7 @@ def test_a_killed_train_goes_on_and_ends_with_the_same_network(
 
         return original(model, optimizer, stepped, **more)
 
-    monkeypatch.setattr(fit, "run_steps", counted)
+    monkeypatch.setattr(fit_users, "run_steps", counted)
     train.main([*order, "--out", str(killed)], standalone_mode=False)
     assert 2 <= steps[0] < 60
     assert steps[-1] == 59

@@ -43,7 +43,7 @@ _COUNT = {"": 1, "k": 1000, "m": 10**6}
 )
 @json_option
 def adapt(users: int, max_flash: int | None, max_ram: int | None, max_macs: int | None, as_json: bool) -> None:
-    """Derive the network from the task: seven stages, each number with its formula, equation and principle.
+    """Derive the network from the task in seven stages, with their formulas, equations and principles.
 
     With a budget it solves equation 4's constraint: which structures satisfy R <= R_max, and which one to build.
     """
@@ -63,7 +63,10 @@ def adapt(users: int, max_flash: int | None, max_ram: int | None, max_macs: int 
 
 
 def _quantity(text: str, units: dict[str, int]) -> int:
-    """A whole number of at least 1 with an optional suffix: 96k, 128KiB, 0.5M, 250000."""
+    """Parse a number with an optional suffix, such as 96k, 128KiB, 0.5M or 250000, into a whole number.
+
+    Raises click.BadParameter for anything else and for less than 1.
+    """
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", text.strip())
     if match is None or match[2].lower() not in units:
         raise click.BadParameter(f"{text!r} is not a number, alone or followed by {', '.join(filter(None, units))}")
@@ -74,7 +77,10 @@ def _quantity(text: str, units: dict[str, int]) -> int:
 
 
 def _plan_json(plan: ArchitecturePlan, budget: Budget, fitting: tuple[ArchitecturePlan, ...]) -> dict[str, Any]:
-    """The plan, how it came about and what it costs; with a budget also every structure that satisfies it."""
+    """Return the plan with its layers, principles and stages, as JSON values.
+
+    With a budget, every structure that satisfies it is returned too.
+    """
     result = {
         **plan.to_dict(),
         "layers": [asdict(layer) for layer in plan.layers],

@@ -1,4 +1,4 @@
-"""Command lines `inkgate adapt` and `inkgate data` -> the adapted network; fragments fetched, described, exported."""
+"""`inkgate data`: public, invented or one's own sets of fragments -> fetched, described, exported."""
 
 import json
 from collections.abc import Iterator
@@ -65,7 +65,7 @@ def fetch(data_dir: Path | None, as_json: bool) -> None:
 
 
 def _dataset_options(command: Any) -> Any:
-    """The options that say which fragments: shared by info and export."""
+    """Add the options that say which fragments, which info and export share."""
     for option in (
         click.option(
             "--symbols", default="digits", show_default=True, help="synthetic: digits, letters, all, or a text."
@@ -99,7 +99,10 @@ def info(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Show what a set holds: counts, writers, symbols, hash, how its writers are split. Without NAME: the sources."""
+    """Show what a set holds: counts, writers, symbols, hash, how its writers are split.
+
+    Without NAME: the sources.
+    """
     console = Console(stderr=True)
     if name is None:
         sources = _sources(data_dir)
@@ -126,7 +129,10 @@ def info(
 @_dataset_options
 @json_option
 def export(name: str, out: Path, pixel_bits: str, data_dir: Path | None, as_json: bool, **options: Any) -> None:
-    """Write a set of fragments as .npz (arrays pixels, writer, symbol, order) for any other tool or command."""
+    """Write a set of fragments as .npz, for any other tool or command.
+
+    The arrays are pixels, writer, symbol and order.
+    """
     if out.suffix != ".npz":
         raise click.UsageError(f"{out}: the file is an .npz; end its name so")
     fragments = _load(name, int(pixel_bits), data_dir, options)
@@ -141,7 +147,7 @@ def export(name: str, out: Path, pixel_bits: str, data_dir: Path | None, as_json
 
 
 def _load(name: str, pixel_bits: int, data_dir: Path | None, options: dict[str, Any]) -> "FragmentSet":
-    """The set that the options describe, with a bar while writers are invented."""
+    """Load the set that the options describe, with a bar while writers are invented."""
     from train.data.datasets import load
 
     given = {key: options[key] for key in ("writers", "per_writer") if options[key] is not None}
@@ -162,7 +168,7 @@ def _symbols(choice: str) -> str:
 
 
 def _summary(fragments: "FragmentSet") -> dict[str, Any]:
-    """What `data info` says of a set, as JSON values."""
+    """Return what `data info` says of a set, as JSON values."""
     import numpy as np
 
     counts = np.unique(fragments.writer, return_counts=True)[1]
@@ -188,7 +194,7 @@ def _symbol_name(code: int) -> str:
 
 
 def _split_sizes(fragments: "FragmentSet") -> dict[str, int] | str:
-    """Numbers of writers by part, or why the set cannot be split."""
+    """Return the numbers of writers by part of the split, or why the set cannot be split."""
     from train.data.datasets import split_writers
 
     try:
@@ -248,7 +254,7 @@ def _transfer_bars() -> Progress:
 
 @contextmanager
 def _counting_bar(title: str) -> Iterator[Any]:
-    """A bar on stderr; yields a function of (done, all)."""
+    """Show a bar on stderr; yield its progress callback, a function of (done, all)."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)

@@ -29,7 +29,7 @@ _SHOWN = ("1", "4", "8", "12", "16", "20")
 def evaluate(
     path: Path, fragments: Path | None, from_draw: int, rounds: int, report: Path | None, as_json: bool
 ) -> None:
-    """Error rates of a run (float) or of a bundle (int8) by number of symbols, with 95 % bounds.
+    """Measure error rates of a run (float) or a bundle (int8) by number of symbols, with 95 % bounds.
 
     All draws of users that the run has are evaluated. Writes metrics.json, card.md, det.svg and eer.svg into the run,
     or for a bundle into BUNDLE-evaluation beside it.

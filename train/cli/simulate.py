@@ -1,4 +1,4 @@
-"""`inkgate simulate`: a writer's fragments from a dataset -> a virtual pen or camera board on a pseudo-terminal."""
+"""`inkgate simulate`: fragments of a dataset -> a virtual pen or camera board on a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ POLL_S = 0.1
 
 
 def parse_symbols(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
-    """`8` or `4-12` -> (least, most) symbols of a word. click.BadParameter unless 1 <= least <= most <= the wire's."""
+    """Parse `8` or `4-12` into (least, most) symbols of a word.
+
+    Raises click.BadParameter unless 1 <= least <= most <= MAX_WORD_FRAGMENTS.
+    """
     from firmware_bridge.wire.messages import MAX_WORD_FRAGMENTS
 
     match = re.fullmatch(r"(\d+)(?:-(\d+))?", value)
@@ -85,21 +88,21 @@ def simulate(
     link: Path | None,
     as_json: bool,
 ) -> None:
-    """A virtual board on a pty: a pen, or a camera.
+    """Run a virtual board on a pty: a pen, or a camera.
 
     The first line on stdout is the path to give to `inkgate run --port`. The board waits for a host, sends its words as
-    a real board does and ends when all are acknowledged. Of a run's test.npz, users and strangers write by turns, and
-    stderr says who does. Nobody needs to provision it: it takes its key from
-    this user's key store, where `inkgate run` looks for it, and makes one at its first start.
+    a real board does and ends when all are acknowledged. With a run's test.npz, users and strangers write by turns, and
+    stderr says who does. Nobody needs to provision the board: it takes its key from this user's key store, where
+    `inkgate run` looks for it, and makes one at its first start.
 
-    With --firmware the board is emulated: a pen board's digitiser is written on by the dataset's invented hands, a
+    With --firmware the board is emulated: a pen board's digitiser is written on by the dataset's invented writers, a
     camera board's camera sees pictures of the dataset's fragments. With its key it is the same board at every start,
-    BOARD-00000000; to a host two of them at once are one that goes back in time. With --no-key it is another one each
-    time.
+    BOARD-00000000, so run one at a time: a host takes two of them for one board that goes back in time. With --no-key
+    it is another board each time.
     """
     from rich.markup import escape
 
-    from firmware_bridge.emulate import power_on as emulate
+    from firmware_bridge.emulate import power_on
     from firmware_bridge.emulate.board_memory import SelfProvisioned, Unprovisioned
     from firmware_bridge.emulate.emulated_board import EmulatedBoard
     from firmware_bridge.emulate.virtual_board import VirtualBoard, name_of
@@ -107,33 +110,33 @@ def simulate(
     from firmware_bridge.trust.board_keys import KeyStore
     from firmware_bridge.wire.messages import Kind
     from train.data.datasets import SYNTHETIC_PER_WRITER, load
-    from train.synthetic import board_input as hands
+    from train.synthetic import board_input
 
     if firmware is not None:
         _check_firmware(firmware, kind, dataset, board)
     bits = 8 if grey else 1
     with progress_console().status(escape(f"taking fragments from {dataset}")):
-        # A digitiser is written on by the writers themselves: of their fragments the names do.
+        # On an emulated digitiser the writers write anew: of the dataset only their names are needed.
         fragments = load(dataset, pixel_bits=bits, per_writer=1 if firmware and kind == "pen" else SYNTHETIC_PER_WRITER)
     rng = np.random.default_rng(seed)
     users = users_of(Path(dataset), fragments)
     chosen = choose_writers(fragments, writers, rng, users)
     writing = [chosen[place % len(chosen)] for place in range(words)]
     drawn = draw_words(fragments, writing, symbols, rng)
-    name = emulate.name_of(firmware) if firmware else board or name_of(Kind[kind.upper()])
+    name = power_on.name_of(firmware) if firmware else board or name_of(Kind[kind.upper()])
     memory = Unprovisioned() if no_key else SelfProvisioned(KeyStore(), name)
     told: list[dict[str, object]] = [{"fragments": word.tolist()} for word in drawn]
     simulated: VirtualBoard | EmulatedBoard
     if firmware is not None:
         given: Sequence[NDArray[np.uint16] | NDArray[np.uint8]]
         if kind == "pen":
-            texts = hands.draw_texts(words, symbols, rng)
+            texts = board_input.draw_texts(words, symbols, rng)
             told = [{"text": text} for text in texts]
-            given = hands.write_texts(writing, texts, rng)
+            given = board_input.write_texts(writing, texts, rng)
         else:
-            given = hands.photograph([fragments.pixels[index] for index in drawn], rng)
+            given = board_input.photograph([fragments.pixels[index] for index in drawn], rng)
         with progress_console().status(f"building {firmware} {kind}"):
-            emulator = emulate.build_and_power_on(firmware, kind, memory, {"pixel_bits": bits})
+            emulator = power_on.build_and_power_on(firmware, kind, memory, {"pixel_bits": bits})
         simulated = EmulatedBoard(emulator, given, fast=fast, loss=loss, corrupt=corrupt, seed=seed, link=link)
     else:
         simulated = VirtualBoard(
@@ -154,7 +157,10 @@ def simulate(
 
 
 def _check_firmware(firmware: str, kind: str, dataset: str, board: str | None) -> None:
-    """click.UsageError if this cannot be simulated with the firmware of a board; UnknownBoardError."""
+    """Raise click.UsageError if a board's firmware cannot simulate this.
+
+    Raises UnknownBoardError if no board has the name `firmware`.
+    """
     from firmware_bridge.boards import find
 
     if kind not in find(firmware).apps:
@@ -166,7 +172,7 @@ def _check_firmware(firmware: str, kind: str, dataset: str, board: str | None) -
 
 
 def users_of(dataset: Path, fragments: FragmentSet) -> frozenset[int]:
-    """Writer ids of the enrolled users, where the dataset is a file of a run; else nobody."""
+    """Return the writer ids of the enrolled users if the dataset is a file of a run, else none."""
     from train.run_directory import CONFIG, Run
 
     if not (dataset.suffix == ".npz" and (dataset.parent / CONFIG).is_file()):
@@ -178,9 +184,10 @@ def users_of(dataset: Path, fragments: FragmentSet) -> frozenset[int]:
 def choose_writers(
     fragments: FragmentSet, wanted: Sequence[str], rng: np.random.Generator, users: frozenset[int] = frozenset()
 ) -> list[int]:
-    """Writer ids by name or id; at random if none is wanted. click.BadParameter for one who is not in the set.
+    """Return the ids of the writers wanted by name or id; if none is wanted, choose at random.
 
-    Where both users and strangers wrote, they take turns, a user first; else there are a few writers.
+    If both users and strangers wrote the set, the chosen ones take turns, a user first; otherwise DEFAULT_WRITERS are
+    chosen. Raises click.BadParameter for a writer who is not in the set.
     """
     present = [int(writer) for writer in fragments.writers]
     if not wanted:
@@ -200,7 +207,7 @@ def choose_writers(
 def draw_words(
     fragments: FragmentSet, writing: Sequence[int], symbols: tuple[int, int], rng: np.random.Generator
 ) -> list[NDArray[np.int64]]:
-    """A word for each entry of `writing`: indices [T] of its fragments in the set, T uniform in `symbols`."""
+    """Draw a word for each entry of `writing`: indices [T] of its fragments, T uniform in `symbols`."""
     from edge.ink.fragment_set import sample_words
 
     words = []
@@ -213,7 +220,7 @@ def draw_words(
 
 @dataclass(frozen=True)
 class _Author:
-    """Who writes a word. enrolled: None where it is not known who is."""
+    """The writer of a word. enrolled: whether that is a user, None where the users are not known."""
 
     name: str
     enrolled: bool | None
@@ -229,14 +236,14 @@ class _Author:
 def _follow(
     board: VirtualBoard | EmulatedBoard, authors: Sequence[_Author], written: Sequence[dict[str, object]], as_json: bool
 ) -> None:
-    """Report every acknowledged word until there are no more; the counters come even when interrupted."""
+    """Report every acknowledged word until all are; report the counters even when interrupted."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = progress_console()
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     reported = 0
     if not as_json:
-        # Said before a host comes, for beside it nothing can be shown.
+        # Print this before a host connects: once it writes to the same terminal, nothing may be shown there.
         more = f" and {len(authors) - SHOWN_AUTHORS} more" if len(authors) > SHOWN_AUTHORS else ""
         listed = ", ".join(f"{place} {author}" for place, author in enumerate(authors[:SHOWN_AUTHORS], start=1))
         say(console, f"words by: {listed}{more}")

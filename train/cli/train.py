@@ -64,15 +64,15 @@ def train(
 ) -> None:
     """Enrol K users of a dataset from the shipped backbone into a run directory.
 
-    Killed, it goes on where it was when the same command is given again; a run made otherwise stays unless --replace
-    lets it go. With --from-scratch the backbone is trained
-    too, on the background writers, which takes about half an hour.
+    If it was killed, it goes on where it was when the same command is given again. A run made otherwise is kept unless
+    --replace is given. With --from-scratch the backbone is trained too, on the background writers, which takes about
+    half an hour.
     """
     if from_scratch and backbone is not None:
         raise click.UsageError("--backbone and --from-scratch exclude each other")
     if (pretrain_steps or pretrain_from) and not from_scratch:
         raise click.UsageError("--pretrain-steps and --pretrain-from belong to --from-scratch")
-    # None of these loads TensorFlow, which takes seconds: what is wrong with the order is told before.
+    # None of these imports loads TensorFlow, which takes seconds: what is wrong with the order is reported before.
     from train.enrol import Order, make_backbone, train_draws
     from train.network.backbone import SHIPPED, Backbone
     from train.network.settings import EnrolSettings, PretrainSettings

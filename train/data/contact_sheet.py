@@ -13,7 +13,10 @@ _GREY = 200
 
 
 def contact_sheet(fragments: FragmentSet, rows: int = 16, columns: int = 20, zoom: int = 2) -> NDArray[np.uint8]:
-    """Grey picture uint8 [H,W] of up to `rows` writers and `columns` fragments of each, spread evenly over the set."""
+    """Return a grey picture uint8 [H, W] of up to `rows` writers and `columns` fragments of each.
+
+    Writers and fragments are spread evenly over the set.
+    """
     writers = _spread(fragments.writers, rows)
     cell = SIDE + _GAP
     columns = min(columns, int(np.bincount(np.searchsorted(fragments.writers, fragments.writer)).max()))
@@ -28,13 +31,13 @@ def contact_sheet(fragments: FragmentSet, rows: int = 16, columns: int = 20, zoo
 
 
 def save_sheet(fragments: FragmentSet, path: Path) -> None:
-    """Write the contact sheet as an image of the kind that the path's ending names."""
+    """Write the contact sheet as an image in the format that the path's extension names."""
     from PIL import Image
 
     Image.fromarray(contact_sheet(fragments)).save(path)
 
 
 def _spread(values: NDArray[np.generic], count: int) -> NDArray[np.int64]:
-    """At most `count` of the values, evenly spread, in order."""
+    """Return at most `count` of the values, evenly spread, in order."""
     places = np.unique(np.linspace(0, len(values) - 1, min(count, len(values))).astype(np.int64))
     return values[places].astype(np.int64)

@@ -1,4 +1,4 @@
-"""A dataset's name -> FragmentSet, and its writers -> background, development and evaluation, users and strangers."""
+"""A dataset's name -> FragmentSet; its writers -> background, development, users and strangers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ MIN_FRAGMENTS = 40
 """Writers with fewer fragments than this serve as background only: too few to enrol from and to be tested on."""
 
 ENROL_SHARE = 0.65
-"""The share of a user's form, by order of writing, that enrols; the rest tests."""
+"""Share of a user's fragments, the first in order of writing, that enrol; the others test."""
 
 SPLIT_SEED = 20_260_101
 SYNTHETIC_WRITERS, SYNTHETIC_PER_WRITER = 120, 110
@@ -29,7 +29,10 @@ _DEVELOPMENT, _EVALUATION = 40 / _QMNIST_WRITERS, 99 / _QMNIST_WRITERS
 
 @dataclass(frozen=True)
 class WriterSplit:
-    """Writer ids, ascending and disjoint, covering the set: to pre-train, to fix thresholds, to report."""
+    """A set's writers in three disjoint parts, each of ascending ids: every writer is in one of them.
+
+    background: to pre-train. development: to fix thresholds. evaluation: to report error rates.
+    """
 
     background: tuple[int, ...]
     development: tuple[int, ...]
@@ -38,7 +41,10 @@ class WriterSplit:
 
 @dataclass(frozen=True)
 class Draw:
-    """One draw among the evaluation writers: K users in label order (ascending id), and all the others as strangers."""
+    """One draw among the evaluation writers: K users in label order, and all the others as strangers.
+
+    Both are in ascending order of id.
+    """
 
     users: tuple[int, ...]
     strangers: tuple[int, ...]
@@ -55,11 +61,11 @@ def load(
     symbols: str = DIGITS,
     progress: Callable[[int, int], None] | None = None,
 ) -> FragmentSet:
-    """The fragments of `qmnist`, of `synthetic` writers, or of an .npz file, at 1 or 8 bits a pixel.
+    """Load the fragments of `qmnist`, of `synthetic` writers, or of an .npz file, at 1 or 8 bits a pixel.
 
-    `data_dir` is for qmnist only (see `mnist.data_folder`); the other options are for synthetic only:
-    numbers of writers and of fragments by each, the seed that invents them, the symbols they write, and a function that
-    is called with the writers done and in all.
+    `data_dir` is for qmnist only (see `mnist.data_folder`). The other options are for synthetic only: the numbers of
+    writers and of fragments by each, the seed that invents them, the symbols they write, and a progress callback that
+    takes the number of writers done and in all.
     Raises UnknownDatasetError, MissingDataError, CorruptDataError, or FragmentSet.load's own errors for an .npz.
     """
     if name == "qmnist":
@@ -74,10 +80,10 @@ def load(
 
 
 def split_writers(fragments: FragmentSet, seed: int = SPLIT_SEED) -> WriterSplit:
-    """Split the writers by chance in the proportion 400 : 40 : 99 (QMNIST's exact numbers), the same for the same seed.
+    """Split the writers by chance in the proportion 400 : 40 : 99, the same for the same seed.
 
-    Writers with fewer than MIN_FRAGMENTS fragments go to the background. Raises TooFewWritersError when development or
-    evaluation would be left empty.
+    These are QMNIST's exact numbers. Writers with fewer than MIN_FRAGMENTS fragments go to the background. Raises
+    TooFewWritersError when development or evaluation would be left empty.
     """
     ids, counts = np.unique(fragments.writer, return_counts=True)
     able = np.random.default_rng([seed, 0]).permutation(ids[counts >= MIN_FRAGMENTS])
@@ -116,7 +122,10 @@ def draw_users(split: WriterSplit, users: int, draw: int = 0, seed: int = SPLIT_
 
 
 def enrolment_split(fragments: FragmentSet, users: Sequence[int]) -> tuple[FragmentSet, FragmentSet]:
-    """The first 65 % of each user's fragments in order of writing, and the rest: (enrol, test), nothing in both."""
+    """Split each user's fragments in order of writing: return the first 65 % and the rest, (enrol, test).
+
+    Raises TooFewWritersError for a user with too few fragments to enrol from.
+    """
     enrol: list[NDArray[np.intp]] = []
     test: list[NDArray[np.intp]] = []
     for user in users:

@@ -1,4 +1,4 @@
-"""Public homes of a source's files -> the data folder, resumed where a download broke off and checked by SHA-256."""
+"""Public homes of a source's files -> the data folder, by downloads that resume, checked by SHA-256."""
 
 import http.client
 import time
@@ -12,7 +12,7 @@ from train.data.mnist import SourceFile, decompressed
 from train.errors import CorruptDataError, DownloadError
 
 Progress = Callable[[SourceFile, int, int | None], None]
-"""Called with the file, the bytes that have arrived, and the bytes expected (None where the server does not say)."""
+"""Progress callback: the file, the bytes that have arrived, the bytes expected (None if the server does not say)."""
 
 ATTEMPTS = 5
 TIMEOUT_S = 30.0
@@ -23,7 +23,10 @@ _BROKEN_OFF = (urllib.error.URLError, http.client.HTTPException, TimeoutError, C
 
 @dataclass(frozen=True)
 class Fetched:
-    """One file of the data folder: where it lies, what was done ("present", "downloaded"), and bytes transferred."""
+    """A file of the data folder and how it came there.
+
+    status: "present" or "downloaded". transferred: in bytes. url: the home that delivered it, "" if it was present.
+    """
 
     path: Path
     status: str
@@ -34,7 +37,10 @@ class Fetched:
 def fetch(
     folder: Path, files: tuple[SourceFile, ...], progress: Progress | None = None, pause_s: float = 1.0
 ) -> list[Fetched]:
-    """Bring every file into the folder; those that lie there intact are left alone. DownloadError names what failed."""
+    """Bring every file into the folder; those that lie there intact are left alone.
+
+    Raises DownloadError, which names the file that could not be had.
+    """
     return [fetch_file(folder, source, progress, pause_s) for source in files]
 
 
@@ -43,6 +49,7 @@ def fetch_file(folder: Path, source: SourceFile, progress: Progress | None = Non
 
     What has arrived is kept in FILE.part, so that a transfer that breaks off goes on from there, in this call (up to
     ATTEMPTS times, `pause_s` longer apart each time) and in the next. The file appears under its name only when whole.
+    Raises DownloadError when no home delivers it or it cannot be written.
     """
     target = folder / source.path
     if _intact(target, source):
@@ -76,7 +83,10 @@ def _intact(path: Path, source: SourceFile) -> bool:
 
 
 def _transfer(url: str, part: Path, source: SourceFile, progress: Progress | None, pause_s: float) -> int:
-    """Fill `part` from one home until it is whole and verified; bytes transferred."""
+    """Fill `part` from one home until it is whole and verified; return the bytes transferred.
+
+    Raises DownloadError when the home does not deliver.
+    """
     transferred, reason = 0, ""
     for attempt in range(ATTEMPTS):
         if attempt:
@@ -95,11 +105,11 @@ def _transfer(url: str, part: Path, source: SourceFile, progress: Progress | Non
 
 
 def _try_once(url: str, part: Path, source: SourceFile, progress: Progress | None) -> str:
-    """Why the transfer is not complete, "" if it is. DownloadError when trying again is pointless."""
+    """Return why the transfer is not complete, "" if it is. DownloadError when trying again is pointless."""
     try:
         return "" if _receive(url, part, source, progress) else "the connection was closed early"
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # nothing is left to send: the part is whole, or of something else
+        if error.code == 416:  # the server has nothing more to send: `part` is whole, or part of another file
             return ""
         reason = f"the server answers {error.code} {error.reason}"
         if error.code < 500:
@@ -110,7 +120,10 @@ def _try_once(url: str, part: Path, source: SourceFile, progress: Progress | Non
 
 
 def _receive(url: str, part: Path, source: SourceFile, progress: Progress | None) -> bool:
-    """Append to `part` what it lacks, or start over if the server cannot resume; True when all of it has arrived."""
+    """Append to `part` what it lacks, or start over if the server cannot resume.
+
+    Returns whether all of it has arrived.
+    """
     have = _size(part)
     headers = {"User-Agent": "inkgate", "Accept-Encoding": "identity"}
     if have:

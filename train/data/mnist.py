@@ -1,4 +1,4 @@
-"""MNIST images and QMNIST writer ids (IDX files) -> 33x33 grey fragments with writer, symbol and order."""
+"""MNIST images and QMNIST writer ids (IDX files) -> 33x33 grey fragments with writer, symbol, order."""
 
 import gzip
 import hashlib
@@ -62,7 +62,10 @@ FILES = (IMAGES, LABELS)
 
 
 def data_folder(data_dir: Path | str | None = None) -> Path:
-    """The folder of downloaded data: the argument, else INKGATE_DATA, else inkgate's folder in the XDG cache."""
+    """Return the folder of downloaded data.
+
+    The first of these that is given: the argument, INKGATE_DATA, inkgate's folder in the XDG cache.
+    """
     chosen = data_dir or os.environ.get(DATA_VARIABLE)
     if chosen:
         return Path(chosen).expanduser()
@@ -71,9 +74,10 @@ def data_folder(data_dir: Path | str | None = None) -> Path:
 
 
 def load_qmnist(data_dir: Path | str | None = None) -> FragmentSet:
-    """All 60,000 digits of QMNIST's 539 training writers as 8-bit fragments; symbol = digit, order = place in the form.
+    """Load all 60,000 digits of QMNIST's 539 training writers as 8-bit fragments.
 
-    Raises MissingDataError when the files are not there, CorruptDataError when their SHA-256 is not the published one.
+    symbol is the digit, order its place in the form. Raises MissingDataError when the files are not there,
+    CorruptDataError when their SHA-256 is not the published one.
     """
     folder = data_folder(data_dir)
     images = read_idx(verified(folder, IMAGES), IMAGES.path)
@@ -89,7 +93,10 @@ def load_qmnist(data_dir: Path | str | None = None) -> FragmentSet:
 
 
 def verified(folder: Path, source: SourceFile) -> bytes:
-    """The decompressed bytes of a source file in the data folder; MissingDataError, CorruptDataError."""
+    """Return the decompressed bytes of a source file in the data folder.
+
+    Raises MissingDataError when it is not there, CorruptDataError when it is not the published file.
+    """
     path = folder / source.path
     if not path.is_file():
         raise MissingDataError(
@@ -103,10 +110,10 @@ def verified(folder: Path, source: SourceFile) -> bytes:
 
 
 def decompressed(path: Path, source: SourceFile) -> bytes:
-    """The bytes in the gzip file, if they are the published ones by size and SHA-256; else CorruptDataError."""
+    """Return the bytes in the gzip file; CorruptDataError unless size and SHA-256 are the published ones."""
     try:
         with gzip.open(path) as stream:
-            raw = stream.read(source.size + 1)  # no further, whatever the file would swell to
+            raw = stream.read(source.size + 1)  # one byte too many is enough to refuse a file that would swell
     except (OSError, EOFError, zlib.error) as error:
         raise CorruptDataError(f"{path} cannot be read ({error})") from error
     if len(raw) != source.size or hashlib.sha256(raw).hexdigest() != source.sha256:
@@ -115,7 +122,10 @@ def decompressed(path: Path, source: SourceFile) -> bytes:
 
 
 def read_idx(raw: bytes, name: str) -> NDArray[Any]:
-    """Parse an IDX file of bytes or big-endian int32 into an array of the shape that its header states."""
+    """Parse an IDX file of bytes or big-endian int32 into an array of the shape that its header states.
+
+    Raises CorruptDataError, which gives `name`, if the bytes are no such file.
+    """
     if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in _IDX_TYPES:
         raise CorruptDataError(f"{name}: not an IDX file of bytes or 32-bit integers")
     dtype, axes = _IDX_TYPES[raw[2]], raw[3]
@@ -130,7 +140,7 @@ def read_idx(raw: bytes, name: str) -> NDArray[Any]:
 
 
 def embed(images: NDArray[np.uint8], scale: float = SCALE) -> NDArray[np.uint8]:
-    """Enlarge images uint8 [N,28,28] about their centre of mass by `scale` onto the fragment grid: uint8 [N,33,33].
+    """Enlarge images by `scale` about their centre of mass: uint8 [N, 28, 28] -> uint8 [N, 33, 33].
 
     Cubic convolution (Keys 1981, a = -1/2) as one matrix applied to rows and columns. Its weights are multiples
     of 1/128, so every sum is an integer below 2^24, exact in float32: the same pixels and data hash on every machine.
@@ -146,7 +156,10 @@ def embed(images: NDArray[np.uint8], scale: float = SCALE) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=8)
 def _resampling(scale: float) -> NDArray[np.float32]:
-    """The [33,28] matrix of cubic weights in units of 1/128; rows wholly inside the image sum to 128."""
+    """Return the [33, 28] matrix of cubic weights in units of 1/128.
+
+    Rows wholly inside the image sum to 128.
+    """
     centre = (np.arange(SIDE, dtype=np.float64) - (SIDE - 1) / 2) / scale + _MASS_CENTRE
     distance = centre[:, None] - np.arange(-2, _MNIST_SIDE + 2)[None, :]
     units = np.rint(_keys_cubic(distance) * _WEIGHT_UNIT)
@@ -158,7 +171,7 @@ def _resampling(scale: float) -> NDArray[np.float32]:
 
 
 def _keys_cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Keys' interpolation kernel with a = -1/2 at distances x (in source pixels)."""
+    """Return Keys' interpolation kernel with a = -1/2 at distances x (in source pixels)."""
     d = np.abs(x)
     near = (1.5 * d - 2.5) * d * d + 1
     far = ((-0.5 * d + 2.5) * d - 4) * d + 2

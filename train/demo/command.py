@@ -1,4 +1,4 @@
-"""`inkgate demo`: a dataset -> the whole path on this machine, each step by the command that a person would type."""
+"""`inkgate demo`: a dataset -> the whole path on this machine, by commands that a person would type."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ VERIFY_WORDS = 200
 @click.option("--out", default=Path("runs/demo"), show_default=True, type=click.Path(path_type=Path, file_okay=False))
 @click.pass_context
 def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str, out: Path) -> None:
-    """The whole path: enrol, quantise, verify, measure, then a virtual pen board writes and the edge decides.
+    """Go the whole path: enrol, quantise, verify, measure, then decide what a virtual pen board writes.
 
     Every step is a command of inkgate, printed before it runs. Ends with a table of the decisions and with
     OUT/report.html. Exit code 1 if a word was lost or any check came out negative.
@@ -60,7 +60,7 @@ def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str,
 
 
 def assign_writers(run: Path, words: int) -> list[tuple[str, bool]]:
-    """Who writes each word: a user, a stranger, the next user ...; (name, enrolled)."""
+    """Return who writes each word, (name, enrolled): a user, a stranger, the next user and so on."""
     from train.run_directory import TEST, Run
 
     opened = Run.open(run)
@@ -75,7 +75,10 @@ def assign_writers(run: Path, words: int) -> list[tuple[str, bool]]:
 def _stream(
     test: Path, bundle: Path, journal: Path, writers: Sequence[tuple[str, bool]], symbols: str, link: Path
 ) -> list[Result]:
-    """Let a virtual pen board write to `inkgate run` over a pty, and pair what was sent with what was decided."""
+    """Have a virtual pen board write to `inkgate run` over a pty; pair words sent with decisions.
+
+    Raises DemoError when `inkgate run` does not end well or a word is not acknowledged.
+    """
     words = str(len(writers))
     simulate = ["simulate", "pen", "--dataset", str(test), "--words", words, "--symbols", symbols]
     simulate += ["--seed", str(WRITING_SEED), "--link", str(link), "--json"]
@@ -110,7 +113,10 @@ def _summarise(results: Sequence[Result]) -> None:
 
 
 def _inkgate(*arguments: str, capture: bool = False) -> str:
-    """Run a command of inkgate, printed first; return its stdout if captured. DemoError if it does not end well."""
+    """Print a command of inkgate and run it; return its stdout if captured, else "".
+
+    Raises DemoError with the command's exit code if that is not 0.
+    """
     Console(stderr=True).print(
         f"\n[bold cyan]$ inkgate {escape(shlex.join(arguments))}[/]", highlight=False, soft_wrap=True
     )

@@ -1,4 +1,4 @@
-"""What was written and what was decided, word by word."""
+"""Words sent and decisions made -> the outcome of every word."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Sent:
-    """A word that the virtual board sent: its true writer, enrolled or a stranger, and its fragments in test.npz."""
+    """A word that the virtual board sent.
+
+    writer: the true writer's name. enrolled: whether that is a user. fragments: indices in test.npz.
+    """
 
     writer: str
     enrolled: bool
@@ -18,7 +21,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a word: the final decision, and the running ones before it, as `inkgate run --json` gives them."""
+    """The outcome of a word: the final decision and the running ones, as `inkgate run --json` gives them."""
 
     sent: Sent
     final: Mapping[str, Any]
@@ -26,7 +29,7 @@ class Result:
 
     @property
     def kind(self) -> str:
-        """right, wrong (taken for somebody else), refused, or unavailable."""
+        """The kind of outcome: right, wrong (accepted as somebody else), refused, or unavailable."""
         verdict, user = self.final["decision"], self.final["user"]
         if verdict == "UNAVAILABLE":
             return "unavailable"
@@ -38,8 +41,11 @@ class Result:
 def pair(
     told: Sequence[Mapping[str, Any]], decisions: Sequence[Mapping[str, Any]], enrolled: Mapping[str, bool]
 ) -> list[Result]:
-    """What `inkgate simulate --json` sent and what `inkgate run --json` decided, by session and word; a word without a
-    final decision is left out."""
+    """Pair what `inkgate simulate --json` sent with what `inkgate run --json` decided.
+
+    They belong together by session and word; a word without a final decision is left out. `enrolled` says of every
+    writer's name whether it is a user's.
+    """
     results = []
     for word in told:
         if word["event"] != "word":

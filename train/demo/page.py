@@ -1,4 +1,4 @@
-"""A finished demo -> one HTML page: the words as they were written, how the evidence grew, and how often it errs."""
+"""A finished demo -> one HTML page: the words as written, the growing evidence, the error rates."""
 
 from __future__ import annotations
 
@@ -79,7 +79,10 @@ def _decisions(results: Sequence[Result], words: Sequence[str]) -> str:
 
 
 def _evidence(results: Sequence[Result], bundle: Bundle) -> str:
-    """Scores of all words by number of symbols, users and strangers apart, with the threshold, as inline SVG."""
+    """Plot the scores of all words by number of symbols, with the threshold; return inline SVG.
+
+    Users and strangers have different colours.
+    """
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.subplots()
     longest = 1
@@ -101,7 +104,7 @@ def _evidence(results: Sequence[Result], bundle: Bundle) -> str:
 
 
 def _inline(svg: str) -> str:
-    """The picture without the XML declaration and document type, which have no place inside a page."""
+    """Strip a picture of its XML declaration and document type, which have no place inside a page."""
     return svg[svg.index("<svg") :]
 
 
@@ -124,7 +127,7 @@ def _rates(metrics: dict[str, Any]) -> str:
 
 
 def _as_url(word: NDArray[np.uint8]) -> str:
-    """Fragments uint8 [T, 33, 33] side by side, ink black on white, as a PNG in a URL."""
+    """Return fragments uint8 [T, 33, 33] side by side, ink black on white, as a PNG in a data URL."""
     stored = io.BytesIO()
     Image.fromarray(255 - np.concatenate(list(word), axis=1)).save(stored, format="PNG")
     return "data:image/png;base64," + base64.b64encode(stored.getvalue()).decode()

@@ -1,9 +1,10 @@
-"""A run or a bundle, and words of its users and of strangers -> error rates by number of symbols, with bounds.
+"""A run or a bundle, words of users and strangers -> error rates by number of symbols, with bounds.
 
-Two questions are asked of every word. Verification: the writer claims to be user k; genuine trials are users' words
-under their own names, impostor trials are strangers' words under every user's name and users' words under another's.
-Identification: nobody claims anything; a stranger errs by being accepted as anyone, a user by not being accepted or
-by being taken for another. The gate of `inkgate run` identifies.
+Two questions are asked of every word.
+    Verification: the writer claims to be user k. Genuine trials are users' words under their own names; impostor trials
+    are strangers' words under every user's name, and users' words under another user's name.
+    Identification: nobody claims a name. It is an error to accept a stranger as anyone, to refuse a user, or to take a
+    user for another. The gate of `inkgate run` identifies.
 """
 
 from __future__ import annotations
@@ -45,14 +46,15 @@ Logits = Callable[[NDArray[np.uint8]], Floats]
 WORDS_PER_USER, WORDS_PER_STRANGER = 40, 10
 DEVELOPMENT_WORDS = 2000
 FARS = (0.01, 0.001)
-"""False accept rates at which the FRR is reported, or the lowest that the number of trials supports."""
+"""FARs at which the FRR is reported; where the trials are too few for one, the lowest FAR they support is taken."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """One draw of users, scored: evidence [W, 20, K] of the users' words and of the strangers', and who wrote them.
+    """One draw of users, scored: the evidence of W words after each symbol, and who wrote them.
 
-    labels: the user's number of each users' word; fragments: how many each stranger wrote, the median;
+    mine, theirs: evidence [W, 20, K] of users' and of strangers' words. mine_writers, theirs_writers: the writer's id
+    of each word. labels: the user's number of each word in `mine`. fragments: how many a stranger wrote, the median.
     thresholds: fixed on development writers.
     """
 
@@ -66,7 +68,10 @@ class Scored:
     thresholds: Thresholds
 
     def words(self, symbols: int) -> int:
-        """Strangers' words of so many symbols that share no fragment: the independent impostor trials, at most."""
+        """Return the number of strangers' words of so many symbols that share no fragment.
+
+        There are at most so many independent impostor trials.
+        """
         strangers = len(np.unique(self.theirs_writers))
         drawn = len(self.theirs_writers) // strangers
         return strangers * max(1, min(drawn, self.fragments // symbols))
@@ -75,11 +80,12 @@ class Scored:
 def score(
     path: Path, fragments: Path | None = None, progress: Progress = silent, from_draw: int = 0
 ) -> tuple[list[Scored], dict[str, Any]]:
-    """Score every draw of a RUN (float) or of a BUNDLE (int8, by the edge's own engine); and say with what.
+    """Score every draw of a RUN (float) or of a BUNDLE (int8, by the edge's own engine).
 
-    Words are drawn from the run's test.npz, or from a file in which users are found by name and all others are
-    strangers. Draws before `from_draw` are left out. RunError when a bundle's run is not where it was and no file is
-    given, or when no draw is left; OtherRunError when another run lies there.
+    Returns the scored draws, and what was scored with which arithmetic, runtime and kernels. Words are drawn from the
+    run's test.npz, or from the file `fragments`, in which users are found by name and all others are strangers. Draws
+    before `from_draw` are left out. Raises RunError when a bundle's run is not where it was and no file is given, or
+    when no draw is left; raises OtherRunError when another run lies there.
     """
     if (path / MANIFEST).is_file():
         bundles = _left(_bundles(path), from_draw)
@@ -93,14 +99,20 @@ def score(
 
 
 def subject_run(about: Mapping[str, Any]) -> Run | None:
-    """The run of the first draw that `score` scored, as its second result names it; None where it was not there."""
+    """Return the run of the first draw that `score` scored, None if it was not there.
+
+    `about` is the second result of `score`.
+    """
     return Run.open(Path(about["run"]["path"])) if about.get("run") else None
 
 
 def evaluate(draws: Sequence[Scored], rounds: int = 200, progress: Progress = silent) -> dict[str, Any]:
-    """All figures in per cent by number of symbols "1".."20", means over the draws with 95 % bounds by bootstrap over
-    writers, and the number of trials behind them. No FAR is given below 3/n, but the gate's for words of fewer than
-    min_symbols: it refuses them all, so that its FAR is 0 and its FRR 100."""
+    """Compute all error rates in per cent by number of symbols, "1" to "20", for metrics.json.
+
+    They are means over the draws, with 95 % bounds by bootstrap over writers and the number of trials behind them.
+    `rounds` is that of the bootstrap. No FAR is given below 3/n, except the gate's for words of fewer than min_symbols:
+    the gate refuses them all, so its FAR is 0 and its FRR 100.
+    """
     claims = len(draws[0].users)
     min_symbols = min(draw.thresholds.min_symbols for draw in draws)
     tables: dict[str, dict[str, Any]] = {name: {} for name in ("eer", "eer_other_users", "rank1", "identification_eer")}
@@ -123,7 +135,7 @@ def evaluate(draws: Sequence[Scored], rounds: int = 200, progress: Progress = si
         hits = [(rank1_hits(draw.mine[:, symbols - 1], draw.labels), draw.mine_writers) for draw in draws]
         tables["rank1"][key] = _percent(bootstrap_share(hits, rounds=rounds))
         gate_far, gate_frr = gate_error_rates(draws, symbols, rounds)
-        # A word that is too short is refused by the rule, whoever wrote it: that needs no trials.
+        # The rule refuses a word that is too short, whoever wrote it: no trials are needed to know its FAR.
         floor = far_floor(words) if symbols >= min_symbols else 0.0
         gate["far"][key], gate["frr"][key] = _percent(gate_far, floor), _percent(gate_frr)
         progress("computing error rates", symbols, MAX_SYMBOLS)
@@ -139,7 +151,7 @@ def evaluate(draws: Sequence[Scored], rounds: int = 200, progress: Progress = si
 
 
 def det_curves(draws: Sequence[Scored], lengths: Sequence[int]) -> dict[int, Curve]:
-    """Verification against strangers, trials of all draws pooled, by number of symbols."""
+    """Return the curve of verification against strangers for each length, trials of all draws pooled."""
     curves = {}
     for symbols in lengths:
         trials = [_verification(draw, symbols) for draw in draws]
@@ -149,7 +161,7 @@ def det_curves(draws: Sequence[Scored], lengths: Sequence[int]) -> dict[int, Cur
 
 
 def _subject(bundle: Bundle | None, origin: Origin | None) -> dict[str, Any]:
-    """What is evaluated, for JSON and the card: the bundle, and the run with the hashes that tell it from others."""
+    """Describe what is evaluated, for JSON and the card: the bundle, and the run with its files' hashes."""
     subject: dict[str, Any] = {"bundle": None, "run": None}
     if bundle is not None:
         subject["bundle"] = {"path": str(bundle.path), "sha256": bundle.sha256, "users": list(bundle.manifest.users)}
@@ -172,7 +184,10 @@ def _score_bundle(bundle: Bundle, origin: Origin | None, fragments: Path | None,
 
 
 def _score_run(run: Run, fragments: Path | None, progress: Progress) -> Scored:
-    """What can be wrong with the words is told before the model is loaded, and with it TensorFlow."""
+    """Score a run with its float model.
+
+    Errors in the words are raised before the model is loaded, because that loads TensorFlow, which takes seconds.
+    """
     development = run.fragments(DEVELOPMENT)
     test = _test_set(run.path, fragments).to_bits(run.config.pixel_bits)
     _writers_of(run.config.users, test)
@@ -205,7 +220,10 @@ def _scored(
 
 
 def _writers_of(users: tuple[str, ...], test: FragmentSet) -> tuple[list[int], list[int]]:
-    """Ids of the users in the set, in label order, and of all others in it. FragmentSetError if there are none."""
+    """Return the ids of the users in the set, in label order, and of all others in it.
+
+    Raises FragmentSetError if there are no users or no others.
+    """
     names = {test.name_of(int(w)): int(w) for w in test.writers}
     known = [names[name] for name in users if name in names]
     strangers = sorted(set(names.values()) - set(known))
@@ -218,21 +236,24 @@ def _writers_of(users: tuple[str, ...], test: FragmentSet) -> tuple[list[int], l
 
 
 def _words(fragments: FragmentSet, writers: Sequence[int], count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """About `count` words of 20 symbols, the same number by each writer: pixels [W, 20, 33, 33] and writers [W]."""
+    """Draw about `count` words of 20 symbols, the same number by each writer.
+
+    Returns pixels [W, 20, 33, 33] and writers [W].
+    """
     rng = np.random.default_rng(0)
     index, writer = sample_words(fragments, np.array(writers), MAX_SYMBOLS, max(1, round(count / len(writers))), rng)
     return fragments.pixels[index], writer.astype(np.int64)
 
 
 def _verification(draw: Scored, symbols: int) -> Trials:
-    """Users' words under their own names against strangers' words under every user's name."""
+    """Pit users' words under their own names against strangers' words under every user's name."""
     mine, theirs = draw.mine[:, symbols - 1], draw.theirs[:, symbols - 1]
     own = mine[np.arange(len(mine)), draw.labels]
     return Trials(own, theirs.ravel(), draw.mine_writers, np.repeat(draw.theirs_writers, theirs.shape[1]))
 
 
 def _other_users(draw: Scored, symbols: int) -> Trials:
-    """Users' words under their own names against users' words under every other user's name."""
+    """Pit users' words under their own names against users' words under every other user's name."""
     mine = draw.mine[:, symbols - 1]
     others = np.arange(mine.shape[1])[None, :] != draw.labels[:, None]
     own = mine[np.arange(len(mine)), draw.labels]
@@ -240,7 +261,10 @@ def _other_users(draw: Scored, symbols: int) -> Trials:
 
 
 def _identification(draw: Scored, symbols: int) -> Trials:
-    """Nobody claims a name: a word scores as its best user does; a user's word that another wins counts as refused."""
+    """Pit users' words against strangers' words when nobody claims a name.
+
+    A word scores as its best user does; a user's word in which another user scores best counts as refused.
+    """
     mine, theirs = draw.mine[:, symbols - 1], draw.theirs[:, symbols - 1]
     own = mine[np.arange(len(mine)), draw.labels]
     refused = min(float(mine.min()), float(theirs.min())) - 1.0
@@ -273,7 +297,7 @@ def _trials(draws: Sequence[Scored]) -> dict[str, Any]:
 
 
 def _people(writers: Sequence[NDArray[np.int64]]) -> int:
-    """How many people, each counted once over all draws."""
+    """Return how many people wrote, each counted once over all draws."""
     return len(np.unique(np.concatenate(writers)))
 
 
@@ -282,7 +306,10 @@ def _frr_at(far: float) -> Callable[[Curve], float]:
 
 
 def _percent(bounds: Bounds, floor: float = 0.0) -> dict[str, float]:
-    """Per cent for JSON, two decimals; a FAR's value and upper bound are never below `floor`."""
+    """Return bounds in per cent for JSON, to three decimals.
+
+    `floor` is the lowest share that a FAR's value and upper bound may state.
+    """
     return {
         "value": round(100 * max(bounds.value, floor), 3),
         "low": round(100 * bounds.low, 3),
@@ -309,7 +336,7 @@ def _left(draws: list[Drawn], from_draw: int) -> list[Drawn]:
 
 
 def _bundles(path: Path) -> list[tuple[Bundle, Origin | None]]:
-    """This bundle, and those that `inkgate quantize` made of the other draws of its run; each with its run."""
+    """Open the bundle and those that `inkgate quantize` made of its run's other draws, each with its run."""
     first = Bundle.open(path)
     origin = find_origin(first)
     if origin is None:

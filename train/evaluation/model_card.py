@@ -21,7 +21,7 @@ _LENGTHS_IN_CARD = (1, 4, 8, 12, 20)
 
 
 def plot_det(curves: Mapping[int, Curve], path: Path) -> None:
-    """FAR against FRR on normal-deviate axes, one line for each number of symbols."""
+    """Plot FAR against FRR on normal-deviate axes, one line for each number of symbols."""
     figure = Figure(figsize=(6, 5.5), layout="constrained")
     axes = figure.subplots()
     for symbols, points in curves.items():
@@ -40,7 +40,7 @@ def plot_det(curves: Mapping[int, Curve], path: Path) -> None:
 
 
 def plot_eer(metrics: Mapping[str, Any], path: Path) -> None:
-    """EER by number of symbols with its 95 % bounds, strangers and other users apart."""
+    """Plot the EER by number of symbols with 95 % bounds: strangers, other users, no name claimed."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     for key, label in (
@@ -63,7 +63,7 @@ def plot_eer(metrics: Mapping[str, Any], path: Path) -> None:
 
 
 def plot_losses(history: Sequence[tuple[int, float]], path: Path) -> None:
-    """Training loss by step."""
+    """Plot the training loss by step."""
     figure = Figure(figsize=(6, 3), layout="constrained")
     axes = figure.subplots()
     axes.plot([step for step, _ in history], [loss for _, loss in history])
@@ -73,7 +73,10 @@ def plot_losses(history: Sequence[tuple[int, float]], path: Path) -> None:
 
 
 def write_report(folder: Path, run: Run | None, metrics: Mapping[str, Any], curves: Mapping[int, Curve]) -> list[Path]:
-    """Pictures and card.md in `folder`; return what was written. The losses come from the run, if it is given."""
+    """Write pictures and card.md into `folder`; return their paths.
+
+    The picture of the losses is drawn only if the run is given and has them.
+    """
     pictures = [folder / "det.svg", folder / "eer.svg"]
     plot_det(curves, pictures[0])
     plot_eer(metrics, pictures[1])
@@ -86,7 +89,7 @@ def write_report(folder: Path, run: Run | None, metrics: Mapping[str, Any], curv
 
 
 def model_card(run: Run | None, metrics: Mapping[str, Any], pictures: Sequence[Path]) -> str:
-    """What the model is, what it was made from, how often it errs and what that does not say."""
+    """Return the card: what the model is, what it was made from, its error rates and their limits."""
     trials = metrics["trials"]
     sections = [
         "# Model card",
@@ -118,7 +121,7 @@ def model_card(run: Run | None, metrics: Mapping[str, Any], pictures: Sequence[P
 
 
 def _origin(run: Run | None, metrics: Mapping[str, Any]) -> str:
-    """Rows that say which bundle and which run the card describes, and what the run was made from."""
+    """Return a table of which bundle and which run the card describes, and what the run was made from."""
     rows = _identity(metrics)
     if run is not None:
         config = run.config
@@ -141,7 +144,7 @@ def _origin(run: Run | None, metrics: Mapping[str, Any]) -> str:
 
 
 def _identity(metrics: Mapping[str, Any]) -> dict[str, str]:
-    """The bundle and the run by their hashes, as `train.evaluation.evaluate.score` found them."""
+    """Return the bundle and the run by their hashes, as `train.evaluation.evaluate.score` found them."""
     rows = {}
     if bundle := metrics.get("bundle"):
         rows["bundle"] = f"`{bundle['path']}`, SHA-256 of its manifest {bundle['sha256']}"
@@ -183,7 +186,7 @@ def _cell(bounds: Mapping[str, float]) -> str:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    """As SVG without date or random ids: equal figures give equal files."""
+    """Save a figure as SVG without date or random ids, so that equal figures give equal files."""
     with rc_context({"svg.hashsalt": "inkgate"}):
         figure.savefig(path, format="svg", metadata={"Date": None})
 

@@ -1,4 +1,4 @@
-"""Fragments -> the same fragments written slightly otherwise: turned, zoomed, shifted; the writer stays the writer."""
+"""Fragments -> the same slightly turned, zoomed and shifted, as the same writer could have written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import tensorflow as tf
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far a fragment may move. Slant and stroke width are what tells writers apart, so these stay small."""
+    """The largest turn, zoom and shift of a fragment.
+
+    They are small, because slant and stroke width are what tells writers apart.
+    """
 
     rotation_deg: float = 6.0
     zoom: float = 0.08
@@ -19,10 +22,10 @@ class Augmentation:
 
 
 def augment(pixels: Any, seed: Any, amount: Augmentation, pixel_bits: int) -> Any:
-    """Move each fragment by its own random turn, zoom and shift: uint8 [N, S, S] -> float32 [N, S, S, 1] in [0, 1].
+    """Turn, zoom and shift each fragment at random: uint8 [N, S, S] -> float32 [N, S, S, 1] in [0, 1].
 
-    seed: int32 [2]; equal seeds give equal results. Pixels between the old ones are bilinear. At 1 bit a pixel the
-    result is cut at one half again, so that the network sees only what the wire carries.
+    seed: int32 [2]; equal seeds give equal results. Values between pixels are interpolated bilinearly. At 1 bit a pixel
+    the result is cut at one half again, so that the network sees only what the wire carries.
     """
     count, side = tf.shape(pixels)[0], tf.cast(tf.shape(pixels)[1], tf.float32)
     draw = tf.random.stateless_uniform([count, 4], seed, -1.0, 1.0)
@@ -46,7 +49,10 @@ def augment(pixels: Any, seed: Any, amount: Augmentation, pixel_bits: int) -> An
 
 
 def quantise_pixels(values: Any, pixel_bits: int) -> Any:
-    """Pixel values 0..255 -> [0, 1] as the wire carries them: cut at 128 for 1 bit, in steps of 1/255 for 8 bits."""
+    """Map pixel values 0..255 to [0, 1] as the wire carries them.
+
+    At 1 bit a pixel they are cut at 128, at 8 bits they are in steps of 1/255.
+    """
     if pixel_bits == 1:
         return tf.cast(values >= 128.0, tf.float32)
     return tf.round(values) / 255.0

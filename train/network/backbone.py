@@ -1,4 +1,7 @@
-"""A folder <-> the backbone: convolutions, hidden layer and LSTM that tell writers apart, without their names."""
+"""A folder <-> the backbone: convolutions, hidden layer and LSTM that tell writers apart.
+
+The outputs, which name the writers that it was trained on, are no part of it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ SHIPPED = Path(__file__).with_name("backbones")
 
 @dataclass(frozen=True)
 class Backbone:
-    """Weights by "layer/variable" and a description: plan, pixel_bits, data, command, date, figures."""
+    """Weights by "layer/number", and a description: plan, pixel_bits, data, settings, command, date."""
 
     arrays: Mapping[str, NDArray[np.float32]]
     about: Mapping[str, Any]
@@ -40,7 +43,10 @@ class Backbone:
 
     @staticmethod
     def load(pixel_bits: int, folder: Path = SHIPPED) -> Backbone:
-        """The backbone for fragments of 1 or 8 bits a pixel; BackboneError if the folder has none or it is damaged."""
+        """Load the backbone for fragments of 1 or 8 bits a pixel.
+
+        Raises BackboneError if the folder has none or it is damaged.
+        """
         path = folder / f"{_name(pixel_bits)}.npz"
         try:
             with np.load(path, allow_pickle=False) as stored:
@@ -56,7 +62,7 @@ class Backbone:
 
 
 def extract(model: Any) -> Arrays:
-    """The weights of a network's backbone layers, keyed "layer/number"."""
+    """Return the weights of a network's backbone layers, keyed "layer/number"."""
     return {
         f"{name}/{number}": np.asarray(weight, np.float32)
         for name in _layers(model)
@@ -65,8 +71,11 @@ def extract(model: Any) -> Arrays:
 
 
 def transfer(backbone: Mapping[str, NDArray[np.float32]], model: Any) -> None:
-    """Start `model` from the backbone. Layers whose width follows K take as many of its units as both have; units that
-    the backbone lacks keep their random start. BackboneError when a kernel has another shape."""
+    """Set the weights of `model` to the backbone's.
+
+    Layers whose width follows K take as many of the backbone's units as both have; units that the backbone lacks keep
+    their random start. Raises BackboneError when the backbone lacks a layer or a kernel has another shape.
+    """
     hidden = model.get_layer("fc").layer.units
     for name in _layers(model):
         own = model.get_layer(name).get_weights()
@@ -78,7 +87,10 @@ def transfer(backbone: Mapping[str, NDArray[np.float32]], model: Any) -> None:
 
 
 def _merge(name: str, mine: NDArray[np.float32], theirs: Any, hidden: int) -> NDArray[np.float32]:
-    """`mine` with the values of `theirs` where both have units; the four gates of an LSTM lie side by side."""
+    """Return `mine` with the values of `theirs` where both have units.
+
+    The four gates of an LSTM lie side by side in one array, so each gate is merged by itself.
+    """
     if name.startswith("conv") or mine.shape == theirs.shape:
         if mine.shape != theirs.shape:
             raise BackboneError(
@@ -99,7 +111,7 @@ def _merge(name: str, mine: NDArray[np.float32], theirs: Any, hidden: int) -> ND
 
 
 def _layers(model: Any) -> list[str]:
-    """Names of the layers that have weights, but for the outputs, which know whom they were trained on."""
+    """Return the names of the layers that have weights, except the outputs."""
     return [layer.name for layer in model.layers if layer.weights and layer.name != "logits"]
 
 

@@ -1,4 +1,4 @@
-"""Backbone, K users' fragments and strangers' -> a network with K + 1 outputs that knows these users from strangers.
+"""Backbone, fragments of K users and of strangers -> a network of K + 1 outputs that knows the users.
 
 Enrolling leaves the convolutions and the hidden layer as the backbone has them. So their output is computed once, for
 several augmented versions of every fragment, and only the LSTM and the outputs are trained on it: nine tenths of the
@@ -41,10 +41,11 @@ def enrol(
     checkpoints: Path | None = None,
     progress: Progress = silent,
 ) -> tuple[Any, list[tuple[int, float]]]:
-    """Train the K + 1 outputs on words of 1 to `symbols` fragments; return the Keras model and the losses.
+    """Train the LSTM and the K + 1 outputs; return the Keras model and the losses, (step, mean loss).
 
-    users: 8-bit fragments to enrol from, `user_writers` in label order; strangers: fragments of background writers.
-    The loss is the cross-entropy of equation 2 after every fragment, so that each prefix of a word is a word too.
+    users: 8-bit fragments to enrol from. user_writers: their writers in label order. strangers: fragments of background
+    writers. The loss is the cross-entropy of equation 2 after every fragment, so that each prefix of a word is a word
+    too: the network learns words of 1 to `settings.symbols` fragments.
     """
     tf_keras.utils.set_random_seed(settings.seed)
     model = build(plan)
@@ -106,7 +107,7 @@ def enrol(
 
 
 class _Bank:
-    """Computes the hidden layer's output for fragments and their augmented versions."""
+    """The layers of a model that enrolling leaves as they are: they compute the hidden layer's output."""
 
     def __init__(self, model: Any, pixel_bits: int, seed: int, progress: Progress) -> None:
         front = _front(model)
@@ -117,7 +118,10 @@ class _Bank:
         self._seed, self._progress = seed, progress
 
     def features(self, fragments: FragmentSet, versions: int) -> Features:
-        """float32 [N * versions, hidden]: version v of fragment n in row n * versions + v, version 0 as written."""
+        """Compute the hidden layer's output for every version of N fragments: float32 [N * versions, hidden].
+
+        Row n * versions + v is version v of fragment n. Version 0 is the fragment as written; the others are augmented.
+        """
         rows = []
         for start in range(0, len(fragments), _CHUNK):
             pixels = fragments.pixels[start : start + _CHUNK]
@@ -130,7 +134,7 @@ class _Bank:
 
 
 def _front(model: Any) -> Any:
-    """The network up to the hidden layer, one fragment at a time, sharing the model's weights."""
+    """Return the network up to the hidden layer, one fragment at a time, sharing the model's weights."""
     fragment = tf_keras.Input(model.input_shape[2:])
     x = fragment
     for layer in model.layers[1:]:
@@ -141,11 +145,11 @@ def _front(model: Any) -> Any:
 
 
 def _tail(model: Any, hidden: int) -> Any:
-    """The network from the hidden layer's output on, sharing the model's weights."""
+    """Return the network from the hidden layer's output on, sharing the model's weights."""
     features = tf_keras.Input((None, hidden))
     return tf_keras.Model(features, model.get_layer("logits")(model.get_layer("lstm")(features)))
 
 
 def _versions(index: NDArray[np.int64], versions: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """A random version of each fragment: its row in the bank."""
+    """Pick a random version of each fragment; return its row in what `_Bank.features` returned."""
     return index * versions + rng.integers(versions, size=index.shape)

@@ -1,4 +1,4 @@
-"""ArchitecturePlan -> Keras CNN-LSTM of equation 1 to 5: fragments of a word in, one row of logits after each out."""
+"""ArchitecturePlan -> Keras CNN-LSTM of equations 1 to 5: fragments of a word in, logits after each."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 
 def build(plan: ArchitecturePlan, outputs: int | None = None) -> tf_keras.Model:
-    """The untrained network of a plan: float32 [batch, T, side, side, 1] in [0, 1] -> logits [batch, T, outputs].
+    """Build the untrained network of a plan.
 
-    `outputs` replaces the plan's K + 1 where the network tells background writers apart. The source does not say how
-    the LSTM is attached; here the fully connected layer feeds one LSTM of the same width, whose output at each step
-    feeds the outputs, so that a word has any length and there is a decision after every fragment.
+    It maps float32 [batch, T, side, side, 1] in [0, 1] to logits [batch, T, outputs]. `outputs` replaces the plan's
+    K + 1 in pre-training, where the network tells background writers apart. The source does not say how the LSTM is
+    attached; here the fully connected layer feeds one LSTM of the same width, whose output at each step feeds the
+    outputs, so that a word has any length and there is a decision after every fragment.
     """
     layers = tf_keras.layers
     each = layers.TimeDistributed

@@ -1,4 +1,4 @@
-"""A step and its number -> a trained model; killed at any moment, training goes on from its last checkpoint."""
+"""A function that trains one step -> a trained model, by a loop that continues from checkpoints."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _SETTINGS = "settings.json"
 
 @dataclass(frozen=True)
 class Schedule:
-    """Adam with a linear warm-up to `rate` over 5 % of the steps, then a cosine down to 1 % of it."""
+    """Adam with a linear warm-up to `rate` over 5 % of the steps, then a cosine down to 1 % of `rate`."""
 
     steps: int
     rate: float
 
     def optimizer(self) -> Any:
-        """The optimizer; gradients longer than 1 are shortened, since an LSTM's now and then explode."""
+        """Return the optimizer; gradients longer than 1 are shortened, since an LSTM's sometimes explode."""
         decay = tf_keras.optimizers.schedules.CosineDecay(
             0.0, self.steps, warmup_target=self.rate, warmup_steps=max(1, self.steps // 20), alpha=0.01
         )
@@ -36,8 +36,10 @@ class Schedule:
 
 
 class WordSampler:
-    """Draws words for training: rows of fragment indices by one writer each, without repeating a fragment in a word
-    unless the writer has too few."""
+    """A sampler of words for training: rows of fragment indices, each row by one writer.
+
+    A word repeats a fragment only if the writer has too few.
+    """
 
     def __init__(self, fragments: FragmentSet, writers: tuple[int, ...]) -> None:
         own = [np.flatnonzero(fragments.writer == writer) for writer in writers]
@@ -47,7 +49,10 @@ class WordSampler:
             self._rows[number, : len(rows)] = rows
 
     def draw(self, positions: NDArray[np.int64], symbols: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Words of the writers at `positions` [B] (in the order given to the sampler): indices int64 [B, symbols]."""
+        """Draw a word by each of the writers at `positions` [B]: fragment indices int64 [B, symbols].
+
+        A position counts the writers in the order given to the sampler.
+        """
         width = self._rows.shape[1]
         keys = rng.random((len(positions), width)) + (np.arange(width) >= self.counts[positions, None])
         order = np.argsort(keys, axis=1)[:, : min(symbols, width)]
@@ -68,10 +73,11 @@ def run_steps(
     save_every: int = 1000,
     progress: Progress = silent,
 ) -> list[tuple[int, float]]:
-    """Call step(n) for n = 0..steps-1, which trains `model` once and returns the loss; return (step, mean loss) pairs.
+    """Call step(n) for n = 0..steps-1; return (step, mean loss) pairs.
 
-    Everything random in a step comes from its number, so a run that was killed and went on from `checkpoints` sees
-    the batches that an undisturbed one sees. Checkpoints made under other `settings` are thrown away.
+    step(n) trains `model` once and returns the loss. Everything random in it must come from n: then a training that was
+    killed and goes on from `checkpoints` sees the same batches as an undisturbed one. Checkpoints made under other
+    `settings` are thrown away.
     """
     done, history = tf.Variable(0, dtype=tf.int64), list[tuple[int, float]]()
     manager = None
@@ -94,7 +100,7 @@ def run_steps(
             (checkpoints / "history.json").write_text(json.dumps(history))
             manager.save()
     if checkpoints is not None:
-        # The name goes first, so that a kill in the middle leaves nothing that looks like a checkpoint.
+        # Rename first, then delete: a kill in between leaves nothing that looks like a checkpoint.
         finished = checkpoints.with_suffix(".done")
         shutil.rmtree(finished, ignore_errors=True)
         shutil.rmtree(checkpoints.rename(finished))
@@ -102,7 +108,10 @@ def run_steps(
 
 
 def _keep_only(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Make the folder ready for checkpoints of these settings; those of others cannot be continued."""
+    """Make the folder ready for checkpoints of these settings.
+
+    Checkpoints of other settings cannot be continued and are deleted.
+    """
     wanted = json.dumps(dict(settings), sort_keys=True)
     recorded = folder / _SETTINGS
     if folder.exists() and (not recorded.is_file() or recorded.read_text() != wanted):
@@ -112,7 +121,7 @@ def _keep_only(folder: Path, settings: Mapping[str, Any]) -> None:
 
 
 def _read_history(folder: Path, done: int) -> list[tuple[int, float]]:
-    """The recorded losses up to the step that the checkpoint holds."""
+    """Return the recorded losses up to the step that the checkpoint holds."""
     recorded = folder / "history.json"
     pairs = json.loads(recorded.read_text()) if recorded.is_file() else []
     return [(int(number), float(loss)) for number, loss in pairs if number <= done]

@@ -1,7 +1,7 @@
-"""Background writers -> the backbone: convolutions, hidden layer and LSTM that tell writers apart, without their names.
+"""Background writers -> the backbone: convolutions, hidden layer and LSTM that tell writers apart.
 
-It is trained to name the background writer after every fragment of a word (softmax over all of them); then the row of
-outputs that knows them is thrown away. What stays is where every enrolment starts.
+The network is trained to name the background writer after every fragment of a word (softmax over all of them). Then its
+outputs, which name these writers, are thrown away. Every enrolment starts from the layers that remain.
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ from train.plan.architecture import ArchitecturePlan
 from train.progress import Progress, silent
 
 _WORDS = ((128, 4), (64, 8), (42, 12))
-"""Words a step and fragments a word: about 512 fragments a step. Words stay short, for after a dozen symbols the
-writer is known and nothing more is learned; enrolment trains on long ones."""
+"""Choices of (words a step, fragments a word), each of about 512 fragments a step.
+
+Words are short, because after a dozen symbols the writer is known and nothing more is learned. Enrolment trains on long
+words (`EnrolSettings.symbols`).
+"""
 
 
 def pretrain(
@@ -37,9 +40,10 @@ def pretrain(
     checkpoints: Path | None = None,
     progress: Progress = silent,
 ) -> tuple[Arrays, list[tuple[int, float]]]:
-    """Train a network of the plan to tell the background writers apart; return the backbone's weights and losses.
+    """Train a network to tell the background writers apart; return the backbone's weights and the losses.
 
-    `start` is a backbone to go on from, perhaps of another depth of pixels.
+    The network is the plan's, with an output for each background writer; losses are (step, mean loss). `start` is a
+    backbone to go on from, perhaps of another depth of pixels.
     """
     tf_keras.utils.set_random_seed(settings.seed)
     writers = tuple(int(w) for w in background.writers)

@@ -1,11 +1,11 @@
-"""Numbers that, with the data and the plan, determine a network: how a backbone is pre-trained, how users enrol."""
+"""Settings of pre-training and of enrolment: with the data and the plan they determine a network."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class PretrainSettings:
-    """How the backbone is trained; with the data and the plan this determines it."""
+    """Settings of pre-training: with the data and the plan they determine the backbone."""
 
     steps: int = 48_000
     rate: float = 3e-3
@@ -14,12 +14,13 @@ class PretrainSettings:
 
 @dataclass(frozen=True)
 class EnrolSettings:
-    """How users are enrolled; with backbone and data this determines the network.
+    """Settings of enrolment: with the backbone and the data they determine the network.
 
-    versions: augmented versions of each fragment of a user and of a stranger, the first one as it was written.
+    words, symbols: words a step and fragments a word.
     strangers: share of the words that strangers write.
+    user_versions, stranger_versions: versions of each fragment, the first as it was written, the others augmented.
     blanked: share of the hidden layer's outputs that are blanked at random in training, so that no user is known by a
-    few of them only. The network itself has no dropout (stage 3); without this, EER at 8 symbols is a fifth higher.
+    few of them only. The network itself has no dropout (stage 3); without blanking, EER at 8 symbols is a fifth higher.
     """
 
     steps: int = 5000

@@ -1,19 +1,22 @@
-"""Number of users, and a budget -> ArchitecturePlan: the CNN-LSTM adapted to handwriting in seven stages.
+"""Number of users -> ArchitecturePlan: the CNN-LSTM adapted to handwriting in seven stages.
 
 Principles. (1) As many convolution layers as a person's levels of recognition need. (2) Maps in layer n = features at
 level n. (3) Kernel size = feature size at level n. (4) Convolution must not distort the geometry of the symbols.
 (5) The network's atomic input is one fragment, as large as the smallest allowed symbol.
 
-Equations.
+Equations, numbered as in the published source.
     (1) L_out = K + 1                                        K enrolled users and the stranger
     (2) y_i = exp(q_i) / sum_k exp(q_k)                      applied after the network, in edge.decision.evidence
     (3) L_f,min = 2 L_h,last + L_out                         width of the fully connected layer
     (4) minimise the recognition error subject to R <= R_max
     (5) L_f,min = 49 + K                                     equation 3 for L_h,last = 24
-    (6) a_n = floor((a_(n-1) - b_n + 2 r_n) / d_n) + 1       side of the maps of layer n
 
-How the LSTM is attached is our choice: the fully connected layer feeds one LSTM layer of the same width, whose output
-at each step feeds the K+1 outputs, so a word of any length is a sequence of fragments, a decision after every one.
+Ours, and so without a number: the maps of layer n have the side a_n = floor((a_(n-1) - b_n + 2 r_n) / d_n) + 1, where
+b_n is the side of its kernels, d_n its stride and r_n its padding.
+
+How the LSTM is attached is our choice too: the fully connected layer feeds one LSTM layer of the same width, whose
+output at each step feeds the K + 1 outputs. So a word of any length is a sequence of fragments, with a decision after
+every one.
 """
 
 from collections.abc import Mapping
@@ -37,7 +40,7 @@ _DERIVED = ("inputs", "sides", "outputs", "parameters", "weight_bytes", "activat
 
 @dataclass(frozen=True)
 class Layer:
-    """The resources of one layer: numbers of weights and biases, multiply-accumulates a fragment, values in and out."""
+    """The resources of one layer: weights, biases, multiply-accumulates a fragment, values in and out."""
 
     name: str
     weights: int
@@ -56,7 +59,8 @@ class Layer:
 class ArchitecturePlan:
     """A network that can be built: the structure in the fields, what follows from it in the properties.
 
-    Raises PlanError when the structure is no network: a number below 1, a padding, or a side that vanishes.
+    Raises PlanError when the structure is no network: a number below 1, a padding other than 0, or a side that
+    vanishes.
     """
 
     users: int
@@ -77,17 +81,17 @@ class ArchitecturePlan:
 
     @property
     def inputs(self) -> int:
-        """L_in = a0^2 pixels."""
+        """Number of inputs: L_in = a0^2 pixels."""
         return self.side**2
 
     @property
     def outputs(self) -> int:
-        """L_out = K + 1 (equation 1)."""
+        """Number of outputs: L_out = K + 1 (equation 1)."""
         return self.users + 1
 
     @cached_property
     def sides(self) -> tuple[int, ...]:
-        """Side of the maps of each convolution layer (equation 6)."""
+        """Side of the maps of each convolution layer: a_n = floor((a_(n-1) - b_n + 2 r_n) / d_n) + 1."""
         sides = [self.side]
         for _ in self.maps:
             sides.append((sides[-1] - self.kernel + 2 * self.padding) // self.stride + 1)
@@ -95,19 +99,23 @@ class ArchitecturePlan:
 
     @property
     def parameters(self) -> int:
-        """Weights and biases."""
+        """Number of weights and biases."""
         return sum(layer.weights + layer.biases for layer in self.layers)
 
     @property
     def weight_bytes(self) -> int:
-        """Bytes of the int8 constants: 1 for a weight, 4 for a bias (int32); scales and file format not counted."""
+        """Bytes of the int8 constants: 1 for a weight, 4 for a bias (int32).
+
+        Scales and the file format are not counted.
+        """
         return sum(layer.bytes for layer in self.layers)
 
     @property
     def activation_bytes(self) -> int:
-        """Peak of live memory in bytes: the largest (input + output) of a layer at int8, plus the state between steps.
+        """Peak of live memory in bytes: the largest layer's input and output, plus the state between steps.
 
-        The state is the LSTM's hidden vector (int8) and cell vector (int16). Scratch space of a kernel is not counted.
+        Inputs and outputs are int8. The state is the LSTM's hidden vector (int8) and cell vector (int16). Scratch space
+        of a kernel is not counted.
         """
         state = self.lstm * (1 + _CELL_BYTES)
         return state + max(layer.values_in + layer.values_out for layer in self.layers)
@@ -134,13 +142,16 @@ class ArchitecturePlan:
         return tuple(rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """The plan as JSON values: structure and what follows from it (plan.json)."""
+        """Return the plan as JSON values (plan.json): the structure and what follows from it."""
         values = {name: getattr(self, name) for name in (*_STRUCTURE, *_DERIVED)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> "ArchitecturePlan":
-        """Read what `to_dict` wrote; PlanError when keys are missing or unknown, or figures contradict it."""
+        """Read what `to_dict` returned.
+
+        Raises PlanError when keys are missing or unknown, or when the other figures contradict the structure.
+        """
         known = {*_STRUCTURE, *_DERIVED}
         if values.keys() != known:
             missing, unknown = sorted(known - values.keys()), sorted(values.keys() - known)
@@ -156,18 +167,21 @@ class ArchitecturePlan:
 
 
 def adapt(users: int) -> ArchitecturePlan:
-    """The plan that the seven stages give for K = `users`."""
+    """Return the plan that the seven stages give for K = `users`; PlanError for fewer than 1."""
     if users < 1:
         raise PlanError(f"{users} users cannot be enrolled; give --users 1 or more")
     return structure(users, MAPS)
 
 
 def structure(users: int, maps: tuple[int, ...], widen: int = 1) -> ArchitecturePlan:
-    """A plan with these maps, everything else by the seven stages; the hidden layers are `widen` times L_f,min wide."""
+    """Return a plan with these maps, everything else by the seven stages.
+
+    The fully connected layer and the LSTM are `widen` times L_f,min wide.
+    """
     hidden = widen * minimum_hidden(maps[-1], users + 1)
     return ArchitecturePlan(users, SIDE, maps, KERNEL, STRIDE, PADDING, hidden, hidden)
 
 
 def minimum_hidden(last_maps: int, outputs: int) -> int:
-    """L_f,min = 2 L_h,last + L_out (equation 3; with 24 maps 49 + K, equation 5)."""
+    """Return L_f,min = 2 L_h,last + L_out (equation 3; with 24 maps 49 + K, equation 5)."""
     return 2 * last_maps + outputs

@@ -1,9 +1,11 @@
-"""A budget for flash, RAM and arithmetic -> the structures that satisfy equation 4's constraint, and the one to build.
+"""A budget for flash, RAM and arithmetic -> the structures that satisfy it, and the one to build.
 
-The method leaves freedoms, and three are used, so that every candidate can be built, quantised and run on the same
-33x33 fragments that the wire carries: how many stroke orientations are told apart and how many affine transformations
-of a feature (principle 2), whether there is a second convolution layer (principle 1), and by how much the hidden layers
-exceed L_f,min (equation 3 is a lower bound). Kernel 5 and stride 2 stay: they lose no row at a border (principle 4).
+To satisfy it is the constraint of equation 4, R <= R_max. Candidates differ in three freedoms that the method leaves:
+    - how many stroke orientations, and how many affine transformations of a feature, are told apart (principle 2);
+    - whether there is a second convolution layer (principle 1);
+    - by how much the fully connected layer and the LSTM exceed L_f,min (equation 3 is a lower bound).
+So every candidate can be built, quantised and run on the same 33x33 fragments that the wire carries. Kernel 5 and
+stride 2 stay: they lose no row at a border (principle 4).
 """
 
 from collections.abc import Iterator
@@ -21,18 +23,21 @@ _UNITS = {"flash": "bytes of weights", "ram": "bytes of activations", "macs": "m
 
 @dataclass(frozen=True)
 class Budget:
-    """R_max: bytes of weights, bytes of activations and state, multiply-accumulates a fragment; None is no limit."""
+    """R_max of equation 4, by component; None is no limit.
+
+    flash: bytes of weights. ram: bytes of activations and state. macs: multiply-accumulates a fragment.
+    """
 
     flash: int | None = None
     ram: int | None = None
     macs: int | None = None
 
     def allows(self, plan: ArchitecturePlan) -> bool:
-        """Whether R <= R_max in every component that is limited."""
+        """Return whether R <= R_max in every component that is limited."""
         return self.overrun(plan) <= 1
 
     def overrun(self, plan: ArchitecturePlan) -> float:
-        """The largest R / R_max over the limited components; 0 when nothing is limited."""
+        """Return the largest R / R_max over the limited components, 0 when nothing is limited."""
         need = resources(plan)
         return max((need[name] / limit for name, limit in self.limits.items()), default=0.0)
 
@@ -44,16 +49,16 @@ class Budget:
 
 
 def resources(plan: ArchitecturePlan) -> dict[str, int]:
-    """R of a plan: flash and RAM in bytes, multiply-accumulates a fragment."""
+    """Return R of a plan: flash and RAM in bytes, multiply-accumulates a fragment."""
     return {"flash": plan.weight_bytes, "ram": plan.activation_bytes, "macs": plan.macs}
 
 
 def candidates(users: int) -> tuple[ArchitecturePlan, ...]:
-    """Every structure that the freedoms above allow, the nominal one first, then by preference.
+    """Return every structure that the three freedoms allow, the nominal one first, then by preference.
 
-    Preferred is what keeps most of the principles: the second convolution layer, then up to four orientations, then up
-    to four transformations; and of equals the one with most parameters. The nominal one stands before larger ones: in
-    our experiments a network ten times the size was no better.
+    The nominal one is that of the seven stages. It stands before larger ones, because in our experiments a network ten
+    times the size was no better. Preferred among the others is what keeps most of the principles, in this order: the
+    second convolution layer, up to four orientations, up to four transformations, and of equals the most parameters.
     """
     nominal = adapt(users)
     others = {plan for plan in _variants(users) if plan != nominal}
@@ -61,9 +66,10 @@ def candidates(users: int) -> tuple[ArchitecturePlan, ...]:
 
 
 def solve(users: int, budget: Budget) -> tuple[ArchitecturePlan, ...]:
-    """The candidates that satisfy R <= R_max; the first is the one to build (equation 4).
+    """Return the candidates that satisfy R <= R_max (equation 4); the first is the one to build.
 
-    Raises BudgetError, naming the structure that comes nearest and what it needs, when there is none.
+    When there is none, raises BudgetError, which names the structure that comes nearest and what it needs. Raises
+    BudgetError for a limit below 1 too.
     """
     every = candidates(users)
     if any(limit < 1 for limit in budget.limits.values()):

@@ -1,4 +1,4 @@
-"""ArchitecturePlan -> the seven stages that led to it: every number with its formula, equation and principle."""
+"""ArchitecturePlan -> the seven stages that led to it, with formulas, equations and principles."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,10 @@ PRINCIPLES = {
 
 @dataclass(frozen=True)
 class Number:
-    """One number of the plan: its symbol, the formula with this plan's values put in, and the result."""
+    """One number of the plan: its symbol, the formula with this plan's values put in, and the result.
+
+    equation: the formula's number in the published source (1 to 5), None for a formula without one.
+    """
 
     symbol: str
     formula: str
@@ -25,7 +28,10 @@ class Number:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: its title, the principle behind it (see PRINCIPLES), its numbers, and what is chosen in words."""
+    """One stage: its number and title, the plan's numbers it gives, and its choice in words.
+
+    principle: the key in PRINCIPLES of the principle behind it, None for a stage without one.
+    """
 
     stage: int
     title: str
@@ -35,7 +41,7 @@ class Stage:
 
 
 def explain(plan: ArchitecturePlan) -> tuple[Stage, ...]:
-    """The seven stages of a plan, in order."""
+    """Return the seven stages of a plan, in order."""
     return (_outputs(plan), _inputs(plan), _depth(plan), _maps(plan), _subsampling(), _geometry(plan), _hidden(plan))
 
 
@@ -82,7 +88,7 @@ def _geometry(plan: ArchitecturePlan) -> Stage:
     ]
     for n, (before, side) in enumerate(zip((plan.side, *plan.sides), plan.sides, strict=False), start=1):
         formula = f"floor(({before} - {plan.kernel} + 2 x {plan.padding}) / {plan.stride}) + 1"
-        numbers.append(Number(f"a{n}", formula, side, 6))
+        numbers.append(Number(f"a{n}", formula, side))
     numbers.append(Number("y_i", "exp(q_i) / sum_k exp(q_k), after the network", "softmax", 2))
     return Stage(6, "Kernels, strides, padding, sides", tuple(numbers), 3, "every step exact: no pixel row is dropped")
 

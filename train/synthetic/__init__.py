@@ -1,1 +1,1 @@
-"""Writers that are invented."""
+"""Invented writers, and what a board captures of their writing."""

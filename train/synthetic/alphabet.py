@@ -1,9 +1,8 @@
-"""A symbol -> the pen movements that write it: targets of each movement, and how far the pen turns on the way there.
+"""A symbol -> the pen movements that write it: target of each, and how far the pen turns on the way.
 
 A pattern lists pen strokes separated by "|"; a stroke is its starting point and then its movements: `x,y` or
 `x,y,turn`. x and y are in hundredths of the height of a capital (y upwards, baseline 0), `turn` in degrees,
-anticlockwise positive.
-A symbol's patterns are its allographs: different ways in which people write the same symbol.
+anticlockwise positive. A symbol's patterns are its allographs: different ways in which people write the same symbol.
 """
 
 from functools import cache
@@ -122,12 +121,12 @@ _PATTERNS = {
 
 @cache
 def allographs(symbol: str) -> tuple[tuple[Stroke, ...], ...]:
-    """The ways to write a symbol, each a tuple of pen strokes. KeyError for a symbol outside SYMBOLS."""
+    """Return a symbol's allographs, each a tuple of pen strokes. KeyError for one outside SYMBOLS."""
     return tuple(tuple(_stroke(part) for part in pattern.split("|")) for pattern in _PATTERNS[symbol])
 
 
 def code_of(symbol: str) -> int:
-    """The class code of a symbol: digits 0 to 9, letters from 10."""
+    """Return the class code of a symbol: digits 0 to 9, letters from 10."""
     return SYMBOLS.index(symbol)
 
 

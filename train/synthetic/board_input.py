@@ -1,4 +1,4 @@
-"""Invented writers and fragments -> what a digitiser or a camera gives when they are written, for emulated boards."""
+"""Invented writers, fragments -> what an emulated board's digitiser or camera gives for their words."""
 
 from collections.abc import Sequence
 
@@ -12,22 +12,22 @@ from train.synthetic.writers import Style, style_of, write_symbol
 
 
 def draw_texts(count: int, symbols: tuple[int, int], rng: np.random.Generator) -> list[str]:
-    """Words of random digits, their lengths uniform in `symbols`."""
+    """Draw `count` words of random digits, their lengths uniform in `symbols` (both ends included)."""
     lengths = rng.integers(symbols[0], symbols[1], size=count, endpoint=True)
     return ["".join(rng.choice(list(DIGITS), int(length))) for length in lengths]
 
 
 def write_word(style: Style, text: str, rng: np.random.Generator) -> Samples:
-    """A word by an invented writer."""
+    """Write a word as an invented writer; return the digitiser's samples."""
     return sample_word([write_symbol(style, symbol, rng) for symbol in text])
 
 
 def write_texts(writing: Sequence[int], texts: Sequence[str], rng: np.random.Generator) -> list[Samples]:
-    """Each text by the writer of the dataset `synthetic` beside it."""
+    """Write each text as the writer of the dataset `synthetic` at the same place in `writing`."""
     styles = {writer: style_of(writer) for writer in set(writing)}
     return [write_word(styles[writer], text, rng) for writer, text in zip(writing, texts, strict=True)]
 
 
 def photograph(words: Sequence[NDArray[np.uint8]], rng: np.random.Generator) -> list[NDArray[np.uint8]]:
-    """Of each word, uint8 [T, 33, 33], a picture uint8 [240, 320]."""
+    """Draw a picture uint8 [240, 320] of each word uint8 [T, 33, 33]."""
     return [draw_picture(word, rng) for word in words]

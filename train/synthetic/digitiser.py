@@ -1,4 +1,4 @@
-"""Strokes of a word's symbols -> the samples that a digitiser gives -> the fragments that a pen board makes of them."""
+"""Strokes of a word's symbols -> samples of a digitiser -> the fragments a pen board makes of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ Samples = NDArray[np.uint16]
 """[T, 3]: x, y in 1/100 mm, y downwards; pressure, 0 where the pen does not touch."""
 
 BOARD = PenConfig()
-"""How a pen board is configured; it also says how its digitiser samples."""
+"""A pen board's configuration, which also gives its digitiser's sampling rate and nominal pressure."""
 WORD_END_S = 1.2
-"""Time without contact after a word: more than the second that ends it."""
+"""Time without contact after a word; a word ends after one second of it."""
 LINE_MM = 12.0
 
 
 @dataclass(frozen=True, eq=False)
 class Strokes:
-    """What the pen did while it touched, at the digitiser's rate; each [P].
+    """The points where the pen touched, at the digitiser's rate; every field is [P].
 
-    x, y in mm (y upwards), t in seconds, pressure with 1 for a line as wide as the pen, number of the stroke.
+    x, y: in mm, y upwards. t: in seconds. pressure: 1 for a line as wide as the pen. stroke: its number.
     """
 
     x: Floats
@@ -43,9 +43,10 @@ def sample_word(
     left_mm: float = 10.0,
     top_mm: float = 10.0,
 ) -> Samples:
-    """Symbols side by side, `spacing_mm` of paper between them, a new line LINE_MM further down after `per_line`.
+    """Sample a word: symbols side by side, with `spacing_mm` of paper between them.
 
-    Between two symbols the pen is off the paper for `pause_s`, after the last one until the word has ended.
+    After `per_line` symbols a new line begins LINE_MM further down. The pen is off the paper for `pause_s` between two
+    symbols, and after the last one until the word has ended.
     """
     parts: list[Samples] = []
     for place, strokes in enumerate(symbols):
@@ -58,7 +59,10 @@ def sample_word(
 
 
 def sample_symbol(strokes: Strokes, left: int, top: int) -> Samples:
-    """From the first touch to the last, the ink's upper left corner at (left, top) in 1/100 mm."""
+    """Sample a symbol from the first touch to the last.
+
+    The ink's upper left corner lies at (left, top) in 1/100 mm.
+    """
     tick = np.rint(strokes.t * BOARD.rate_hz).astype(np.intp)
     samples = np.zeros((int(tick[-1]) + 1, 3), np.uint16)
     samples[tick, 0] = left + np.rint(100 * (strokes.x - strokes.x.min()))
@@ -68,9 +72,10 @@ def sample_symbol(strokes: Strokes, left: int, top: int) -> Samples:
 
 
 def board_words(samples: Samples) -> list[list[Pixels]]:
-    """What a pen board makes of samples: the fragments of every word that ended, grey uint8 [33, 33], bit for bit.
+    """Return what a pen board makes of samples, bit for bit: the fragments of every word that ended.
 
-    A symbol whose strokes lie further apart than the board allows becomes several fragments.
+    A fragment is grey uint8 [33, 33]. A symbol whose strokes lie further apart than the board allows becomes several
+    fragments.
     """
     return [[raster_strokes(points) for points in word] for word in capture(map(tuple, samples.tolist()), BOARD)]
 

@@ -1,4 +1,7 @@
-"""Fragments of a word -> the picture that a camera takes of it: uneven light, noise, specks, joined and broken ink."""
+"""Fragments of a word -> the picture that a camera takes of it.
+
+The picture has a camera's faults: uneven light, noise, blur, specks, joined and broken ink.
+"""
 
 from dataclasses import dataclass
 
@@ -13,27 +16,30 @@ _INK = 128
 
 @dataclass(frozen=True)
 class Scene:
-    """How the word lies under the camera. Brightness in grey levels, lengths in pixels of the picture."""
+    """A word under the camera, with brightness in grey levels and lengths in pixels of the picture."""
 
     width: int = 320
     height: int = 240
     per_line: int = 8  # symbols of a line, at most
     gap: float = 6.0  # paper between two symbols; negative: they are joined
-    zoom: float = 0.0  # picture pixels for one of a fragment; 0: as large as the lines allow, at most 1.6
+    zoom: float = 0.0  # picture pixels for one pixel of a fragment; 0: as large as the lines allow, at most 1.6
     paper: float = 220.0
     ink: float = 45.0
     light: float = 0.35  # the darkest corner has this much less light than the brightest place
-    noise: float = 4.0  # standard deviation
-    blur: float = 0.6  # standard deviation
-    slope: float = 0.02  # of the lines
+    noise: float = 4.0  # standard deviation of the brightness
+    blur: float = 0.6  # standard deviation of the Gaussian that blurs the ink
+    slope: float = 0.02  # slope of the lines
     jitter: float = 1.5  # standard deviation of a symbol's place up and down
     specks: int = 0  # dots of 1 to 3 pixels
     cuts: int = 0  # gaps of a pixel in every symbol's ink
-    joints: int = 0  # neighbours that a stroke joins, in every line
+    joints: int = 0  # pairs of neighbours that a stroke joins, in every line
 
 
 def draw_picture(fragments: Pixels, rng: np.random.Generator, scene: Scene | None = None) -> Pixels:
-    """The picture of a word uint8 [L,33,33] (0 paper .. 255 ink): uint8 [height, width], dark ink on bright paper."""
+    """Draw the picture of a word: fragments uint8 [L, 33, 33] -> uint8 [height, width].
+
+    Fragments are 0 (paper) to 255 (ink); the picture is dark ink on bright paper.
+    """
     chosen = scene or Scene()
     ink = _blurred(_written(fragments, rng, chosen), chosen.blur)
     for _ in range(chosen.specks):
@@ -46,12 +52,12 @@ def draw_picture(fragments: Pixels, rng: np.random.Generator, scene: Scene | Non
 
 
 def draw_blank(rng: np.random.Generator, scene: Scene | None = None) -> Pixels:
-    """A picture of paper that nobody wrote on."""
+    """Draw a picture of paper that nobody wrote on."""
     return draw_picture(np.zeros((0, 33, 33), np.uint8), rng, scene)
 
 
 def _written(fragments: Pixels, rng: np.random.Generator, scene: Scene) -> Floats:
-    """Where ink is: 0 .. 1. Symbols stand on lines, each as wide as its ink."""
+    """Return the ink [height, width], 0 to 1. Symbols stand on lines, each as wide as its ink."""
     paper = np.zeros((scene.height, scene.width))
     symbols = [_cropped(fragment) for fragment in fragments]
     lines = [symbols[i : i + scene.per_line] for i in range(0, len(symbols), scene.per_line)]
@@ -77,14 +83,17 @@ def _written(fragments: Pixels, rng: np.random.Generator, scene: Scene) -> Float
 
 
 def _fitting(line: list[Floats], lines: int, scene: Scene) -> float:
-    """The zoom at which a line takes 9 tenths of the width and at most 6 tenths of its share of the height."""
+    """Return the zoom at which a line fits the picture.
+
+    It takes at most 9 tenths of the width and 6 tenths of the line's share of the height.
+    """
     free = 0.9 * scene.width - scene.gap * (len(line) - 1)
     tallest, widths = max(symbol.shape[0] for symbol in line), sum(symbol.shape[1] for symbol in line)
     return float(min(free / widths, 0.6 * scene.height / lines / tallest))
 
 
 def _cropped(fragment: Pixels) -> Floats:
-    """The fragment's ink 0 .. 1 without the paper around it."""
+    """Return the fragment's ink, 0 to 1, without the paper around it."""
     ink = fragment >= _INK
     if not ink.any():
         return np.zeros((1, 1))
@@ -93,19 +102,19 @@ def _cropped(fragment: Pixels) -> Floats:
 
 
 def _enlarged(image: Floats, zoom: float) -> Floats:
-    """By straight lines between pixels."""
+    """Enlarge an image by linear interpolation."""
     rows, columns = (_between(size, max(round(size * zoom), 1)) for size in image.shape)
     return np.asarray(rows @ image @ columns.T)
 
 
 def _between(size: int, wanted: int) -> Floats:
-    """The [wanted, size] matrix of weights."""
+    """Return the [wanted, size] matrix of weights that interpolate linearly along one axis."""
     place = np.clip((np.arange(wanted) + 0.5) * size / wanted - 0.5, 0, size - 1)
     return np.asarray(np.clip(1 - np.abs(place[:, None] - np.arange(size)), 0, None))
 
 
 def _broken(image: Floats, rng: np.random.Generator, cuts: int) -> Floats:
-    """Rows without ink in the middle third of the symbol, as where a pen skips."""
+    """Return the image with `cuts` rows cleared in its middle third, as where a pen skips."""
     broken = image.copy()
     for _ in range(cuts):
         broken[int(image.shape[0] * rng.uniform(0.33, 0.67))] = 0
@@ -113,7 +122,7 @@ def _broken(image: Floats, rng: np.random.Generator, cuts: int) -> Floats:
 
 
 def _paste(paper: Floats, image: Floats, top: int, left: int) -> None:
-    """As far as it lies on the paper; ink over ink stays ink."""
+    """Paste an image as far as it lies on the paper; ink over ink stays ink."""
     bottom, right = min(top + image.shape[0], paper.shape[0]), min(left + image.shape[1], paper.shape[1])
     y, x = max(top, 0), max(left, 0)
     if y < bottom and x < right:
@@ -122,7 +131,10 @@ def _paste(paper: Floats, image: Floats, top: int, left: int) -> None:
 
 
 def _join(strip: Floats, gap_begin: int, gap_end: int) -> None:
-    """A stroke 2 pixels thick over a gap, from the last ink before it to the first behind it in this strip of rows."""
+    """Draw a stroke 2 pixels thick over a gap in this strip of rows.
+
+    It reaches from the last ink before the gap to the first ink behind it.
+    """
     if len(strip) < 5:  # off the paper
         return
     ink = strip.max(axis=0) > 0.5
@@ -143,7 +155,7 @@ def _blurred(image: Floats, sigma: float) -> Floats:
 
 
 def _light(rng: np.random.Generator, scene: Scene) -> Floats:
-    """Brightest at a random place, falling off with the square of the distance."""
+    """Return the light [height, width]: 1 at a random place, falling with the square of the distance."""
     y, x = np.mgrid[0 : scene.height, 0 : scene.width]
     distance = ((y / scene.height - rng.random()) ** 2 + (x / scene.width - rng.random()) ** 2) / 2
     return np.asarray(1 - scene.light * distance / max(float(distance.max()), 1e-9))

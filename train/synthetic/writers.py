@@ -1,14 +1,14 @@
-"""A seed -> writers who do not exist, the movements of their pens in time, and what a pen board makes of these.
+"""A seed -> invented writers, the movements of their pens, and the fragments captured by a pen board.
 
 The pen follows the sigma-lognormal model (Plamondon 1995; O'Reilly and Plamondon 2009): a stroke is a sum of movements,
 each along a circular arc from one target to the next, each with a lognormal speed, begun before the last has ended.
     (S1) F_j(t) = Phi((ln(t - t_j) - ln m_j) / s)            share of movement j done at time t; Phi: the normal CDF
     (S2) D_j = c_j (A_j / 2) / sin(A_j / 2)                  length of the arc with chord c_j that turns by A_j
     (S3) p(t) = p_0 + sum_j D_j / A_j R(b_j - A_j / 2) [sin(A_j F_j), 1 - cos(A_j F_j)]    b_j: bearing of the chord
-A writer is a Style: what is alike in every symbol, and a version of every symbol that is the writer's own. A sample
-adds a smaller variation to all of it. Everybody writes with the pen of the board, so how wide a line is tells how hard
-it was pressed. The same seed gives the same strokes for a given NumPy major version; where exp and log round
-differently the digitiser may see a place 1/100 mm further on.
+A writer is a Style: what is alike in every symbol, and a version of every symbol that is the writer's own. Every sample
+varies all of it a little. Everybody writes with the pen of the board, so the width of a line tells how hard the pen was
+pressed. The same seed gives the same strokes for a given NumPy major version; where exp and log round differently, a
+sample may lie 1/100 mm further on.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,13 +31,13 @@ _VISIBLE = 1.645  # a movement is seen to begin and end when 5 % and 95 % of it 
 
 @dataclass(frozen=True, eq=False)
 class Style:
-    """One writer; angles in radians, lengths in mm or in heights of a capital (h)."""
+    """The style of one writer; angles in radians, lengths in mm or in heights of a capital (h)."""
 
     size_mm: float  # height of a capital
-    pressure: float  # nominal is 1
+    pressure: float  # 1 is nominal
     slant: float  # x moves by slant * y
     rotation: float
-    aspect: float  # width against the nominal
+    aspect: float  # factor on the nominal width
     middle: float  # where the middle of a symbol's height comes to lie; 0.5 is nominal
     lean: float  # sideways bow of the middle, h
     curvature: float  # factor on every turn
@@ -49,14 +49,14 @@ class Style:
     tremor_mm: float
     tremor_hz: float
     entry: tuple[float, float]  # length (h) and direction of the flick before a symbol
-    exit: tuple[float, float]  # and of the one after it
+    exit: tuple[float, float]  # length (h) and direction of the flick after a symbol
     variation: float  # factor on everything that changes from sample to sample
     second_choice: float  # how often another allograph than the favourite is written
     shapes: Mapping[str, tuple[tuple[Stroke, ...], ...]]  # own targets of every allograph, the favourite first
 
 
 def invent_writer(seed: int) -> Style:
-    """The writer with this number: always the same style for the same seed."""
+    """Invent a writer: always the same style for the same seed."""
     rng = np.random.default_rng([seed, 0x57])
     return Style(
         size_mm=float(np.exp(rng.normal(np.log(5), 0.12))),
@@ -83,7 +83,10 @@ def invent_writer(seed: int) -> Style:
 
 
 def write_symbol(style: Style, symbol: str, rng: np.random.Generator) -> Strokes:
-    """One sample of a symbol by this writer. UnknownSymbolError for a symbol that is not in alphabet.SYMBOLS."""
+    """Write one sample of a symbol in this style.
+
+    Raises UnknownSymbolError for a symbol that is not in alphabet.SYMBOLS.
+    """
     if symbol not in style.shapes:
         raise UnknownSymbolError(f"{symbol!r} cannot be written by invented writers; they know {SYMBOLS}")
     versions = style.shapes[symbol]
@@ -104,12 +107,12 @@ def write_symbol(style: Style, symbol: str, rng: np.random.Generator) -> Strokes
 
 
 def style_of(writer: int, seed: int = 0) -> Style:
-    """The hand of this writer of `synthetic_set(..., seed)`; of the dataset `synthetic`, whose seed is 0."""
+    """Return the style of a writer of `synthetic_set(..., seed)`; the dataset `synthetic` has seed 0."""
     return invent_writer(int(np.random.default_rng([seed, writer]).integers(2**62)))
 
 
 def write_form(writer: int, seed: int = 0, symbols: str = DIGITS) -> Iterator[tuple[str, Strokes]]:
-    """What this writer of a seed writes, without end: the symbols in shuffled rounds."""
+    """Yield what this writer of a seed writes, without end: the symbols in shuffled rounds."""
     style, rng = style_of(writer, seed), np.random.default_rng([seed, writer, 1])
     while True:
         for place in rng.permutation(len(symbols)):
@@ -123,10 +126,12 @@ def synthetic_set(
     symbols: str = DIGITS,
     progress: Callable[[int, int], None] | None = None,
 ) -> FragmentSet:
-    """The first `per_writer` grey fragments that a pen board makes of each of `writers` invented writers' forms.
+    """Return `per_writer` grey fragments by each of `writers` invented writers.
 
-    Writer ids count from 0; symbol is alphabet.code_of; order counts a writer's fragments. Writer i of a seed
-    writes the same, however many are asked for. `progress` is called with the writers done and in all.
+    They are the first that a pen board makes of what the writer writes (`write_form`). Writer ids count from 0; symbol
+    is alphabet.code_of; order counts a writer's fragments. Writer i of a seed writes the same, however many are asked
+    for. `progress` is called with the number of writers done and in all. Raises TooFewWritersError or
+    UnknownSymbolError when no writers, fragments or symbols are asked for.
     """
     if writers < 1 or per_writer < 1:
         raise TooFewWritersError(f"{writers} writers of {per_writer} fragments: ask for at least 1 of each")
@@ -145,14 +150,17 @@ def synthetic_set(
 
 
 def _captured(form: Iterable[tuple[str, Strokes]]) -> Iterator[tuple[str, Pixels]]:
-    """Every fragment that a pen board delivers of a form, and the symbol it is of."""
+    """Yield every fragment that a pen board makes of a form, with its symbol."""
     for symbol, strokes in form:
         for word in board_words(sample_word([strokes])):
             yield from ((symbol, fragment) for fragment in word)
 
 
 def _own_shapes(symbol: str, rng: np.random.Generator) -> tuple[tuple[Stroke, ...], ...]:
-    """The allographs with targets and turns moved to where this writer puts them; common allographs favoured."""
+    """Return a symbol's allographs with the writer's own targets and turns, the favourite first.
+
+    Common allographs are more often the favourite.
+    """
     patterns = allographs(symbol)
     common = 0.6 ** np.arange(len(patterns))
     favourites = rng.choice(len(patterns), size=len(patterns), replace=False, p=common / common.sum())
@@ -160,12 +168,15 @@ def _own_shapes(symbol: str, rng: np.random.Generator) -> tuple[tuple[Stroke, ..
 
 
 def _shifted(stroke: Stroke, rng: np.random.Generator, place: float, turn: float) -> Stroke:
-    """Targets moved by normal deviates of `place` heights, turns by `turn` radians."""
+    """Move targets by normal deviates of `place` heights, and turns by those of `turn` radians."""
     return stroke + rng.standard_normal(stroke.shape) * (place, place, turn)
 
 
 def _varied(style: Style, targets: tuple[Stroke, ...], rng: np.random.Generator) -> list[Stroke]:
-    """The targets of one sample: the writer's own, a little off, curved the writer's way, with flicks at both ends."""
+    """Return the strokes of one sample: the writer's targets, a little off, with flicks at both ends.
+
+    Their turns follow the writer's curvature and bend.
+    """
     strokes = [_shifted(stroke, rng, 0.022 * style.variation, 0.08 * style.variation) for stroke in targets]
     for stroke in strokes:
         stroke[1:, 2] = np.clip(stroke[1:, 2] * style.curvature + style.bend, -3.4, 3.4)
@@ -185,7 +196,7 @@ def _flick(habit: tuple[float, float], rng: np.random.Generator) -> Floats:
 
 
 def _move(style: Style, stroke: Stroke, rng: np.random.Generator) -> Floats:
-    """x, y in heights and t in seconds [3, T] of one stroke (equations S1 to S3)."""
+    """Return the path of one stroke [3, T]: x, y in heights and t in seconds (equations S1 to S3)."""
     step = np.diff(stroke[:, :2], axis=0)
     chord, bearing = np.hypot(step[:, 0], step[:, 1]), np.arctan2(step[:, 1], step[:, 0])
     turn = np.where(np.abs(stroke[1:, 2]) < 1e-6, 1e-6, stroke[1:, 2])
@@ -203,7 +214,10 @@ def _move(style: Style, stroke: Stroke, rng: np.random.Generator) -> Floats:
 
 
 def _timing(style: Style, length: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """m_j and t_j of every movement. Longer movements are faster (isochrony), so time grows slowly with length."""
+    """Return m_j and t_j of every movement, in seconds.
+
+    Longer movements are faster (isochrony), so time grows slowly with length.
+    """
     jitter = np.exp(rng.normal(0, 0.1 * style.variation, len(length)))
     median = 0.15 * (0.2 + length) ** 0.35 / style.speed * jitter
     begin, end = median * np.exp(-_VISIBLE * style.sigma), median * np.exp(_VISIBLE * style.sigma)
@@ -214,7 +228,10 @@ def _timing(style: Style, length: Floats, rng: np.random.Generator) -> tuple[Flo
 
 
 def _deformed(style: Style, x: Floats, y: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Heights to mm: proportions, bow, slant, rotation and size of the writer, each a little different in a sample."""
+    """Convert heights to mm with the writer's proportions, bow, slant, rotation and size.
+
+    Each is a little different in every sample.
+    """
     slant, rotation, aspect, middle, lean, size = rng.normal(0, style.variation, 6)
     bow = 4 * y * (1 - y)
     tall = y + (style.middle - 0.5 + 0.02 * middle) * bow
@@ -228,14 +245,14 @@ def _deformed(style: Style, x: Floats, y: Floats, rng: np.random.Generator) -> t
 
 
 def _trembling(style: Style, x: Floats, y: Floats, t: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Physiological tremor: two unequal oscillations of random phase in each direction."""
+    """Add physiological tremor: two unequal oscillations of random phase in each direction."""
     rate = 2 * np.pi * style.tremor_hz * np.array([[1.0], [0.62]])
     waves = np.sin(rate * t + rng.uniform(0, 2 * np.pi, (2, 2, 1)))
     return x + style.tremor_mm * waves[0].sum(axis=0), y + style.tremor_mm * waves[1].sum(axis=0)
 
 
 def _pressure(style: Style, x: Floats, y: Floats, stroke: NDArray[np.int32], rng: np.random.Generator) -> Floats:
-    """The writer's own, a little more or less in each sample, less where the pen is fast."""
+    """Return the pressure at every point: the writer's own, varied by sample, less where the pen is fast."""
     piece = np.zeros_like(x)
     piece[1:] = np.hypot(x[1:] - x[:-1], y[1:] - y[:-1]) * (stroke[1:] == stroke[:-1])
     slowing = 1 + style.pressure_drop * (0.4 - piece / max(float(piece.max()), 1e-9))
@@ -243,7 +260,7 @@ def _pressure(style: Style, x: Floats, y: Floats, stroke: NDArray[np.int32], rng
 
 
 def _normal_cdf(z: Floats) -> Floats:
-    """Phi(z) to 1e-7: Abramowitz and Stegun 26.2.17."""
+    """Return Phi(z) to 1e-7 (Abramowitz and Stegun 26.2.17)."""
     k = 1 / (1 + 0.2316419 * np.abs(z))
     series = k * (0.319381530 + k * (-0.356563782 + k * (1.781477937 + k * (-1.821255978 + k * 1.330274429))))
     tail = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi) * series

@@ -1,4 +1,4 @@
-/* A byte from the host -> what a symbol costs: ticks of SysTick to capture, rasterise and frame it, and the frame's bytes.
+/* A byte from the host -> what a symbol costs: ticks of SysTick to capture, draw and frame it, and the frame's bytes.
 
 Under `-icount shift=5` an instruction takes 32 ns of the emulator's time and a tick is 40 ns: 1.25 instructions. */
 #include "../boards/cortex_m.h"
@@ -10,7 +10,7 @@ Under `-icount shift=5` an instruction takes 32 ns of the emulator's time and a 
 #include "line/tags.h"
 
 #define SAMPLES 64
-#define PEN_UP 60 /* samples without contact: the symbol is finished */
+#define PEN_UP 60 /* samples without contact, enough to finish the symbol */
 #define FRAGMENT_BYTES (9 + 4 + INK_BITS_FRAGMENT_BYTES)
 
 static struct ink_pen pen;
@@ -21,7 +21,7 @@ static uint32_t ticks(void)
     return 0xFFFFFF - INK_SYST_CVR;
 }
 
-/* A figure of two bows, 3.2 mm high, in 0.64 s. */
+/* Write a figure of two bows, 3.2 mm high, in 0.64 s. */
 static enum ink_pen_event capture(void)
 {
     enum ink_pen_event event = INK_PEN_NONE;
@@ -75,6 +75,6 @@ int main(void)
     send_number(bytes);
     ink_board_write((const uint8_t *)"\n", 1);
     for (;;) {
-        ink_board_idle(); /* until the watchdog, for which time stands still, begins anew */
+        ink_board_idle(); /* milliseconds stand still, so the watchdog restarts the board */
     }
 }

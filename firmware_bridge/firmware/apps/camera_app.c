@@ -3,12 +3,12 @@
 #include "delivery.h"
 #include "ink/segment.h"
 
-#define EXPOSURE_MS 4000 /* a camera that takes longer, even to be set up, has failed */
+#define EXPOSURE_MS 4000 /* a camera that takes longer, set-up included, has failed */
 
 static uint8_t picture[INK_CAMERA_HEIGHT][INK_CAMERA_WIDTH];
 static struct ink_segmenter segmenter;
 
-/* Serve the line until the camera has a picture, and fetch it. */
+/* Serve the line until the camera has a picture, and fetch it. Return false if the camera has failed. */
 static bool take_picture(void)
 {
     ink_board_camera_start();

@@ -14,7 +14,7 @@ static char name[33];
 static bool word_open, word_lost, defective;
 static uint16_t symbols;
 
-/* "MODEL-" and the board's number as 8 hexadecimal digits. */
+/* Set `name` to "MODEL-" and the board's number as 8 hexadecimal digits. */
 static void make_name(uint32_t number)
 {
     static const char model[] = INK_BOARD_NAME "-";
@@ -77,7 +77,7 @@ bool ink_delivery_serve(void)
     return busy || count > 0;
 }
 
-/* Serve the line until `step` has room or the time is over. */
+/* Serve the line until `step` has room. Return false if it has none within INK_HOLD_MS. */
 static bool wait_for(bool (*step)(const uint8_t *), const uint8_t *fragment)
 {
     const uint32_t begin_ms = ink_board_now_ms();
@@ -103,7 +103,7 @@ static bool add(const uint8_t *fragment)
     return ink_session_add_fragment(&session, fragment);
 }
 
-/* As the outbox keeps them. */
+/* Return the pixels as the outbox keeps them, until the next call. */
 static const uint8_t *packed(const uint8_t *pixels)
 {
 #if INK_PIXEL_BITS == 1
@@ -147,7 +147,7 @@ void ink_delivery_word(void)
 
 void ink_delivery_fault(enum ink_fault fault, const char *text)
 {
-    /* Without room for it the host has been away for long: it will see that words are missing from their numbers. */
+    /* If there is no room for the fault the host has been away for long; the words' numbers show it what is missing. */
     (void)ink_session_fault(&session, fault, text);
     word_open = word_lost = false;
     symbols = 0;

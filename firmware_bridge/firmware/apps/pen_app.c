@@ -12,6 +12,7 @@ static uint8_t packet[INK_DIGITISER_PACKET_BYTES];
 static unsigned held;
 static uint32_t heard_ms;
 
+/* Pass on an event of the pen, and those that are due after it. */
 static void deliver(enum ink_pen_event event)
 {
     static uint8_t pixels[INK_GREY_FRAGMENT_BYTES];
@@ -27,7 +28,7 @@ static void deliver(enum ink_pen_event event)
     }
 }
 
-/* Drop what cannot be the beginning of a packet. */
+/* Drop bytes up to the next one that may begin a packet. */
 static void resynchronise(void)
 {
     unsigned skipped = 1;

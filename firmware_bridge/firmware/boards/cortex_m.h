@@ -1,4 +1,4 @@
-/* The processor's own parts, the same in every Cortex-M -> functions: milliseconds, interrupts, sleep, restart. */
+/* Registers that every Cortex-M has -> milliseconds, interrupts, sleep, restart, waiting for a register. */
 #ifndef INK_BOARDS_CORTEX_M_H
 #define INK_BOARDS_CORTEX_M_H
 
@@ -14,10 +14,10 @@
 #define INK_SCB_VTOR INK_REG(0xE000ED08)
 #define INK_SCB_AIRCR INK_REG(0xE000ED0C)
 
-/* Milliseconds since start; counted up by ink_systick_interrupt or by the board's own timer. */
+/* Milliseconds since start; counted by SysTick's interrupt (startup.c) or by the board's own timer. */
 extern volatile uint32_t ink_milliseconds;
 
-/* Let SysTick count milliseconds of a clock of so many Hz (at most 16 GHz / 1000). */
+/* Start SysTick, which counts milliseconds of the processor's clock. */
 static inline void ink_systick_start(uint32_t clock_hz)
 {
     INK_SYST_RVR = clock_hz / 1000 - 1;
@@ -25,24 +25,26 @@ static inline void ink_systick_start(uint32_t clock_hz)
     INK_SYST_CSR = 7; /* processor clock, interrupt, on */
 }
 
+/* Let a peripheral's interrupt through to the processor. */
 static inline void ink_interrupt_enable(unsigned number)
 {
     INK_NVIC_ISER(number / 32) = (uint32_t)1 << (number % 32);
 }
 
+/* Keep a peripheral's interrupt from the processor, from the return of this function on. */
 static inline void ink_interrupt_disable(unsigned number)
 {
     INK_NVIC_ICER(number / 32) = (uint32_t)1 << (number % 32);
     __asm volatile("dsb\n isb" ::: "memory");
 }
 
-/* Until the next interrupt, which SysTick brings within a millisecond. */
+/* Sleep until the next interrupt, which SysTick or the board's timer brings within a millisecond. */
 static inline void ink_sleep(void)
 {
     __asm volatile("wfi" ::: "memory");
 }
 
-/* As from power-on. */
+/* Restart the board, as from power-on. Does not return. */
 static inline void ink_restart(void)
 {
     __asm volatile("dsb" ::: "memory");
@@ -51,7 +53,7 @@ static inline void ink_restart(void)
     }
 }
 
-/* Wait until (register & mask) == value; false after `tries` looks, which no working part needs. */
+/* Wait until (*reg & mask) == value. Return 1, or 0 after `tries` looks, which is more than a working part needs. */
 static inline int ink_await(const volatile uint32_t *reg, uint32_t mask, uint32_t value, uint32_t tries)
 {
     while (tries-- > 0) {

@@ -1,13 +1,13 @@
 /* The image's header (firmware_bridge/build/image.py) -> the version of the firmware, as INFO says it.
 
-Which image it is stands in the flash and not in the program, whose SHA-256 would be another one if it held its own. */
+The image's SHA-256 is read from its header in the flash, because a program cannot contain its own. */
 #include "line/mem.h"
 #include "services.h"
 
 #define MAGIC "INKIMAGE"
 #define MAGIC_BYTES (sizeof MAGIC - 1)
 #define DIGEST_OFFSET 56
-#define DIGEST_BYTES 4 /* of 32: they tell builds apart, and prove nothing */
+#define DIGEST_BYTES 4 /* of 32: enough to tell builds apart, not to prove which one it is */
 
 _Static_assert(sizeof INK_VERSION + 1 + 2 * DIGEST_BYTES <= 24 + 1, "INFO's firmware has at most 24 characters");
 

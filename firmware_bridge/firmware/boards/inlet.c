@@ -1,4 +1,4 @@
-/* The two inlets of a board, from the host and from the digitiser, and what all boards do alike with them. */
+/* The inlets from host and digitiser, milliseconds and watchdog -> services that are the same on every board. */
 #include "inlet.h"
 
 #include "services.h"

@@ -28,7 +28,7 @@ static void passed_over(void)
 {
 }
 
-/* What the processor reads at start: stack, entry, 14 exceptions, then the board's interrupts, which share a handler. */
+/* What the processor reads at start: stack, entry, 14 exceptions; then the board's interrupts, all with one handler. */
 __attribute__((section(".vectors"), used)) static const ink_handler vectors[16 + INK_BOARD_INTERRUPTS] = {
     (ink_handler)(uintptr_t)ink_stack_top,
     ink_start,
@@ -51,7 +51,7 @@ __attribute__((section(".vectors"), used)) static const ink_handler vectors[16 +
 
 void ink_start(void)
 {
-    INK_SCB_VTOR = (uint32_t)(uintptr_t)vectors; /* a Cortex-M0 has none and passes over it */
+    INK_SCB_VTOR = (uint32_t)(uintptr_t)vectors; /* a Cortex-M0 has no VTOR and ignores this */
     const uint32_t *from = ink_data_load;
     for (uint32_t *to = ink_data_begin; to != ink_data_end; to++, from++) {
         *to = *from;

@@ -1,8 +1,9 @@
-/* Up to 240 bytes and the board's number <-> flash: each state in a slot of its own, so that a power cut leaves the one before it.
+/* Up to 240 bytes and the board's number <-> flash, such that a power cut leaves the last state or the one before it.
 
-The store is two halves that are erased as a whole. A slot is 256 bytes: serial number, count, content, board's number, CRC-32. The valid
-slot with the highest serial number counts. The next one goes into the first erased slot behind it; when there is none, the
-other half, which holds only older ones, is erased. */
+The store has two halves, each of which is erased as a whole. Each state has a slot of its own, of 256 bytes: serial
+number, count, content, board's number, CRC-32. The valid slot with the highest serial number holds the last state. The
+next state goes into the first erased slot behind it in the same half. If there is none, the other half is erased, which
+holds only older states, and the state goes into its first slot. */
 #include "line/crc32.h"
 #include "line/mem.h"
 #include "board.h"
@@ -16,7 +17,7 @@ other half, which holds only older ones, is erased. */
 struct slot {
     uint32_t serial, count;
     uint8_t content[INK_STORE_BYTES];
-    uint32_t board; /* drawn by chance at the first write */
+    uint32_t board; /* its number, drawn at random at the first write */
     uint32_t crc;
 };
 
@@ -45,7 +46,7 @@ static bool erased(const struct slot *slot)
     return true;
 }
 
-/* The number of the slot that counts; SLOTS if there is none. */
+/* Return the number of the slot that holds the last state, SLOTS if there is none. */
 static uint32_t newest(void)
 {
     uint32_t best = SLOTS, serial = 0;
@@ -69,7 +70,7 @@ bool ink_board_store_read(void *into, size_t count)
     return true;
 }
 
-/* The slot to write into behind `last`, after erasing the other half if it must be. */
+/* Return the number of the slot to write after slot `last`; if need be, erase the other half for it. */
 static uint32_t vacant(uint32_t last)
 {
     const uint32_t half = SLOTS / 2;

@@ -5,7 +5,7 @@
 #include "line/frame.h"
 #include "line/mem.h"
 
-/* Of the bytes 0 to 255, which take every entry of the table. */
+/* The CRC-32 of the bytes 0 to 255, which use every entry of the table. */
 #define COUNT_CRC 0x29058C73U
 
 /* RFC 7693, appendix B: BLAKE2s-256 of "abc". */
@@ -40,7 +40,7 @@ static bool frame_comes_back(void)
     static struct ink_receiver receiver;
     uint8_t content[32];
     for (size_t at = 0; at < sizeof content; at++) {
-        content[at] = (uint8_t)(at % 4 * 85); /* a zero now and then */
+        content[at] = (uint8_t)(at % 4 * 85); /* every fourth byte is a zero, which COBS replaces */
     }
     ink_receiver_init(&receiver);
     enum ink_rx last = INK_RX_NONE;

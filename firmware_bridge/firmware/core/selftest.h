@@ -1,8 +1,8 @@
-/* The code as it lies in the flash -> what is wrong with it, by known answers. */
+/* The code as it lies in the flash -> what is wrong with it, found by known answers. */
 #ifndef INK_SELFTEST_H
 #define INK_SELFTEST_H
 
-/* NULL: CRC, tags and frames come out as they should; else what does not, for ERROR.text. */
+/* Check CRC, tags and frames. Return NULL if all are right, else a constant text for ERROR that names what is wrong. */
 const char *ink_self_test(void);
 
 #endif

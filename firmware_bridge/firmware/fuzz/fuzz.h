@@ -1,11 +1,11 @@
-/* What the fuzz targets share: any bytes -> one call of the code under test, and a trap where a promise is broken. */
+/* What the fuzz targets share: their entry, and the check of a promise, which traps if it is broken. */
 #ifndef INK_FUZZ_H
 #define INK_FUZZ_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* libFuzzer's entry; always 0. */
+/* Run the code under test on any bytes; libFuzzer's entry. Return 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t count);
 
 #ifdef INK_BROKEN

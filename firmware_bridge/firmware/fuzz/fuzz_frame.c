@@ -1,9 +1,9 @@
-/* Any bytes, as a line and as a content: what is received can be sent, and what is sent is received. */
+/* Any bytes, as a line's bytes and as a content: what is received can be sent, and what is sent is received. */
 #include "line/frame.h"
 #include "fuzz.h"
 #include "line/mem.h"
 
-/* Whether the content goes out and comes in again, after whatever the receiver heard before. */
+/* Check that a content is received as it was sent, whatever the receiver got before. */
 static void comes_back(struct ink_receiver *receiver, const uint8_t *content, size_t count)
 {
     uint8_t wire[INK_MAX_WIRE_BYTES];

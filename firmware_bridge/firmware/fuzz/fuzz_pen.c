@@ -5,7 +5,7 @@
 
 #define SAMPLE_BYTES 5
 
-/* `open`: a symbol came since the last word. */
+/* Check an event. `open`: a symbol came since the last word. Return the next `open`. */
 static bool check(const struct ink_pen *pen, enum ink_pen_event event, bool open)
 {
     INK_PROMISE(event != INK_PEN_SYMBOL || (pen->count >= 1 && pen->count <= INK_PEN_POINTS));

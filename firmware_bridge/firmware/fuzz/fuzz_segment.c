@@ -5,7 +5,7 @@
 
 static uint8_t picture[INK_SEGMENT_PIXELS];
 
-/* Background, then rectangles of 9 bytes each (place, size, grey, texture), then what is left as pixels. */
+/* Paint the picture: a background of one byte, up to 40 rectangles of 9 bytes (place, size, grey, texture), pixels. */
 static void paint(uint16_t width, uint16_t height, const uint8_t *data, size_t count)
 {
     const size_t pixels = (size_t)width * height;

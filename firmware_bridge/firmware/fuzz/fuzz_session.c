@@ -34,7 +34,7 @@ static void within_limits(void)
     INK_PROMISE(!session.authenticated || session.kept.provisioned == 1);
 }
 
-/* What the board sends is a frame, and carries a tag where it must. */
+/* Check that what the board sends is a frame, with its tag where it must have one. */
 static void listen(void)
 {
     static struct ink_receiver receiver;
@@ -60,7 +60,8 @@ static void say(const uint8_t *content, size_t count)
     }
 }
 
-/* Message `id` of this connection: the first byte is its sequence, the rest its payload; perhaps with its tag. */
+/* Send the board message `id` of this connection, with its tag if `tagged`. The first byte is its sequence, the others
+ * its payload. */
 static void speak(uint8_t id, const uint8_t *bytes, size_t count, bool tagged)
 {
     uint8_t content[INK_MAX_CONTENT_BYTES];
@@ -98,7 +99,7 @@ static void acknowledge(uint8_t consumed, uint8_t received)
     speak(INK_ID_ACKNOWLEDGE, payload, sizeof payload, session.authenticated);
 }
 
-/* One step of the script: `count` bytes belong to `what`. */
+/* Do one step of the script; bytes[count] belong to it. */
 static void act(uint8_t what, const uint8_t *bytes, size_t count)
 {
     static const uint8_t ids[] = {INK_ID_ACKNOWLEDGE, INK_ID_IDENTIFY, INK_ID_PROBE, INK_ID_PROVISION};

@@ -25,8 +25,8 @@
 #define READY_TRIES 100000u
 #define ROW_MS 1000
 
-/* The camera, a serial one: it sends PRESSED when its button is; it takes EXPOSE and answers READY; it takes ROW and
-   answers with the next row. */
+/* The serial camera's bytes. It sends PRESSED when its button is pressed, answers EXPOSE with READY as soon as it has a
+   picture, and answers ROW with the picture's next row. */
 enum { CAMERA_PRESSED = 0xB0, CAMERA_EXPOSE = 0xE0, CAMERA_READY = 0xE1, CAMERA_ROW = 0xE2 };
 
 static uint8_t camera_bytes[512];
@@ -39,7 +39,8 @@ static void uart_init(uint32_t base, unsigned interrupt)
     ink_interrupt_enable(interrupt);
 }
 
-/* After two seconds an NMI, whose handler restarts the board; should even that hang, two seconds later a reset. */
+/* Start the watchdog: after two seconds an NMI, whose handler restarts the board; if that hangs too, a reset after two
+   more seconds. */
 static void watchdog_init(void)
 {
     WATCHDOG_LOCK = 0x1ACCE551;
@@ -49,7 +50,7 @@ static void watchdog_init(void)
 
 void ink_watchdog_feed(void)
 {
-    WATCHDOG_INTCLEAR = 1; /* it begins anew */
+    WATCHDOG_INTCLEAR = 1; /* it counts from the start again */
 }
 
 void ink_board_init(void)

@@ -1,4 +1,4 @@
-/* MPS2 with AN386 (DAI0386), which exists here in an emulator only: what the app and the shared parts are compiled with. */
+/* MPS2 with AN386 (DAI0386), used in an emulator only: what the app and the shared parts are compiled with. */
 #ifndef INK_BOARD_H
 #define INK_BOARD_H
 

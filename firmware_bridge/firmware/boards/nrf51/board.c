@@ -1,7 +1,7 @@
 /* nRF51822: registers (nRF51 reference manual) -> the board's services. Host on the UART (P0.24, P0.25).
 
-The part has one UART, so the digitiser is an SPI master and this is its slave: a packet per transaction, on the edge
-connector's SPI pins (SCK P0.23, MOSI P0.21, chip select P0.16). */
+The part has only one UART, so the digitiser is connected by SPI. It is the master and sends a packet in a transaction,
+on the edge connector's SPI pins (SCK P0.23, MOSI P0.21, chip select P0.16). */
 #include "board.h"
 
 #include "../digitiser.h"
@@ -39,7 +39,7 @@ connector's SPI pins (SCK P0.23, MOSI P0.21, chip select P0.16). */
 #define TIMER_INTERRUPT 8
 #define READY_TRIES 100000u
 
-/* What the SPI slave's DMA fills. */
+/* The digitiser's packet, filled by the SPI slave's DMA. */
 uint8_t ink_spis_packet[INK_DIGITISER_PACKET_BYTES];
 
 static bool selected, sending;
@@ -48,8 +48,8 @@ static void timer_init(void)
 {
     INK_REG(TIMER + 0x508) = 3;    /* 32 bits */
     INK_REG(TIMER + 0x510) = 4;    /* 16 MHz / 2^4 */
-    INK_REG(TIMER + 0x540) = 1000; /* compare 0: a millisecond */
-    SHORTS(TIMER) = 1;             /* which clears it */
+    INK_REG(TIMER + 0x540) = 1000; /* compare 0 comes after a millisecond */
+    SHORTS(TIMER) = 1;             /* compare 0 clears the timer */
     INTENSET(TIMER) = 1u << 16;
     TASK(TIMER, 0) = 1;
     ink_interrupt_enable(TIMER_INTERRUPT);
@@ -70,19 +70,20 @@ static void uart_init(void)
 static void spis_init(void)
 {
     INK_REG(SPIS + 0x508) = SCK_PIN;
-    INK_REG(SPIS + 0x50C) = 0xFFFFFFFF; /* nothing to say */
+    INK_REG(SPIS + 0x50C) = 0xFFFFFFFF; /* no MISO: the slave sends nothing */
     INK_REG(SPIS + 0x510) = MOSI_PIN;
     INK_REG(SPIS + 0x514) = SELECT_PIN;
     INK_REG(SPIS + 0x534) = (uint32_t)(uintptr_t)ink_spis_packet;
     INK_REG(SPIS + 0x538) = sizeof ink_spis_packet;
     INK_REG(SPIS + 0x554) = 0; /* mode 0, most significant bit first */
     INK_REG(SPIS + 0x500) = 2;
-    SHORTS(SPIS) = 1u << 2; /* the packet's end takes the memory back */
+    SHORTS(SPIS) = 1u << 2; /* at a packet's end the DMA gives the memory back */
     TASK(SPIS, 10) = 1;     /* give the memory to the DMA */
     GPIO_PIN_CNF(SELECT_PIN) = 3u << 2;
 }
 
-/* Two seconds; it pauses while a debugger holds the processor and not while that sleeps. */
+/* Start the watchdog, which bites after two seconds. It pauses while a debugger holds the processor, but not while the
+   processor sleeps. */
 static void watchdog_init(void)
 {
     INK_REG(WDT + 0x504) = 2 * 32768 - 1;
@@ -106,7 +107,8 @@ void ink_board_init(void)
     watchdog_init();
 }
 
-/* The chip select's rising edge ends a packet. It is looked at once a millisecond; packets come every 10. */
+/* Take a packet, which the chip select's rising edge ends. Looking once a millisecond is enough: even at 400 Hz packets
+   come only every 2.5 ms. */
 static void look_for_packet(void)
 {
     const bool now = (GPIO_IN >> SELECT_PIN & 1u) == 0;

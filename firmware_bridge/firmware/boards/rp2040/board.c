@@ -1,13 +1,14 @@
-/* RP2040: registers (RP2040 datasheet) -> the board's services, at 125 MHz: the crystal's 12 times 125, / 6 / 2.
+/* RP2040: registers (RP2040 datasheet) -> the board's services.
 
-Host on UART0 (GP0, GP1), digitiser on UART1 (GP4, GP5), camera on SPI0 (camera.c). */
+Host on UART0 (GP0, GP1), digitiser on UART1 (GP4, GP5), camera on SPI0 (camera.c). The processor's clock is that of the
+crystal, 12 MHz, * 125 / 6 / 2 = 125 MHz. */
 #include "board.h"
 
 #include "../inlet.h"
 #include "../services.h"
 #include "pins.h"
 
-#define SET(reg) INK_REG((uintptr_t)&(reg) + 0x2000) /* the aliases that set bits, and that clear them */
+#define SET(reg) INK_REG((uintptr_t)&(reg) + 0x2000) /* this alias sets bits, the next one clears them */
 #define CLEAR(reg) INK_REG((uintptr_t)&(reg) + 0x3000)
 #define RESETS INK_REG(0x4000C000)
 #define RESET_DONE INK_REG(0x4000C008)
@@ -40,7 +41,7 @@ Host on UART0 (GP0, GP1), digitiser on UART1 (GP4, GP5), camera on SPI0 (camera.
 #define PLL_BLOCK (1u << 12)
 #define USED_BLOCKS (1u << 5 | 1u << 8 | 1u << 16 | 1u << 22 | 1u << 23) /* pins, pads, SPI0, UART0, UART1 */
 
-/* The reference clock, and with it the system's, from the crystal. */
+/* Start the crystal, and take the reference clock from it. Return false if that fails. */
 static bool crystal_start(void)
 {
     XOSC_CTRL = 0xAA0; /* 1 to 15 MHz */
@@ -53,6 +54,7 @@ static bool crystal_start(void)
     return ink_await(&CLK_REF_SELECTED, 1u << 2, 1u << 2, READY_TRIES);
 }
 
+/* Start the PLL, at 125 MHz. Return false if that fails. */
 static bool pll_start(void)
 {
     CLEAR(RESETS) = PLL_BLOCK;
@@ -70,8 +72,9 @@ static bool pll_start(void)
     return true;
 }
 
-/* A restart by software, unlike one by the watchdog, leaves the system's clock on the PLL and all blocks at work. Without
-   its crystal or its PLL a board is none: it tries again from the start. */
+/* Set up the clocks, and reset the blocks that are used. After a restart by software, unlike one by the watchdog, the
+   system's clock still comes from the PLL and all blocks still work. If crystal or PLL fail, restart the board to try
+   again. */
 static void clocks_init(void)
 {
     CLK_SYS_CTRL = 0; /* the reference clock */
@@ -95,21 +98,21 @@ static void uart_init(uint32_t base, uint32_t transmit_pin, unsigned interrupt)
     INK_REG(base + 0x24) = divider_64 / 64;
     INK_REG(base + 0x28) = divider_64 % 64;
     INK_REG(base + 0x2C) = 0x70;              /* 8 bits, FIFOs */
-    INK_REG(base + 0x34) = 0;                 /* interrupt at 4 bytes */
-    INK_REG(base + 0x38) = 1u << 4 | 1u << 6; /* or when fewer have waited for 32 bits' time */
+    INK_REG(base + 0x34) = 0;                 /* the receive interrupt comes at 4 bytes */
+    INK_REG(base + 0x38) = 1u << 4 | 1u << 6; /* receive interrupt; time-out, when fewer wait for 32 bits' time */
     INK_REG(base + 0x30) = 0x301;
     ink_interrupt_enable(interrupt);
 }
 
 static void watchdog_init(void)
 {
-    PSM_WDSEL = 0x1FFFC;                            /* what it resets: all but the oscillators */
-    WATCHDOG_TICK = 1u << 9 | CRYSTAL_HZ / 1000000; /* microseconds, of the reference clock */
+    PSM_WDSEL = 0x1FFFC;                            /* it resets all but the oscillators */
+    WATCHDOG_TICK = 1u << 9 | CRYSTAL_HZ / 1000000; /* microseconds of the reference clock */
     ink_watchdog_feed();
-    WATCHDOG_CTRL |= 1u << 30; /* it pauses while a debugger holds the processor, as it does from reset on */
+    WATCHDOG_CTRL |= 1u << 30; /* on; by default it pauses while a debugger holds the processor */
 }
 
-/* It counts down twice a microsecond (erratum RP2040-E1). */
+/* The watchdog counts down twice a microsecond (erratum RP2040-E1). */
 void ink_watchdog_feed(void)
 {
     WATCHDOG_LOAD = 2 * WATCHDOG_US;
@@ -125,7 +128,8 @@ void ink_board_init(void)
     watchdog_init();
 }
 
-/* Emptying the FIFO ends both interrupts. What the inlet has no room for must go on interrupting, once it is let. */
+/* Move received bytes into an inlet. Bytes without room stay in the FIFO: both interrupts last until it is empty, so
+   they come again as soon as the inlet enables them. */
 static void take(uint32_t base, struct ink_inlet *inlet)
 {
     while ((UART_FR(base) & 1u << 4) == 0 && ink_inlet_ready(inlet)) {
@@ -147,7 +151,7 @@ void ink_board_write(const uint8_t *bytes, size_t count)
     }
 }
 
-/* So many looks last for some 500 periods of the ring oscillator, whose jitter they are to see. */
+/* 1024 looks last for some 500 periods of the ring oscillator, long enough for its jitter to show. */
 uint32_t ink_board_entropy(void)
 {
     uint32_t bits = ink_milliseconds ^ INK_SYST_CVR << 8;
@@ -163,20 +167,23 @@ typedef void (*rom_plain)(void);
 typedef void (*rom_erase)(uint32_t offset, uint32_t count, uint32_t block, uint32_t command);
 typedef void (*rom_program)(uint32_t offset, const uint8_t *bytes, uint32_t count);
 
-/* Places in the boot ROM that a compiler cannot take for null pointers. */
+/* Read a 16-bit pointer at the beginning of the boot ROM. The assembly hides from the compiler that the address is so
+   small, otherwise it would take it for a null pointer. */
 static uint16_t rom_pointer(uint32_t place)
 {
     __asm volatile("" : "+r"(place));
     return *(const uint16_t *)(uintptr_t)place;
 }
 
+/* Return the boot ROM's function of a two-letter code. */
 static void *rom_function(char first, char second)
 {
     rom_lookup lookup = (rom_lookup)(uintptr_t)rom_pointer(0x18);
     return lookup((uint16_t *)(uintptr_t)rom_pointer(0x14), (uint32_t)((uint8_t)second << 8 | (uint8_t)first));
 }
 
-/* While the flash is written nothing can be read from it: this runs in RAM, without interrupts. words: NULL to erase. */
+/* Program 64 words, or erase a sector of 4 KiB if `words` is NULL. Nothing can be read from the flash meanwhile, so the
+   function runs in RAM and without interrupts. */
 __attribute__((section(".fast"), noinline)) static void flash_change(uint32_t offset, const uint32_t *words,
                                                                      const rom_plain steps[4], rom_erase erase,
                                                                      rom_program program)
@@ -200,7 +207,7 @@ static void flash_call(uintptr_t address, const uint32_t *words)
         (rom_plain)rom_function('I', 'F'), /* connect the flash */
         (rom_plain)rom_function('E', 'X'), /* leave XIP */
         (rom_plain)rom_function('F', 'C'), /* flush the cache */
-        (rom_plain)rom_function('C', 'X'), /* XIP again, with command 03h as boot2 has it */
+        (rom_plain)rom_function('C', 'X'), /* XIP again, with command 03h as in boot2.S */
     };
     flash_change((uint32_t)address - 0x10000000, words, steps, (rom_erase)rom_function('R', 'E'),
                  (rom_program)rom_function('R', 'P'));

@@ -1,7 +1,7 @@
-/* Second-stage boot loader: the boot ROM copies these 256 bytes to RAM, checks their CRC and runs them; they let the
-   flash appear at 0x10000000 by the command that every SPI flash knows (03h, one bit wide) and enter the image.
-   build.py puts the CRC-32 into the last four bytes. */
-    .file   "boot2.S" /* or the linked file would name the assembler's temporary one */
+/* Second-stage boot loader: the flash as an SPI part -> memory at 0x10000000, and a jump into the image there.
+   The boot ROM copies these 256 bytes to RAM, checks their CRC and runs them. They read the flash by the command that
+   every SPI flash knows (03h, one bit wide). firmware_bridge/build/uf2.py puts the CRC-32 into the last four bytes. */
+    .file   "boot2.S" /* otherwise the linked file would name the assembler's temporary file */
     .syntax unified
     .cpu cortex-m0plus
     .thumb
@@ -37,4 +37,4 @@ spi_ctrlr0_at:  .word 0x180000F4
 image:          .word 0x10000100
 vtor:           .word 0xE000ED08
     .org 0xFC
-    .word 0xFFFFFFFF             /* CRC-32, see build.py */
+    .word 0xFFFFFFFF             /* CRC-32, put in by boot2_with_crc of uf2.py */

@@ -3,9 +3,9 @@
    camera  VCC   GND   SCK    MISO   MOSI   CS      button
    Pico    3V3   GND   GP18   GP16   GP19   GP17    GP15 to GND
 
-A register is written by its address | WRITE and a value, read by its address, a byte that means nothing, and the value.
-Whatever concerns the sensor takes its time, in which no other register may be written: STATE says when it is over.
-The camera knows no grey: of the bytes Y U Y V that it sends, every second one is the grey of a pixel. */
+To write a register, send its address | WRITE and the value. To read one, send its address and a dummy byte; then the
+value comes. A register of the sensor takes time to be set, and until STATE is idle no other one may be written.
+The camera has no grey format: of the bytes Y U Y V that it sends, every second one is the grey of a pixel. */
 #include "../services.h"
 #include "pins.h"
 
@@ -36,13 +36,13 @@ enum { SENSOR_FIRST = 0x81, SENSOR_SECOND_KIND = 0x85, SENSOR_LAST = 0x87 };
 enum { SIZE_320X240 = 0x03, SIZE_320X240_FIRST_KIND = 0x01 };
 
 #define PICTURE_BYTES (2u * INK_CAMERA_WIDTH * INK_CAMERA_HEIGHT)
-#define SETTLE_MS 500 /* after a reset its exposure fits no light yet */
+#define SETTLE_MS 500 /* after a reset the exposure takes so long to fit the light */
 
-/* What it is doing; anything but IDLE when a picture is wanted means that the last one failed, and it is set up anew. */
+/* What the camera is doing. If it is not IDLE when a picture is wanted, the last picture failed: it is set up anew. */
 static enum { UNKNOWN, RESETTING, SETTING, SETTLING, EXPOSING, READING, IDLE } doing;
-static uint8_t sensor;   /* its kind */
-static uint8_t settings; /* made so far */
-static uint16_t rows;    /* read so far */
+static uint8_t sensor;   /* the sensor's kind */
+static uint8_t settings; /* registers that are set so far */
+static uint16_t rows;    /* of the picture that are read so far */
 static uint32_t set_ms;
 
 void ink_camera_pins(void)
@@ -54,7 +54,7 @@ void ink_camera_pins(void)
     SIO_OE_SET = 1u << SELECT_PIN;
     ink_pin(SELECT_PIN, INK_AS_GPIO, INK_PAD_USUAL);
     ink_pin(BUTTON_PIN, INK_AS_GPIO, INK_PAD_PULLED_UP);
-    SPI_CPSR = 16; /* 125 / 16 MHz: 7.8; the camera takes 8 */
+    SPI_CPSR = 16; /* 125 MHz / 16 = 7.8 MHz; the camera takes up to 8 */
     SPI_CR0 = SPI_8_BITS; /* mode 0 */
     SPI_CR1 = 2;
 }
@@ -91,7 +91,7 @@ static void expose(void)
     doing = EXPOSING;
 }
 
-/* The next register to be set, one at a time. */
+/* Set the next register; after the last one let the exposure settle. */
 static void set_up(void)
 {
     const uint8_t size = sensor < SENSOR_SECOND_KIND ? SIZE_320X240_FIRST_KIND : SIZE_320X240;
@@ -105,7 +105,7 @@ static void set_up(void)
     }
 }
 
-/* Whether a whole picture of the size that was asked for waits; a few bytes more do no harm. */
+/* Return whether a whole picture of the size that was asked for waits; a few bytes more do no harm. */
 static bool complete(void)
 {
     const uint32_t bytes = get(LENGTH) | (uint32_t)get(LENGTH + 1) << 8 | (uint32_t)get(LENGTH + 2) << 16;
@@ -146,7 +146,8 @@ bool ink_board_camera_ready(void)
     return doing == READING;
 }
 
-/* As many pixels as the SPI's FIFOs hold, 16 bits each: their grey is the first byte. */
+/* Read as many pixels as the SPI's FIFOs hold, of 16 bits each, whose first byte is the grey. Return false if the SPI
+   does not end. */
 static bool read_some(uint8_t *row)
 {
     for (int pixel = 0; pixel < SPI_FIFO; pixel++) {
@@ -161,7 +162,7 @@ static bool read_some(uint8_t *row)
     return true;
 }
 
-/* The camera goes on where the last row ended; before the first one it sends a byte that means nothing. */
+/* The camera goes on where the last row ended. Before the first row it sends a dummy byte. */
 bool ink_board_camera_line(uint8_t *row, uint16_t width)
 {
     bool read = doing == READING;
@@ -178,7 +179,7 @@ bool ink_board_camera_line(uint8_t *row, uint16_t width)
     SIO_OUT_SET = 1u << SELECT_PIN;
     rows++;
     if (read && rows == INK_CAMERA_HEIGHT) {
-        read = get(SENSOR) == sensor; /* or else it was not there when it was read */
+        read = get(SENSOR) == sensor; /* otherwise it was gone before the last row */
         doing = read ? IDLE : UNKNOWN;
     }
     return read;

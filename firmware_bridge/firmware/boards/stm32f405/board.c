@@ -46,7 +46,7 @@
 #define RNG_READY 1u
 #define RNG_ERRORS 6u
 
-/* The internal 16 MHz oscillator times 21 / 2: no board need have the same crystal. */
+/* Run at 168 MHz: the internal oscillator's 16 MHz * 21 / 2. Crystals differ from board to board, so none is used. */
 static void clocks_init(void)
 {
     FLASH_ACR = 0x305; /* 5 wait states, prefetch, instruction cache; the data cache would hide what was programmed */
@@ -54,7 +54,7 @@ static void clocks_init(void)
     RCC_PLLCFGR = (RCC_PLLCFGR & 0xF0000000) | 7u << 24 | 336u << 6 | 16u; /* /16, *336, /2; /7: 48 MHz for the RNG */
     RCC_CR |= 1u << 24;
     (void)ink_await(&RCC_CR, 1u << 25, 1u << 25, READY_TRIES);
-    RCC_CFGR = 5u << 10 | 4u << 13; /* APB1 / 4, APB2 / 2, both before the clock gets fast */
+    RCC_CFGR = 5u << 10 | 4u << 13; /* APB1 / 4, APB2 / 2, before the clock gets too fast for them */
     RCC_CFGR |= 2u;                 /* the PLL */
     (void)ink_await(&RCC_CFGR, 3u << 2, 2u << 2, READY_TRIES);
     RCC_AHB1ENR |= 1u << 0;  /* GPIOA */
@@ -68,7 +68,7 @@ static void pins_init(void)
 {
     GPIOA_AFRL = (GPIOA_AFRL & ~0xFF00u) | 0x7700u;
     GPIOA_AFRH = (GPIOA_AFRH & ~0x0FF0u) | 0x0770u;
-    GPIOA_PUPDR = (GPIOA_PUPDR & ~0x003C00F0u) | 0x00140050u; /* pull-ups: a cable that hangs loose is silent */
+    GPIOA_PUPDR = (GPIOA_PUPDR & ~0x003C00F0u) | 0x00140050u; /* pull-ups keep a loose cable silent */
     GPIOA_MODER = (GPIOA_MODER & ~0x003C00F0u) | 0x002800A0u;
 }
 
@@ -79,12 +79,12 @@ static void usart_init(uint32_t base, uint32_t clock_hz, unsigned interrupt)
     ink_interrupt_enable(interrupt);
 }
 
-/* 1,750 / 500 Hz: 3.5 s; with the slowest oscillator 6.6 s, with the fastest 2.4 s. Longer than the erasure of a sector,
-   which takes 2 s at most, and in which the processor stands still. */
+/* Start the watchdog. It bites after 1,750 / 500 Hz = 3.5 s; 6.6 s with the slowest oscillator, 2.4 s with the fastest.
+   That is longer than it takes to erase a sector, 2 s at most, during which the processor stands still. */
 static void watchdog_init(void)
 {
-    DBGMCU_APB1_FZ |= 1u << 12; /* not while a debugger holds the processor */
-    IWDG_KR = 0xCCCC;           /* on, for good */
+    DBGMCU_APB1_FZ |= 1u << 12; /* it pauses while a debugger holds the processor */
+    IWDG_KR = 0xCCCC;           /* on; nothing turns it off */
     IWDG_KR = 0x5555;
     IWDG_PR = 4; /* 32 kHz / 64 */
     IWDG_RLR = 1749;
@@ -107,7 +107,8 @@ void ink_board_init(void)
     watchdog_init();
 }
 
-/* A byte that was lost interrupts too, even with none to take, until the data register is read. */
+/* Move received bytes into an inlet. A lost byte interrupts too, even if there is none to take, until the data register
+   is read. */
 static void take(uint32_t base, struct ink_inlet *inlet)
 {
     for (uint32_t state = USART_SR(base); (state & (USART_RECEIVED | USART_LOST)) != 0; state = USART_SR(base)) {
@@ -135,7 +136,7 @@ void ink_board_write(const uint8_t *bytes, size_t count)
     }
 }
 
-/* The next number of the RNG; false: it has failed. */
+/* Take the RNG's next number. Return false if the RNG has failed. */
 static bool draw(uint32_t *number)
 {
     if (!ink_await(&RNG_SR, RNG_READY | RNG_ERRORS, RNG_READY, READY_TRIES)) {
@@ -145,7 +146,8 @@ static bool draw(uint32_t *number)
     return true;
 }
 
-/* The first number after its start is there to be compared with the next, and is not used (RM0090, 24.3.1). */
+/* The RNG's first number is not used but compared with the next one (RM0090, 24.3.1). If the RNG has failed, the time
+   since start must do. */
 uint32_t ink_board_entropy(void)
 {
     uint32_t first = 0, second = 0;
@@ -164,7 +166,7 @@ static void flash_open(uint32_t what)
     flash_settle();
     FLASH_KEYR = 0x45670123;
     FLASH_KEYR = 0xCDEF89AB;
-    FLASH_SR = 0xF3; /* errors of before */
+    FLASH_SR = 0xF3; /* clear earlier errors */
     FLASH_CR = 2u << 8 | what; /* 32 bits at a time */
 }
 

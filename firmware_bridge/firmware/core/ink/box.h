@@ -1,4 +1,4 @@
-/* Boxes of pixels: how large they are, what lies around two of them, how far apart they are. */
+/* Boxes of pixels -> their sizes, the box around two of them, how far apart they are. */
 #ifndef INK_BOX_H
 #define INK_BOX_H
 
@@ -34,7 +34,7 @@ static inline struct ink_box ink_box_around(const struct ink_box *a, const struc
     };
 }
 
-/* Pixels of paper between two stretches; negative: they overlap by as many. */
+/* Return how many pixels lie between two intervals, whose ends belong to them; negative: by how many they overlap. */
 static inline int32_t ink_gap(uint16_t a_from, uint16_t a_to, uint16_t b_from, uint16_t b_to)
 {
     return (int32_t)(a_from > b_from ? a_from : b_from) - (a_to < b_to ? a_to : b_to) - 1;

@@ -17,7 +17,7 @@ const struct ink_pen_config ink_pen_settings = {
     .least_samples = INK_PEN_LEAST_SAMPLES,
 };
 
-/* At least one sample, and no more than the time. */
+/* Return how many samples fit into a time, at least 1. */
 static uint32_t samples_of(uint32_t time_ms, uint32_t rate_hz)
 {
     const uint32_t samples = time_ms * rate_hz / 1000u;
@@ -54,7 +54,7 @@ static void clear(struct ink_pen *pen)
     pen->delivered = false;
 }
 
-/* Twice the spacing, and every other point of each stroke gone but its first and its last. */
+/* Double the spacing and add 1, drop every other point of each stroke but not its first and its last. */
 static void thin_out(struct ink_pen *pen)
 {
     uint16_t kept = 0;
@@ -85,7 +85,7 @@ static bool same_place(const struct ink_point *a, const struct ink_point *b)
     return a->x == b->x && a->y == b->y;
 }
 
-/* The pen has left the paper: the stroke ends where it was last. */
+/* End the stroke where the pen was last, because it has left the paper. */
 static void lift(struct ink_pen *pen)
 {
     if (pen->down && !same_place(&pen->points[pen->count - 1], &pen->last)) {
@@ -94,7 +94,7 @@ static void lift(struct ink_pen *pen)
     pen->down = false;
 }
 
-/* Whether a stroke that begins here belongs to another symbol. */
+/* Return whether a stroke that begins at `point` belongs to another symbol. */
 static bool is_far(const struct ink_pen *pen, const struct ink_point *point)
 {
     const uint32_t x = point->x;
@@ -104,6 +104,7 @@ static bool is_far(const struct ink_pen *pen, const struct ink_point *point)
            y > (uint32_t)pen->bottom + config->line || y + config->line < pen->top;
 }
 
+/* Extend the symbol's box to a point. */
 static void cover(struct ink_pen *pen, const struct ink_point *point)
 {
     pen->left = pen->contacts == 0 || point->x < pen->left ? point->x : pen->left;
@@ -117,7 +118,7 @@ static uint32_t apart(uint32_t a, uint32_t b)
     return a > b ? a - b : b - a;
 }
 
-/* The symbol is finished: give it away, unless it was no writing. */
+/* Finish the symbol: return INK_PEN_SYMBOL, or drop it as a speck. */
 static enum ink_pen_event finish(struct ink_pen *pen)
 {
     lift(pen);
@@ -131,7 +132,7 @@ static enum ink_pen_event finish(struct ink_pen *pen)
     return INK_PEN_SYMBOL;
 }
 
-/* A place where the pen touches; a new symbol if there is none open. */
+/* Take a contact. If it begins another symbol, return the finished one and hold the contact for `settle`. */
 static enum ink_pen_event touch(struct ink_pen *pen, struct ink_point point)
 {
     enum ink_pen_event event = INK_PEN_NONE;
@@ -162,7 +163,7 @@ static enum ink_pen_event touch(struct ink_pen *pen, struct ink_point point)
     return event;
 }
 
-/* What the last call left to be done. */
+/* Do what the last call left: clear a symbol that was returned, take a contact that is held. */
 static void settle(struct ink_pen *pen)
 {
     if (pen->delivered) {
@@ -185,6 +186,7 @@ enum ink_pen_event ink_pen_pending(struct ink_pen *pen)
     return INK_PEN_NONE;
 }
 
+/* Take a sample without contact. Return what it completed; if that is a symbol and a word, the word is due. */
 static enum ink_pen_event leave(struct ink_pen *pen)
 {
     lift(pen);

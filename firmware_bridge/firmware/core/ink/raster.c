@@ -5,22 +5,22 @@
 #include "line/mem.h"
 
 /* Lengths are in pixels: _q8 means 1/256 of one, _q10 1/1024. The ink is a ridge along the path whose section is a
- * Gaussian, laid down as dabs one standard deviation (sigma) apart: where dabs are that close their sum is even. */
+ * Gaussian. It is laid down as dabs one standard deviation (sigma) apart: dabs that close add up to an even ridge. */
 enum {
     INK_BOX = 25,             /* larger side of the ink */
-    MIDDLE_Q8 = 16 * 256,     /* of the fragment */
+    MIDDLE_Q8 = 16 * 256,     /* middle of the fragment */
     LAST_Q8 = 32 * 256,       /* middle of the last pixel */
-    THINNEST_Q8 = 384,        /* a line never gets lost */
-    WIDEST_Q8 = 8 * 256,      /* and a dot is no disc that fills the box */
+    THINNEST_Q8 = 384,        /* narrowest line, so that none gets lost */
+    WIDEST_Q8 = 8 * 256,      /* widest line, so that a dot is no disc that fills the box */
     SIGMA_Q8 = 109,           /* of a line 1 pixel wide at half its height: 1 / (2 sqrt(2 ln 2)) */
-    FAINTEST = 80,            /* below this pressure a line would not reach half of black */
-    DABS = 1024,              /* of a symbol, and one more for each stroke */
-    DENSEST = 4095,           /* of one dab */
-    DAB_Q10 = 412,            /* 1 / sqrt(2 pi) in 1/1024, and (256/255)^2 for the table's 255 */
+    FAINTEST = 80,            /* lowest pressure that is drawn: a fainter line would not reach half of black */
+    DABS = 1024,              /* of a symbol at most, and one more for each stroke */
+    DENSEST = 4095,           /* ink of one dab at most */
+    DAB_Q10 = 412,            /* 1 / sqrt(2 pi) in 1/1024, times (256/255)^2 because the table has 255 for 1 */
     EDGE_GAIN = 561,          /* grey levels for a ridge of height 1: from paper to ink in about one pixel */
     EDGE_OFFSET = 153,        /* grey = EDGE_GAIN * ridge - EDGE_OFFSET: half of black at half of the height */
     BELL_STEPS = 32,          /* entries of the table for one sigma */
-    BELL = 3 * BELL_STEPS + 1 /* entries */
+    BELL = 3 * BELL_STEPS + 1 /* entries of the table */
 };
 #define BOX_Q24 ((uint32_t)INK_BOX * 256u << 16)
 #define WIDEST_Q24 ((uint32_t)WIDEST_Q8 << 16)
@@ -35,6 +35,7 @@ static const uint8_t bell[BELL] = {
     11,  10,  10,  9,   8,   7,   7,   6,   6,   5,   5,   4,   4,   4,   3,   3,   3,
 };
 
+/* The pen's points, and how they are scaled. */
 struct path {
     const struct ink_point *points;
     uint32_t count;
@@ -50,7 +51,7 @@ struct dab {
     uint32_t ink; /* height of the dab alone, in 1/1024 */
 };
 
-/* Yields the dabs of a path in order. */
+/* An iterator over the dabs of a path: see next_dab. */
 struct walk {
     const struct path *path;
     uint32_t point, end; /* the segment from this point, and the end of its stroke */
@@ -109,12 +110,13 @@ static uint32_t length_q10(const struct path *path, uint32_t point)
     return ink_square_root(16u * (uint32_t)(dx * dx + dy * dy));
 }
 
-/* Whether a line goes from this point to the next. */
+/* Return whether a line goes from this point to the next. */
 static bool goes_on(const struct path *path, uint32_t point)
 {
     return point + 1 < path->count && path->points[point].stroke == path->points[point + 1].stroke;
 }
 
+/* Set the path's scale, so that the ink has INK_BOX pixels on its larger side, and what depends on it. */
 static void fit(struct path *path, uint32_t pen_width)
 {
     uint16_t right = path->points[0].x;
@@ -142,7 +144,7 @@ static void fit(struct path *path, uint32_t pen_width)
     path->step_q10 = larger(4u * path->sigma_q8, total_q10 / DABS + 1u);
 }
 
-/* Get ready for the stroke that begins at a point. */
+/* Prepare the walk for the stroke that begins at a point. */
 static void begin_stroke(struct walk *walk, uint32_t point)
 {
     const struct path *path = walk->path;
@@ -153,7 +155,7 @@ static void begin_stroke(struct walk *walk, uint32_t point)
     }
     walk->end++;
     const uint32_t dabs = larger((stroke_q10 + path->step_q10 - 1u) / path->step_q10, 1);
-    /* What is shorter than one and a half times the pen shows as a dot. */
+    /* A stroke shorter than 1.5 widths of the pen gets the ink of one that long, so that it shows as a dot. */
     const uint32_t each_q10 = larger(stroke_q10, 6u * path->width_q8) / dabs;
     walk->passed_q10 = 0;
     walk->spacing_q10 = stroke_q10 / dabs;
@@ -169,13 +171,13 @@ static struct walk walk_along(const struct path *path)
     return walk;
 }
 
-/* From a to b, `part` of `whole`. */
+/* Return the value that lies `part` of `whole` of the way from a to b. */
 static uint32_t between(uint32_t a, uint32_t b, uint32_t part, uint32_t whole)
 {
     return b >= a ? a + (b - a) * part / whole : a - (a - b) * part / whole;
 }
 
-/* The next dab; false after the last one. */
+/* Write the next dab. Return false after the last one. */
 static bool next_dab(struct walk *walk, struct dab *dab)
 {
     const struct path *path = walk->path;
@@ -208,7 +210,7 @@ static bool next_dab(struct walk *walk, struct dab *dab)
     return true;
 }
 
-/* How far to move a coordinate of the path so that its mass lies in the middle, unless ink would leave the paper. */
+/* Return how far to move the path so that its mass lies in the middle, but not so far that ink leaves the fragment. */
 static int32_t shift_q8(uint32_t mass_q8, uint32_t extent_q8, uint32_t width_q8)
 {
     const int32_t least = (int32_t)(width_q8 / 2u);
@@ -217,6 +219,7 @@ static int32_t shift_q8(uint32_t mass_q8, uint32_t extent_q8, uint32_t width_q8)
     return shift < least ? least : shift > most ? most : shift;
 }
 
+/* Find how far to move the path to the right and down. */
 static void place(const struct path *path, int32_t *right_q8, int32_t *down_q8)
 {
     uint64_t x = 0;
@@ -232,7 +235,7 @@ static void place(const struct path *path, int32_t *right_q8, int32_t *down_q8)
     *down_q8 = shift_q8((uint32_t)(y / mass), path->bottom_q8, path->width_q8);
 }
 
-/* Heights of a bell about `middle` at the pixels from *first up to *past; it is 0 at all others. */
+/* Write the heights of a bell around middle_q8 at the pixels from *first to *past - 1. It is 0 at all others. */
 static void section(int32_t middle_q8, uint32_t sigma_q8, uint8_t heights[INK_SIDE], int *first, int *past)
 {
     const uint32_t per_q8_q16 = ((uint32_t)BELL_STEPS << 16) / sigma_q8;
@@ -246,6 +249,7 @@ static void section(int32_t middle_q8, uint32_t sigma_q8, uint8_t heights[INK_SI
     }
 }
 
+/* Add a dab at x_q8, y_q8 to the ridge. */
 static void press(uint32_t ridge[INK_GREY_FRAGMENT_BYTES], const struct dab *dab, int32_t x_q8, int32_t y_q8,
                   uint32_t sigma_q8)
 {

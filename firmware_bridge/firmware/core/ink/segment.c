@@ -5,16 +5,16 @@
 #include "line/mem.h"
 #include "ink/segment_symbols.h"
 
-/* Ink is told from paper by its share of the paper's brightness around it, so that light may fall unevenly: paper is
- * about 128 everywhere in a picture thus levelled. */
+/* A pixel is told to be ink or paper by its share of the brightness of the paper around it, so that light may fall
+ * unevenly. In a picture levelled like this the paper is about 128 everywhere. */
 enum {
-    TILE = 16,       /* side of the squares that the paper's brightness is taken from */
-    DARKEST = 40,    /* paper darker than this everywhere: the lens is covered */
-    FAINTEST = 20,   /* ink is darker than paper by this much at least, of 128 */
-    LEAST_INK = 12,  /* pixels of a written picture */
-    SHARES = 256,    /* levelled values */
-    LEVELLED_LOW = 64,
-    LEVELLED_HIGH = 192 /* the paper's most common value lies between them */
+    TILE = 16,          /* side of the squares in which the paper's brightness is measured, pixels */
+    DARKEST = 40,       /* if paper is darker than this everywhere, the lens is covered */
+    FAINTEST = 20,      /* ink is darker than paper by at least this, of 128 */
+    LEAST_INK = 12,     /* pixels of ink that a written picture has at least */
+    SHARES = 256,       /* levelled values are below this */
+    LEVELLED_LOW = 64,  /* the paper's most common levelled value is at least this */
+    LEVELLED_HIGH = 192 /* the paper's most common levelled value is below this */
 };
 
 static uint32_t smaller(uint32_t a, uint32_t b)
@@ -22,7 +22,7 @@ static uint32_t smaller(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* The brightness that a tenth of the tile's pixels reach: paper, as long as ink leaves a tenth of it free. */
+/* Return the brightness that a tenth of a tile's pixels reach: the paper's, if ink leaves a tenth of the tile free. */
 static uint8_t paper_level(struct ink_segmenter *s, const uint8_t *picture, uint32_t column, uint32_t row)
 {
     const uint32_t right = smaller((column + 1u) * TILE, s->width);
@@ -43,7 +43,7 @@ static uint8_t paper_level(struct ink_segmenter *s, const uint8_t *picture, uint
     return (uint8_t)(level * 4u + 2u);
 }
 
-/* The brightest of a tile and the eight around it. */
+/* Return the highest brightness of a tile and the eight around it. */
 static uint8_t brightest_near(const struct ink_segmenter *s, uint32_t column, uint32_t row)
 {
     uint8_t brightest = 0;
@@ -56,7 +56,8 @@ static uint8_t brightest_near(const struct ink_segmenter *s, uint32_t column, ui
     return brightest;
 }
 
-/* Gains of all tiles; false where it is dark everywhere. A tile much darker than one beside it is full of ink. */
+/* Find the gains of all tiles. Return false if it is dark everywhere.
+ * A tile much darker than one beside it is full of ink, so its paper is as bright as that one's. */
 static bool find_paper(struct ink_segmenter *s, const uint8_t *picture)
 {
     uint8_t brightest = 0;
@@ -77,7 +78,8 @@ static bool find_paper(struct ink_segmenter *s, const uint8_t *picture)
     return brightest >= DARKEST;
 }
 
-/* Two neighbours of a place among `count` tiles, and how far it is from the first to the second, in 1/TILE. */
+/* Find the two of `count` tiles between whose middles a place lies; at the picture's border they are the same tile.
+ * Return how far the place is on the way from the first to the second, in 1/TILE. */
 static uint32_t neighbours(uint32_t place, uint32_t count, uint32_t *first, uint32_t *second)
 {
     const uint32_t moved = place + TILE / 2; /* from the middle of the tile before */
@@ -88,7 +90,7 @@ static uint32_t neighbours(uint32_t place, uint32_t count, uint32_t *first, uint
     return moved % TILE;
 }
 
-/* One row levelled: gains between the middles of tiles are interpolated. */
+/* A row to be levelled, with gains that are interpolated between the middles of tiles. */
 struct level_row {
     const struct ink_segmenter *s;
     const uint8_t *pixels;
@@ -104,7 +106,8 @@ static struct level_row level_row(const struct ink_segmenter *s, const uint8_t *
     return row;
 }
 
-/* Gains of the two tiles that are neighbours at x, each TILE times, and where x lies between them. */
+/* Find the gains, times TILE, of the two tiles between whose middles x lies. Return how far x is on the way from the
+ * first to the second, in 1/TILE. */
 static uint32_t row_gains(const struct level_row *row, uint32_t x, int32_t *first_gain, int32_t *second_gain)
 {
     uint32_t first;
@@ -116,7 +119,7 @@ static uint32_t row_gains(const struct level_row *row, uint32_t x, int32_t *firs
     return across;
 }
 
-/* Levelled values of the pixels from x up to `end`, at most to where other tiles are neighbours; how many. */
+/* Level the pixels from x up to where x lies between two other tiles, or to the row's end. Return how many. */
 static uint32_t level_some(const struct level_row *row, uint32_t x, uint8_t values[TILE])
 {
     int32_t first;
@@ -148,7 +151,8 @@ static void count_shares(struct ink_segmenter *s, const uint8_t *picture)
     }
 }
 
-/* Half-way between paper and ink; 0 if there is no ink. What is called ink at first lies beyond the paper's noise. */
+/* Return the levelled value half-way between paper and ink, 0 if there is no ink.
+ * To find it, all that is darker than the paper's noise counts as ink. */
 static uint32_t find_threshold(const struct ink_segmenter *s)
 {
     const uint32_t pixels = (uint32_t)s->width * s->rows;
@@ -176,13 +180,14 @@ static uint32_t find_threshold(const struct ink_segmenter *s)
         ink += s->counts[v];
         sum += s->counts[v] * v;
     }
-    /* Where noise is uneven, its darkest part lies beyond the limit too, but not far. */
+    /* Uneven noise has parts beyond the limit too, but not far beyond: these are no ink. */
     if (ink < LEAST_INK || 2u * (paper - sum / ink) < 3u * margin) {
         return 0;
     }
     return smaller((paper + sum / ink) / 2u, limit);
 }
 
+/* Return the first run that a run is known to hang together with, and shorten the way to it. */
 static uint32_t root_of(struct ink_segmenter *s, uint32_t run)
 {
     while (s->runs[run].label != run) {
@@ -203,7 +208,7 @@ static void unite(struct ink_segmenter *s, uint32_t a, uint32_t b)
     }
 }
 
-/* The runs of one row. False if there are too many. */
+/* Find the runs of row y, and add their pixels to *ink. Return false if there are too many runs. */
 static bool find_runs(struct ink_segmenter *s, const uint8_t *picture, uint32_t y, uint32_t *ink)
 {
     uint8_t values[TILE];
@@ -232,7 +237,8 @@ static bool find_runs(struct ink_segmenter *s, const uint8_t *picture, uint32_t 
     return true;
 }
 
-/* Join the runs from `first` on, one row, to those of the row above, from `above` on, that touch them or a corner. */
+/* Unite runs of a row, which begin at `first`, with those of the row above, which begin at `above`, that they touch,
+ * be it by a corner. */
 static void connect(struct ink_segmenter *s, uint32_t above, uint32_t first)
 {
     for (uint32_t run = first; run < s->run_count; run++) {
@@ -246,6 +252,8 @@ static void connect(struct ink_segmenter *s, uint32_t above, uint32_t first)
     }
 }
 
+/* Find all runs and unite those that touch. Return false if there are too many, or if more than 2/5 of the
+ * picture is ink. */
 static bool find_ink(struct ink_segmenter *s, const uint8_t *picture)
 {
     uint32_t above = 0;
@@ -269,11 +277,12 @@ static void widen(struct ink_box *box, const struct ink_run *run)
     box->bottom = run->row; /* runs come row by row */
 }
 
-/* Number the components in the order of their first runs; runs get these numbers. */
+/* Number the components in the order of their first runs, and label all runs with them. Return false if there are too
+ * many components. */
 static bool find_components(struct ink_segmenter *s)
 {
     s->component_count = 0;
-    /* A run's root comes before it, so its label may be replaced as soon as its root is known. */
+    /* A run's root comes before the run, so from the last run on each label may be replaced by its root. */
     for (uint32_t run = s->run_count; run-- > 0;) {
         s->runs[run].label = (uint16_t)root_of(s, run);
     }

@@ -5,13 +5,13 @@
 enum {
     INK_BOX = 25,               /* larger side of the ink */
     PAPER_Q8 = INK_SIDE * 256,  /* side of the fragment */
-    THINNEST_Q8 = 460,          /* a line is made this wide: about what a downscaled one keeps of its grey */
+    THINNEST_Q8 = 460,          /* a thinner line is widened to this, to be as grey as a downscaled line */
     FULL = 65536,               /* a pixel covered with ink */
-    SMOOTH_FULL = 16 * FULL,    /* the same after smoothing */
+    SMOOTH_FULL = 16 * FULL,    /* a pixel that is covered with ink, as are those around it, after smoothing */
     EDGE_GAIN = 510             /* grey levels for SMOOTH_FULL: from paper to ink while coverage goes from 1/4 to 3/4 */
 };
 
-/* How a symbol comes to lie on the fragment. */
+/* How a symbol is scaled and moved onto the fragment. */
 struct placement {
     uint32_t scale_q16; /* fragment pixels for one of the picture */
     int32_t right_q8, down_q8;
@@ -23,7 +23,7 @@ static uint32_t larger(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
-/* The part of a run that is the symbol's: its columns left .. right, at most; 0 if none. */
+/* Return how many pixels of a run are the symbol's, 0 if none; *left is the first of them. */
 static uint32_t part_of(const struct ink_segmenter *s, const struct ink_symbol *symbol, const struct ink_run *run,
                         uint32_t *left)
 {
@@ -35,10 +35,10 @@ static uint32_t part_of(const struct ink_segmenter *s, const struct ink_symbol *
     return right - *left + 1u;
 }
 
-/* Where the mass belongs in the middle: how far to move, unless ink would leave the paper. */
+/* Return how far to move a symbol so that its mass lies in the middle, but not so far that ink leaves the fragment. */
 static int32_t shift_q8(uint64_t twice_moment, uint32_t area, uint32_t extent, uint32_t scale_q16)
 {
-    /* The moment is about the box's edge: a pixel's middle is half a pixel from its own. */
+    /* The moment is about the box's edge, and the middle of a pixel is half a pixel from the pixel's own edge. */
     const uint32_t mean_q8 = (uint32_t)((twice_moment + area) * 128u / larger(area, 1));
     const int32_t mass_q8 = (int32_t)((mean_q8 * scale_q16) >> 16);
     const int32_t most = PAPER_Q8 - (int32_t)((extent * scale_q16) >> 8);
@@ -70,7 +70,7 @@ static struct placement place(const struct ink_segmenter *s, const struct ink_sy
     return placement;
 }
 
-/* How much of pixel i lies between two places, 0 .. 256. */
+/* Return how much of pixel i lies between two places, 0 .. 256. */
 static uint32_t overlap(int32_t i, int32_t from_q8, int32_t to_q8)
 {
     const int32_t begin = from_q8 > i * 256 ? from_q8 : i * 256;
@@ -78,6 +78,7 @@ static uint32_t overlap(int32_t i, int32_t from_q8, int32_t to_q8)
     return end > begin ? (uint32_t)(end - begin) : 0;
 }
 
+/* Add the ink of a rectangle, whose sides are in _q8, to the pixels that it covers. */
 static void cover(uint32_t ink[INK_GREY_FRAGMENT_BYTES], int32_t left, int32_t top, int32_t right, int32_t bottom)
 {
     left = left < 0 ? 0 : left;
@@ -101,7 +102,7 @@ static uint32_t at(const uint32_t ink[INK_GREY_FRAGMENT_BYTES], int row, int col
     return value < FULL ? value : FULL;
 }
 
-/* A pixel and those around it, 1 2 1 across and down. */
+/* Return the weighted sum of a pixel and those around it, 1 2 1 across and down. */
 static uint32_t smooth(const uint32_t ink[INK_GREY_FRAGMENT_BYTES], int row, int column)
 {
     uint32_t sum = 0;

@@ -4,7 +4,8 @@
 
 #include "ink/box.h"
 
-/* No writing: longer than half of the picture and at its border: the sheet's edge, a shadow. */
+/* Return whether a component is no writing but the sheet's edge or a shadow: at the picture's border, and longer than
+ * half of the picture. */
 static bool is_frame(const struct ink_segmenter *s, const struct ink_box *box)
 {
     const bool at_border =
@@ -12,7 +13,7 @@ static bool is_frame(const struct ink_segmenter *s, const struct ink_box *box)
     return at_border && (2 * ink_box_width(box) > s->width || 2 * ink_box_height(box) > s->rows);
 }
 
-/* Frames dropped; the pen's width from what is left. False if nothing is. */
+/* Drop edges and shadows, and measure the pen's width in what is left. Return false if nothing is left. */
 static bool measure_pen(struct ink_segmenter *s)
 {
     uint32_t area = 0;
@@ -29,7 +30,7 @@ static bool measure_pen(struct ink_segmenter *s)
     return runs > 0;
 }
 
-/* The height that half of the ink belongs to pieces of, or lower ones. */
+/* Measure the symbols' height: the lowest one for which half of the ink belongs to pieces of at most this height. */
 static void measure_height(struct ink_segmenter *s)
 {
     uint32_t total = 0;
@@ -49,7 +50,7 @@ static void measure_height(struct ink_segmenter *s)
     }
 }
 
-/* Components that are no specks become pieces. False if there are too many. */
+/* Make a piece of each component that is no speck. Return false if there are too many. */
 static bool find_pieces(struct ink_segmenter *s)
 {
     const uint32_t least = s->pen * s->pen / 2u > 4u ? s->pen * s->pen / 2u : 4u;
@@ -70,14 +71,14 @@ static bool find_pieces(struct ink_segmenter *s)
     return true;
 }
 
-/* Whether more than half of the narrower one stands below or above the other. */
+/* Return whether at least half of the narrower one stands below or above the other. */
 static bool is_stacked(const struct ink_box *a, const struct ink_box *b)
 {
     const int32_t shared = -ink_gap(a->left, a->right, b->left, b->right);
     return 2 * shared >= ink_smaller(ink_box_width(a), ink_box_width(b));
 }
 
-/* How far apart two halves of a broken stroke are, one above the other; -1 if they are no such halves. */
+/* Return how far apart two halves of a broken stroke are, one above the other; -1 if they are no such halves. */
 static int32_t breach(const struct ink_segmenter *s, const struct ink_box *a, const struct ink_box *b)
 {
     const int32_t down = ink_gap(a->top, a->bottom, b->top, b->bottom);
@@ -85,7 +86,7 @@ static int32_t breach(const struct ink_segmenter *s, const struct ink_box *a, co
     return is_stacked(a, b) && down <= pen && down >= -pen ? ink_larger(down, 0) : -1;
 }
 
-/* How far apart two pieces of one symbol are, one of them small; -1 if they are no such pieces. */
+/* Return how far apart two pieces of one symbol are, one of them small; -1 if they are no such pieces. */
 static int32_t kinship(const struct ink_segmenter *s, const struct ink_box *a, const struct ink_box *b)
 {
     const int32_t across = ink_gap(a->left, a->right, b->left, b->right);
@@ -102,6 +103,7 @@ static int32_t kinship(const struct ink_segmenter *s, const struct ink_box *a, c
     return ink_larger(across, 0) + ink_larger(down, 0);
 }
 
+/* Give the components of one piece to another. */
 static void regroup(struct ink_segmenter *s, uint32_t from, uint32_t to)
 {
     for (uint32_t i = 0; i < s->component_count; i++) {
@@ -111,10 +113,10 @@ static void regroup(struct ink_segmenter *s, uint32_t from, uint32_t to)
     }
 }
 
-/* How far apart two pieces of one symbol are, whichever of them comes first; -1 if they are not of one. */
+/* Returns how far apart two pieces of one symbol are, whichever comes first; -1 if they are not of one symbol. */
 typedef int32_t distance(const struct ink_segmenter *s, const struct ink_box *a, const struct ink_box *b);
 
-/* Of the pieces behind a piece the nearest, and of several the first; apart is -1 if there is none. */
+/* The nearest of the pieces behind a piece, the first one of several; `apart` is -1 if there is none. */
 struct nearest {
     int16_t apart;
     uint16_t piece;
@@ -132,7 +134,7 @@ static struct nearest find_nearest(const struct ink_segmenter *s, distance *dist
     return nearest;
 }
 
-/* `piece` has become another; so have the distances to it. */
+/* Bring `near` up to date after the box of `piece` has changed. */
 static void look_again(const struct ink_segmenter *s, distance *distance_of, uint32_t piece, struct nearest *near)
 {
     near[piece] = find_nearest(s, distance_of, piece);
@@ -147,7 +149,7 @@ static void look_again(const struct ink_segmenter *s, distance *distance_of, uin
     }
 }
 
-/* Merge the second of two pieces into the first; the last piece takes its place. */
+/* Merge the second of two pieces into the first. The last piece takes the second one's place. */
 static void merge(struct ink_segmenter *s, uint32_t first, uint32_t second)
 {
     s->boxes[first] = ink_box_around(&s->boxes[first], &s->boxes[second]);
@@ -161,7 +163,7 @@ static void merge(struct ink_segmenter *s, uint32_t first, uint32_t second)
     }
 }
 
-/* Merge the two nearest pieces of one symbol, the first ones of several, again and again. */
+/* Merge the two nearest pieces of one symbol, the first of several pairs, until there are none. */
 static void merge_pieces(struct ink_segmenter *s, distance *distance_of)
 {
     struct nearest near[INK_SEGMENT_PIECES];

@@ -1,11 +1,13 @@
-/* Connected components of ink -> pieces, which are symbols or several joined: between segment.c and segment_symbols.c. */
+/* Connected components of ink -> pieces, each of which is a symbol or several joined ones.
+ * Called by segment_symbols.c; the twin of the first half of edge/ink/segment_symbols.py. */
 #ifndef INK_SEGMENT_PIECES_H
 #define INK_SEGMENT_PIECES_H
 
 #include "ink/segment.h"
 
-/* Specks and frames dropped, pieces of one symbol merged; the pen's width and the symbols' height. How many pieces, or why
-   there are no symbols (< 0). */
+/* Make pieces of components: drop specks, the sheet's edges and shadows, merge pieces of one symbol.
+ * It measures the pen's width and the symbols' height too. Return how many pieces there are, or an ink_segment_reason
+ * (< 0) why there are no symbols. */
 int ink_segment_pieces(struct ink_segmenter *s);
 
 #endif

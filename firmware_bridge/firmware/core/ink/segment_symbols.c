@@ -5,15 +5,15 @@
 #include "ink/box.h"
 #include "ink/segment_pieces.h"
 
-/* Shares of a symbol's height here, unless said otherwise. */
+/* Limits; all but LEAST_SIDE are in symbols' heights of this picture. */
 enum {
-    LEAST_SIDE = 6,    /* pixels of a symbol's larger side */
-    LEAST_PART = 3,    /* 1/3: a symbol's larger side, else it is a speck */
-    CUT_WIDTH_10 = 12, /* 1.2: what is wider may be several symbols joined */
-    TALL_10 = 7        /* 0.7: each of them is as high */
+    LEAST_SIDE = 6,    /* a symbol's larger side has at least 6 pixels */
+    LEAST_PART = 3,    /* a symbol's larger side is at least 1/3; what is smaller is a speck */
+    CUT_WIDTH_10 = 12, /* a piece wider than 1.2 may be several symbols joined */
+    TALL_10 = 7        /* each of several joined symbols is at least 0.7 high */
 };
 
-/* Ink of a group in each of its columns: how much, its first and its last row. */
+/* Measure the ink of a piece, whose number is `group`, in each of its columns: how much, its first and its last row. */
 static void measure_columns(struct ink_segmenter *s, uint32_t group)
 {
     for (uint32_t x = s->boxes[group].left; x <= s->boxes[group].right; x++) {
@@ -33,14 +33,15 @@ static void measure_columns(struct ink_segmenter *s, uint32_t group)
     }
 }
 
-/* Whether two symbols may be joined here: thin ink, and not far apart as the two strokes of a 0. */
+/* Return whether two symbols may be joined in a column: its ink is thin, and lies within a third of the height, unlike
+ * the upper and the lower stroke of a 0. */
 static bool is_joint(const struct ink_segmenter *s, const struct ink_column *column)
 {
     const int32_t high = (int32_t)column->bottom - column->top + 1;
     return 2u * column->ink <= 3u * s->pen + 2u && 3 * high <= (int32_t)s->height;
 }
 
-/* Where to cut joints side by side, columns from .. to: where there is least ink, rather near their middle. */
+/* Return at which of the joint columns from .. to to cut: where there is little ink, rather near their middle. */
 static uint32_t find_cut(const struct ink_segmenter *s, uint32_t from, uint32_t to)
 {
     uint32_t best = UINT32_MAX;
@@ -56,7 +57,7 @@ static uint32_t find_cut(const struct ink_segmenter *s, uint32_t from, uint32_t 
     return cut;
 }
 
-/* Around the ink in columns from .. to of the group that was measured; its left is UINT16_MAX if there is none. */
+/* Return the box around the ink in columns from .. to of the piece measured last; left is UINT16_MAX without ink. */
 static struct ink_box box_of(const struct ink_segmenter *s, uint32_t from, uint32_t to)
 {
     struct ink_box box = {.left = UINT16_MAX, .top = UINT16_MAX};
@@ -71,7 +72,7 @@ static struct ink_box box_of(const struct ink_segmenter *s, uint32_t from, uint3
     return box;
 }
 
-/* The group's ink in columns from .. to as a symbol, unless it is a speck. False if there are too many symbols. */
+/* Add a piece's ink in columns from .. to as a symbol, unless it is a speck. Return false if there are too many. */
 static bool add_symbol(struct ink_segmenter *s, uint32_t group, uint32_t from, uint32_t to)
 {
     const struct ink_box box = box_of(s, from, to);
@@ -87,14 +88,14 @@ static bool add_symbol(struct ink_segmenter *s, uint32_t group, uint32_t from, u
     return true;
 }
 
-/* Whether the ink in columns from .. to of the group that was measured is as high as a symbol. */
+/* Return whether the ink in columns from .. to of the piece measured last is as high as a symbol. */
 static bool is_tall(const struct ink_segmenter *s, uint32_t from, uint32_t to)
 {
     const struct ink_box box = box_of(s, from, to);
     return box.left != UINT16_MAX && 10 * ink_box_height(&box) >= TALL_10 * (int32_t)s->height;
 }
 
-/* Symbols of a group: one, or several that are joined by thin strokes. */
+/* Add the symbols of a piece: one, or several that are joined by thin strokes. Return false if there are too many. */
 static bool cut_group(struct ink_segmenter *s, uint32_t group)
 {
     const struct ink_box *box = &s->boxes[group];
@@ -127,7 +128,7 @@ static int32_t middle_x2(const struct ink_symbol *symbol)
     return (int32_t)symbol->box.left + symbol->box.right;
 }
 
-/* Sort by `key`, equal ones as they are. */
+/* Sort the symbols by `key`; equal ones stay in their order. */
 static void sort_symbols(struct ink_segmenter *s, int32_t (*key)(const struct ink_symbol *))
 {
     for (uint32_t i = 1; i < s->symbol_count; i++) {
@@ -145,7 +146,8 @@ static int32_t by_line(const struct ink_symbol *symbol)
     return symbol->line;
 }
 
-/* From left to right, each symbol goes on the line whose last symbol is most beside it, or begins a line. */
+/* Put each symbol, from left to right, on the line whose last symbol shares most rows with it, or on a new line.
+ * Return how many lines there are. */
 static uint32_t find_lines(struct ink_segmenter *s, uint16_t ends[INK_SEGMENT_SYMBOLS])
 {
     uint32_t lines = 0;
@@ -168,7 +170,7 @@ static uint32_t find_lines(struct ink_segmenter *s, uint16_t ends[INK_SEGMENT_SY
     return lines;
 }
 
-/* Lines from top to bottom by the middle of their first symbols, symbols in them from left to right. */
+/* Sort the symbols: lines from top to bottom by the middle of their first symbol, each line from left to right. */
 static void order(struct ink_segmenter *s)
 {
     uint16_t ends[INK_SEGMENT_SYMBOLS] = {0};

@@ -18,7 +18,7 @@ static void cannot(struct ink_answering *answering, enum ink_obstacle obstacle)
     answering->obstacle = obstacle;
 }
 
-/* Take a key if there is none, once it is written down. */
+/* Store a key, unless the board has one. */
 static void provision(struct ink_answering *answering, const uint8_t *key, struct ink_kept *kept,
                       const struct ink_store *store)
 {
@@ -31,7 +31,7 @@ static void provision(struct ink_answering *answering, const uint8_t *key, struc
     }
 }
 
-/* False: the bytes are no such question. */
+/* Carry out a question. Return false if the payload is malformed. */
 static bool carry_out(struct ink_answering *answering, uint8_t id, const uint8_t *payload, size_t count,
                       struct ink_kept *kept, const struct ink_store *store)
 {

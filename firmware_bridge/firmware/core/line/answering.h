@@ -1,5 +1,6 @@
-/* A host's questions -> their answers, each carried out once; the twin of questions.Answering on a board without a
- * network: it can be given a key, and says of all else that it cannot. */
+/* A host's questions -> their answers, each question carried out once.
+ * The twin of class Answering in firmware_bridge/session/questions.py, for a board without a network: PROVISION gives
+ * a key to a board that has none; the answer to every other question is CANNOT. */
 #ifndef INK_ANSWERING_H
 #define INK_ANSWERING_H
 
@@ -10,30 +11,34 @@
 #include "line/kept.h"
 #include "line/wire.h"
 
-/* The answer to the last question of a connection. */
+/* The last question of a connection, and its answer. */
 struct ink_answering {
-    uint32_t number; /* of the question; 0: none came */
-    bool due;
-    uint8_t id;      /* PROVISIONED or CANNOT */
-    enum ink_obstacle obstacle;
+    uint32_t number;            /* of the question; 0: there was none */
+    bool due;                   /* the answer is to be sent */
+    uint8_t id;                 /* of the answer: PROVISIONED or CANNOT */
+    enum ink_obstacle obstacle; /* what CANNOT says */
 };
 
 /* What became of a question. */
 enum ink_asked {
-    INK_ASKED_REFUSED, /* not in its turn, or its bytes are none */
-    INK_ASKED_AGAIN,   /* the last one: its answer is due again */
-    INK_ASKED_FRESH,   /* carried out */
+    INK_ASKED_REFUSED, /* out of turn or malformed: nothing has changed */
+    INK_ASKED_AGAIN,   /* a repetition of the last question: its answer is due again */
+    INK_ASKED_FRESH,   /* the next question: carried out, its answer is due */
 };
 
+/* Begin a connection: there was no question. */
 void ink_answering_init(struct ink_answering *answering);
 
+/* Return whether `id` is that of IDENTIFY, PROBE or PROVISION. */
 bool ink_is_question(uint8_t id);
 
-/* A question has come. PROVISION writes to `kept` and `store`. */
+/* Take a question: message `id` with its `number` and payload[count].
+ * Numbers begin at 1 in each connection. The next number is carried out, the last one is answered again, every other
+ * one is refused. PROVISION writes to `kept` and `store`; if `store` is NULL the answer to it is CANNOT. */
 enum ink_asked ink_answering_take(struct ink_answering *answering, uint8_t id, uint32_t number, const uint8_t *payload,
                                   size_t count, struct ink_kept *kept, const struct ink_store *store);
 
-/* The payload of the answer, which is due no more; its length. */
+/* Write the due answer's payload, at most INK_CANNOT_BYTES; the answer is due no more. Return the payload's length. */
 int ink_answering_answer(struct ink_answering *answering, uint8_t *payload);
 
 #endif

@@ -85,7 +85,7 @@ void ink_blake2s_add(struct ink_blake2s *state, const void *bytes, size_t count)
 {
     const uint8_t *in = bytes;
     for (size_t at = 0; at < count; at++) {
-        /* A full block waits for a byte after it: the last one is compressed differently. */
+        /* A full block waits for a byte after it, because the last block is compressed differently. */
         if (state->held == INK_BLAKE2S_BLOCK_BYTES) {
             state->count += INK_BLAKE2S_BLOCK_BYTES;
             compress(state, 0);

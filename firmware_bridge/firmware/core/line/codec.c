@@ -10,6 +10,7 @@ static bool printable(uint8_t byte)
     return byte >= FIRST_PRINTABLE && byte <= LAST_PRINTABLE;
 }
 
+/* Return where to write the next `count` bytes; NULL after an error, or if there is no room for them. */
 static uint8_t *claim(struct ink_writer *writer, size_t count)
 {
     if (writer->wrong || count > writer->room - writer->count) {
@@ -20,6 +21,7 @@ static uint8_t *claim(struct ink_writer *writer, size_t count)
     return writer->bytes + (writer->count - count);
 }
 
+/* Return where the next `count` bytes lie; NULL after an error, or if so many are not left. */
 static const uint8_t *take(struct ink_reader *reader, size_t count)
 {
     if (reader->wrong || count > reader->left) {

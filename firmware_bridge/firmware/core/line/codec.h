@@ -1,4 +1,5 @@
-/* Field values <-> payload bytes, bounded at every step; the twin of codec.py. What goes wrong stays so. */
+/* Field values <-> payload bytes, bounded at every step; the twin of firmware_bridge/wire/codec.py.
+ * An error sets `wrong`, which stays set; the bytes of a payload with an error mean nothing. */
 #ifndef INK_CODEC_H
 #define INK_CODEC_H
 
@@ -6,39 +7,48 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Collects the fields of one message in order. */
+/* Writes the fields of one message in order into the caller's memory. */
 struct ink_writer {
     uint8_t *bytes;
-    size_t room, count;
+    size_t room, count; /* bytes that there is room for, and bytes written */
     bool wrong;
 };
 
-/* Hands out the fields of one message in order. */
+/* Reads the fields of one message in order from the caller's memory. */
 struct ink_reader {
-    const uint8_t *bytes;
+    const uint8_t *bytes; /* those that are left */
     size_t left;
     bool wrong;
 };
 
-/* `size` bytes, little endian, of a number in low..high. */
+/* Write a number as `size` bytes, 1 to 4, little endian. Outside of low..high it is an error. */
 void ink_write_number(struct ink_writer *writer, uint32_t value, size_t size, uint32_t low, uint32_t high);
+
+/* Read a number of `size` bytes, 1 to 4, little endian. Outside of low..high it is an error. */
 uint32_t ink_read_number(struct ink_reader *reader, size_t size, uint32_t low, uint32_t high);
 
-/* `count` bytes, which a field allows `most` of. */
+/* Write `count` bytes. More than `most` are an error. */
 void ink_write_bytes(struct ink_writer *writer, const uint8_t *bytes, size_t count, size_t most);
+
+/* Read `count` bytes. If so many are not left it is an error, and `bytes` stays as it is. */
 void ink_read_bytes(struct ink_reader *reader, uint8_t *bytes, size_t count);
 
-/* A length byte and at most `most` printable ASCII characters; text[most + 1] ends in 0. Another byte reads as '?'. */
+/* Write a length byte and a text that ends in 0, without the 0.
+ * More than `most` characters, or one that is not printable ASCII, are an error. */
 void ink_write_text(struct ink_writer *writer, const char *text, size_t most);
+
+/* Read a length byte and so many characters, at most `most`, into text[most + 1], with a 0 behind them.
+ * A byte that is not printable ASCII reads as '?'. After an error the text is empty. */
 void ink_read_text(struct ink_reader *reader, char *text, size_t most);
 
-/* All that is left, at most `most` bytes, where it lies; its length in *count. */
+/* Return a pointer to all bytes that are left, and their number in *count. More than `most` are an error.
+ * The bytes are not copied: the pointer is good for as long as the payload is. After an error it is NULL. */
 const uint8_t *ink_read_rest(struct ink_reader *reader, uint16_t *count, size_t most);
 
-/* The payload's length, or -1 if any field was outside its limits. */
+/* Return the payload's length, or -1 if there was an error. */
 int ink_written(const struct ink_writer *writer);
 
-/* Whether every field was there and within its limits, and nothing is left. */
+/* Return whether there was no error and nothing is left. */
 bool ink_is_read(const struct ink_reader *reader);
 
 #endif

@@ -3,7 +3,7 @@
 #include "line/crc32.h"
 #include "line/mem.h"
 
-/* In place; the decoded length, or -1 if a block runs past the end. */
+/* Decode COBS in place. Return the decoded length, or -1 if a block runs past the end. */
 static int cobs_decode(uint8_t *body, size_t count)
 {
     size_t from = 0;
@@ -16,7 +16,7 @@ static int cobs_decode(uint8_t *body, size_t count)
         for (from++; from < end; from++) {
             body[to++] = body[from];
         }
-        /* Code 255 stands for no zero after it, but in at most 255 bytes it can only be the last block. */
+        /* No zero follows a block of code 255, but in at most 255 bytes such a block is the last one. */
         if (from < count) {
             body[to++] = 0;
         }
@@ -81,7 +81,7 @@ size_t ink_frame_encode(uint8_t *wire, const uint8_t *content, size_t count)
     ink_put_u32(crc, ink_crc32(content, count));
     size_t code_at = 0;
     size_t at = 1;
-    /* Up to 254 bytes COBS needs no block of full length followed by another: every run between zeros is one block. */
+    /* COBS splits runs without a zero only beyond 254 bytes, which is all that a content with its CRC may have. */
     for (size_t place = 0; place < count + INK_CRC_BYTES; place++) {
         const uint8_t byte = place < count ? content[place] : crc[place - count];
         if (byte == 0) {

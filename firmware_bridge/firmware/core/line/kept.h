@@ -1,4 +1,5 @@
-/* What a board's memory holds -> its key and a session counter that was never used before, written down first. */
+/* A board's stored record -> its key and a session number that was never used before.
+ * The number is stored before it is used. */
 #ifndef INK_KEPT_H
 #define INK_KEPT_H
 
@@ -8,23 +9,26 @@
 
 #include "line/wire.h"
 
-/* The board's memory: one record that outlives a power cut, which leaves either the new one or the one before it. */
+/* A board's non-volatile memory for one record. A power cut in `write` leaves the new record or the previous one. */
 struct ink_store {
-    bool (*read)(void *into, size_t count);        /* the record; false: there is none of that length */
-    bool (*write)(const void *from, size_t count); /* false: it could not be read back */
+    bool (*read)(void *into, size_t count);        /* copies the record; false: none of `count` bytes is stored */
+    bool (*write)(const void *from, size_t count); /* false: the record could not be read back */
 };
 
-/* The record. */
+/* The record that a board stores. */
 struct ink_kept {
-    uint32_t session;     /* starts of the board */
-    uint32_t provisioned; /* 1: there is a key */
-    uint8_t key[INK_KEY_BYTES];
+    uint32_t session;           /* starts of the board so far: the number of this session */
+    uint32_t provisioned;       /* 1: the board has a key; 0: it has none */
+    uint8_t key[INK_KEY_BYTES]; /* zeros if there is none */
 };
 
-/* Count a start, and write it down before it is used. False: it could not be written; no session may begin. */
+/* Count a start of the board in the stored record, and read the record into `kept`.
+ * Without a valid record this is the first start, and there is no key. Return false if the new number could not be
+ * stored: then no session may begin. */
 bool ink_kept_begin(struct ink_kept *kept, const struct ink_store *store);
 
-/* Take a key, once it is written down. False: it could not be written, or there is no store; nothing has changed. */
+/* Store key[INK_KEY_BYTES], then put it into `kept`.
+ * Return false, with `kept` unchanged, if the key could not be stored or `store` is NULL. */
 bool ink_kept_provision(struct ink_kept *kept, const uint8_t *key, const struct ink_store *store);
 
 #endif

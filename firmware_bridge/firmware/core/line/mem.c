@@ -69,7 +69,8 @@ void ink_put_u32(uint8_t *bytes, uint32_t value)
 }
 
 #if !__STDC_HOSTED__
-/* What compilers call of their own accord, even without a libc. GCC must not turn the loops into calls of themselves. */
+/* Compilers call these four functions even in a program without a libc. In them, GCC must not turn a loop into a call
+ * of the function itself. */
 #if defined(__GNUC__) && !defined(__clang__)
 #define INK_AS_WRITTEN __attribute__((optimize("no-tree-loop-distribute-patterns")))
 #else

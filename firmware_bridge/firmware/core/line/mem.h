@@ -6,21 +6,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* `count` bytes; the two must not overlap. */
+/* Copy `count` bytes; the two places must not overlap. */
 void ink_copy(void *to, const void *from, size_t count);
 
-/* `count` bytes of `value`. */
+/* Set `count` bytes to `value`. */
 void ink_fill(void *to, uint8_t value, size_t count);
 
-/* A text that ends in 0, at most `most` characters of it, and a 0 behind them: to[most + 1]. */
+/* Copy at most `most` characters of a text that ends in 0, and a 0 behind them, into to[most + 1]. */
 void ink_copy_text(char *to, const char *from, size_t most);
 
-/* Whether `count` bytes are the same, in a time that does not tell where they differ. */
+/* Return whether `count` bytes are the same, in a time that does not tell where they differ. */
 bool ink_same(const void *left, const void *right, size_t count);
 
-/* Zeroes over a secret; no compiler may leave it out. */
+/* Overwrite a secret with zeros; the compiler may not leave it out. */
 void ink_wipe(void *secret, size_t count);
 
+/* Read and write little-endian numbers, at any address. */
 uint16_t ink_get_u16(const uint8_t *bytes);
 uint32_t ink_get_u32(const uint8_t *bytes);
 void ink_put_u16(uint8_t *bytes, uint16_t value);

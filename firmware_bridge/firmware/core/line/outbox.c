@@ -2,7 +2,7 @@
 
 #include "line/mem.h"
 
-/* The item at that place, 0 for the oldest. */
+/* Return the item at `place`, 0 for the oldest. */
 static const struct ink_item *item_at(const struct ink_outbox *outbox, size_t place)
 {
     return &outbox->items[(outbox->first_item + place) % INK_OUTBOX_WORDS];

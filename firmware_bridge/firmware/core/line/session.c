@@ -5,7 +5,8 @@
 
 static const uint8_t PROTOCOL_HASH[] = INK_PROTOCOL_HASH;
 
-/* Times wrap: what is due stays so only for 2^31 ms unless it is looked at, so it is drawn along. */
+/* Return whether *due_ms has come; then *due_ms becomes now_ms.
+ * Times wrap: a due time that stayed 2^31 ms behind would count as one in the future. */
 static bool is_due(uint32_t *due_ms, uint32_t now_ms)
 {
     if (now_ms - *due_ms >= 0x80000000U) {
@@ -20,7 +21,7 @@ static bool is_later(uint32_t stamp, uint32_t other)
     return stamp != other && stamp - other < 0x80000000U;
 }
 
-/* The pause after a frame's repetition; 0: after it was sent for the first time. */
+/* Return how long to wait after a frame was repeated `repeats` times; 0: after it was sent for the first time. */
 static uint32_t repeat_pause_ms(uint8_t repeats)
 {
     uint32_t pause_ms = INK_RETRANSMIT_MS;
@@ -30,7 +31,8 @@ static uint32_t repeat_pause_ms(uint8_t repeats)
     return pause_ms < INK_RETRANSMIT_MAX_MS ? pause_ms : INK_RETRANSMIT_MAX_MS;
 }
 
-/* The content's header before `payload_count` bytes that are there, perhaps a tag behind them, and the frame of all. */
+/* Make a frame of a payload: `content` has room for a header, then payload_count bytes, then room for a tag.
+ * The tag is left out if session_key is NULL. Return the frame's length; 0 if payload_count is negative. */
 static size_t send(uint8_t *wire, uint8_t *content, const struct ink_wire_header *header, int payload_count,
                    const uint8_t *session_key)
 {
@@ -51,20 +53,22 @@ static const uint8_t *key_of_connection(const struct ink_session *session)
     return session->authenticated ? session->session_key : NULL;
 }
 
-/* The board got its key in this connection, which is not authenticated by it. */
+/* Return whether the board got its key in this connection, which therefore has no session key. */
 static bool is_newly_provisioned(const struct ink_session *session)
 {
     return session->kept.provisioned != 0 && !session->authenticated;
 }
 
-/* A replayed HELLO must not revive the connection whose old acknowledgements may be replayed with it. Nor, after a reset, may
-   a host that asks again revive the one it had before, should the answer be lost. */
+/* Return the board's number of this connection, another one for each connection of each session.
+ * Otherwise a replayed HELLO could revive a connection, whose old acknowledgements could then be replayed too. And
+ * after a reset of the board, a host that repeats its HELLO because the answer was lost could revive the connection of
+ * before. */
 static uint32_t board_number(const struct ink_session *session)
 {
     return (session->identity.session << 16) + session->connections;
 }
 
-/* INFO without its tag. */
+/* Write INFO's payload without its tag. Return its length, -1 if a text is not allowed. */
 static int describe(const struct ink_session *session, uint8_t *payload)
 {
     const struct ink_identity *identity = &session->identity;
@@ -88,7 +92,7 @@ static void hear(struct ink_session *session, uint32_t now_ms)
     session->state = INK_CONNECTED;
 }
 
-/* Sequence 0 is START of the first unacknowledged word. */
+/* Begin a connection: sequence 0 is the oldest message kept, which begins a word or is a fault between words. */
 static void begin_again(struct ink_session *session)
 {
     session->origin = session->base = session->next = 0;
@@ -98,7 +102,8 @@ static void begin_again(struct ink_session *session)
     ink_fill(session->flights, 0, sizeof session->flights);
 }
 
-/* Answer always; begin again only for a new number or nonce from a host of the same protocol. */
+/* Take HELLO. INFO is due, and a connection begins if the host's number or nonce is new.
+ * Return false for HELLO of another protocol, for which INFO is due as a hint, and for a malformed one. */
 static bool take_hello(struct ink_session *session, uint32_t connection, const uint8_t *payload, size_t count,
                        uint32_t now_ms)
 {
@@ -143,7 +148,8 @@ static bool take_question(struct ink_session *session, const struct ink_wire_hea
     return asked != INK_ASKED_REFUSED;
 }
 
-/* One that the host sent after all before, of frames that were sent. */
+/* Take ACKNOWLEDGE. Return false if it is malformed, if a later one was taken, if it names frames that were never sent
+ * or if the board has just got its key, which must authenticate it. */
 static bool take_acknowledge(struct ink_session *session, uint32_t number, const uint8_t *payload, size_t count,
                              uint32_t now_ms)
 {
@@ -171,7 +177,7 @@ static bool take_acknowledge(struct ink_session *session, uint32_t number, const
     return true;
 }
 
-/* Whether the frame was taken. */
+/* Take a frame's content. Return false if it is not HELLO and no valid message of this connection. */
 static bool take(struct ink_session *session, const uint8_t *content, size_t count, uint32_t now_ms)
 {
     struct ink_wire_header header;
@@ -188,7 +194,7 @@ static bool take(struct ink_session *session, const uint8_t *content, size_t cou
         return false;
     }
     if (!session->host_known || header.connection != session->token) {
-        /* The answer to HELLO is worth more than a hint, which the host can provoke again. */
+        /* A hint does not replace the answer to HELLO: the host can provoke a hint again. */
         if (!session->greeting.due || !session->greeting.greeted) {
             session->greeting = (struct ink_greeting){header.connection, true, false};
         }
@@ -230,7 +236,7 @@ static size_t send_writing(struct ink_session *session, uint32_t sequence, uint8
     return send(wire, content, &header, count, key_of_connection(session));
 }
 
-/* Whether there is a message that was not yet sent in this connection, and room in the window for it. */
+/* Return whether a message was not yet sent in this connection, and the window has room for it. */
 static bool is_unsent(const struct ink_session *session)
 {
     return session->next - session->base < INK_WINDOW_FRAMES &&
@@ -256,8 +262,12 @@ static size_t send_again(struct ink_session *session, uint32_t sequence, uint32_
     return send_writing(session, sequence, wire);
 }
 
-/* A frame to repeat: one overtaken by a frame sent after it, or one whose time has run out; next: none.
- * The oldest is repeated even if it was received: its acknowledgement as consumed may have been lost. */
+/* Return the sequence of the oldest frame to repeat, session->next if there is none. To be repeated are
+ * - a frame that the host lacks though it has one that was sent later;
+ * - a frame that the host lacks and whose time has come;
+ * - the oldest frame, when its time has come, even if it was received: the acknowledgement that the host consumed it
+ *   may have been lost.
+ * It looks at every frame, so that no due time falls behind (is_due). */
 static uint32_t lost(struct ink_session *session, uint32_t now_ms)
 {
     uint32_t found = session->next;

@@ -1,4 +1,5 @@
-/* The board's end of the line: words, received bytes and the time -> frames to send; the twin of session_board.py. */
+/* The board's end of the line: words, received bytes and the time -> frames to send.
+ * The twin of firmware_bridge/session/board.py. */
 #ifndef INK_SESSION_H
 #define INK_SESSION_H
 
@@ -12,34 +13,36 @@
 #include "line/outbox.h"
 #include "line/wire.h"
 
-/* Who the board is. The texts are printable ASCII, at most 32, 16 and 24 characters. */
+/* Who the board is, as INFO says it. */
 struct ink_identity {
-    const char *board, *model, *firmware;
+    const char *board, *model, *firmware; /* printable ASCII, at most 32, 16 and 24 characters */
     enum ink_kind kind;
     uint32_t session;              /* ink_kept.session */
-    const struct ink_store *store; /* where a key goes that the host provides; NULL: nowhere */
+    const struct ink_store *store; /* where a key from the host is stored; NULL: nowhere, so none is taken */
 };
 
+/* What the board knows of its host. */
 enum ink_state {
-    INK_WAITING,   /* for HELLO */
+    INK_WAITING,   /* there was no HELLO */
     INK_CONNECTED,
     INK_SILENT,    /* the host is gone; words are kept */
 };
 
-/* A frame under way. */
+/* A frame that was sent and that the host has not consumed. */
 struct ink_flight {
-    uint32_t stamp, due_ms;
+    uint32_t stamp, due_ms; /* when it was sent last, counted in frames; when it is to be repeated */
     uint8_t repeats;
-    bool received;
+    bool received; /* the host has it */
 };
 
-/* INFO that is to be sent. */
+/* The INFO that is to be sent. */
 struct ink_greeting {
-    uint32_t connection;
+    uint32_t connection; /* in its header */
     bool due;
-    bool greeted; /* the answer to a HELLO of this protocol, not a hint */
+    bool greeted; /* true: it answers a HELLO of this protocol; false: it hints that the host should say HELLO */
 };
 
+/* All memory of a session. */
 struct ink_session {
     enum ink_state state;
     struct ink_identity identity;
@@ -49,7 +52,7 @@ struct ink_session {
     uint8_t session_key[INK_KEY_BYTES], nonce[INK_NONCE_BYTES];
     uint32_t host_number, connections, token;
     uint32_t origin, base, next; /* sequences: the oldest message kept, the oldest not consumed, the next to be sent */
-    uint32_t stamp, delivered_stamp;
+    uint32_t stamp, delivered_stamp; /* of the frame sent last, and of the latest one that the host has */
     uint32_t acknowledgements, statistics_sent; /* numbers of the last ones in this connection */
     uint32_t heard_ms, statistics_due_ms, second_ms, uptime_s;
     uint32_t words_acknowledged, sent, repeated, refused;
@@ -60,19 +63,20 @@ struct ink_session {
     struct ink_outbox outbox;
 };
 
-/* `key` has INK_KEY_BYTES bytes; NULL: nothing is authenticated until a host provides one. Times are milliseconds and
- * may wrap. Nothing is sent before HELLO. */
+/* Begin a session. Nothing is sent before the host's HELLO.
+ * key[INK_KEY_BYTES] is copied; NULL: nothing is authenticated until a host provisions a key. The identity's texts and
+ * store are not copied: they must outlive the session. Times, here and below, are milliseconds and may wrap. */
 void ink_session_init(struct ink_session *session, const struct ink_identity *identity, const uint8_t *key,
                       uint32_t now_ms);
 
-/* Take a byte from the line; what is not a valid message of this connection changes nothing but a counter. */
+/* Take a byte from the line. A frame that is no valid message of this connection changes nothing but a counter. */
 void ink_session_receive(struct ink_session *session, uint8_t byte, uint32_t now_ms);
 
-/* The next frame that is due into wire[INK_MAX_WIRE_BYTES], its length, 0: none. Call when the line is free until it
- * gives 0, and at least every few seconds. */
+/* Write the next frame that is due into wire[INK_MAX_WIRE_BYTES]. Return its length, 0 if none is due.
+ * Call it when the line is free until it returns 0, and at least every few seconds. */
 size_t ink_session_poll(struct ink_session *session, uint32_t now_ms, uint8_t *wire);
 
-/* Writing, as ink_outbox_... have it. False: no room, or the call cannot come here; nothing has changed. */
+/* Write words and faults into the session's outbox: see ink_outbox_begin_word and the three functions below it. */
 bool ink_session_begin_word(struct ink_session *session);
 bool ink_session_add_fragment(struct ink_session *session, const uint8_t *packed);
 bool ink_session_end_word(struct ink_session *session);

@@ -1,0 +1,321 @@
+"""The commands run, capture and journal, with a board that is a list of events and with the real command line."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from edge.bundle.bundle import Bundle
+from edge.cli import capture as capture_module
+from edge.cli import run as run_module
+from edge.cli.capture import capture
+from edge.cli.journal import journal
+from edge.cli.run import run
+from edge.decision.rule import Decision
+from edge.errors import BundleAlteredError, CaptureError, JournalError, TooFewWordsError
+from edge.gate.journal import Journal
+from edge.ink.fragment_set import FragmentSet
+from firmware_bridge.link.errors import PortLostError
+from firmware_bridge.session.events import Event
+from firmware_bridge.wire.framing import FrameCounters
+
+KEYS = ["time", "board", "session", "word", "symbols", "decision", "user", "score", "final", "reason", "latency_ms"]
+KEYS += ["verified", "authenticated"]
+
+
+class FakeLink:
+    """A link to a board that is a list of events; notes which event was asked for last, and how it was left."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self.said, self.asked, self.options = events, 0, {}
+        self.counters = FrameCounters()
+        self.left_with: type[BaseException] | None = EOFError
+
+    def __call__(self, port: str, **options: Any) -> "FakeLink":
+        self.options = {"port": port, **options}
+        return self
+
+    def __enter__(self) -> "FakeLink":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.left_with = kind
+
+    def events(self) -> Iterator[Event]:
+        for event in self.said:
+            self.asked += 1
+            yield event
+        self.asked += 1
+
+
+@pytest.fixture
+def link(board: Any, words: list[np.ndarray], monkeypatch: pytest.MonkeyPatch) -> FakeLink:
+    fake = FakeLink(board.writes(words[:4]))
+    monkeypatch.setattr(run_module, "open_link", fake)
+    monkeypatch.setattr(capture_module, "open_link", fake)
+    return fake
+
+
+def invoke(command: Any, *arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(a) for a in arguments])
+
+
+def records(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_run_says_one_object_for_each_decision(
+    bundle: Bundle, link: FakeLink, words: list[np.ndarray], oracle: Any
+) -> None:
+    result = invoke(run, "--port", "p", "--bundle", bundle.path, "--json")
+    assert result.exit_code == 0, result.output
+    found = records(result)
+    assert all(list(record) == KEYS and record["verified"] for record in found)
+    assert [r["symbols"] for r in found if r["word"] == 1] == [*range(1, len(words[0]) + 1), len(words[0])]
+    right: list[Decision] = [oracle(word) for word in words[:4]]
+    finals = [(r["decision"], r["user"], r["score"]) for r in found if r["final"]]
+    assert finals == [(d.verdict.name, d.user, d.score) for d in right]
+    assert "runtime ai-edge-litert" in result.stderr
+    assert "kernels litert-" in result.stderr
+    assert all(f"word {n}" in result.stderr for n in range(1, 5))
+
+
+def test_run_ends_after_so_many_words_and_leaves_the_link_in_order(
+    bundle: Bundle, link: FakeLink, words: list[np.ndarray], tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.db"
+    result = invoke(run, "--port", "p", "--bundle", bundle.path, "--words", 2, "--journal", path, "--json")
+    assert result.exit_code == 0
+    assert [r["word"] for r in records(result) if r["final"]] == [1, 2]
+    assert link.asked == 1 + sum(len(word) + 2 for word in words[:2])
+    assert link.left_with is None  # which is how a link learns that the last word is decided
+    with Journal(path, read_only=True) as journal:
+        assert {e.word for _, e, _ in journal.rows()} == {1, 2}
+        assert journal.verify().fault is None
+
+
+def test_a_second_run_tells_the_link_what_the_journal_has(bundle: Bundle, link: FakeLink, tmp_path: Path) -> None:
+    arguments = ["--port", "p", "--bundle", bundle.path, "--journal", tmp_path / "journal.db", "--json"]
+    assert len([r for r in records(invoke(run, *arguments)) if r["final"]]) == 4
+    again = invoke(run, *arguments, "--idle-timeout", 3)
+    assert (again.stdout, again.exit_code) == ("", 0)
+    assert link.options["delivered"] == {"desk-pen": (7, 4)}
+    assert link.options["idle_timeout_s"] == 3.0
+
+
+def test_fewer_words_than_waited_for_is_a_device_error(bundle: Bundle, link: FakeLink) -> None:
+    result = invoke(run, "--port", "p", "--bundle", bundle.path, "--words", 9)
+    assert isinstance(result.exception, TooFewWordsError)
+    assert result.exception.exit_code == 3
+    assert "4 of 9 words" in str(result.exception)
+
+
+def test_an_altered_bundle_is_refused_before_the_port_is_touched(bundle: Bundle, link: FakeLink) -> None:
+    (bundle.path / "float.npz").write_bytes(b"other")
+    result = invoke(run, "--port", "p", "--bundle", bundle.path)
+    assert isinstance(result.exception, BundleAlteredError)
+    assert link.options == {}
+
+
+def test_other_kernels_can_be_chosen_and_then_every_decision_says_so(
+    bundle: Bundle, link: FakeLink, tmp_path: Path
+) -> None:
+    arguments = ["--port", "p", "--bundle", bundle.path, "--kernels", "reference", "--words", 1]
+    result = invoke(run, *arguments, "--journal", tmp_path / "journal.db", "--json")
+    assert result.exit_code == 0
+    found = records(result)
+    assert not any(record["verified"] for record in found)
+    assert "kernels litert-reference" in result.stderr
+    assert "unverified: the bundle was made and verified on" in result.stderr
+    with Journal(tmp_path / "journal.db", read_only=True) as journal:
+        reasons = [entry.reason for _, entry, _ in journal.rows()]
+    assert len(reasons) == len(found)
+    assert all("(unverified: ai-edge-litert" in reason and "litert-reference)" in reason for reason in reasons)
+
+
+def test_choosing_the_kernels_that_were_verified_anyway_is_verified(bundle: Bundle, link: FakeLink) -> None:
+    result = invoke(run, "--port", "p", "--bundle", bundle.path, "--kernels", "default", "--json")
+    assert {record["verified"] for record in records(result)} == {True}
+    assert "unverified" not in result.stderr
+
+
+@pytest.fixture
+def silently_off(default_becomes: Callable[[str], None]) -> None:
+    """XNNPACK is."""
+    default_becomes("BUILTIN_WITHOUT_DEFAULT_DELEGATES")
+
+
+def test_a_machine_that_computes_otherwise_says_unavailable_once_and_decides_nothing(
+    bundle: Bundle, link: FakeLink, silently_off: None, tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.db"
+    arguments = ["--port", "p", "--bundle", bundle.path, "--journal", path]
+    result = invoke(run, *arguments, "--json")
+    assert result.exit_code == 4
+    (record,) = records(result)
+    assert (record["decision"], record["user"], record["final"], record["verified"]) == (
+        "UNAVAILABLE",
+        None,
+        True,
+        False,
+    )
+    assert list(record) == [*KEYS, "error", "exit_code"]
+    assert "verified on kernels litert-xnnpack, this machine runs litert-optimised" in record["reason"]
+    assert result.stderr == f"error: {record['reason']}\n"
+    again = invoke(run, *arguments)
+    assert (again.exit_code, again.stdout) == (4, "")
+    assert link.options == {}  # The port is not touched: the board keeps its words.
+    with Journal(path, read_only=True) as journal:
+        rows = [(e.board, e.decision, e.user, e.final, e.reason, e.bundle) for _, e, _ in journal.rows()]
+        assert journal.verify().fault is None
+    assert rows == [("", "UNAVAILABLE", None, True, record["reason"], bundle.sha256)] * 2
+    forced = invoke(run, *arguments, "--kernels", "optimised", "--json")
+    assert forced.exit_code == 0
+    assert [r["verified"] for r in records(forced) if r["final"]] == [False] * 4
+
+
+def test_a_refusal_that_cannot_be_journalled_is_a_refusal(
+    bundle: Bundle, link: FakeLink, silently_off: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> bool:
+        raise JournalError("disk full")
+
+    monkeypatch.setattr(Journal, "record", full)
+    arguments = ["--port", "p", "--bundle", bundle.path, "--journal", tmp_path / "journal.db", "--json"]
+    result = invoke(run, *arguments)
+    assert result.exit_code == 4
+    assert "litert-optimised" in records(result)[0]["reason"]
+    assert "disk full" in records(result)[0]["reason"]
+
+
+def test_capture_keeps_every_whole_word_and_adds_to_the_file(
+    link: FakeLink, words: list[np.ndarray], tmp_path: Path
+) -> None:
+    out = tmp_path / "set.npz"
+    first = invoke(capture, "--port", "p", "--writer", "Ada", "--out", out, "--words", 2, "--json")
+    assert first.exit_code == 0, first.output
+    assert records(first)[0]["words"] == 2
+    second = invoke(capture, "--port", "p", "--writer", "Ben", "--out", out)
+    assert second.exit_code == 0
+    fragments = FragmentSet.load(out)
+    assert [fragments.name_of(int(w)) for w in fragments.writers] == ["Ada", "Ben"]
+    np.testing.assert_array_equal(fragments.pixels, np.concatenate([*words[:2], *words[:4]]))
+
+
+def test_capture_asks_again_for_a_word_of_the_wrong_length(
+    link: FakeLink, words: list[np.ndarray], tmp_path: Path
+) -> None:
+    out, text = tmp_path / "set.npz", "2468"[: len(words[0])] + "x" * (len(words[0]) - 4)
+    result = invoke(capture, "--port", "p", "--writer", "Ada", "--out", out, "--symbols", text)
+    fitting = [word for word in words[:4] if len(word) == len(words[0])]
+    assert len(FragmentSet.load(out)) == sum(map(len, fitting))
+    assert result.stderr.count("write the word") == 4 - len(fitting)
+    assert isinstance(invoke(capture, "--port", "p", "--writer", "\n", "--out", out).exception, CaptureError)
+
+
+@pytest.fixture
+def journal_path(bundle: Bundle, link: FakeLink, tmp_path: Path) -> Path:
+    path = tmp_path / "journal.db"
+    assert invoke(run, "--port", "p", "--bundle", bundle.path, "--journal", path).exit_code == 0
+    return path
+
+
+def test_journal_verify_tells_sound_from_changed(journal_path: Path) -> None:
+    sound = invoke(journal, "verify", journal_path, "--json")
+    assert sound.exit_code == 0
+    (report,) = records(sound)
+    assert (report["ok"], report["fault"]) == (True, None)
+    assert invoke(journal, "verify", journal_path, "--head", report["head"]).exit_code == 0
+    assert invoke(journal, "verify", journal_path, "--head", "0" * 64).exit_code == 1
+    with sqlite3.connect(journal_path) as database:
+        database.execute("UPDATE decisions SET user = 'Eve' WHERE number = 2")
+    database.close()
+    changed = invoke(journal, "verify", journal_path, "--json")
+    assert changed.exit_code == 1
+    assert records(changed)[0]["fault"] == "row 2 is not what was recorded there"
+    assert "row 2" in invoke(journal, "verify", journal_path).stderr
+
+
+def test_journal_show_gives_every_row(journal_path: Path, words: list[np.ndarray]) -> None:
+    rows = records(invoke(journal, "show", journal_path, "--json"))
+    assert [r["number"] for r in rows] == list(range(1, 1 + sum(len(word) + 1 for word in words[:4])))
+    assert len(records(invoke(journal, "show", journal_path, "--json", "--last", 2))) == 2
+    assert "desk-pen" in invoke(journal, "show", journal_path).stderr
+    assert isinstance(invoke(journal, "show", journal_path.parent / "none").exception, JournalError)
+
+
+def test_a_port_that_fails_for_good_is_an_error_after_the_open_word_is_closed(
+    bundle: Bundle, link: FakeLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def events() -> Iterator[Event]:
+        yield from link.said[:4]
+        raise PortLostError("/dev/x: gone")
+
+    monkeypatch.setattr(link, "events", events)
+    result = invoke(run, "--port", "p", "--bundle", bundle.path, "--json")
+    assert isinstance(result.exception, PortLostError)
+    assert records(result)[-1]["decision"] == "UNAVAILABLE"
+
+
+@pytest.mark.parametrize(
+    ("file", "code"), [("model.tflite", 4), ("golden-litert-xnnpack.bin", 4), ("manifest.json", 2)]
+)
+def test_the_real_command_line_turns_refusals_into_exit_codes(bundle: Bundle, file: str, code: int) -> None:
+    (bundle.path / file).write_bytes(b"x")
+    command = [sys.executable, "-m", "inkgate", "run", "--port", "/dev/none", "--bundle", str(bundle.path), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert file in json.loads(done.stdout)["error"]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_board_without_a_key_is_said_in_every_decision_and_in_the_journal(
+    bundle: Bundle, link: FakeLink, board: Any, words: list[np.ndarray], oracle: Any, tmp_path: Path
+) -> None:
+    link.said = [board.connected(authenticated=False), *link.said[1:]]
+    arguments = ["--port", "p", "--bundle", bundle.path, "--allow-unauthenticated", "--journal", tmp_path / "j.db"]
+    result = invoke(run, *arguments, "--json")
+    assert link.options["allow_unauthenticated"] is True
+    found = records(result)
+    assert len(found) == sum(len(word) + 1 for word in words[:4])
+    assert not any(record["authenticated"] for record in found)
+    assert all(record["reason"].endswith("(unauthenticated: the board has no key)") for record in found)
+    assert [r["decision"] for r in found if r["final"]] == [oracle(word).verdict.name for word in words[:4]]
+    with Journal(tmp_path / "j.db", read_only=True) as journal:
+        assert [entry.reason for _, entry, _ in journal.rows()] == [record["reason"] for record in found]
+    assert "anybody on the line can write in its place" in result.stderr
+
+
+def test_boards_prove_who_they_are_unless_a_flag_says_otherwise(bundle: Bundle, link: FakeLink, tmp_path: Path) -> None:
+    result = invoke(run, "--port", "p", "--bundle", bundle.path, "--json")
+    assert link.options["allow_unauthenticated"] is False
+    assert all(record["authenticated"] and "unauthenticated" not in record["reason"] for record in records(result))
+    invoke(capture, "--port", "p", "--writer", "Ada", "--out", tmp_path / "set.npz")
+    assert link.options["allow_unauthenticated"] is False
+    invoke(capture, "--port", "p", "--writer", "B", "--out", tmp_path / "b.npz", "--allow-unauthenticated")
+    assert link.options["allow_unauthenticated"] is True
+
+
+def test_refused_frames_are_told_at_the_end_however_it_comes(
+    bundle: Bundle, link: FakeLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "refused" not in invoke(run, "--port", "p", "--bundle", bundle.path).stderr
+    link.counters.refused = 3
+    assert "3 intact frames were refused" in invoke(run, "--port", "p", "--bundle", bundle.path).stderr
+
+    def events() -> Iterator[Event]:
+        yield link.said[0]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(link, "events", events)
+    assert "3 intact frames were refused" in invoke(run, "--port", "p", "--bundle", bundle.path).stderr

@@ -1,0 +1,43 @@
+"""What the firmware takes, measured: flash, RAM and stack of every app, instructions for a symbol.
+
+`python tests/support/budgets.py` writes the table tests/firmware/budgets.json anew; a new board needs it. The figures
+are those of one compiler: for another one the table has to be made first. QEMU counts instructions, which are no times.
+"""
+
+import json
+from pathlib import Path
+
+import stack_depth
+from emulated import built
+
+from firmware_bridge.boards import BOARDS
+from firmware_bridge.build.compile import find_toolchain
+from firmware_bridge.emulate.qemu import QemuBoard
+
+TABLE = Path(__file__).parents[1] / "firmware" / "budgets.json"
+APPS = [(board.name, app) for board in BOARDS.values() for app in board.apps]
+INSTRUCTIONS_PER_TICK = 1.25
+
+
+def sizes(board: str, app: str) -> dict[str, int]:
+    program = built(board, app)
+    stack = stack_depth.deepest(program.elf.parent, f"{board}-{app}")
+    return {"flash": program.flash_bytes, "ram": program.ram_bytes, "stack": stack}
+
+
+def instructions() -> dict[str, int]:
+    """Of an M4, for one symbol of 0.64 s; and the bytes of its frame on the line."""
+    with QemuBoard(built("mps2-an386", "bench"), options=["-icount", "shift=5"]) as board:
+        board.host.sendall(b"?")
+        answer = b""
+        while not answer.endswith(b"\n"):
+            answer += board.host.recv(64)
+    captured, rasterised, framed, wire_bytes = map(int, answer.split())
+    counted = {"captured": captured, "rasterised": rasterised, "framed": framed}
+    return {name: round(ticks * INSTRUCTIONS_PER_TICK) for name, ticks in counted.items()} | {"wire_bytes": wire_bytes}
+
+
+if __name__ == "__main__":
+    budgets = {f"{board} {app}": sizes(board, app) for board, app in APPS} | {"instructions": instructions()}
+    content = {"compiler": find_toolchain("gcc").version, "budgets": budgets}
+    TABLE.write_text(json.dumps(content, indent=2) + "\n")

@@ -1,0 +1,48 @@
+"""`inkgate firmware` called in this process, by a user whose signing key is that of `images.sealed`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from images import KEY
+
+from firmware_bridge.cli import firmware as cli_firmware
+from firmware_bridge.cli import monitor as cli_monitor
+from firmware_bridge.cli.firmware import firmware
+from firmware_bridge.errors import BridgeError
+from firmware_bridge.trust.folder import SIGNING_VARIABLE
+
+needs_gcc = pytest.mark.needs("arm-none-eabi-gcc")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user whose signing key is that of `sealed`."""
+    own = tmp_path / "signing"
+    own.mkdir()
+    (own / "firmware.pub").write_bytes(KEY.public.pem())
+    monkeypatch.setenv(SIGNING_VARIABLE, str(own))
+    # How long is waited for a port is not what is tested here.
+    monkeypatch.setattr(cli_firmware, "_CONNECT_S", 0.0)
+    monkeypatch.setattr(cli_monitor, "CONNECT_S", 0.0)
+    return tmp_path
+
+
+def inkgate(*arguments: object) -> Result:
+    return CliRunner().invoke(firmware, [str(argument) for argument in arguments])
+
+
+def code(result: Result) -> int:
+    """The exit code that inkgate.main makes of it."""
+    if isinstance(result.exception, BridgeError):
+        return result.exception.exit_code
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code
+
+
+def facts(result: Result) -> dict[str, object]:
+    assert code(result) == 0, result.exception or result.stderr
+    found = json.loads(result.stdout.splitlines()[-1])
+    assert isinstance(found, dict)
+    return found
