@@ -11,6 +11,8 @@ import numpy as np
 from edge.bundle.bundle import FLOAT, MODEL, Bundle
 from edge.bundle.kernels import comparable
 from edge.bundle.origin import find_origin
+from edge.bundle.run_directory import Run
+from edge.bundle.run_files import TEST
 from edge.errors import OtherRunError
 from edge.ink.fragment_set import FragmentSet
 from quantize.arithmetic.kernel_sets import LITERT_REFERENCE, kernel_set
@@ -38,7 +40,6 @@ from quantize.proof.findings import GoldenReport, KernelSetReport
 from quantize.proof.kernel_set import prove, prove_golden
 from quantize.proof.samples import draw_samples
 from quantize.report.record import Deployed, Proof, Report
-from quantize.run_directory import TEST, Run
 
 REPORT, PAGE = "verify.json", "report.html"
 SEED = 20160629
@@ -222,7 +223,7 @@ def _test_set(bundle: Bundle, notes: list[str]) -> tuple[Run | None, FragmentSet
     if not origin.proved:
         notes.append(f"the bundle notes no hash of the run {provenance.run}: only the users' names were compared")
     run = Run.open(origin.path)
-    return run, run.fragments(TEST)
+    return run, run.find_fragments(TEST)
 
 
 def compare_float(proof: Proof, bundle: Bundle, measured: Measured, computed: list[Computed], seed: int) -> Report:

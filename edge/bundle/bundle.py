@@ -25,7 +25,7 @@ from edge.bundle import golden
 from edge.bundle.engine import Engine
 from edge.bundle.golden import GoldenVectors
 from edge.bundle.kernels import request_for
-from edge.bundle.places import explain_no_bundle
+from edge.bundle.places import MANIFEST, explain_no_bundle
 from edge.decision.thresholds import Thresholds
 from edge.errors import (
     BundleAlteredError,
@@ -40,7 +40,7 @@ from edge.errors import (
 
 FORMAT: Final = "inkgate-bundle/2"
 OLD_FORMATS: Final = ("inkgate-bundle/1",)
-MANIFEST, MODEL, CALIBRATION, FLOAT = "manifest.json", "model.tflite", "calibration.json", "float.npz"
+MODEL, CALIBRATION, FLOAT = "model.tflite", "calibration.json", "float.npz"
 REQUIRED: Final = (MODEL, CALIBRATION, FLOAT)
 UNHASHED: Final = frozenset({MANIFEST, "verify.json", "report.html"})
 

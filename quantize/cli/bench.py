@@ -15,22 +15,23 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from edge.bundle.bundle import MANIFEST, MODEL, Bundle
+from edge.bundle.bundle import MODEL, Bundle
 from edge.bundle.engine import Engine
 from edge.bundle.kernels import request_for
 from edge.bundle.origin import find_origin
+from edge.bundle.places import MANIFEST
+from edge.bundle.run_directory import Run
+from edge.bundle.run_files import TEST
 from edge.decision.evidence import word_scores
-from edge.errors import NotABundleError
+from edge.errors import NotABundleError, RunError
 from edge.ink.fragment import SIDE, Pixels, to_int8
 from edge.ink.fragment_set import sample_words
 from firmware_bridge.cli.options import json_option
 from firmware_bridge.errors import ExitCode
 from quantize.arithmetic.kernel_sets import kernel_set
 from quantize.arithmetic.reference import Reference
-from quantize.errors import RunError
 from quantize.machine import this_machine
 from quantize.model.words import Words
-from quantize.run_directory import TEST, Run
 
 DEMO_BUNDLE = Path("runs/demo/bundle")
 SIZES = "1000,10000,25000,50000,100000"
@@ -145,9 +146,9 @@ def find_material(bundle: Bundle, fragments: int) -> Material:
     origin = find_origin(bundle)
     try:
         run = Run.open(origin.path) if origin else None
-        test = run.fragments(TEST) if run else None
     except RunError:
-        run = test = None
+        run = None
+    test = run.find_fragments(TEST) if run else None
     users = np.intersect1d(test.writers, run.config.user_writers) if run and test else np.empty(0)
     if run is None or test is None or not len(users):
         noise = np.where(rng.random((4096, SIDE, SIDE)) < 0.2, np.uint8(255), np.uint8(0))

@@ -4,10 +4,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edge.bundle.run_directory import Run
 from edge.ink.fragment_set import FragmentSet
 from quantize.losses.accuracy import EER_SYMBOLS, Trials, draw_trials
 from quantize.model.words import Words
-from quantize.run_directory import Run
 
 FLOAT32 = "float32"
 

@@ -26,6 +26,8 @@ from unittest import mock
 import numpy as np
 import numpy.typing as npt
 
+from edge.bundle.run_directory import Run
+from edge.bundle.run_files import CALIBRATION, DEVELOPMENT, MODEL, TEST
 from edge.decision.evidence import word_scores
 from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.ink.fragment_set import sample_words
@@ -42,7 +44,6 @@ from quantize.make_bundle import calibration_words
 from quantize.model.float_model import FloatModel
 from quantize.model.graph import load_graph
 from quantize.model.words import Words
-from quantize.run_directory import CALIBRATION, DEVELOPMENT, MODEL, TEST, Run
 
 SEED = 20160629
 THRESHOLD_WORDS = 2000
@@ -63,7 +64,6 @@ class Trained:
     def load(run: Run) -> "Trained":
         model, rng = load_keras(run.path / MODEL), np.random.default_rng(run.config.seed)
         calibration = run.fragments(CALIBRATION)
-        assert calibration is not None
         return Trained(convert_to_float(model), float_weights(model), calibration_words(calibration, rng))
 
     @cached_property
@@ -184,8 +184,6 @@ def measure(path: Path, choices: tuple[Choice, ...] = CHOICES) -> list[dict[str,
     """Return one record for each choice, on the run's test set."""
     run = Run.open(path)
     test, development = run.fragments(TEST), run.fragments(DEVELOPMENT)
-    assert test is not None
-    assert development is not None
     trials = draw_trials(test, run.config.user_writers, EER_SYMBOLS, SEED)
     assert trials is not None
     network = Trained.load(run)

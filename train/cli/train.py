@@ -15,7 +15,7 @@ from rich.console import Console
 
 from firmware_bridge.cli.options import json_option, say
 from train.cli.bars import progress_bars
-from train.run_directory import FAR_SCOPE
+from train.trained_run import FAR_SCOPE, plan_of
 
 if TYPE_CHECKING:
     pass
@@ -90,7 +90,7 @@ def train(
         runs = train_draws(order, start, out, draws, report)
     elapsed = time.monotonic() - began
     console = Console(stderr=True)
-    plan = runs[0].plan
+    plan = plan_of(runs[0])
     if as_json:
         figures = {"run": str(out), "users": list(runs[0].config.users), "draws": draws, "parameters": plan.parameters}
         click.echo(json.dumps({**figures, "strangers": strangers or dataset, "seconds": round(elapsed, 1)}))

@@ -61,7 +61,8 @@ def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str,
 
 def assign_writers(run: Path, words: int) -> list[tuple[str, bool]]:
     """Return who writes each word, (name, enrolled): a user, a stranger, the next user and so on."""
-    from train.run_directory import TEST, Run
+    from edge.bundle.run_directory import Run
+    from edge.bundle.run_files import TEST
 
     opened = Run.open(run)
     test = opened.fragments(TEST)

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge.bundle.bundle import Bundle
-from train.run_directory import METRICS, TEST, Run
+from edge.bundle.run_directory import Run
+from edge.bundle.run_files import METRICS, TEST
+from train.trained_run import plan_of
 
 if TYPE_CHECKING:
     from train.demo.outcome import Result
@@ -45,7 +47,7 @@ def write_page(out: Path, run: Path, bundle: Path, results: Sequence[Result]) ->
     parts = [
         "<h1>inkgate: from handwriting to a decision</h1>",
         f"<p>{len(opened.manifest.users)} users of <code>{html.escape(trained.config.dataset)}</code> enrolled; int8 "
-        f"model of {len(opened.contents['model.tflite']):,} bytes, {trained.plan.parameters:,} parameters, on "
+        f"model of {len(opened.contents['model.tflite']):,} bytes, {plan_of(trained).parameters:,} parameters, on "
         f"{html.escape(metrics['runtime'])}, kernels {html.escape(metrics['kernels'])}.</p>",
         "<h2>What the edge decided</h2>",
         _decisions(results, words),

@@ -73,7 +73,7 @@ def test_users_are_known_by_name_where_the_set_lies_in_a_run(
     assert users_of(tmp_path / "test.npz", fragments) == frozenset()
     (tmp_path / "config.json").write_text("{}")
     enrolled = SimpleNamespace(config=SimpleNamespace(users=("eve", "ada")))
-    monkeypatch.setattr("train.run_directory.Run.open", lambda path: enrolled)
+    monkeypatch.setattr("edge.bundle.run_directory.Run.open", lambda path: enrolled)
     assert users_of(tmp_path / "test.npz", fragments) == frozenset({3, 5})
 
 

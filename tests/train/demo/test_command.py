@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from edge.bundle.run_directory import Run
+from edge.bundle.run_files import TEST
 from inkgate import cli
 from train.demo import command
 from train.demo.command import assign_writers
 from train.demo.outcome import Result, Sent, pair
 from train.errors import DemoError, TrainError
-from train.run_directory import TEST, Run
 
 
 def final(decision: str, user: str | None = None, word: int = 1, session: int = 7) -> dict[str, Any]:
