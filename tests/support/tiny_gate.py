@@ -18,7 +18,7 @@ from edge.decision.rule import Decision, decide
 from edge.decision.thresholds import Thresholds
 from edge.gate.loop import Rule
 from edge.ink.fragment import to_int8
-from firmware_bridge.session.events import BoardInfo, Connected, Event, Fragment, WordEnded, WordStarted
+from firmware_bridge.session.events import BoardInfo, Connected, Event, FragmentReceived, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Kind
 
 # A machine that trains beside the tests is slow by fits and starts; how long an example takes proves nothing.
@@ -149,7 +149,7 @@ class Board:
 
     @staticmethod
     def word(number: int, word: npt.NDArray[np.uint8], session: int = SESSION) -> list[Event]:
-        fragments = [Fragment(session, number, index, pixels) for index, pixels in enumerate(word)]
+        fragments = [FragmentReceived(session, number, index, pixels) for index, pixels in enumerate(word)]
         return [WordStarted(session, number), *fragments, WordEnded(session, number, len(word))]
 
     def writes(self, words: Words, session: int = SESSION) -> list[Event]:
