@@ -13,9 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bundle.bundle import CALIBRATION as CALIBRATION_FILE
-from edge.bundle.bundle import FLOAT, FORMAT, Bundle, ErrorRates, Manifest, Provenance, require_writable, write_bundle
+from edge.bundle.bundle import (
+    FLOAT,
+    FORMAT,
+    Bundle,
+    ErrorRates,
+    Manifest,
+    PinnedExecutor,
+    Provenance,
+    require_writable,
+    write_bundle,
+)
 from edge.bundle.bundle import MODEL as MODEL_FILE
-from edge.bundle.bundle import Executor as ExecutorRecord
 from edge.bundle.engine import Engine
 from edge.bundle.golden import file_name
 from edge.bundle.kernels import reserved
@@ -85,7 +94,7 @@ def make_bundle(
         users=run.config.users,
         pixel_bits=_pixel_bits(run),
         thresholds=thresholds,
-        executor=ExecutorRecord(engine.runtime_name, engine.version, engine.kernels),
+        executor=PinnedExecutor(engine.runtime_name, engine.version, engine.kernels),
         error_rates=rates,
         provenance=_provenance(run, out, command),
     )

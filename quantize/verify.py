@@ -22,7 +22,7 @@ from quantize.losses.accuracy import (
     EER_SYMBOLS,
     MAX_EER_SHIFT_POINTS,
     EerReport,
-    Trials,
+    TrialWords,
     compare_with_float,
     equal_error_rate,
 )
@@ -253,7 +253,7 @@ def compare_float(proof: Proof, bundle: Bundle, measured: Measured, computed: li
     )
 
 
-def _error_rates(trials: Trials, exact: Logits, computed: list[Computed], graph: Graph) -> EerReport:
+def _error_rates(trials: TrialWords, exact: Logits, computed: list[Computed], graph: Graph) -> EerReport:
     percent = {FLOAT32: equal_error_rate(trials, exact)}
     for other in computed:
         name = other.kernels if other.kernels not in percent else f"{other.kernels} on {other.architecture}"

@@ -45,7 +45,7 @@ REQUIRED: Final = (MODEL, CALIBRATION, FLOAT)
 UNHASHED: Final = frozenset({MANIFEST, "verify.json", "report.html"})
 
 
-class Executor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PinnedExecutor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The interpreter and kernels that a bundle is pinned to.
 
     The thresholds were made and the golden vectors verified on them. kernels: a name as in `Engine.kernels`.
@@ -92,7 +92,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     users: tuple[str, ...]
     pixel_bits: Literal[1, 8]
     thresholds: Thresholds
-    executor: Executor
+    executor: PinnedExecutor
     error_rates: ErrorRates
     provenance: Provenance
     files: dict[str, str] = {}

@@ -38,7 +38,7 @@ from quantize.convert.convert import convert_to_float, float_weights, quantize_f
 from quantize.convert.flatbuffer import edit, with_weights
 from quantize.convert.ranges import CONVOLUTION_REACH, TAIL, TANH_REACH, Range, measure_ranges
 from quantize.convert.tensorflow import load_keras
-from quantize.losses.accuracy import EER_SYMBOLS, Trials, draw_trials, equal_error_rate
+from quantize.losses.accuracy import EER_SYMBOLS, TrialWords, draw_trials, equal_error_rate
 from quantize.losses.decisions import differ, judge_words, upper_bound
 from quantize.make_bundle import calibration_words
 from quantize.model.float_model import FloatModel
@@ -201,7 +201,7 @@ def measure(path: Path, choices: tuple[Choice, ...] = CHOICES) -> list[dict[str,
     return found
 
 
-def _compare(trials: Trials, wanted: Logits, got: Logits, thresholds: Thresholds) -> dict[str, float]:
+def _compare(trials: TrialWords, wanted: Logits, got: Logits, thresholds: Thresholds) -> dict[str, float]:
     (_, ends), (_, other) = (judge_words(trials.words, logits, thresholds) for logits in (wanted, got))
     near = (ends.scores > -2.0) & (ends.scores < -0.05)
     return {

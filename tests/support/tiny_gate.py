@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import settings
 
-from edge.bundle.bundle import FORMAT, Bundle, ErrorRates, Executor, Manifest, Provenance, write_bundle
+from edge.bundle.bundle import FORMAT, Bundle, ErrorRates, Manifest, PinnedExecutor, Provenance, write_bundle
 from edge.bundle.engine import Engine, find_runtime
 from edge.bundle.golden import GoldenVectors, Stamp, file_name
 from edge.decision.evidence import MAX_SYMBOLS, word_scores
@@ -84,7 +84,7 @@ def manifest(thresholds: Thresholds, engine: Engine) -> Manifest:
         users=USERS,
         pixel_bits=1,
         thresholds=thresholds,
-        executor=Executor(runtime.name, runtime.version, engine.kernels),
+        executor=PinnedExecutor(runtime.name, runtime.version, engine.kernels),
         error_rates=ErrorRates({4: 0.01}, {4: 0.2}),
         provenance=Provenance("..", {}, "0" * 64, "test", 0, 0, {}, "2026-01-01T00:00:00Z", "test"),
     )

@@ -107,7 +107,7 @@ def _summarise(results: Sequence[Result]) -> None:
     for heading in ("words", "accepted as themselves", "accepted as somebody", "rejected", "unavailable"):
         table.add_column(heading, justify="right")
     for label, enrolled in (("enrolled users", True), ("strangers", False)):
-        mine = [result for result in results if result.sent.enrolled is enrolled]
+        mine = [result for result in results if result.word.enrolled is enrolled]
         count = Counter(result.kind for result in mine)
         table.add_row(label, str(len(mine)), *(str(count[kind]) for kind in kinds))
     Console(stderr=True).print(table)
