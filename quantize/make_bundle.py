@@ -40,7 +40,7 @@ from quantize.convert.convert import MAX_CLIPPED_SHARE, convert
 from quantize.convert.tensorflow import load_keras
 from quantize.machine import version_of
 from quantize.model.words import Words
-from quantize.proof.golden import draw_words, make_golden
+from quantize.proof.make_golden import draw_words, make_golden
 
 CALIBRATION_WORDS = 300
 THRESHOLD_WORDS = 2000

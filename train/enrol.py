@@ -20,7 +20,7 @@ from edge.ink.fragment_set import FragmentSet, join
 from train.data import datasets
 from train.errors import BackboneError, NamesError, OverwriteError, TooFewWritersError, UnwritableError
 from train.network.backbone import Backbone
-from train.network.settings import EnrolSettings, PretrainSettings
+from train.network.training_settings import EnrolSettings, PretrainSettings
 from train.plan.architecture import ArchitecturePlan, adapt
 from train.progress import Progress, silent
 from train.tensorflow_loading import load_tensorflow

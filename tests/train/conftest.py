@@ -13,7 +13,7 @@ from edge.ink.fragment_set import FragmentSet
 from train.enrol import Order, train_draws
 from train.network.backbone import Backbone, extract
 from train.network.keras_model import build
-from train.network.settings import EnrolSettings
+from train.network.training_settings import EnrolSettings
 from train.plan.architecture import adapt
 from train.synthetic.writers import synthetic_set
 from train.trained_run import load_model

@@ -20,7 +20,7 @@ from train.enrol import make_backbone as pretrain_backbone
 from train.errors import NamesError, OverwriteError, TooFewWritersError, UnwritableError
 from train.network import fit_users, pretrain
 from train.network.backbone import Backbone
-from train.network.settings import PretrainSettings
+from train.network.training_settings import PretrainSettings
 from train.trained_run import load_model
 
 MakeBackbone = Callable[..., Backbone]

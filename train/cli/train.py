@@ -75,7 +75,7 @@ def train(
     # None of these imports loads TensorFlow, which takes seconds: what is wrong with the order is reported before.
     from train.enrol import Order, make_backbone, train_draws
     from train.network.backbone import SHIPPED, Backbone
-    from train.network.settings import EnrolSettings, PretrainSettings
+    from train.network.training_settings import EnrolSettings, PretrainSettings
 
     began = time.monotonic()
     settings = EnrolSettings(seed=seed, **({"steps": steps} if steps else {}))
