@@ -23,11 +23,11 @@ from quantize.losses.accuracy import (
     MAX_EER_SHIFT_POINTS,
     EerReport,
     TrialWords,
-    compare_with_float,
     equal_error_rate,
+    measure_int8_loss,
 )
 from quantize.losses.attribution import attribute
-from quantize.losses.decisions import compare_decisions, list_differences
+from quantize.losses.decisions import list_differences, measure_decision_differences
 from quantize.losses.drift import Computed, compute_all, dequantise, measure_drift
 from quantize.losses.histograms import measure_histograms
 from quantize.losses.material import FLOAT32, NOISE_WORDS, Logits, Measured, describe, pick
@@ -36,8 +36,8 @@ from quantize.machine import Machine, this_machine, version_of
 from quantize.model.float_model import FloatModel
 from quantize.model.graph import Graph, load_graph
 from quantize.model.words import Words
+from quantize.proof.compare_kernel_sets import compare_golden, compare_kernel_set
 from quantize.proof.findings import GoldenReport, KernelSetReport
-from quantize.proof.kernel_set import prove, prove_golden
 from quantize.proof.samples import draw_samples
 from quantize.report.record import Deployed, Proof, Report
 
@@ -107,7 +107,7 @@ def _verify(
     if handwriting is None:
         notes.append("no handwriting: words of scribbles and artificial fragments only; give --fragments FILE.npz")
     samples = draw_samples(words, handwriting, np.random.default_rng(SEED))
-    kernel_sets = _prove_all(model, asked, pinned.kernels, samples.words, machine, reference_model, progress)
+    kernel_sets = _compare_all(model, asked, pinned.kernels, samples.words, machine, reference_model, progress)
     measured = Measured(run, test, samples.words, SEED)
     if measured.trials is None:
         notes.append("no equal error rate: the run's test set with users' and strangers' words is not there")
@@ -116,7 +116,7 @@ def _verify(
     computed = compute_all(model, asked, pinned.kernels, measured.words, machine)
     graph, thresholds = load_graph(model), bundle.manifest.thresholds
     drift = [measure_drift(computed[0], other, measured.words, thresholds, graph) for other in computed[1:]]
-    golden = prove_golden(bundle, machine)
+    golden = compare_golden(bundle, machine)
     compared: list[KernelSetReport | GoldenReport] = [*kernel_sets, *golden]
     proof = Proof(
         tool=f"inkgate {version_of('inkgate')}",
@@ -138,12 +138,12 @@ def _verify(
         drift=drift,
     )
     step("int8 against float")
-    report = compare_float(proof, bundle, measured, computed, SEED)
+    report = measure_losses(proof, bundle, measured, computed, SEED)
     step("done")
     return report
 
 
-def _prove_all(
+def _compare_all(
     model: bytes,
     asked: tuple[str, ...],
     pinned: str,
@@ -163,7 +163,9 @@ def _prove_all(
 
         deployed = kernels == pinned
         reports.append(
-            prove(model, kernels, words, machine, deployed=deployed, reference_model=reference_model, progress=advance)
+            compare_kernel_set(
+                model, kernels, words, machine, deployed=deployed, reference_model=reference_model, progress=advance
+            )
         )
     return reports
 
@@ -226,8 +228,8 @@ def _test_set(bundle: Bundle, notes: list[str]) -> tuple[Run | None, FragmentSet
     return run, run.find_fragments(TEST)
 
 
-def compare_float(proof: Proof, bundle: Bundle, measured: Measured, computed: list[Computed], seed: int) -> Report:
-    """Return the proof extended by a comparison of the deployed kernels' logits with float's.
+def measure_losses(proof: Proof, bundle: Bundle, measured: Measured, computed: list[Computed], seed: int) -> Report:
+    """Return the proof extended by what int8 costs: the deployed kernels' logits beside float's.
 
     computed: the deployed kernels' logits first, then those of other kernel sets.
     """
@@ -241,8 +243,8 @@ def compare_float(proof: Proof, bundle: Bundle, measured: Measured, computed: li
     return Report(
         **msgspec.structs.asdict(proof),
         measured_on=measured.material,
-        int8_against_float=compare_with_float(words, exact, int8, thresholds),
-        decisions_against_float=compare_decisions(words, exact, int8, thresholds),
+        int8_against_float=measure_int8_loss(words, exact, int8, thresholds),
+        decisions_against_float=measure_decision_differences(words, exact, int8, thresholds),
         differing_words=list_differences(words, exact, int8, thresholds, manifest.users, measured.writers),
         eer=eer,
         eer_shift_points=None if eer is None else round(eer.percent[deployed.kernels] - eer.percent[FLOAT32], 6),

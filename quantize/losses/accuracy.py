@@ -10,7 +10,7 @@ from edge.decision.error_rates import eer
 from edge.decision.evidence import word_scores
 from edge.decision.thresholds import Thresholds
 from edge.ink.fragment_set import FragmentSet, sample_words
-from quantize.losses.decisions import compare_decisions
+from quantize.losses.decisions import measure_decision_differences
 from quantize.model.words import Words
 
 Floats = npt.NDArray[np.float64]
@@ -99,9 +99,9 @@ def equal_error_rate(trials: TrialWords, logits: Floats) -> float:
     return round(100.0 * eer(own, evidence[~genuine]), 6)
 
 
-def compare_with_float(words: Words, floating: Floats, int8: Floats, thresholds: Thresholds) -> FloatReport:
-    """Compare the logits [N, K+1] of float and of int8 for the same words."""
-    decisions = compare_decisions(words, floating, int8, thresholds)
+def measure_int8_loss(words: Words, floating: Floats, int8: Floats, thresholds: Thresholds) -> FloatReport:
+    """Measure how far float and int8 differ for the same words: logits [N, K+1] and decisions."""
+    decisions = measure_decision_differences(words, floating, int8, thresholds)
     difference = np.abs(floating - int8)
     return FloatReport(
         words=decisions.words,

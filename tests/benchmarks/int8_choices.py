@@ -196,12 +196,12 @@ def measure(path: Path, choices: tuple[Choice, ...] = CHOICES) -> list[dict[str,
     wanted = exact.logits(trials.words).astype(np.float64)
     found = []
     for choice in choices:
-        found.append(_compare(trials, wanted, compute(choice.make(network), trials.words, choice.sums16), thresholds))
+        found.append(_measure(trials, wanted, compute(choice.make(network), trials.words, choice.sums16), thresholds))
         print(f"{path}: {choice.name.strip()}", file=sys.stderr, flush=True)
     return found
 
 
-def _compare(trials: TrialWords, wanted: Logits, got: Logits, thresholds: Thresholds) -> dict[str, float]:
+def _measure(trials: TrialWords, wanted: Logits, got: Logits, thresholds: Thresholds) -> dict[str, float]:
     (_, ends), (_, other) = (judge_words(trials.words, logits, thresholds) for logits in (wanted, got))
     near = (ends.scores > -2.0) & (ends.scores < -0.05)
     return {
