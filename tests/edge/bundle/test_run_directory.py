@@ -50,11 +50,15 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
+def not_utf8(path: Path) -> None:
+    path.write_bytes(b'{"users": ["\xff"]}')
+
+
 def another_kind(path: Path) -> None:
     path.write_text("[1, 2, 3]")
 
 
-@pytest.mark.parametrize("damage", [missing, cut, garbage, empty, another_kind], ids=lambda d: d.__name__)
+@pytest.mark.parametrize("damage", [missing, cut, garbage, empty, not_utf8, another_kind], ids=lambda d: d.__name__)
 @pytest.mark.parametrize("name", [CONFIG, PLAN])
 def test_a_directory_without_whole_config_and_plan_is_no_run(
     own_run: Run, name: str, damage: Callable[[Path], None]
