@@ -38,7 +38,10 @@ def plan_of(run: Run) -> ArchitecturePlan:
 
 
 def load_model(run: Run) -> Any:
-    """Load the trained network of a run. RunError if it is missing, damaged or no network of the run's plan."""
+    """Load the trained network of a run.
+
+    RunError if it is missing, damaged or no network of the run's plan.
+    """
     outputs = plan_of(run).outputs
     load_tensorflow()
     import tf_keras

@@ -1,4 +1,4 @@
-"""A run directory -> its config, plan and sets of fragments, refused where they are damaged or disagree."""
+"""A run directory -> its config, plan and sets of fragments, refused if they are damaged."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,11 +54,9 @@ class Run:
         RunError, naming the file, if one is missing or damaged, or if they do not have the same users.
         """
         config, plan = read_config(path), _read(path / PLAN, dict[str, Any])
-        users, writers = len(config.users), len(config.user_writers)
+        users = len(config.users)
         if plan.get("users", users) != users:
             raise RunError(f"{path}: {users} users where the plan has {plan['users']}; train it again")
-        if not users or users != writers:
-            raise RunError(f"{path / CONFIG}: {users} users and {writers} writer ids do not match; train it again")
         return Run(path, config, plan)
 
     def fragments(self, name: str) -> FragmentSet:
@@ -79,8 +77,14 @@ class Run:
 
 
 def read_config(path: Path) -> RunConfig:
-    """Read the config.json of a run directory. RunError, naming the file, if it is missing or damaged."""
+    """Read the config.json of a run directory.
+
+    RunError, naming the file, if it is missing or damaged, or has no users or not as many writers.
+    """
     config: RunConfig = _read(path / CONFIG, RunConfig)
+    users, writers = len(config.users), len(config.user_writers)
+    if not users or users != writers:
+        raise RunError(f"{path / CONFIG}: {users} users and {writers} writer ids do not match; train it again")
     return config
 
 
