@@ -95,6 +95,10 @@ class OldBundleError(NotABundleError):
     """
 
 
+class RunError(EdgeError):
+    """A run directory, or a file that it should hold, is missing, damaged or contradicts itself."""
+
+
 class OtherRunError(EdgeError):
     """The folder of the run that the bundle was made from now holds another run."""
 

@@ -7,10 +7,6 @@ class QuantizeError(InkgateError):
     """The root of every error that package quantize raises on purpose."""
 
 
-class RunError(QuantizeError):
-    """A run directory, or a file that it should hold, is missing, damaged or contradicts itself."""
-
-
 class DependencyError(QuantizeError):
     """A package that this command needs is not installed, or not in a version that works."""
 

@@ -1,7 +1,9 @@
 """A run directory -> its bundle: model converted, thresholds fitted on strangers, everything hashed."""
 
+import hashlib
 import io
 import json
+import os
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,24 +13,34 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bundle.bundle import CALIBRATION as CALIBRATION_FILE
-from edge.bundle.bundle import FLOAT, FORMAT, Bundle, ErrorRates, Manifest, Provenance, require_writable, write_bundle
+from edge.bundle.bundle import (
+    FLOAT,
+    FORMAT,
+    Bundle,
+    ErrorRates,
+    Manifest,
+    PinnedExecutor,
+    Provenance,
+    require_writable,
+    write_bundle,
+)
 from edge.bundle.bundle import MODEL as MODEL_FILE
-from edge.bundle.bundle import Executor as ExecutorRecord
 from edge.bundle.engine import Engine
 from edge.bundle.golden import file_name
 from edge.bundle.kernels import reserved
+from edge.bundle.run_directory import Run
+from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, MODEL, PLAN, TEST
 from edge.decision.evidence import MAX_SYMBOLS, word_scores
 from edge.decision.rule import judge
 from edge.decision.thresholds import Thresholds, fit_thresholds
+from edge.errors import RunError
 from edge.ink.fragment import to_int8
 from edge.ink.fragment_set import FragmentSet, sample_words
 from quantize.convert.convert import MAX_CLIPPED_SHARE, convert
 from quantize.convert.tensorflow import load_keras
-from quantize.errors import RunError
 from quantize.machine import version_of
 from quantize.model.words import Words
-from quantize.proof.golden import draw_words, make_golden
-from quantize.run_directory import CALIBRATION, DEVELOPMENT, MODEL, TEST, Run, relative
+from quantize.proof.make_golden import draw_words, make_golden
 
 CALIBRATION_WORDS = 300
 THRESHOLD_WORDS = 2000
@@ -59,7 +71,7 @@ def make_bundle(
     require_writable(out)
     run = Run.open(run_path)
     rng = np.random.default_rng(run.config.seed)
-    calibration, development = _needed(run, CALIBRATION), _needed(run, DEVELOPMENT)
+    calibration, development = run.fragments(CALIBRATION), run.fragments(DEVELOPMENT)
     say("loading the trained model")
     model = load_keras(run.path / MODEL)
     say(f"converting to int8, calibrated on {CALIBRATION_WORDS} whole words")
@@ -82,7 +94,7 @@ def make_bundle(
         users=run.config.users,
         pixel_bits=_pixel_bits(run),
         thresholds=thresholds,
-        executor=ExecutorRecord(engine.runtime_name, engine.version, engine.kernels),
+        executor=PinnedExecutor(engine.runtime_name, engine.version, engine.kernels),
         error_rates=rates,
         provenance=_provenance(run, out, command),
     )
@@ -135,7 +147,7 @@ def error_rates(engine: Engine, run: Run, thresholds: Thresholds, rng: np.random
     very user. A FAR is never given below three errors in the number of words tried (rule of three, 95 %). A rate is
     empty if the run has no words for it.
     """
-    test = run.fragments(TEST)
+    test = run.find_fragments(TEST)
     if test is None:
         return ErrorRates()
     lengths = range(thresholds.min_symbols, MAX_SYMBOLS + 1)
@@ -164,13 +176,6 @@ def _evidence(
     return word_scores(engine.run_words(to_int8(fragments.pixels[index]))), writer
 
 
-def _needed(run: Run, name: str) -> FragmentSet:
-    fragments = run.fragments(name)
-    if fragments is None:
-        raise RunError(f"{run.path / name}: no such file; train the run again with `inkgate train --out {run.path}`")
-    return fragments
-
-
 def _pixel_bits(run: Run) -> Literal[1, 8]:
     bits = run.config.pixel_bits
     if bits == 1:
@@ -182,8 +187,8 @@ def _pixel_bits(run: Run) -> Literal[1, 8]:
 
 def _provenance(run: Run, out: Path, command: str) -> Provenance:
     return Provenance(
-        run=relative(run.path, out),
-        run_sha256=run.hashes(),
+        run=_relative(run.path, out),
+        run_sha256=_hashes(run),
         data_sha256=run.config.data_sha256,
         dataset=run.config.dataset,
         seed=run.config.seed,
@@ -192,3 +197,15 @@ def _provenance(run: Run, out: Path, command: str) -> Provenance:
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         command=command,
     )
+
+
+def _hashes(run: Run) -> dict[str, str]:
+    """Return the SHA-256 of each file, by its name, from which a bundle is made."""
+    names = (CONFIG, PLAN, MODEL, CALIBRATION, DEVELOPMENT, TEST)
+    present = [name for name in names if (run.path / name).is_file()]
+    return {name: hashlib.sha256((run.path / name).read_bytes()).hexdigest() for name in present}
+
+
+def _relative(target: Path, start: Path) -> str:
+    """Return the relative path from `start` to `target`: it stays valid if both are moved together."""
+    return Path(os.path.relpath(target.resolve(), start.resolve())).as_posix()

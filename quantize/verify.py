@@ -11,6 +11,8 @@ import numpy as np
 from edge.bundle.bundle import FLOAT, MODEL, Bundle
 from edge.bundle.kernels import comparable
 from edge.bundle.origin import find_origin
+from edge.bundle.run_directory import Run
+from edge.bundle.run_files import TEST
 from edge.errors import OtherRunError
 from edge.ink.fragment_set import FragmentSet
 from quantize.arithmetic.kernel_sets import LITERT_REFERENCE, kernel_set
@@ -20,12 +22,12 @@ from quantize.losses.accuracy import (
     EER_SYMBOLS,
     MAX_EER_SHIFT_POINTS,
     EerReport,
-    Trials,
-    compare_with_float,
+    TrialWords,
     equal_error_rate,
+    measure_int8_loss,
 )
 from quantize.losses.attribution import attribute
-from quantize.losses.decisions import compare_decisions, list_differences
+from quantize.losses.decisions import list_differences, measure_decision_differences
 from quantize.losses.drift import Computed, compute_all, dequantise, measure_drift
 from quantize.losses.histograms import measure_histograms
 from quantize.losses.material import FLOAT32, NOISE_WORDS, Logits, Measured, describe, pick
@@ -34,11 +36,10 @@ from quantize.machine import Machine, this_machine, version_of
 from quantize.model.float_model import FloatModel
 from quantize.model.graph import Graph, load_graph
 from quantize.model.words import Words
+from quantize.proof.compare_kernel_sets import compare_golden, compare_kernel_set
 from quantize.proof.findings import GoldenReport, KernelSetReport
-from quantize.proof.kernel_set import prove, prove_golden
 from quantize.proof.samples import draw_samples
 from quantize.report.record import Deployed, Proof, Report
-from quantize.run_directory import TEST, Run
 
 REPORT, PAGE = "verify.json", "report.html"
 SEED = 20160629
@@ -106,7 +107,7 @@ def _verify(
     if handwriting is None:
         notes.append("no handwriting: words of scribbles and artificial fragments only; give --fragments FILE.npz")
     samples = draw_samples(words, handwriting, np.random.default_rng(SEED))
-    kernel_sets = _prove_all(model, asked, pinned.kernels, samples.words, machine, reference_model, progress)
+    kernel_sets = _compare_all(model, asked, pinned.kernels, samples.words, machine, reference_model, progress)
     measured = Measured(run, test, samples.words, SEED)
     if measured.trials is None:
         notes.append("no equal error rate: the run's test set with users' and strangers' words is not there")
@@ -115,7 +116,7 @@ def _verify(
     computed = compute_all(model, asked, pinned.kernels, measured.words, machine)
     graph, thresholds = load_graph(model), bundle.manifest.thresholds
     drift = [measure_drift(computed[0], other, measured.words, thresholds, graph) for other in computed[1:]]
-    golden = prove_golden(bundle, machine)
+    golden = compare_golden(bundle, machine)
     compared: list[KernelSetReport | GoldenReport] = [*kernel_sets, *golden]
     proof = Proof(
         tool=f"inkgate {version_of('inkgate')}",
@@ -137,12 +138,12 @@ def _verify(
         drift=drift,
     )
     step("int8 against float")
-    report = compare_float(proof, bundle, measured, computed, SEED)
+    report = measure_losses(proof, bundle, measured, computed, SEED)
     step("done")
     return report
 
 
-def _prove_all(
+def _compare_all(
     model: bytes,
     asked: tuple[str, ...],
     pinned: str,
@@ -162,7 +163,9 @@ def _prove_all(
 
         deployed = kernels == pinned
         reports.append(
-            prove(model, kernels, words, machine, deployed=deployed, reference_model=reference_model, progress=advance)
+            compare_kernel_set(
+                model, kernels, words, machine, deployed=deployed, reference_model=reference_model, progress=advance
+            )
         )
     return reports
 
@@ -222,11 +225,11 @@ def _test_set(bundle: Bundle, notes: list[str]) -> tuple[Run | None, FragmentSet
     if not origin.proved:
         notes.append(f"the bundle notes no hash of the run {provenance.run}: only the users' names were compared")
     run = Run.open(origin.path)
-    return run, run.fragments(TEST)
+    return run, run.find_fragments(TEST)
 
 
-def compare_float(proof: Proof, bundle: Bundle, measured: Measured, computed: list[Computed], seed: int) -> Report:
-    """Return the proof extended by a comparison of the deployed kernels' logits with float's.
+def measure_losses(proof: Proof, bundle: Bundle, measured: Measured, computed: list[Computed], seed: int) -> Report:
+    """Return the proof extended by what int8 costs: the deployed kernels' logits beside float's.
 
     computed: the deployed kernels' logits first, then those of other kernel sets.
     """
@@ -240,8 +243,8 @@ def compare_float(proof: Proof, bundle: Bundle, measured: Measured, computed: li
     return Report(
         **msgspec.structs.asdict(proof),
         measured_on=measured.material,
-        int8_against_float=compare_with_float(words, exact, int8, thresholds),
-        decisions_against_float=compare_decisions(words, exact, int8, thresholds),
+        int8_against_float=measure_int8_loss(words, exact, int8, thresholds),
+        decisions_against_float=measure_decision_differences(words, exact, int8, thresholds),
         differing_words=list_differences(words, exact, int8, thresholds, manifest.users, measured.writers),
         eer=eer,
         eer_shift_points=None if eer is None else round(eer.percent[deployed.kernels] - eer.percent[FLOAT32], 6),
@@ -252,7 +255,7 @@ def compare_float(proof: Proof, bundle: Bundle, measured: Measured, computed: li
     )
 
 
-def _error_rates(trials: Trials, exact: Logits, computed: list[Computed], graph: Graph) -> EerReport:
+def _error_rates(trials: TrialWords, exact: Logits, computed: list[Computed], graph: Graph) -> EerReport:
     percent = {FLOAT32: equal_error_rate(trials, exact)}
     for other in computed:
         name = other.kernels if other.kernels not in percent else f"{other.kernels} on {other.architecture}"

@@ -12,28 +12,19 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from edge.bundle.bundle import MANIFEST
+from edge.bundle.places import MANIFEST
+from edge.bundle.run_directory import Run, RunConfig
+from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, DRAWS, ENROL, MODEL, TEST
+from edge.errors import RunError
 from edge.ink.fragment_set import FragmentSet, join
 from train.data import datasets
-from train.errors import BackboneError, NamesError, OverwriteError, RunError, TooFewWritersError, UnwritableError
+from train.errors import BackboneError, NamesError, OverwriteError, TooFewWritersError, UnwritableError
 from train.network.backbone import Backbone
-from train.network.settings import EnrolSettings, PretrainSettings
+from train.network.training_settings import EnrolSettings, PretrainSettings
 from train.plan.architecture import ArchitecturePlan, adapt
 from train.progress import Progress, silent
-from train.run_directory import (
-    CALIBRATION,
-    CONFIG,
-    DEVELOPMENT,
-    ENROL,
-    MODEL,
-    TEST,
-    Run,
-    RunConfig,
-    utc_now,
-    versions,
-    write_run,
-)
 from train.tensorflow_loading import load_tensorflow
+from train.trained_run import plan_of, utc_now, versions, write_run
 
 CALIBRATION_BACKGROUND = 60
 """Number of background writers whose fragments serve for calibration, in addition to the users' own."""
@@ -96,7 +87,7 @@ def train_draws(order: Order, backbone: Backbone, out: Path, draws: int, progres
     if not order.replace:
         _require_same(out, lambda number: _config(order, backbone, writing, number))
     runs = [_train_draw(order, backbone, out, writing, number, progress) for number in range(draws)]
-    for other in (out / "draws").glob(f"[1-9]*/{CONFIG}"):
+    for other in (out / DRAWS).glob(f"[1-9]*/{CONFIG}"):
         number = int(other.parent.name) if other.parent.name.isdecimal() else 0
         if number >= draws and not _finished(other.parent, _config(order, backbone, writing, number)):
             other.unlink()
@@ -220,7 +211,7 @@ def _train_draw(
 
 def _folder(out: Path, number: int) -> Path:
     """Return the folder of draw `number`."""
-    return out if number == 0 else out / "draws" / str(number)
+    return out if number == 0 else out / DRAWS / str(number)
 
 
 def _config(order: Order, backbone: Backbone, writing: Handwriting, number: int) -> RunConfig:
@@ -259,7 +250,7 @@ def _draw(order: Order, writing: Handwriting, number: int) -> datasets.Draw:
 
 def _require_same(out: Path, config_of: Callable[[int], RunConfig]) -> None:
     """Raise OverwriteError if `out` or a draw in it is a complete run that the order would not make so."""
-    numbers = (int(entry.name) for entry in (out / "draws").glob("[1-9]*") if entry.name.isdecimal())
+    numbers = (int(entry.name) for entry in (out / DRAWS).glob("[1-9]*") if entry.name.isdecimal())
     for number in (0, *sorted(numbers)):
         folder = _folder(out, number)
         there = _whole(folder)
@@ -286,9 +277,11 @@ def _whole(folder: Path) -> Run | None:
     if not all((folder / name).is_file() for name in (CONFIG, MODEL, ENROL, CALIBRATION, DEVELOPMENT, TEST)):
         return None
     try:
-        return Run.open(folder)
+        run = Run.open(folder)
+        plan_of(run)
     except RunError:  # a damaged run is trained again, as the error's message advises
         return None
+    return run
 
 
 def _differences(run: Run, config: RunConfig) -> list[str]:

@@ -47,10 +47,6 @@ class BackboneError(TrainError):
     """No backbone fits what is asked, or the backbone is damaged."""
 
 
-class RunError(TrainError):
-    """A directory is no run, or a file of it is missing or damaged."""
-
-
 class OverwriteError(TrainError):
     """A run made with other settings lies where a run was to be written."""
 

@@ -25,7 +25,7 @@ from edge.bundle import golden
 from edge.bundle.engine import Engine
 from edge.bundle.golden import GoldenVectors
 from edge.bundle.kernels import request_for
-from edge.bundle.places import explain_no_bundle
+from edge.bundle.places import MANIFEST, explain_no_bundle
 from edge.decision.thresholds import Thresholds
 from edge.errors import (
     BundleAlteredError,
@@ -40,12 +40,12 @@ from edge.errors import (
 
 FORMAT: Final = "inkgate-bundle/2"
 OLD_FORMATS: Final = ("inkgate-bundle/1",)
-MANIFEST, MODEL, CALIBRATION, FLOAT = "manifest.json", "model.tflite", "calibration.json", "float.npz"
+MODEL, CALIBRATION, FLOAT = "model.tflite", "calibration.json", "float.npz"
 REQUIRED: Final = (MODEL, CALIBRATION, FLOAT)
 UNHASHED: Final = frozenset({MANIFEST, "verify.json", "report.html"})
 
 
-class Executor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PinnedExecutor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The interpreter and kernels that a bundle is pinned to.
 
     The thresholds were made and the golden vectors verified on them. kernels: a name as in `Engine.kernels`.
@@ -92,7 +92,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     users: tuple[str, ...]
     pixel_bits: Literal[1, 8]
     thresholds: Thresholds
-    executor: Executor
+    executor: PinnedExecutor
     error_rates: ErrorRates
     provenance: Provenance
     files: dict[str, str] = {}

@@ -4,14 +4,12 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-import msgspec
 
 from edge.bundle.bundle import Bundle
-from edge.errors import OtherRunError
+from edge.bundle.run_directory import read_config
+from edge.bundle.run_files import CONFIG
+from edge.errors import OtherRunError, RunError
 
-CONFIG: Final = "config.json"
 _SHOWN_USERS = 4
 
 
@@ -24,10 +22,6 @@ class Origin:
 
     path: Path
     proved: bool
-
-
-class _Config(msgspec.Struct, frozen=True):
-    users: tuple[str, ...]
 
 
 def find_origin(bundle: Bundle) -> Origin | None:
@@ -79,8 +73,8 @@ def _listed(users: tuple[str, ...] | None) -> str:
 def _users(folder: Path) -> tuple[str, ...] | None:
     """Return the names of the run's users, None where its config.json is damaged."""
     try:
-        return msgspec.json.decode((folder / CONFIG).read_bytes(), type=_Config).users
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return read_config(folder).users
+    except RunError:
         return None
 
 

@@ -3,17 +3,20 @@
 from pathlib import Path
 from typing import Final
 
-RUN_FILES: Final = ("config.json", "plan.json", "model.keras", "enrol.npz", "test.npz")
-"""A folder that holds any of these is a run, perhaps an unfinished one: `inkgate train --out` may write to it."""
+from edge.bundle.run_files import CONFIG, ENROL, MODEL, PLAN, TEST
 
-_CONFIG, _MANIFEST = "config.json", "manifest.json"
+MANIFEST: Final = "manifest.json"
+"""The file of a bundle that makes a folder one."""
+
+_RUN_MARKS = (CONFIG, PLAN, MODEL, ENROL, TEST)
+"""A folder that holds any of these is a run, perhaps an unfinished one: `inkgate train --out` may write to it."""
 
 
 def explain_no_bundle(path: Path, problem: str) -> str:
     """Return what is said where a bundle was wanted and `path` holds none."""
-    if (path / _CONFIG).is_file():
+    if (path / CONFIG).is_file():
         inside = path / "bundle"
-        if (inside / _MANIFEST).is_file():
+        if (inside / MANIFEST).is_file():
             return f"{path}: is a run, not a bundle; its bundle is {inside}"
         return f"{path}: is a run, not a bundle; `inkgate quantize {path} --out {inside}` makes one"
     if path.is_file():
@@ -24,11 +27,11 @@ def explain_no_bundle(path: Path, problem: str) -> str:
 
 def explain_no_run(path: Path, problem: str) -> str:
     """Return what is said where a run was wanted and `path` holds none."""
-    if (path / _MANIFEST).is_file():
+    if (path / MANIFEST).is_file():
         return f"{path}: is a bundle, not a run; name the run that it was made from"
     if path.is_file():
         return f"{path}: is a file, not a run; `inkgate train --out RUN` makes one"
-    where = path if _is_free(path) or any((path / name).exists() for name in RUN_FILES) else "RUN"
+    where = path if _is_free(path) or any((path / name).exists() for name in _RUN_MARKS) else "RUN"
     return f"{path}: no run ({problem}); `inkgate train --out {where}` makes one"
 
 

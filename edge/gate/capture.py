@@ -9,7 +9,15 @@ from edge.errors import CaptureError
 from edge.gate.loop import Notice, link_lost
 from edge.ink.fragment import Pixels
 from edge.ink.fragment_set import FragmentSet, join
-from firmware_bridge.session.events import BoardFault, Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
+from firmware_bridge.session.events import (
+    BoardFault,
+    Connected,
+    Event,
+    FragmentReceived,
+    LinkLost,
+    WordEnded,
+    WordStarted,
+)
 from firmware_bridge.wire.pixels import depth
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -39,7 +47,11 @@ def whole_words(events: Iterable[Event]) -> Iterator[CapturedWord | Notice]:
     for event in events:
         if isinstance(event, WordStarted):
             open_word, pixels = (event.session, event.word), []
-        elif isinstance(event, Fragment) and open_word == (event.session, event.word) and event.index == len(pixels):
+        elif (
+            isinstance(event, FragmentReceived)
+            and open_word == (event.session, event.word)
+            and event.index == len(pixels)
+        ):
             pixels.append(event.pixels)
         elif isinstance(event, WordEnded) and open_word == (event.session, event.word):
             if pixels and event.count == len(pixels):

@@ -4,9 +4,10 @@ Read this module first.
 
     source (firmware_bridge.link) -> engine (the network) -> decision (pure) -> journal -> whoever iterates over `run`
 
-A word is opened by WordStarted, grows by one Fragment at a time, each followed by a running decision, and is closed by
-exactly one final decision: at WordEnded, or UNAVAILABLE at the first thing that goes wrong with it. What still arrives
-of a closed word is ignored. The next word starts from a cleared state and depends on nothing of the one before.
+A word is opened by WordStarted, grows by one FragmentReceived at a time, each followed by a running decision, and is
+closed by exactly one final decision: at WordEnded, or UNAVAILABLE at the first thing that goes wrong with it. What
+still arrives of a closed word is ignored. The next word starts from a cleared state and depends on nothing of the one
+before.
 
 The link acknowledges a frame when its next event is asked for, and `run` asks only after the decision was recorded and
 consumed: what the board may forget has been decided for good.
@@ -31,7 +32,7 @@ from firmware_bridge.session.events import (
     BoardInfo,
     Connected,
     Event,
-    Fragment,
+    FragmentReceived,
     LinkLost,
     Statistics,
     WordEnded,
@@ -105,7 +106,7 @@ def link_lost(reason: str) -> Notice:
 
 
 WordKey: TypeAlias = tuple[str, int, int]
-WordEvent: TypeAlias = WordStarted | Fragment | WordEnded
+WordEvent: TypeAlias = WordStarted | FragmentReceived | WordEnded
 
 
 @dataclass
@@ -185,7 +186,7 @@ class Gate:
         if self._word and self._arrived_s - self._heard_s > self._word_timeout_s:
             yield from self._fail(f"nothing came for {self._word_timeout_s:g} s")
         match event:
-            case Fragment() | WordEnded() | WordStarted():
+            case FragmentReceived() | WordEnded() | WordStarted():
                 self._heard_s = self._arrived_s
                 yield from self._on_word(event)
             case Connected(info=info):
@@ -212,7 +213,7 @@ class Gate:
         elif self._word is None or self._word.key != key:
             yield from self._open(key)
             yield from self._fail("the start of the word was not received")
-        elif isinstance(event, Fragment):
+        elif isinstance(event, FragmentReceived):
             yield self._decided(lambda word: self._after_fragment(word, event))
         else:
             yield self._decided(lambda word: self._at_end(word, event))
@@ -241,7 +242,7 @@ class Gate:
                 f"the board sends {depth(self._board.pixel_bits)}, the bundle was trained on {self._rule.pixel_bits}"
             )
 
-    def _after_fragment(self, word: _Word, event: Fragment) -> Decision:
+    def _after_fragment(self, word: _Word, event: FragmentReceived) -> Decision:
         if event.index != len(word.logits):
             raise _FaultError(f"fragment {event.index} came where {len(word.logits)} was due")
         word.logits.append(self._network.step(to_int8(_as_trained(event.pixels, self._rule.pixel_bits))))

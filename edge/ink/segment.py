@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edge.ink import segment_symbols
 from edge.ink.fragment import SIDE, Pixels
-from edge.ink.segment_symbols import Run, Symbol
+from edge.ink.segment_symbols import InkRun, Symbol
 
 MAX_PIXELS = 76800
 MAX_SIDE = 640
@@ -53,7 +53,7 @@ class Segmentation:
     """What was found in a picture; lengths in its pixels."""
 
     symbols: tuple[Symbol, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[InkRun, ...]
     groups: tuple[int, ...]  # by run: the group of its component, -1 if that was dropped
     height: int
     pen: int
@@ -172,15 +172,15 @@ def _find_threshold(shares: _Ints) -> int:
     return min((paper + mean) // 2, limit) if 2 * (paper - mean) >= 3 * margin else 0
 
 
-def _find_runs(ink: npt.NDArray[np.bool_]) -> list[Run]:
+def _find_runs(ink: npt.NDArray[np.bool_]) -> list[InkRun]:
     """Return the runs of ink pixels side by side, row by row."""
     edges = np.diff(np.pad(ink, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     rows, lefts = np.nonzero(edges == 1)
     ends = np.nonzero(edges == -1)[1] - 1
-    return [Run(*numbers) for numbers in zip(lefts.tolist(), ends.tolist(), rows.tolist(), strict=True)]
+    return [InkRun(*numbers) for numbers in zip(lefts.tolist(), ends.tolist(), rows.tolist(), strict=True)]
 
 
-def _connect(runs: list[Run]) -> tuple[list[int], int]:
+def _connect(runs: list[InkRun]) -> tuple[list[int], int]:
     """Return the component of every run, and how many components there are.
 
     They are numbered in the order of their first runs.

@@ -17,7 +17,7 @@ _CUT_WIDTH_10 = 12
 _TALL_10 = 7
 
 
-class Run(NamedTuple):
+class InkRun(NamedTuple):
     """Ink pixels side by side in one row; both ends belong to it."""
 
     left: int
@@ -76,7 +76,7 @@ class Found:
     pen: int
 
 
-def find_symbols(runs: list[Run], labels: list[int], count: int, width: int, rows: int) -> Found | int:
+def find_symbols(runs: list[InkRun], labels: list[int], count: int, width: int, rows: int) -> Found | int:
     """Return the symbols, or BLANK, OVERFULL or TOO_MANY.
 
     Specks are dropped, pieces merged, joined symbols cut, and the symbols sorted.
@@ -221,7 +221,7 @@ def _merge(pieces: list[_Piece], distance_of: Callable[[Box, Box], int]) -> None
             pieces[second] = last
 
 
-def _cut(runs: list[Run], box: Box, height: int, pen: int) -> list[tuple[int, int]]:
+def _cut(runs: list[InkRun], box: Box, height: int, pen: int) -> list[tuple[int, int]]:
     """Return the columns (first, last) of each symbol of a group.
 
     The group is one symbol, or several that are joined by thin strokes.
@@ -244,7 +244,7 @@ def _cut(runs: list[Run], box: Box, height: int, pen: int) -> list[tuple[int, in
     return [*found, (first, box.right)]
 
 
-def _columns(runs: list[Run]) -> dict[int, _Column]:
+def _columns(runs: list[InkRun]) -> dict[int, _Column]:
     """Return the ink of a group by column."""
     columns: dict[int, _Column] = {}
     for run in runs:
@@ -269,7 +269,7 @@ def _stretches(places: list[int]) -> list[tuple[int, int]]:
     return list(zip(begins, ends, strict=True))
 
 
-def _box_of(runs: list[Run], first: int, last: int) -> Box | None:
+def _box_of(runs: list[InkRun], first: int, last: int) -> Box | None:
     """Return the box around the ink in these columns, None if there is none."""
     box: Box | None = None
     for run in runs:
@@ -278,7 +278,7 @@ def _box_of(runs: list[Run], first: int, last: int) -> Box | None:
     return box
 
 
-def _symbol(runs: list[Run], group: int, first: int, last: int, height: int) -> Symbol | None:
+def _symbol(runs: list[InkRun], group: int, first: int, last: int, height: int) -> Symbol | None:
     """Return the group's ink in these columns as a symbol, None if it is a speck."""
     box = _box_of(runs, first, last)
     if box is None:

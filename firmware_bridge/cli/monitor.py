@@ -13,7 +13,7 @@ from firmware_bridge.session.events import (
     BoardFault,
     Connected,
     Event,
-    Fragment,
+    FragmentReceived,
     LinkLost,
     Statistics,
     WordEnded,
@@ -46,7 +46,7 @@ def monitor(port: str, pixels: bool, words: int | None, idle_timeout: float | No
                 click.echo(json.dumps(as_object(event)))
             else:
                 console.print(said(event), markup=False, highlight=False, soft_wrap=True)
-                if pixels and isinstance(event, Fragment):
+                if pixels and isinstance(event, FragmentReceived):
                     console.print(drawn(event.pixels), markup=False, highlight=False)
             seen += isinstance(event, WordEnded)
             if words is not None and seen >= words:
@@ -76,7 +76,7 @@ def said(event: Event) -> str:
             )
         case WordStarted(_, word):
             return f"word {word}"
-        case Fragment(_, word, index, pixels):
+        case FragmentReceived(_, word, index, pixels):
             return f"word {word}, symbol {index}: {int((pixels >= _INK).sum())} of {pixels.size} pixels are ink"
         case WordEnded(_, word, count):
             return f"word {word} ends: {count} symbol{'' if count == 1 else 's'}"

@@ -10,7 +10,7 @@ __all__ = [
     "BoardInfo",
     "Connected",
     "Event",
-    "Fragment",
+    "FragmentReceived",
     "LinkLost",
     "Statistics",
     "WordEnded",
@@ -50,7 +50,7 @@ class WordStarted:
 
 
 @dataclass(frozen=True, eq=False)
-class Fragment:
+class FragmentReceived:
     """One symbol of the open word, in order of `index` from 0; pixels uint8 [33, 33], 0 paper .. 255 ink."""
 
     session: int
@@ -88,4 +88,4 @@ class LinkLost:
     reason: str
 
 
-Event = Connected | WordStarted | Fragment | WordEnded | BoardFault | Statistics | LinkLost
+Event = Connected | WordStarted | FragmentReceived | WordEnded | BoardFault | Statistics | LinkLost

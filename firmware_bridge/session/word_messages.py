@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from firmware_bridge.session.errors import ProtocolViolationError
-from firmware_bridge.session.events import BoardFault, Fragment, WordEnded, WordStarted
+from firmware_bridge.session.events import BoardFault, FragmentReceived, WordEnded, WordStarted
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.errors import WireError
 from firmware_bridge.wire.pixels import FRAGMENT_BYTES, Pixels, pack, unpack
 
 WritingMessage = wire.Start | wire.Fragment | wire.End | wire.Error
-WritingEvent = WordStarted | Fragment | WordEnded | BoardFault
+WritingEvent = WordStarted | FragmentReceived | WordEnded | BoardFault
 
 
 def fragment_messages(index: int, pixels: Pixels, pixel_bits: int) -> Iterator[wire.Fragment]:
@@ -58,7 +58,7 @@ class WordReader:
         self._open, self._started, self._count = message.word, message.word, 0
         return None if self._known() else WordStarted(self._session, message.word)
 
-    def _fragment(self, message: wire.Fragment) -> Fragment | None:
+    def _fragment(self, message: wire.Fragment) -> FragmentReceived | None:
         assert self._open is not None
         if message.index != self._count or message.offset != len(self._partial):
             found, due = f"{message.index} + {message.offset}", f"{self._count} + {len(self._partial)}"
@@ -73,7 +73,7 @@ class WordReader:
             raise ProtocolViolationError(f"fragment {message.index} of word {self._open}: {error}") from error
         self._partial.clear()
         self._count += 1
-        return None if self._known() else Fragment(self._session, self._open, message.index, pixels)
+        return None if self._known() else FragmentReceived(self._session, self._open, message.index, pixels)
 
     def _end(self, message: wire.End) -> WordEnded | None:
         if message.word != self._open or message.count != self._count or self._partial:

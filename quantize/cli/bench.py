@@ -15,22 +15,23 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from edge.bundle.bundle import MANIFEST, MODEL, Bundle
+from edge.bundle.bundle import MODEL, Bundle
 from edge.bundle.engine import Engine
 from edge.bundle.kernels import request_for
 from edge.bundle.origin import find_origin
+from edge.bundle.places import MANIFEST
+from edge.bundle.run_directory import Run
+from edge.bundle.run_files import TEST
 from edge.decision.evidence import word_scores
-from edge.errors import NotABundleError
+from edge.errors import NotABundleError, RunError
 from edge.ink.fragment import SIDE, Pixels, to_int8
 from edge.ink.fragment_set import sample_words
 from firmware_bridge.cli.options import json_option
 from firmware_bridge.errors import ExitCode
 from quantize.arithmetic.kernel_sets import kernel_set
 from quantize.arithmetic.reference import Reference
-from quantize.errors import RunError
 from quantize.machine import this_machine
 from quantize.model.words import Words
-from quantize.run_directory import TEST, Run
 
 DEMO_BUNDLE = Path("runs/demo/bundle")
 SIZES = "1000,10000,25000,50000,100000"
@@ -57,7 +58,7 @@ PUBLISHED = (
 Logits = npt.NDArray[np.float64]
 
 
-class Material(msgspec.Struct, frozen=True):
+class Workload(msgspec.Struct, frozen=True):
     """The fragments to run.
 
     pixels  uint8 [M, 33, 33]
@@ -116,16 +117,16 @@ def bench(ctx: click.Context, bundle_path: Path | None, sizes: list[int], as_jso
     """
     bundle = Bundle.open(bundle_path or _demo())
     engine = bundle.engine("default")
-    material = find_material(bundle, sizes[-1])
+    workload = find_workload(bundle, sizes[-1])
     console = Console(stderr=True)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("fragments", total=sizes[-1])
-        rows = measure(bundle, engine, material, sizes, lambda fragments: progress.advance(task, fragments))
+        rows = measure(bundle, engine, workload, sizes, lambda fragments: progress.advance(task, fragments))
     check_ms = time_check(bundle, engine) if engine.verified else None
     if as_json:
-        click.echo(msgspec.json.encode(_report(bundle, engine, material, rows, check_ms)))
+        click.echo(msgspec.json.encode(_report(bundle, engine, workload, rows, check_ms)))
     else:
-        _show(console, engine, material, rows)
+        _show(console, engine, workload, rows)
         console.print(_say_check(check_ms), markup=False)
     if check_ms is not None and check_ms > CHECK_LIMIT_MS:
         console.print(f"the check at the start takes more than {CHECK_LIMIT_MS:.0f} ms", style="bold red")
@@ -135,7 +136,7 @@ def bench(ctx: click.Context, bundle_path: Path | None, sizes: list[int], as_jso
         ctx.exit(ExitCode.NEGATIVE)
 
 
-def find_material(bundle: Bundle, fragments: int) -> Material:
+def find_workload(bundle: Bundle, fragments: int) -> Workload:
     """Draw words of the users' test fragments from the run that made the bundle, or random pixels.
 
     The pixels are random if the run, its test set or its users' fragments are missing. OtherRunError if another run
@@ -145,24 +146,24 @@ def find_material(bundle: Bundle, fragments: int) -> Material:
     origin = find_origin(bundle)
     try:
         run = Run.open(origin.path) if origin else None
-        test = run.fragments(TEST) if run else None
     except RunError:
-        run = test = None
+        run = None
+    test = run.find_fragments(TEST) if run else None
     users = np.intersect1d(test.writers, run.config.user_writers) if run and test else np.empty(0)
     if run is None or test is None or not len(users):
         noise = np.where(rng.random((4096, SIDE, SIDE)) < 0.2, np.uint8(255), np.uint8(0))
-        return Material(noise, rng.integers(0, len(noise), (count, WORD)), None, "random pixels: time only, no error")
+        return Workload(noise, rng.integers(0, len(noise), (count, WORD)), None, "random pixels: time only, no error")
     words, writer = sample_words(test, users, WORD, -(-count // len(users)), rng)
     order = rng.permutation(len(words))[:count]
     labels = np.asarray([run.config.user_writers.index(int(w)) for w in writer[order]])
     name = f"{run.config.dataset}, test fragments of {len(users)} users, words of {WORD}, drawn with repetition"
-    return Material(test.to_bits(bundle.manifest.pixel_bits).pixels, words[order], labels, name)
+    return Workload(test.to_bits(bundle.manifest.pixel_bits).pixels, words[order], labels, name)
 
 
 def measure(
     bundle: Bundle,
     engine: Engine,
-    material: Material,
+    workload: Workload,
     sizes: list[int],
     advance: Callable[[int], None] = lambda fragments: None,
 ) -> list[Row]:
@@ -172,16 +173,16 @@ def measure(
     run since its last call.
     """
     bare, reference = _bare(bundle, engine), Reference.load(bundle.contents[MODEL], kernel_set(engine.kernels))
-    inputs, ends = to_int8(material.pixels), sorted({-(-size // WORD) for size in sizes})
+    inputs, ends = to_int8(workload.pixels), sorted({-(-size // WORD) for size in sizes})
     logits, batched = (np.empty((ends[-1], WORD, engine.outputs)) for _ in range(2))
-    _engine_loop(engine, inputs, material.words[:1], logits)  # The first run allocates memory; it is not timed.
-    _bare_loop(bare, inputs, material.words[:1])
+    _engine_loop(engine, inputs, workload.words[:1], logits)  # The first run allocates memory; it is not timed.
+    _bare_loop(bare, inputs, workload.words[:1])
     engine_s = bare_s = batched_s = 0.0
     rows: list[Row] = []
     begin = 0
     while begin < ends[-1]:
         end = min(begin + SLICE_WORDS, next(end for end in ends if end > begin))
-        words = material.words[begin:end]
+        words = workload.words[begin:end]
         batched_s += _batched_loop(engine, reference, inputs, words, batched[begin:])
         if begin // SLICE_WORDS % 2:
             bare_s += _bare_loop(bare, inputs, words)
@@ -191,7 +192,7 @@ def measure(
         advance(words.size)
         begin = end
         if end in ends:
-            errors = error_of(logits[:end], material.labels), error_of(batched[:end], material.labels)
+            errors = error_of(logits[:end], workload.labels), error_of(batched[:end], workload.labels)
             times = engine_s, bare_s, engine_s / bare_s, batched_s
             rows.append(Row(end * WORD, *times, *errors, _peak_mib()))
     return rows
@@ -281,7 +282,7 @@ def _say_check(check_ms: float | None) -> str:
 
 
 def _report(
-    bundle: Bundle, engine: Engine, material: Material, rows: list[Row], check_ms: float | None
+    bundle: Bundle, engine: Engine, workload: Workload, rows: list[Row], check_ms: float | None
 ) -> dict[str, Any]:
     note = "published, other machines, other networks"
     return {
@@ -289,16 +290,16 @@ def _report(
         "machine": _machine(),
         "runtime": engine.runtime,
         "kernels": engine.kernels,
-        "material": material.source,
+        "material": workload.source,
         "rows": rows,
         "check_ms": check_ms,
         "published": [{"program": p, "images": n, "seconds": s, "note": note} for p, n, s in PUBLISHED],
     }
 
 
-def _show(console: Console, engine: Engine, material: Material, rows: list[Row]) -> None:
+def _show(console: Console, engine: Engine, workload: Workload, rows: list[Row]) -> None:
     table = Table(
-        title=f"inkgate on {_machine()}\n{engine.runtime}, {engine.kernels}; {material.source}",
+        title=f"inkgate on {_machine()}\n{engine.runtime}, {engine.kernels}; {workload.source}",
         caption="engine, bare loop: one fragment at a time; batched: the NumPy reference, words side by side",
     )
     for heading in ("fragments", "engine", "bare loop", "ratio", "error", "batched", "error", "peak"):

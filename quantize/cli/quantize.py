@@ -45,14 +45,14 @@ def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipp
     whose arithmetic is the same on x86-64 and on a Raspberry Pi. If XNNPACK is off and other kernels run, a warning
     says so.
     """
+    from edge.bundle.run_directory import Run
     from quantize.arithmetic.kernel_sets import differs_by_processor
     from quantize.make_bundle import make_bundle
-    from quantize.run_directory import Run
 
     console = Console(stderr=True)
     # Converting silences file descriptor 2 for a while; the status line is written to a copy of it.
     status_line = Console(file=os.fdopen(os.dup(2), "w"))
-    jobs = [(run_path, out), *((draw, draw / "bundle") for draw in Run.open(run_path).draws())]
+    jobs = [(run_path, out), *((draw.path, draw.path / "bundle") for draw in Run.open(run_path).draws()[1:])]
     made: list[dict[str, Any]] = []
     for number, (source, target) in enumerate(jobs, start=1):
         prefix = f"[{number}/{len(jobs)}] {source}: " if len(jobs) > 1 else ""

@@ -73,9 +73,9 @@ def verify(
     console = Console(stderr=True)
     bundle = Bundle.open(bundle_path)
     if port is not None:
-        from quantize.cli.verify_port import examine_port
+        from quantize.cli.verify_port import verify_port
 
-        ctx.exit(examine_port(bundle, port, as_json))
+        ctx.exit(verify_port(bundle, port, as_json))
     with _bar(console) as bar:
         task = bar.add_task("loading", total=None)
         report = run_verification(

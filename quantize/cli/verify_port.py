@@ -8,20 +8,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from edge.bundle.bundle import Bundle
 from firmware_bridge.errors import ExitCode
 from firmware_bridge.link.inquiry import Inquiry
-from quantize.proof.device import Examination, examine
+from quantize.proof.device import DeviceVerification, verify_device
 
 CONNECT_S = 5.0
 """How long to wait for a device to connect."""
 
 
-def examine_port(bundle: Bundle, port: str, as_json: bool) -> ExitCode:
+def verify_port(bundle: Bundle, port: str, as_json: bool) -> ExitCode:
     """Let the device on `port` compute the golden words and return DONE, or NEGATIVE if one bit differs."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=as_json) as bar:
         task = bar.add_task(f"asking {escape(port)}", total=None)
         with Inquiry(port, connect_patience_s=CONNECT_S) as inquiry:
-            report = examine(bundle, inquiry, lambda done, total: bar.update(task, completed=done, total=total))
+            report = verify_device(bundle, inquiry, lambda done, total: bar.update(task, completed=done, total=total))
     if as_json:
         click.echo(report.encode(), nl=False)
     else:
@@ -31,7 +31,7 @@ def examine_port(bundle: Bundle, port: str, as_json: bool) -> ExitCode:
     return ExitCode.DONE if report.passed else ExitCode.NEGATIVE
 
 
-def _show(console: Console, report: Examination) -> None:
+def _show(console: Console, report: DeviceVerification) -> None:
     for device in report.kernel_sets:
         lines = (
             f"{device.board} ({device.firmware}), {device.machine}",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge.errors import RunError
 from edge.ink.fragment import SIDE
 from quantize.convert.flatbuffer import edit, with_weights
 from quantize.convert.graph_checks import check_clipping, check_fused, check_graph
@@ -19,7 +20,6 @@ from quantize.convert.tensorflow import find_lite_steps, first_line, import_tens
 from quantize.errors import (
     ConversionRefusedError,
     FloatGraphError,
-    RunError,
     UnfusedError,
 )
 from quantize.model.graph import Graph, Op, Tensor, load_graph

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge.errors import RunError
 from firmware_bridge.installing import install_extra
-from quantize.errors import DependencyError, RunError
+from quantize.errors import DependencyError
 
 
 def load_keras(path: Path) -> Any:

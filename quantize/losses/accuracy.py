@@ -10,7 +10,7 @@ from edge.decision.error_rates import eer
 from edge.decision.evidence import word_scores
 from edge.decision.thresholds import Thresholds
 from edge.ink.fragment_set import FragmentSet, sample_words
-from quantize.losses.decisions import compare_decisions
+from quantize.losses.decisions import measure_decision_differences
 from quantize.model.words import Words
 
 Floats = npt.NDArray[np.float64]
@@ -27,7 +27,7 @@ WORDS_PER_SIDE = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class Trials:
+class TrialWords:
     """Words of one length by users and by strangers.
 
     label: int64 [W], the writing user's number, -1 for a stranger.
@@ -64,7 +64,7 @@ class EerReport(msgspec.Struct):
     percent: dict[str, float]
 
 
-def draw_trials(fragments: FragmentSet, user_writers: tuple[int, ...], symbols: int, seed: int) -> Trials | None:
+def draw_trials(fragments: FragmentSet, user_writers: tuple[int, ...], symbols: int, seed: int) -> TrialWords | None:
     """Draw words of every user and of every other writer in the set, about WORDS_PER_SIDE for each side.
 
     Return None if the set has no users or no others.
@@ -84,10 +84,10 @@ def draw_trials(fragments: FragmentSet, user_writers: tuple[int, ...], symbols: 
     )
     labels = {w: k for k, w in enumerate(user_writers)}
     pixels = fragments.pixels[np.concatenate(index)]
-    return Trials(Words.of(list(pixels)), np.asarray([labels.get(int(w), -1) for w in np.concatenate(writer)]))
+    return TrialWords(Words.of(list(pixels)), np.asarray([labels.get(int(w), -1) for w in np.concatenate(writer)]))
 
 
-def equal_error_rate(trials: Trials, logits: Floats) -> float:
+def equal_error_rate(trials: TrialWords, logits: Floats) -> float:
     """Return the equal error rate of verification, in per cent, of logits [N, K+1].
 
     Users' words, each scored for its writer, stand against strangers' words, each scored for every user.
@@ -99,9 +99,9 @@ def equal_error_rate(trials: Trials, logits: Floats) -> float:
     return round(100.0 * eer(own, evidence[~genuine]), 6)
 
 
-def compare_with_float(words: Words, floating: Floats, int8: Floats, thresholds: Thresholds) -> FloatReport:
-    """Compare the logits [N, K+1] of float and of int8 for the same words."""
-    decisions = compare_decisions(words, floating, int8, thresholds)
+def measure_int8_loss(words: Words, floating: Floats, int8: Floats, thresholds: Thresholds) -> FloatReport:
+    """Measure how far float and int8 differ for the same words: logits [N, K+1] and decisions."""
+    decisions = measure_decision_differences(words, floating, int8, thresholds)
     difference = np.abs(floating - int8)
     return FloatReport(
         words=decisions.words,

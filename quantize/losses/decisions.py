@@ -78,7 +78,9 @@ def differ(one: Verdicts, other: Verdicts) -> npt.NDArray[np.bool_]:
     return different
 
 
-def compare_decisions(words: Words, expected: Logits, got: Logits, thresholds: Thresholds) -> DecisionDifferences:
+def measure_decision_differences(
+    words: Words, expected: Logits, got: Logits, thresholds: Thresholds
+) -> DecisionDifferences:
     """Count the words that are decided differently on two sets of logits [N, K+1]."""
     (running, final), (other_running, other_final) = (
         judge_words(words, logits, thresholds) for logits in (expected, got)

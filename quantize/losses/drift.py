@@ -13,7 +13,7 @@ from quantize.arithmetic.kernel_sets import ARCHITECTURES, kernel_set
 from quantize.arithmetic.reference import Reference
 from quantize.errors import KernelSetError
 from quantize.interpreter.executors import EngineExecutor
-from quantize.losses.decisions import DecisionDifferences, compare_decisions
+from quantize.losses.decisions import DecisionDifferences, measure_decision_differences
 from quantize.machine import Machine
 from quantize.model.graph import Graph
 from quantize.model.words import Words
@@ -92,7 +92,7 @@ def compute_all(model: bytes, asked: tuple[str, ...], deployed: str, words: Word
 def measure_drift(
     deployed: Computed, other: Computed, words: Words, thresholds: Thresholds, graph: Graph
 ) -> DriftReport:
-    """Compare another kernel set's logits, and the decisions made of them, with the deployed one's."""
+    """Measure how far another kernel set's logits and decisions differ from the deployed one's."""
     steps = np.abs(other.logits.astype(np.int64) - deployed.logits)
     differing = int(np.count_nonzero(steps))
     return DriftReport(
@@ -104,7 +104,7 @@ def measure_drift(
         differing=differing,
         differing_share=differing / steps.size,
         max_steps=int(steps.max()),
-        decisions=compare_decisions(
+        decisions=measure_decision_differences(
             words, dequantise(deployed.logits, graph), dequantise(other.logits, graph), thresholds
         ),
     )

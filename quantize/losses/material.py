@@ -4,10 +4,10 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edge.bundle.run_directory import Run
 from edge.ink.fragment_set import FragmentSet
-from quantize.losses.accuracy import EER_SYMBOLS, Trials, draw_trials
+from quantize.losses.accuracy import EER_SYMBOLS, TrialWords, draw_trials
 from quantize.model.words import Words
-from quantize.run_directory import Run
 
 FLOAT32 = "float32"
 
@@ -38,7 +38,7 @@ class Measured:
     """
 
     def __init__(self, run: Run | None, test: FragmentSet | None, otherwise: Words, seed: int) -> None:
-        self.trials: Trials | None = None
+        self.trials: TrialWords | None = None
         if run is not None and test is not None:
             self.trials = draw_trials(test, run.config.user_writers, EER_SYMBOLS, seed)
         self.words = otherwise if self.trials is None else self.trials.words

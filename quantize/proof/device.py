@@ -45,7 +45,7 @@ class DeviceReport(msgspec.Struct):
     passed: bool
 
 
-class Examination(msgspec.Struct):
+class DeviceVerification(msgspec.Struct):
     """The report of `inkgate verify --port --json`, with names and sums as in verify.json."""
 
     bundle_sha256: str
@@ -68,7 +68,9 @@ class Examination(msgspec.Struct):
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
 
-def examine(bundle: Bundle, inquiry: Inquiry, progress: Progress = lambda _done, _total: None) -> Examination:
+def verify_device(
+    bundle: Bundle, inquiry: Inquiry, progress: Progress = lambda _done, _total: None
+) -> DeviceVerification:
     """Ask the device who it is, let it compute the golden words, and compare every logit.
 
     OtherModelError if it runs another model, PixelDepthError if it takes another pixel depth, BridgeError if it does
@@ -92,7 +94,7 @@ def examine(bundle: Bundle, inquiry: Inquiry, progress: Progress = lambda _done,
             f"{report.mismatches} of {report.values} logits are not those of {report.golden}, first: {difference}"
         )
     report.passed = not failures
-    return Examination(
+    return DeviceVerification(
         bundle_sha256=bundle.sha256,
         model_sha256=model,
         port=inquiry.port,

@@ -26,6 +26,8 @@ from unittest import mock
 import numpy as np
 import numpy.typing as npt
 
+from edge.bundle.run_directory import Run
+from edge.bundle.run_files import CALIBRATION, DEVELOPMENT, MODEL, TEST
 from edge.decision.evidence import word_scores
 from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.ink.fragment_set import sample_words
@@ -36,13 +38,12 @@ from quantize.convert.convert import convert_to_float, float_weights, quantize_f
 from quantize.convert.flatbuffer import edit, with_weights
 from quantize.convert.ranges import CONVOLUTION_REACH, TAIL, TANH_REACH, Range, measure_ranges
 from quantize.convert.tensorflow import load_keras
-from quantize.losses.accuracy import EER_SYMBOLS, Trials, draw_trials, equal_error_rate
+from quantize.losses.accuracy import EER_SYMBOLS, TrialWords, draw_trials, equal_error_rate
 from quantize.losses.decisions import differ, judge_words, upper_bound
 from quantize.make_bundle import calibration_words
 from quantize.model.float_model import FloatModel
 from quantize.model.graph import load_graph
 from quantize.model.words import Words
-from quantize.run_directory import CALIBRATION, DEVELOPMENT, MODEL, TEST, Run
 
 SEED = 20160629
 THRESHOLD_WORDS = 2000
@@ -63,7 +64,6 @@ class Trained:
     def load(run: Run) -> "Trained":
         model, rng = load_keras(run.path / MODEL), np.random.default_rng(run.config.seed)
         calibration = run.fragments(CALIBRATION)
-        assert calibration is not None
         return Trained(convert_to_float(model), float_weights(model), calibration_words(calibration, rng))
 
     @cached_property
@@ -184,8 +184,6 @@ def measure(path: Path, choices: tuple[Choice, ...] = CHOICES) -> list[dict[str,
     """Return one record for each choice, on the run's test set."""
     run = Run.open(path)
     test, development = run.fragments(TEST), run.fragments(DEVELOPMENT)
-    assert test is not None
-    assert development is not None
     trials = draw_trials(test, run.config.user_writers, EER_SYMBOLS, SEED)
     assert trials is not None
     network = Trained.load(run)
@@ -198,12 +196,12 @@ def measure(path: Path, choices: tuple[Choice, ...] = CHOICES) -> list[dict[str,
     wanted = exact.logits(trials.words).astype(np.float64)
     found = []
     for choice in choices:
-        found.append(_compare(trials, wanted, compute(choice.make(network), trials.words, choice.sums16), thresholds))
+        found.append(_measure(trials, wanted, compute(choice.make(network), trials.words, choice.sums16), thresholds))
         print(f"{path}: {choice.name.strip()}", file=sys.stderr, flush=True)
     return found
 
 
-def _compare(trials: Trials, wanted: Logits, got: Logits, thresholds: Thresholds) -> dict[str, float]:
+def _measure(trials: TrialWords, wanted: Logits, got: Logits, thresholds: Thresholds) -> dict[str, float]:
     (_, ends), (_, other) = (judge_words(trials.words, logits, thresholds) for logits in (wanted, got))
     near = (ends.scores > -2.0) & (ends.scores < -0.05)
     return {

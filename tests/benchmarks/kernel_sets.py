@@ -33,7 +33,7 @@ from quantize.model.words import Words
 from quantize.proof.compare import compare, first_mismatch
 
 
-def examine(case: Case, words: Words) -> Iterator[dict[str, Any]]:
+def compare_kernel_sets(case: Case, words: Words) -> Iterator[dict[str, Any]]:
     """Yield one record for each kernel set: values and mismatches, with the plain interpreter's logits."""
     for kernels in comparable():
         record: dict[str, Any] = {"model": case.name, "kernels": kernels}
@@ -81,7 +81,7 @@ def main() -> int:
     with single_thread():
         for number, case in enumerate(c for c in cases() if arguments.only in c.name):
             words = draw_words(case.side, arguments.words, number, handwriting)
-            records = list(examine(case, words))
+            records = list(compare_kernel_sets(case, words))
             for record in records:
                 total = totals[record["kernels"]]
                 total[0] += 1

@@ -9,7 +9,7 @@ import pytest
 from line_model import BOARD, number_of, numbered
 from twin_session import Memory, TwinBoard
 
-from firmware_bridge.session.events import Fragment, WordStarted
+from firmware_bridge.session.events import FragmentReceived, WordStarted
 from firmware_bridge.session.exchange import split_frame
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.trust.board_keys import BoardKey
@@ -55,7 +55,7 @@ def test_words_of_every_length_go_round_a_full_outbox_and_come_out_as_they_were_
         while event := host.next_event():
             if isinstance(event, WordStarted):
                 read.append([])
-            if isinstance(event, Fragment):
+            if isinstance(event, FragmentReceived):
                 read[-1].append(number_of(event.pixels))
         board.receive(host.next_frame(now_ms / 1000), now_ms)
     assert host.failure is None

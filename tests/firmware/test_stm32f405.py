@@ -20,7 +20,7 @@ from mutants import build_changed
 
 from firmware_bridge.emulate.emulated_board import packets
 from firmware_bridge.emulate.flash_store import SLOT_BYTES, decode
-from firmware_bridge.session.events import Fragment, WordEnded
+from firmware_bridge.session.events import FragmentReceived, WordEnded
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.wire.messages import NONCE_BYTES
 from train.synthetic.board_input import write_texts
@@ -193,7 +193,7 @@ def test_the_whole_program_from_reset_on_sends_the_fragments_of_the_python_twin(
     assert session.info.board == "stm32f405-13355779"
     part.digitiser.received.extend(packets(samples))
     events = converse(part, session, 3000)
-    fragments = [event.pixels for event in events if isinstance(event, Fragment)]
+    fragments = [event.pixels for event in events if isinstance(event, FragmentReceived)]
     np.testing.assert_array_equal(fragments, word)
     assert sum(isinstance(event, WordEnded) for event in events) == 1
     assert part.watchdog.longest_ms < 100

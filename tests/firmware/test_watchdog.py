@@ -11,7 +11,7 @@ from emulated import hang, needs_tools, powered, symbol_ends, words_of
 
 from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
 from firmware_bridge.link.link import open_link
-from firmware_bridge.session.events import Connected, Event, Fragment, LinkLost, WordEnded
+from firmware_bridge.session.events import Connected, Event, FragmentReceived, LinkLost, WordEnded
 from train.synthetic.board_input import write_texts
 
 pytestmark = needs_tools
@@ -43,7 +43,7 @@ def test_a_hang_in_mid_word_ends_in_a_new_session_and_the_word_after_it_arrives(
         events = link.events()
         (before,) = until(events, lambda event: isinstance(event, Connected))
         emulated.touch(packets(first_symbol))
-        assert isinstance(until(events, lambda event: isinstance(event, Fragment))[-1], Fragment)
+        assert isinstance(until(events, lambda event: isinstance(event, FragmentReceived))[-1], FragmentReceived)
         hang(running)
         lost, *_, after = until(events, lambda event: isinstance(event, Connected))
         assert isinstance(lost, LinkLost), "an open word is UNAVAILABLE with that"
@@ -54,7 +54,7 @@ def test_a_hang_in_mid_word_ends_in_a_new_session_and_the_word_after_it_arrives(
     assert after.info.session == before.info.session + 1
     assert after.info.authenticated
     (word,) = words_of(samples)
-    np.testing.assert_array_equal([event.pixels for event in arrived if isinstance(event, Fragment)], word)
+    np.testing.assert_array_equal([event.pixels for event in arrived if isinstance(event, FragmentReceived)], word)
 
 
 @pytest.mark.parametrize("board", IDLE_S)

@@ -19,12 +19,13 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from edge.bundle.bundle import Bundle
 from edge.bundle.kernels import comparable
+from edge.errors import RunError
 from edge.ink.fragment_set import FragmentSet
 from quantize.arithmetic.matmul import single_thread
 from quantize.arithmetic.reference import Reference
 from quantize.cli.quantize import quantize
 from quantize.cli.verify import verify as verify_command
-from quantize.errors import GraphsDifferError, KernelSetError, RunError
+from quantize.errors import GraphsDifferError, KernelSetError
 from quantize.interpreter.executors import Tracer
 from quantize.losses.accuracy import EerReport
 from quantize.model.graph import load_graph

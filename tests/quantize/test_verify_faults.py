@@ -40,7 +40,7 @@ def break_arithmetic(monkeypatch: pytest.MonkeyPatch, name: str, change: Callabl
         found = kernel_set(asked, architecture)
         return change(found) if asked == name else found
 
-    monkeypatch.setattr("quantize.proof.kernel_set.kernel_set", broken)
+    monkeypatch.setattr("quantize.proof.compare_kernel_sets.kernel_set", broken)
 
 
 def ask_otherwise(monkeypatch: pytest.MonkeyPatch, name: str, resolver: str) -> None:

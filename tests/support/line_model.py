@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from firmware_bridge.session.events import BoardFault, Fragment, WordEnded, WordStarted
+from firmware_bridge.session.events import BoardFault, FragmentReceived, WordEnded, WordStarted
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.wire.pixels import Pixels
 
@@ -85,7 +85,7 @@ class LineModel(RuleBasedStateMachine):
         if isinstance(event, WordStarted):
             assert self.reading is None
             self.reading = []
-        elif isinstance(event, Fragment):
+        elif isinstance(event, FragmentReceived):
             assert self.reading is not None
             assert event.index == len(self.reading)
             self.reading.append(number_of(event.pixels))

@@ -10,7 +10,7 @@ import numpy as np
 from firmware_bridge.emulate.virtual_board import Word
 from firmware_bridge.link import link
 from firmware_bridge.link.link import Link
-from firmware_bridge.session.events import Event, Fragment, Statistics, WordEnded, WordStarted
+from firmware_bridge.session.events import Event, FragmentReceived, Statistics, WordEnded, WordStarted
 
 open_link = partial(link.open_link, allow_unauthenticated=True)
 """Boards with keys are in test_authentication.py."""
@@ -35,7 +35,7 @@ def collect(link: Link) -> tuple[list[tuple[int, int]], list[Word], list[Event]]
     for event in link.events():
         if isinstance(event, WordStarted):
             fragments = []
-        elif isinstance(event, Fragment):
+        elif isinstance(event, FragmentReceived):
             fragments.append(event.pixels)
         elif isinstance(event, WordEnded):
             names.append((event.session, event.word))

@@ -7,7 +7,7 @@ from emulated import Pixels
 
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.link.link import open_link
-from firmware_bridge.session.events import BoardFault, Connected, Fragment, WordEnded
+from firmware_bridge.session.events import BoardFault, Connected, FragmentReceived, WordEnded
 
 APPS = [(board.name, app) for board in BOARDS.values() for app in board.apps]
 PENS = [board for board, app in APPS if app == "pen"]
@@ -23,7 +23,7 @@ def received(path: str, ends: int) -> Iterator[Pixels | BoardFault | Connected]:
     connected = False
     with open_link(path, connect_patience_s=PATIENCE_S, idle_timeout_s=PATIENCE_S) as link:
         for event in link.events():
-            if isinstance(event, Fragment):
+            if isinstance(event, FragmentReceived):
                 fragments = [*fragments[: event.index], event.pixels]
             elif isinstance(event, WordEnded):
                 yield np.stack(fragments)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import settings
 
-from edge.bundle.bundle import FORMAT, Bundle, ErrorRates, Executor, Manifest, Provenance, write_bundle
+from edge.bundle.bundle import FORMAT, Bundle, ErrorRates, Manifest, PinnedExecutor, Provenance, write_bundle
 from edge.bundle.engine import Engine, find_runtime
 from edge.bundle.golden import GoldenVectors, Stamp, file_name
 from edge.decision.evidence import MAX_SYMBOLS, word_scores
@@ -18,7 +18,7 @@ from edge.decision.rule import Decision, decide
 from edge.decision.thresholds import Thresholds
 from edge.gate.loop import Rule
 from edge.ink.fragment import to_int8
-from firmware_bridge.session.events import BoardInfo, Connected, Event, Fragment, WordEnded, WordStarted
+from firmware_bridge.session.events import BoardInfo, Connected, Event, FragmentReceived, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Kind
 
 # A machine that trains beside the tests is slow by fits and starts; how long an example takes proves nothing.
@@ -84,7 +84,7 @@ def manifest(thresholds: Thresholds, engine: Engine) -> Manifest:
         users=USERS,
         pixel_bits=1,
         thresholds=thresholds,
-        executor=Executor(runtime.name, runtime.version, engine.kernels),
+        executor=PinnedExecutor(runtime.name, runtime.version, engine.kernels),
         error_rates=ErrorRates({4: 0.01}, {4: 0.2}),
         provenance=Provenance("..", {}, "0" * 64, "test", 0, 0, {}, "2026-01-01T00:00:00Z", "test"),
     )
@@ -149,7 +149,7 @@ class Board:
 
     @staticmethod
     def word(number: int, word: npt.NDArray[np.uint8], session: int = SESSION) -> list[Event]:
-        fragments = [Fragment(session, number, index, pixels) for index, pixels in enumerate(word)]
+        fragments = [FragmentReceived(session, number, index, pixels) for index, pixels in enumerate(word)]
         return [WordStarted(session, number), *fragments, WordEnded(session, number, len(word))]
 
     def writes(self, words: Words, session: int = SESSION) -> list[Event]:

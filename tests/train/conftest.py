@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import tf_keras
 
+from edge.bundle.run_directory import Run
 from edge.ink.fragment_set import FragmentSet
 from train.enrol import Order, train_draws
 from train.network.backbone import Backbone, extract
 from train.network.keras_model import build
-from train.network.settings import EnrolSettings
+from train.network.training_settings import EnrolSettings
 from train.plan.architecture import adapt
-from train.run_directory import Run
 from train.synthetic.writers import synthetic_set
+from train.trained_run import load_model
 
 USERS = 3
 FEW_STEPS = EnrolSettings(steps=12, words=8, user_versions=2, stranger_versions=1)
@@ -66,7 +67,7 @@ def run(order: Order, make_backbone: Callable[..., Backbone], tmp_path_factory: 
 
 @pytest.fixture
 def weights() -> Callable[[Run], list[np.ndarray]]:
-    return lambda run: run.model().get_weights()
+    return lambda run: load_model(run).get_weights()
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge.bundle.run_directory import Run
+from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, ENROL, MODEL, TEST
 from edge.ink.fragment_set import FragmentSet
 from train.cli.train import train
 from train.data import datasets
@@ -18,8 +20,8 @@ from train.enrol import make_backbone as pretrain_backbone
 from train.errors import NamesError, OverwriteError, TooFewWritersError, UnwritableError
 from train.network import fit_users, pretrain
 from train.network.backbone import Backbone
-from train.network.settings import PretrainSettings
-from train.run_directory import CALIBRATION, CONFIG, DEVELOPMENT, ENROL, MODEL, TEST, Run
+from train.network.training_settings import PretrainSettings
+from train.trained_run import load_model
 
 MakeBackbone = Callable[..., Backbone]
 
@@ -102,7 +104,7 @@ class Enrolment:
 
 @pytest.fixture
 def enrolment(run: Run, monkeypatch: pytest.MonkeyPatch) -> Enrolment:
-    stand_in = Enrolment(run.model())
+    stand_in = Enrolment(load_model(run))
     monkeypatch.setattr(fit_users, "enrol", stand_in)
     return stand_in
 
@@ -135,7 +137,7 @@ def test_a_draw_made_otherwise_or_damaged_is_made_again(
     made = train_draws(order, backbone, own_run.path, 1)[0]
     assert enrolment.calls == 1
     assert made.config.settings == asdict(order.enrol)
-    assert made.model().get_weights()
+    assert load_model(made).get_weights()
 
 
 @pytest.mark.parametrize("change", ["users", "steps", "backbone"])

@@ -34,10 +34,11 @@ def evaluate(
     All draws of users that the run has are evaluated. Writes metrics.json, card.md, det.svg and eer.svg into the run,
     or for a bundle into BUNDLE-evaluation beside it.
     """
+    from edge.bundle.run_files import CONFIG, METRICS
     from train.evaluation.evaluate import det_curves, score, subject_run
     from train.evaluation.evaluate import evaluate as measure
     from train.evaluation.model_card import DET_LENGTHS, write_report
-    from train.run_directory import CONFIG, METRICS, require_writable, write_json
+    from train.trained_run import require_writable, write_json
 
     folder = report or (path if (path / CONFIG).is_file() else path.parent / f"{path.name}-evaluation")
     require_writable(folder, "--report")

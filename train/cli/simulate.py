@@ -173,7 +173,8 @@ def _check_firmware(firmware: str, kind: str, dataset: str, board: str | None) -
 
 def users_of(dataset: Path, fragments: FragmentSet) -> frozenset[int]:
     """Return the writer ids of the enrolled users if the dataset is a file of a run, else none."""
-    from train.run_directory import CONFIG, Run
+    from edge.bundle.run_directory import Run
+    from edge.bundle.run_files import CONFIG
 
     if not (dataset.suffix == ".npz" and (dataset.parent / CONFIG).is_file()):
         return frozenset()

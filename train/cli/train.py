@@ -15,7 +15,7 @@ from rich.console import Console
 
 from firmware_bridge.cli.options import json_option, say
 from train.cli.bars import progress_bars
-from train.run_directory import FAR_SCOPE
+from train.trained_run import FAR_SCOPE, plan_of
 
 if TYPE_CHECKING:
     pass
@@ -75,7 +75,7 @@ def train(
     # None of these imports loads TensorFlow, which takes seconds: what is wrong with the order is reported before.
     from train.enrol import Order, make_backbone, train_draws
     from train.network.backbone import SHIPPED, Backbone
-    from train.network.settings import EnrolSettings, PretrainSettings
+    from train.network.training_settings import EnrolSettings, PretrainSettings
 
     began = time.monotonic()
     settings = EnrolSettings(seed=seed, **({"steps": steps} if steps else {}))
@@ -90,7 +90,7 @@ def train(
         runs = train_draws(order, start, out, draws, report)
     elapsed = time.monotonic() - began
     console = Console(stderr=True)
-    plan = runs[0].plan
+    plan = plan_of(runs[0])
     if as_json:
         figures = {"run": str(out), "users": list(runs[0].config.users), "draws": draws, "parameters": plan.parameters}
         click.echo(json.dumps({**figures, "strangers": strangers or dataset, "seconds": round(elapsed, 1)}))

@@ -61,7 +61,8 @@ def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str,
 
 def assign_writers(run: Path, words: int) -> list[tuple[str, bool]]:
     """Return who writes each word, (name, enrolled): a user, a stranger, the next user and so on."""
-    from train.run_directory import TEST, Run
+    from edge.bundle.run_directory import Run
+    from edge.bundle.run_files import TEST
 
     opened = Run.open(run)
     test = opened.fragments(TEST)
@@ -106,7 +107,7 @@ def _summarise(results: Sequence[Result]) -> None:
     for heading in ("words", "accepted as themselves", "accepted as somebody", "rejected", "unavailable"):
         table.add_column(heading, justify="right")
     for label, enrolled in (("enrolled users", True), ("strangers", False)):
-        mine = [result for result in results if result.sent.enrolled is enrolled]
+        mine = [result for result in results if result.word.enrolled is enrolled]
         count = Counter(result.kind for result in mine)
         table.add_row(label, str(len(mine)), *(str(count[kind]) for kind in kinds))
     Console(stderr=True).print(table)

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Sent:
+class WrittenWord:
     """A word that the virtual board sent.
 
     writer: the true writer's name. enrolled: whether that is a user. fragments: indices in test.npz.
@@ -23,7 +23,7 @@ class Sent:
 class Result:
     """The outcome of a word: the final decision and the running ones, as `inkgate run --json` gives them."""
 
-    sent: Sent
+    word: WrittenWord
     final: Mapping[str, Any]
     running: Sequence[Mapping[str, Any]]
 
@@ -34,7 +34,7 @@ class Result:
         if verdict == "UNAVAILABLE":
             return "unavailable"
         if verdict == "ACCEPT":
-            return "right" if self.sent.enrolled and user == self.sent.writer else "wrong"
+            return "right" if self.word.enrolled and user == self.word.writer else "wrong"
         return "refused"
 
 
@@ -51,7 +51,7 @@ def pair(
         if word["event"] != "word":
             continue
         mine = [d for d in decisions if (d["session"], d["word"]) == (word["session"], word["word"])]
-        sent = Sent(word["writer"], enrolled[word["writer"]], word["fragments"])
+        written = WrittenWord(word["writer"], enrolled[word["writer"]], word["fragments"])
         running = [d for d in mine if not d["final"]]
-        results += [Result(sent, final, running) for final in mine if final["final"]][:1]
+        results += [Result(written, final, running) for final in mine if final["final"]][:1]
     return results

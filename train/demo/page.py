@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge.bundle.bundle import Bundle
-from train.run_directory import METRICS, TEST, Run
+from edge.bundle.run_directory import Run
+from edge.bundle.run_files import METRICS, TEST
+from train.trained_run import plan_of
 
 if TYPE_CHECKING:
     from train.demo.outcome import Result
@@ -40,12 +42,12 @@ def write_page(out: Path, run: Path, bundle: Path, results: Sequence[Result]) ->
     metrics = json.loads((out / "evaluation" / METRICS).read_text())
     verification = json.loads((bundle / "verify.json").read_text())
     test = trained.fragments(TEST)
-    words = [_as_url(test.pixels[np.asarray(result.sent.fragments)]) for result in results[:_SHOWN_WORDS]]
+    words = [_as_url(test.pixels[np.asarray(result.word.fragments)]) for result in results[:_SHOWN_WORDS]]
     plots = "".join(_inline((out / "evaluation" / name).read_text()) for name in ("det.svg", "eer.svg"))
     parts = [
         "<h1>inkgate: from handwriting to a decision</h1>",
         f"<p>{len(opened.manifest.users)} users of <code>{html.escape(trained.config.dataset)}</code> enrolled; int8 "
-        f"model of {len(opened.contents['model.tflite']):,} bytes, {trained.plan.parameters:,} parameters, on "
+        f"model of {len(opened.contents['model.tflite']):,} bytes, {plan_of(trained).parameters:,} parameters, on "
         f"{html.escape(metrics['runtime'])}, kernels {html.escape(metrics['kernels'])}.</p>",
         "<h2>What the edge decided</h2>",
         _decisions(results, words),
@@ -68,7 +70,7 @@ def write_page(out: Path, run: Path, bundle: Path, results: Sequence[Result]) ->
 def _decisions(results: Sequence[Result], words: Sequence[str]) -> str:
     rows = []
     for result, picture in zip(results, words, strict=False):
-        who = html.escape(result.sent.writer) + ("" if result.sent.enrolled else " (stranger)")
+        who = html.escape(result.word.writer) + ("" if result.word.enrolled else " (stranger)")
         verdict = result.final["decision"] + (f" {html.escape(result.final['user'])}" if result.final["user"] else "")
         score = "-" if result.final["score"] is None else f"{result.final['score']:.2f}"
         rows.append(
@@ -89,7 +91,7 @@ def _evidence(results: Sequence[Result], bundle: Bundle) -> str:
     for result in results:
         scores = [decision["score"] for decision in result.running if decision["score"] is not None]
         longest = max(longest, len(scores))
-        colour = "tab:blue" if result.sent.enrolled else "tab:red"
+        colour = "tab:blue" if result.word.enrolled else "tab:red"
         axes.plot(range(1, len(scores) + 1), scores, color=colour, alpha=0.45, linewidth=1)
     thresholds = bundle.manifest.thresholds
     long_enough = np.arange(thresholds.min_symbols, longest + 1)

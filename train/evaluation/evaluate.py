@@ -17,8 +17,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle.bundle import MANIFEST, Bundle
+from edge.bundle.bundle import Bundle
 from edge.bundle.origin import Origin, find_origin, sha256_of
+from edge.bundle.places import MANIFEST
+from edge.bundle.run_directory import Run
+from edge.bundle.run_files import CONFIG, DEVELOPMENT, DRAWS, MODEL, TEST
 from edge.decision.error_rates import (
     Bounds,
     Curve,
@@ -32,12 +35,11 @@ from edge.decision.error_rates import (
 from edge.decision.evidence import MAX_SYMBOLS, word_scores
 from edge.decision.rule import judge
 from edge.decision.thresholds import Thresholds, fit_thresholds
-from edge.errors import FragmentSetError
+from edge.errors import FragmentSetError, RunError
 from edge.ink.fragment import to_float, to_int8
 from edge.ink.fragment_set import FragmentSet, sample_words
-from train.errors import RunError
 from train.progress import Progress, silent
-from train.run_directory import CONFIG, DEVELOPMENT, MODEL, TEST, Run, versions
+from train.trained_run import load_model, versions
 
 Floats = NDArray[np.float64]
 Drawn = TypeVar("Drawn")
@@ -191,7 +193,7 @@ def _score_run(run: Run, fragments: Path | None, progress: Progress) -> Scored:
     development = run.fragments(DEVELOPMENT)
     test = _test_set(run.path, fragments).to_bits(run.config.pixel_bits)
     _writers_of(run.config.users, test)
-    model = run.model()
+    model = load_model(run)
 
     def logits(pixels: NDArray[np.uint8]) -> Floats:
         return np.asarray(model.predict(to_float(pixels), batch_size=64, verbose=0), np.float64)
@@ -341,7 +343,7 @@ def _bundles(path: Path) -> list[tuple[Bundle, Origin | None]]:
     origin = find_origin(first)
     if origin is None:
         return [(first, None)]
-    found = (entry.parent for entry in (origin.path / "draws").glob(f"*/bundle/{MANIFEST}"))
+    found = (entry.parent for entry in (origin.path / DRAWS).glob(f"*/bundle/{MANIFEST}"))
     others = (Bundle.open(entry) for entry in found if (entry.parent / CONFIG).is_file())
     ordered = sorted(others, key=lambda bundle: (len(bundle.path.parent.name), bundle.path.parent.name))
     return [(first, origin), *((bundle, find_origin(bundle)) for bundle in ordered)]

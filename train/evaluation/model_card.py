@@ -12,8 +12,10 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from edge.bundle.run_directory import Run
+from edge.bundle.run_files import HISTORY
 from edge.decision.error_rates import Curve
-from train.run_directory import FAR_SCOPE, HISTORY, Run
+from train.trained_run import FAR_SCOPE, plan_of
 
 DET_LENGTHS = (1, 2, 4, 8, 12, 20)
 _TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
@@ -132,7 +134,7 @@ def _origin(run: Run | None, metrics: Mapping[str, Any]) -> str:
             "users": ", ".join(config.users) + means,
             "strangers from": config.strangers or "the same data",
             "fragments": f"33x33, {config.pixel_bits} bit a pixel",
-            "parameters": f"{run.plan.parameters:,}",
+            "parameters": f"{plan_of(run).parameters:,}",
             "seed, draw": f"{config.seed}, {config.draw}",
             "backbone": f"{config.backbone.get('dataset')}, {config.backbone.get('background_writers')} writers, "
             f"{config.backbone.get('steps')} steps",

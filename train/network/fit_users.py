@@ -21,7 +21,7 @@ from train.network.augment import Augmentation, augment, quantise_pixels
 from train.network.backbone import Backbone, transfer
 from train.network.keras_model import build
 from train.network.loop import Schedule, WordSampler, run_steps
-from train.network.settings import EnrolSettings
+from train.network.training_settings import EnrolSettings
 from train.plan.architecture import ArchitecturePlan
 from train.progress import Progress, silent
 

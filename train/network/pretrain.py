@@ -18,7 +18,7 @@ from train.network.augment import Augmentation, augment
 from train.network.backbone import Arrays, Backbone, extract, transfer
 from train.network.keras_model import build
 from train.network.loop import Schedule, WordSampler, run_steps
-from train.network.settings import PretrainSettings
+from train.network.training_settings import PretrainSettings
 from train.plan.architecture import ArchitecturePlan
 from train.progress import Progress, silent
 

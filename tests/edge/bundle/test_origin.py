@@ -15,7 +15,8 @@ from edge.errors import OtherRunError
 def write_run(folder: Path, users: tuple[str, ...], seed: int = 1) -> dict[str, str]:
     """Files of a run as far as a bundle notes them; their hashes."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps({"users": users, "seed": seed}))
+    config = {"users": users, "user_writers": [*range(len(users))], "pixel_bits": 1, "seed": seed}
+    (folder / "config.json").write_text(json.dumps(config))
     (folder / "test.npz").write_bytes(b"what was written")
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ("config.json", "test.npz")}
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import edge.bundle.engine
-from edge.bundle.bundle import MODEL, Bundle, Executor, Manifest, write_bundle
+from edge.bundle.bundle import MODEL, Bundle, Manifest, PinnedExecutor, write_bundle
 from edge.bundle.engine import Engine
 from edge.bundle.golden import GoldenVectors, file_name
 from edge.errors import (
@@ -41,7 +41,7 @@ def make(tmp_path: Path, manifest: Manifest, contents: dict[str, bytes], golden:
     """A bundle whose golden vectors were changed, all hashes right."""
 
     def bundle(golden: GoldenVectors = golden, **executor: str) -> Bundle:
-        changed = Executor(**(msgspec.structs.asdict(manifest.executor) | executor))
+        changed = PinnedExecutor(**(msgspec.structs.asdict(manifest.executor) | executor))
         files = {name: data for name, data in contents.items() if not name.startswith("golden-")}
         files[file_name(changed.kernels)] = golden.encode()
         return write_bundle(tmp_path / "made", msgspec.structs.replace(manifest, executor=changed), files)

@@ -7,11 +7,8 @@ from pathlib import Path
 import pytest
 
 from edge.bundle.bundle import Bundle
-from edge.errors import NotABundleError
-from quantize.errors import RunError as QuantizeRunError
-from quantize.run_directory import Run as QuantizeRun
-from train.errors import RunError
-from train.run_directory import Run
+from edge.bundle.run_directory import Run
+from edge.errors import NotABundleError, RunError
 
 
 def run(path: Path) -> None:
@@ -83,13 +80,12 @@ def test_who_wanted_a_bundle_is_told_what_is_there_and_what_harms_nothing(
         (nothing, "no run", ["{}"]),
     ],
 )
-@pytest.mark.parametrize(("kind", "error"), [(Run, RunError), (QuantizeRun, QuantizeRunError)])
 def test_who_wanted_a_run_is_told_what_is_there_and_what_harms_nothing(
-    kind: type, error: type[Exception], make: Callable[[Path], None], says: str, out: list[str], tmp_path: Path
+    make: Callable[[Path], None], says: str, out: list[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "x"
     make(path)
-    with pytest.raises(error) as caught:
-        kind.open(path)
+    with pytest.raises(RunError) as caught:
+        Run.open(path)
     assert says in str(caught.value)
     assert proposed(str(caught.value)) == [place.format(path) for place in out]

@@ -15,7 +15,15 @@ from edge.decision.rule import Decision, Verdict
 from edge.errors import EngineError, JournalError
 from edge.gate.journal import Entry, Journal
 from edge.gate.loop import Gate, Outcome, Rule
-from firmware_bridge.session.events import BoardFault, Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
+from firmware_bridge.session.events import (
+    BoardFault,
+    Connected,
+    Event,
+    FragmentReceived,
+    LinkLost,
+    WordEnded,
+    WordStarted,
+)
 
 WRONG_LOGITS: dict[str, Any] = {
     "nan": np.array([9.0, np.nan, 0.0, 0.0]),
@@ -163,10 +171,10 @@ MUTATIONS: dict[str, Callable[[list[Event], int], list[Event]]] = {
     "link lost and back": lambda e, i: [*e[:i], LinkLost("unplugged"), e[0], *e[i:]],
     "connected anew": lambda e, i: [*e[:i], e[0], *e[i:]],
     "board fault": lambda e, i: [*e[:i], BoardFault("sensor_failed", "", 7, None), *e[i:]],
-    "foreign fragment": lambda e, i: [*e[:i], Fragment(7, 99, 0, GREY), *e[i:]],
+    "foreign fragment": lambda e, i: [*e[:i], FragmentReceived(7, 99, 0, GREY), *e[i:]],
     "foreign end": lambda e, i: [*e[:i], WordEnded(7, 99, 4), *e[i:]],
     "foreign session": lambda e, i: [*e[:i], WordStarted(8, 1), *e[i:]],
-    "extra fragment": lambda e, i: [*e[:i], Fragment(7, getattr(e[i], "word", 1), 0, GREY), *e[i:]],
+    "extra fragment": lambda e, i: [*e[:i], FragmentReceived(7, getattr(e[i], "word", 1), 0, GREY), *e[i:]],
     "tail lost": lambda e, i: e[:i],
 }
 

@@ -12,7 +12,7 @@ from edge.decision.rule import Decision, Verdict, decide
 from edge.gate.journal import Journal
 from edge.gate.loop import Gate, Notice, Outcome, Rule
 from edge.ink.fragment import to_int8
-from firmware_bridge.session.events import BoardFault, Event, Fragment, LinkLost, WordEnded, WordStarted
+from firmware_bridge.session.events import BoardFault, Event, FragmentReceived, LinkLost, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Statistics
 
 HEARTBEAT = Statistics(*[0] * 9)
@@ -61,7 +61,7 @@ def test_a_decision_is_in_the_journal_before_the_next_event_is_asked_for(
         nonlocal expected
         for event in board.writes(words[:3]):
             yield event
-            expected += isinstance(event, Fragment | WordEnded)
+            expected += isinstance(event, FragmentReceived | WordEnded)
             assert journal.verify().rows == expected
 
     emitted = outcomes(Gate(engine, rule, journal), source())
@@ -116,10 +116,10 @@ def test_a_word_broken_off_by_a_kill_of_the_host_is_decided_when_it_comes_again(
         (LinkLost("unplugged"), "link lost: unplugged"),
         (BoardFault("sensor_failed", "no ink", 7, 1), "the board reports sensor_failed: no ink"),
         (WordStarted(7, 9), "another word began"),
-        (Fragment(7, 1, 9, np.zeros((33, 33), np.uint8)), "fragment 9 came where 3 was due"),
-        (Fragment(7, 1, 3, np.full((33, 33), 7, np.uint8)), "grey pixels"),
-        (Fragment(7, 1, 3, np.zeros((32, 33), np.uint8)), "a fragment is uint8"),
-        (Fragment(7, 9, 0, np.zeros((33, 33), np.uint8)), "another word began"),
+        (FragmentReceived(7, 1, 9, np.zeros((33, 33), np.uint8)), "fragment 9 came where 3 was due"),
+        (FragmentReceived(7, 1, 3, np.full((33, 33), 7, np.uint8)), "grey pixels"),
+        (FragmentReceived(7, 1, 3, np.zeros((32, 33), np.uint8)), "a fragment is uint8"),
+        (FragmentReceived(7, 9, 0, np.zeros((33, 33), np.uint8)), "another word began"),
         (WordEnded(7, 1, 8), "the word has 8 fragments and 3 came"),
     ],
 )

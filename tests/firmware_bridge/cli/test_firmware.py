@@ -109,9 +109,9 @@ def test_monitor_shows_every_symbol_of_a_word(folder: Path) -> None:
         assert code(shown) == 0, shown.exception
     events = [json.loads(line) for line in shown.stdout.splitlines()]
     kinds = [event["event"] for event in events if event["event"] != "Statistics"]
-    assert kinds == ["Connected", "WordStarted", "Fragment", "Fragment", "WordEnded"]
+    assert kinds == ["Connected", "WordStarted", "FragmentReceived", "FragmentReceived", "WordEnded"]
     assert events[0]["authenticated"] is False
-    drawn = next(event["pixels"] for event in events if event["event"] == "Fragment")
+    drawn = next(event["pixels"] for event in events if event["event"] == "FragmentReceived")
     assert [bytes.fromhex(row) for row in drawn] == [bytes(row) for row in word[0]]
 
 

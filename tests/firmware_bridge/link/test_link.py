@@ -18,7 +18,7 @@ from firmware_bridge.emulate.virtual_board import VirtualBoard, Word
 from firmware_bridge.link.errors import PortLostError, PortMissingError
 from firmware_bridge.link.link import Link
 from firmware_bridge.session.board import BoardSession
-from firmware_bridge.session.events import Connected, Event, Fragment, LinkLost, WordEnded, WordStarted
+from firmware_bridge.session.events import Connected, Event, FragmentReceived, LinkLost, WordEnded, WordStarted
 from firmware_bridge.wire import messages as wire
 
 
@@ -58,7 +58,7 @@ def test_a_power_cut_in_mid_word_is_link_lost_then_the_next_word_comes_in_a_new_
     with board, open_link(board.start(), idle_timeout_s=1.5) as link:
         for event in link.events():
             log.append(event)
-            if isinstance(event, Fragment) and event.word == 2 and not board.lost:
+            if isinstance(event, FragmentReceived) and event.word == 2 and not board.lost:
                 board.kill()
                 assert not (tmp_path / "pen").exists()
                 threading.Timer(0.3, board.start).start()
@@ -68,7 +68,7 @@ def test_a_power_cut_in_mid_word_is_link_lost_then_the_next_word_comes_in_a_new_
     assert first != second
     assert [(event.session, event.word) for event in ended] == [(first, 1), (second, 1)]
     lost = next(place for place, event in enumerate(log) if isinstance(event, LinkLost))
-    after = [event for event in log[lost:] if isinstance(event, Fragment)]
+    after = [event for event in log[lost:] if isinstance(event, FragmentReceived)]
     assert same([np.array([event.pixels for event in after])], [words[2]])
     assert [sent.place for sent in board.lost] == [1]
 
@@ -84,7 +84,7 @@ def test_a_cable_pulled_in_mid_word_brings_the_same_word_again_whole(tmp_path: P
             if isinstance(event, WordStarted):
                 started.append((event.session, event.word))
                 got.append([])
-            elif isinstance(event, Fragment):
+            elif isinstance(event, FragmentReceived):
                 got[-1].append(event.pixels)
                 if event.index == 3 and not pulled:
                     pulled = True
@@ -158,7 +158,7 @@ def test_a_host_that_leaves_in_mid_word_gets_the_word_again() -> None:
     board = VirtualBoard(make_words(1, 6), baud_rate=None)
     with board:
         with open_link(board.start()) as link:
-            assert any(isinstance(event, Fragment) and event.index == 3 for event in link.events())
+            assert any(isinstance(event, FragmentReceived) and event.index == 3 for event in link.events())
         assert board.acknowledged == []
         with open_link(board.start(), idle_timeout_s=IDLE_S) as link:
             _, got, _ = collect(link)
@@ -214,7 +214,7 @@ def test_tcp_works_as_a_serial_port_does() -> None:
             fragments: list[Word] = []
             with contextlib.suppress(PortMissingError, PortLostError):
                 for event in link.events():
-                    if isinstance(event, Fragment):
+                    if isinstance(event, FragmentReceived):
                         fragments.append(event.pixels)
                     elif isinstance(event, WordEnded):
                         got.append(np.array(fragments))

@@ -23,7 +23,7 @@ from firmware_bridge.session.errors import (
     UnprovisionedError,
     WrongKeyError,
 )
-from firmware_bridge.session.events import BoardInfo, Connected, Fragment, WordEnded
+from firmware_bridge.session.events import BoardInfo, Connected, FragmentReceived, WordEnded
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.trust.errors import KeyExposedError
 from firmware_bridge.wire import messages as wire
@@ -93,7 +93,7 @@ def test_a_board_with_a_key_delivers_every_word_over_a_line_with_5_percent_damag
         for event in link.events():
             if isinstance(event, Connected):
                 assert event.info.authenticated
-            elif isinstance(event, Fragment):
+            elif isinstance(event, FragmentReceived):
                 fragments.append(event.pixels)
             elif isinstance(event, WordEnded):
                 got.append(np.array(fragments))

@@ -20,7 +20,7 @@ from firmware_bridge.session.errors import (
     ProtocolViolationError,
     WritingError,
 )
-from firmware_bridge.session.events import BoardFault, Connected, Fragment, WordEnded, WordStarted
+from firmware_bridge.session.events import BoardFault, Connected, FragmentReceived, WordEnded, WordStarted
 from firmware_bridge.session.exchange import HELLO_TIMEOUT_S, SILENCE_S, frame_of, split_frame
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.wire import messages as wire
@@ -100,7 +100,7 @@ def test_a_frame_is_acknowledged_only_when_the_next_event_is_asked_for() -> None
     for _ in range(3):
         host.receive(board.next_frame(0.0), 0.0)
     assert isinstance(host.next_event(), WordStarted)
-    assert isinstance(host.next_event(), Fragment)
+    assert isinstance(host.next_event(), FragmentReceived)
     assert isinstance(host.next_event(), WordEnded)
     assert acknowledged(host) == 2, "END must not be acknowledged while its event is being taken care of"
     board.receive(host.next_frame(2.0), 2.0)
@@ -128,7 +128,7 @@ def test_a_word_whose_end_was_not_acknowledged_comes_again_whole_to_the_next_hos
     while frame := board.next_frame(1.0):
         again.receive(frame, 1.0)
     kinds = [type(event) for event in drain(again)]
-    assert kinds[:6] == [Connected, WordStarted, Fragment, Fragment, Fragment, WordEnded]
+    assert kinds[:6] == [Connected, WordStarted, FragmentReceived, FragmentReceived, FragmentReceived, WordEnded]
 
 
 def test_a_word_that_was_consumed_to_its_end_comes_no_more_in_this_session_but_in_another() -> None:

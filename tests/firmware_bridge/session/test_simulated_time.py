@@ -10,7 +10,7 @@ import pytest
 
 from firmware_bridge.emulate.noisy_line import NoisyLine
 from firmware_bridge.session.board import BoardSession
-from firmware_bridge.session.events import Fragment, WordEnded, WordStarted
+from firmware_bridge.session.events import FragmentReceived, WordEnded, WordStarted
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
@@ -88,7 +88,7 @@ class Simulation:
     def _take(self, event: object) -> None:
         if isinstance(event, WordStarted):
             self.open = []
-        elif isinstance(event, Fragment):
+        elif isinstance(event, FragmentReceived):
             assert event.index == len(self.open)
             self.open.append(event.pixels)
         elif isinstance(event, WordEnded):

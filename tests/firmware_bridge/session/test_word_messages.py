@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from firmware_bridge.session.errors import ProtocolViolationError
-from firmware_bridge.session.events import BoardFault, Fragment, WordEnded, WordStarted
+from firmware_bridge.session.events import BoardFault, FragmentReceived, WordEnded, WordStarted
 from firmware_bridge.session.word_messages import WordReader, WritingMessage, fragment_messages
 from firmware_bridge.wire import messages as wire
 
@@ -19,7 +19,7 @@ def test_a_word_becomes_its_events() -> None:
     reader = WordReader(session=9, pixel_bits=1)
     started, fragment, ended = [reader.read(message) for message in (START, BITS, END)]
     assert started == WordStarted(9, 5)
-    assert isinstance(fragment, Fragment)
+    assert isinstance(fragment, FragmentReceived)
     assert (fragment.session, fragment.word, fragment.index) == (9, 5, 0)
     assert ended == WordEnded(9, 5, 1)
 
@@ -28,7 +28,7 @@ def test_a_grey_fragment_comes_in_five_chunks_and_one_event() -> None:
     reader = WordReader(session=9, pixel_bits=8)
     reader.read(START)
     assert [reader.read(chunk) for chunk in GREY[:4]] == [None] * 4
-    assert isinstance(reader.read(GREY[4]), Fragment)
+    assert isinstance(reader.read(GREY[4]), FragmentReceived)
 
 
 def test_a_fault_ends_the_open_word() -> None:
@@ -42,7 +42,7 @@ def test_a_fault_ends_the_open_word() -> None:
 def test_a_fault_in_mid_fragment_leaves_nothing_for_the_next_word() -> None:
     reader = WordReader(session=9, pixel_bits=8)
     messages: list[WritingMessage] = [START, GREY[0], ERROR, wire.Start(6), *GREY]
-    assert isinstance([reader.read(message) for message in messages][-1], Fragment)
+    assert isinstance([reader.read(message) for message in messages][-1], FragmentReceived)
 
 
 def test_a_word_that_was_delivered_before_passes_in_silence() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import edge.bundle.kernels
-import quantize.proof.golden
+import quantize.proof.make_golden
 from edge.bundle.bundle import Bundle
 from edge.bundle.engine import Engine
 from edge.bundle.golden import decode
@@ -22,7 +22,7 @@ from quantize.errors import KernelSetError
 from quantize.interpreter.executors import EngineExecutor
 from quantize.make_bundle import golden_files
 from quantize.model.words import Words
-from quantize.proof.golden import draw_words
+from quantize.proof.make_golden import draw_words
 from quantize.verify import choose_kernels, verify
 
 NEW = "litert-thrown-away"
@@ -89,7 +89,7 @@ def test_an_added_kernel_set_is_proved_and_its_drift_measured(
 def test_golden_words_are_to_tell_an_added_kernel_set_from_the_others(
     added: Kernels, make_model: Callable[..., bytes], handwriting: FragmentSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quantize.proof.golden, "TRIES", 1)
+    monkeypatch.setattr(quantize.proof.make_golden, "TRIES", 1)
     assert NEW in rivals()
     _, tells_apart = draw_words(make_model(3), handwriting, 1, np.random.default_rng(0))
     assert f"litert-reference = {NEW}" in tells_apart  # Of equal arithmetic, so of equal logits.
@@ -116,7 +116,7 @@ def test_a_reserved_kernel_set_has_its_oracles_rules_and_vectors_and_no_engine(
     make_model: Callable[..., bytes], handwriting: FragmentSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(monkeypatch, Kernels("reserved-too", reserved="nobody", oracle="litert-reference"))
-    monkeypatch.setattr(quantize.proof.golden, "TRIES", 1)
+    monkeypatch.setattr(quantize.proof.make_golden, "TRIES", 1)
     assert dataclasses.replace(kernel_set("reserved-too"), name="litert-reference") == kernel_set("litert-reference")
     assert "reserved-too" not in rivals()
     model = make_model(3)

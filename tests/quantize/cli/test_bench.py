@@ -12,7 +12,7 @@ from edge.bundle.bundle import Bundle
 from edge.bundle.engine import Engine
 from edge.errors import OtherRunError
 from edge.ink.fragment_set import FragmentSet
-from quantize.cli.bench import bench, error_of, find_material, measure, time_check
+from quantize.cli.bench import bench, error_of, find_workload, measure, time_check
 
 
 def test_the_report_has_every_row_and_names_what_others_published_as_theirs(bundle: Bundle) -> None:
@@ -51,24 +51,24 @@ def test_the_error_is_that_of_the_users_own_test_fragments_where_the_run_is_at_h
     writer = np.repeat(np.array([10, 20, 30, 99], np.int32), 12)
     grey = rng.integers(0, 256, (48, 33, 33)).astype(np.uint8)
     FragmentSet(grey, writer, np.full(48, -1, np.int32), np.arange(48, dtype=np.int32)).save(run / "test.npz")
-    material = find_material(bundle, 80)
-    assert material.source.startswith("test, test fragments of 3 users")
-    assert set(np.unique(material.pixels)) == {0, 255}
-    assert material.labels is not None
-    writers = writer[material.words]
-    assert (writers == np.array([30, 10, 20])[material.labels][:, np.newaxis]).all()
-    (row,) = measure(bundle, bundle.engine("reference"), material, [80])
+    workload = find_workload(bundle, 80)
+    assert workload.source.startswith("test, test fragments of 3 users")
+    assert set(np.unique(workload.pixels)) == {0, 255}
+    assert workload.labels is not None
+    writers = writer[workload.words]
+    assert (writers == np.array([30, 10, 20])[workload.labels][:, np.newaxis]).all()
+    (row,) = measure(bundle, bundle.engine("reference"), workload, [80])
     assert row.error == row.batched_error  # The reference is equal to these kernels to the last bit.
     assert 0.0 < (row.error or 0.0) < 1.0
     (run / "config.json").write_text(json.dumps(config | {"users": ["Ada", "Ben", "Zoe"]}))
     with pytest.raises(OtherRunError, match="Zoe"):
-        find_material(bundle, 80)
+        find_workload(bundle, 80)
 
 
 def test_an_engine_that_is_too_slow_over_100000_fragments_fails_the_benchmark(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (row,) = measure(bundle, bundle.engine(), find_material(bundle, 40), [40])
+    (row,) = measure(bundle, bundle.engine(), find_workload(bundle, 40), [40])
     for ratio, code in ((1.24, 0), (1.26, 1)):
         slow = quantize.cli.bench.Row(100_000, ratio, 1.0, ratio, row.batched_s, None, None, row.peak_mib)
         monkeypatch.setattr(quantize.cli.bench, "measure", lambda *a, slow=slow, **k: [slow])
@@ -101,5 +101,5 @@ def test_the_engine_costs_little_more_than_the_bare_interpreter(bundle: Bundle, 
 
     2: the tiny model takes 13 us a step and the engine 2 us; a shared machine gets the rest of the allowance.
     """
-    material = find_material(bundle, 1000)
-    assert min(measure(bundle, engine, material, [1000])[0].ratio for _ in range(3)) < 2
+    workload = find_workload(bundle, 1000)
+    assert min(measure(bundle, engine, workload, [1000])[0].ratio for _ in range(3)) < 2

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.errors import RunError
 from quantize.arithmetic.reference import Reference
 from quantize.convert.convert import Conversion, convert, convert_to_float, quantize_float
 from quantize.convert.graph_checks import check_clipping, check_graph
@@ -24,7 +25,6 @@ from quantize.errors import (
     ClippingError,
     FloatGraphError,
     InputQuantizationError,
-    RunError,
     UnfusedError,
 )
 from quantize.interpreter.executors import Tracer, interpreter

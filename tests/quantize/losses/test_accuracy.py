@@ -12,7 +12,7 @@ from edge.decision.thresholds import Thresholds
 from edge.ink.fragment import to_int8
 from edge.ink.fragment_set import FragmentSet
 from quantize.errors import WordsError
-from quantize.losses.accuracy import compare_with_float, draw_trials, equal_error_rate
+from quantize.losses.accuracy import draw_trials, equal_error_rate, measure_int8_loss
 from quantize.model.words import Words
 from quantize.proof.samples import draw_samples
 
@@ -54,7 +54,7 @@ def test_agreement_counts_words_with_another_user_or_verdict(make_words: Callabl
     int8 = exact.copy()
     int8[words.starts[1] : words.starts[1] + words.lengths[1]] = [0.0, 9.0, 0.0]
     int8[words.starts[2] : words.starts[2] + words.lengths[2]] = [0.0, 0.0, 9.0]
-    report = compare_with_float(words, exact, int8, thresholds)
+    report = measure_int8_loss(words, exact, int8, thresholds)
     assert (report.words, report.agreement, report.logits_max_abs) == (4, 0.5, 9.0)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edge.decision.evidence import MAX_SYMBOLS
 from edge.decision.rule import Verdict, Verdicts, decide
 from edge.decision.thresholds import Thresholds
-from quantize.losses.decisions import LISTED, compare_decisions, judge_words, list_differences, upper_bound
+from quantize.losses.decisions import LISTED, judge_words, list_differences, measure_decision_differences, upper_bound
 from quantize.model.words import Words
 
 THRESHOLDS = Thresholds((-0.5,) * MAX_SYMBOLS, (-1.5,) * MAX_SYMBOLS, 3, 0.01, 0.1, 300)
@@ -72,11 +72,11 @@ def test_a_word_that_differs_on_the_way_counts_but_not_as_one_that_ends_otherwis
     make_words: Callable[..., Words],
 ) -> None:
     words, logits, other = changed(make_words)
-    found = compare_decisions(words, logits, other, THRESHOLDS)
+    found = measure_decision_differences(words, logits, other, THRESHOLDS)
     assert (found.words, found.symbols, found.final, found.anywhere) == (20, None, 1, 2)
     assert found.final_upper_bound == upper_bound(1, 20)
     assert found.anywhere_upper_bound == upper_bound(2, 20)
-    nothing = compare_decisions(words, logits, logits, THRESHOLDS)
+    nothing = measure_decision_differences(words, logits, logits, THRESHOLDS)
     assert (nothing.final, nothing.anywhere) == (0, 0)
     assert nothing.final_upper_bound > 0, "no difference in 20 words does not mean none ever"
 
@@ -94,7 +94,7 @@ def test_a_word_whose_logits_are_damaged_counts_as_decided_otherwise(make_words:
     words, logits, _ = changed(make_words)
     damaged = logits.copy()
     damaged[words.starts[3], 3] = -np.inf
-    found = compare_decisions(words, logits, damaged, THRESHOLDS)
+    found = measure_decision_differences(words, logits, damaged, THRESHOLDS)
     assert (found.final, found.anywhere) == (1, 1)
 
 
@@ -102,7 +102,7 @@ def test_a_long_list_is_cut(make_words: Callable[..., Words]) -> None:
     words = Words(np.zeros((400, 33, 33, 1), np.int8), np.full(100, 4))
     first, second = (np.tile(row, (400, 1)) for row in ([9.0, 0, 0, 0], [0, 9.0, 0, 0]))
     assert len(list_differences(words, first, second, THRESHOLDS, USERS)) == LISTED
-    assert compare_decisions(words, first, second, THRESHOLDS).final == 100
+    assert measure_decision_differences(words, first, second, THRESHOLDS).final == 100
 
 
 # --- the bound -----------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ from firmware_bridge.link.inquiry import Inquiry
 from firmware_bridge.session.errors import CannotError, PixelDepthError, ProtocolViolationError
 from firmware_bridge.wire import messages as wire
 from quantize.errors import OtherModelError
-from quantize.proof.device import Examination, examine
+from quantize.proof.device import DeviceVerification, verify_device
 
 ROOT = Path(__file__).parents[3]
 
@@ -67,12 +67,12 @@ def device(engine: Engine, golden: GoldenVectors) -> Device:
     return Device(network, network.identity)
 
 
-def ask(bundle: Bundle, device: Device, bits: int = 1, loss: float = 0.0, corrupt: float = 0.0) -> Examination:
+def ask(bundle: Bundle, device: Device, bits: int = 1, loss: float = 0.0, corrupt: float = 0.0) -> DeviceVerification:
     board = VirtualBoard(
         [], kind=wire.Kind.GATE, pixel_bits=bits, network=device, baud_rate=None, loss=loss, corrupt=corrupt, seed=1
     )
     with board, Inquiry(board.start()) as inquiry:
-        return examine(bundle, inquiry)
+        return verify_device(bundle, inquiry)
 
 
 def test_a_device_that_computes_the_golden_words_passes(

@@ -26,7 +26,7 @@ from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.errors import TerminalMissingError
 from firmware_bridge.link.link import open_link
 from firmware_bridge.session.errors import UnprovisionedError
-from firmware_bridge.session.events import Connected, Fragment, LinkLost, WordEnded, WordStarted
+from firmware_bridge.session.events import Connected, FragmentReceived, LinkLost, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Kind
 from train.cli.simulate import choose_writers, draw_words, parse_symbols, simulate, users_of
 
@@ -73,7 +73,7 @@ def test_users_are_known_by_name_where_the_set_lies_in_a_run(
     assert users_of(tmp_path / "test.npz", fragments) == frozenset()
     (tmp_path / "config.json").write_text("{}")
     enrolled = SimpleNamespace(config=SimpleNamespace(users=("eve", "ada")))
-    monkeypatch.setattr("train.run_directory.Run.open", lambda path: enrolled)
+    monkeypatch.setattr("edge.bundle.run_directory.Run.open", lambda path: enrolled)
     assert users_of(tmp_path / "test.npz", fragments) == frozenset({3, 5})
 
 
@@ -148,7 +148,7 @@ def test_the_command_prints_its_port_streams_its_words_and_ends(
                     assert event.info.pixel_bits == (8 if grey else 1)
                 if isinstance(event, WordStarted):
                     seen.append(set())
-                if isinstance(event, Fragment):
+                if isinstance(event, FragmentReceived):
                     seen[-1] |= set(event.pixels.reshape(-1).tolist())
                 if isinstance(event, WordEnded):
                     assert event.count == 3
@@ -186,7 +186,7 @@ def test_a_boards_real_firmware_is_built_for_grey_where_that_is_asked_for(tmp_pa
             assert process.stdout.readline() == f"{tmp_path / 'pen'}\n"
             with open_link(str(tmp_path / "pen"), pixel_bits=8, idle_timeout_s=20.0) as link:
                 said = takewhile(lambda event: not isinstance(event, LinkLost), link.events())
-                sent = [event.pixels for event in said if isinstance(event, Fragment)]
+                sent = [event.pixels for event in said if isinstance(event, FragmentReceived)]
             assert process.wait(20.0) == 0
         finally:
             process.kill()

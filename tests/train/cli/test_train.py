@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from edge.bundle.run_directory import Run
+from edge.bundle.run_files import CONFIG, DEVELOPMENT, MODEL, TEST
 from edge.decision.error_rates import far_floor
 from edge.decision.evidence import MAX_SYMBOLS
-from edge.errors import EdgeError
+from edge.errors import EdgeError, RunError
 from edge.ink.fragment_set import FragmentSet
 from inkgate import cli
-from train.errors import BackboneError, RunError, TrainError, UnknownDatasetError, UnwritableError
+from train.errors import BackboneError, TrainError, UnknownDatasetError, UnwritableError
 from train.evaluation import evaluate
-from train.run_directory import CONFIG, DEVELOPMENT, FAR_SCOPE, MODEL, TEST, Run
+from train.trained_run import FAR_SCOPE, plan_of
 
 SYMBOLS = [str(symbols) for symbols in range(1, MAX_SYMBOLS + 1)]
 STEPS = ["--steps", "2"]
@@ -48,7 +50,7 @@ def test_train_says_as_json_what_it_made(hands_file: Path, backbone_folder: Path
     told, made = json.loads(result.stdout), Run.open(tmp_path / "run")
     assert told.keys() == {"run", "users", "draws", "parameters", "strangers", "seconds"}
     assert told["users"] == list(made.config.users)
-    assert told["parameters"] == made.plan.parameters
+    assert told["parameters"] == plan_of(made).parameters
     assert (told["run"], told["draws"]) == (str(tmp_path / "run"), 1)
     assert (made.config.seed, made.config.settings["seed"], made.config.settings["steps"]) == (4, 4, 2)
 

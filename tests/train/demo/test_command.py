@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from edge.bundle.run_directory import Run
+from edge.bundle.run_files import TEST
 from inkgate import cli
 from train.demo import command
 from train.demo.command import assign_writers
-from train.demo.outcome import Result, Sent, pair
+from train.demo.outcome import Result, WrittenWord, pair
 from train.errors import DemoError, TrainError
-from train.run_directory import TEST, Run
 
 
 def final(decision: str, user: str | None = None, word: int = 1, session: int = 7) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def running(word: int, session: int = 7) -> dict[str, Any]:
 def test_a_result_is_right_only_for_an_enrolled_user_accepted_as_himself(
     writer: str, enrolled: bool, decision: str, user: str | None, kind: str
 ) -> None:
-    assert Result(Sent(writer, enrolled, [0]), final(decision, user), []).kind == kind
+    assert Result(WrittenWord(writer, enrolled, [0]), final(decision, user), []).kind == kind
 
 
 def test_what_was_sent_meets_what_was_decided_by_session_and_word() -> None:
@@ -58,7 +59,7 @@ def test_what_was_sent_meets_what_was_decided_by_session_and_word() -> None:
         running(2, 8),
     ]  # fmt: skip
     results = pair(told, decisions, {"Ada": True, "Eve": False})
-    assert [(r.sent.writer, r.sent.enrolled, list(r.sent.fragments)) for r in results] == [
+    assert [(r.word.writer, r.word.enrolled, list(r.word.fragments)) for r in results] == [
         ("Eve", False, [4, 5]),
         ("Ada", True, [1]),
         ("Ada", True, [2]),  # the last word was never decided

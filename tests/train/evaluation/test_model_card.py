@@ -8,12 +8,13 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge.bundle.run_directory import Run
 from edge.decision.error_rates import far_floor
 from edge.decision.evidence import MAX_SYMBOLS
 from edge.decision.thresholds import fit_thresholds
 from train.evaluation.evaluate import Scored, det_curves, evaluate
 from train.evaluation.model_card import DET_LENGTHS, model_card, plot_losses, write_report
-from train.run_directory import FAR_SCOPE, Run
+from train.trained_run import FAR_SCOPE, plan_of
 
 WORDS, STRANGERS = 8, 12
 
@@ -66,7 +67,7 @@ def test_the_card_says_what_it_was_made_from(run: Run, metrics: dict[str, Any]) 
     config = run.config
     for said in (config.dataset, config.data_sha256[:16], ", ".join(config.users), config.command, config.created):
         assert said in card
-    assert f"{run.plan.parameters:,}" in card
+    assert f"{plan_of(run).parameters:,}" in card
     assert f"numpy {config.versions['numpy']}" in card
 
 

@@ -9,7 +9,7 @@ from train.errors import BackboneError
 from train.network.backbone import SHIPPED, Backbone, extract, transfer
 from train.network.keras_model import build
 from train.network.pretrain import pretrain
-from train.network.settings import PretrainSettings
+from train.network.training_settings import PretrainSettings
 from train.plan.architecture import adapt
 from train.synthetic.writers import synthetic_set
 

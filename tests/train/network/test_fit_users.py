@@ -13,7 +13,7 @@ from edge.ink.fragment_set import FragmentSet
 from train.network import fit_users
 from train.network.backbone import Backbone
 from train.network.fit_users import enrol
-from train.network.settings import EnrolSettings
+from train.network.training_settings import EnrolSettings
 from train.plan.architecture import adapt
 
 USERS = 3

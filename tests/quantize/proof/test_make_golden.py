@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import quantize.proof.golden
+import quantize.proof.make_golden
 from edge.bundle.engine import Engine
 from edge.bundle.golden import check, decode
 from edge.bundle.kernels import comparable
@@ -21,7 +21,7 @@ from quantize.interpreter.executors import EngineExecutor, Tracer
 from quantize.make_bundle import golden_files
 from quantize.model.trace import points
 from quantize.model.words import Words
-from quantize.proof.golden import draw_words, make_golden
+from quantize.proof.make_golden import draw_words, make_golden
 
 TOLD_APART = "litert-reference | litert-xnnpack | litert-optimised on x86_64 | litert-optimised on aarch64"
 
@@ -66,7 +66,7 @@ def test_the_golden_words_tell_the_kernel_sets_apart(model: bytes, drawn: tuple[
 def test_words_that_cannot_tell_kernel_sets_apart_say_so(
     make_model: Callable[..., bytes], handwriting: FragmentSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quantize.proof.golden, "TRIES", 2)
+    monkeypatch.setattr(quantize.proof.make_golden, "TRIES", 2)
     _, tells_apart = draw_words(make_model(style="zero"), handwriting, 8, np.random.default_rng(0))
     assert tells_apart == TOLD_APART.replace("|", "=")
 
@@ -108,7 +108,7 @@ def test_vectors_that_the_interpreter_does_not_compute_are_not_written(
     change: Break,
     named: str,
 ) -> None:
-    monkeypatch.setattr(quantize.proof.golden, "kernel_set", lambda name: change(kernel_set(name)))
+    monkeypatch.setattr(quantize.proof.make_golden, "kernel_set", lambda name: change(kernel_set(name)))
     with pytest.raises(
         VectorsDifferError, match=f"golden vectors of {kernels}: ai-edge-litert .* differs: {named} .*word"
     ):
@@ -121,7 +121,7 @@ def test_a_swapped_tanh_table_is_not_written(
     real = fixedpoint.tanh_table_int8
     rule = dataclasses.replace(kernel_set("litert-reference").tanh, prepare=lambda *q: real(*q)[::-1])
     monkeypatch.setattr(
-        quantize.proof.golden, "kernel_set", lambda name: dataclasses.replace(kernel_set(name), tanh=rule)
+        quantize.proof.make_golden, "kernel_set", lambda name: dataclasses.replace(kernel_set(name), tanh=rule)
     )
     with pytest.raises(VectorsDifferError, match="2 TANH"):
         make_golden(model, "litert-reference", Engine.load(model), *drawn)
@@ -130,7 +130,7 @@ def test_a_swapped_tanh_table_is_not_written(
 def test_a_bundle_gets_the_vectors_of_the_engines_kernels_and_of_what_is_reserved(
     model: bytes, handwriting: FragmentSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quantize.proof.golden, "TRIES", 1)
+    monkeypatch.setattr(quantize.proof.make_golden, "TRIES", 1)
     for asked, name in (("default", "litert-xnnpack"), ("reference", "litert-reference")):
         engine = Engine.load(model, asked)
         files = golden_files(engine, model, handwriting, 1, np.random.default_rng(0))
@@ -146,7 +146,7 @@ def test_the_check_at_the_start_takes_less_than_100_ms_for_200_users(
     make_model: Callable[..., bytes], handwriting: FragmentSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Decoding and computing, the best of three: a shared machine may be busy. Last measured: 25 ms at a load of 7."""
-    monkeypatch.setattr(quantize.proof.golden, "TRIES", 1)
+    monkeypatch.setattr(quantize.proof.make_golden, "TRIES", 1)
     model = make_model(users=200)
     engine = Engine.load(model)
     words, tells_apart = draw_words(model, handwriting, 8, np.random.default_rng(0))

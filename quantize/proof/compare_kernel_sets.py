@@ -23,7 +23,7 @@ STORED = "stored, read back from the interpreter"
 UNWATCHED = "logits of the edge's engine, no tensors kept"
 
 
-def prove(
+def compare_kernel_set(
     model: bytes,
     kernels: str,
     words: Words,
@@ -62,7 +62,7 @@ def prove(
     return report
 
 
-def prove_golden(bundle: Bundle, machine: Machine) -> list[GoldenReport]:
+def compare_golden(bundle: Bundle, machine: Machine) -> list[GoldenReport]:
     """Check the bundle's files of golden vectors against model, manifest and kernel set's reference."""
     names = sorted(name for name in bundle.contents if name.startswith("golden-"))
     return [_golden(bundle, name, machine) for name in names]
