@@ -9,13 +9,13 @@ import pytest
 
 from edge.bundle.bundle import Bundle
 from edge.bundle.kernels import comparable
-from quantize.cli.verify import verify
 from quantize.errors import ReportError
 from quantize.losses.decisions import DifferingWord, Outcome
 from quantize.proof.compare import Mismatch
 from quantize.report.charts import BAR, Bar, draw_bars, draw_histogram
 from quantize.report.page import make_page
 from quantize.report.record import Report, decode
+from quantize.verify import verify
 
 VOID = {"meta", "br"}
 
