@@ -64,9 +64,11 @@ def load(order: Order) -> Handwriting:
     """Load the handwriting that an order trains on.
 
     If the order names a source of strangers, every writer of the dataset may be enrolled, and background, development
-    and unseen strangers are writers of that source, with ids that do not clash. Raises TooFewWritersError when that
-    source is the dataset itself, whose users would be strangers to themselves, or when there are fewer writers than
-    users wanted. Raises NamesError when a name is blank, not printable or that of two writers.
+    and unseen strangers are writers of that source, with ids that do not clash.
+
+    Raises TooFewWritersError when that source is the dataset itself, whose users would be strangers to themselves, or
+    when there are fewer writers than users wanted. Raises NamesError when a name is blank, not printable or shared by
+    two writers.
     """
     writing = _read(order)
     _check_names(writing.fragments, order.dataset)
@@ -77,10 +79,11 @@ def load(order: Order) -> Handwriting:
 def train_draws(order: Order, backbone: Backbone, out: Path, draws: int, progress: Progress = silent) -> list[Run]:
     """Enrol `draws` draws of users: draw 0 in `out`, draw N in out/draws/N; return their runs.
 
-    A draw that is complete is not repeated. Of further draws that an earlier order left in `out`, those that this order
-    would make otherwise lose their config.json, so that nobody takes them for draws of this order. Raises
-    UnwritableError when nothing can be written to `out`, and OverwriteError when it holds a run that this order would
-    make otherwise and the order does not say `replace`.
+    A draw that is complete is not repeated. A further draw that an earlier order left in `out` loses its config.json if
+    this order would make it otherwise: nobody must take it for a draw of this order.
+
+    Raises UnwritableError when nothing can be written to `out`, and OverwriteError when it holds a run that this order
+    would make otherwise and the order does not say `replace`.
     """
     _make_folder(out)
     writing = load(order)
@@ -249,7 +252,7 @@ def _draw(order: Order, writing: Handwriting, number: int) -> datasets.Draw:
 
 
 def _require_same(out: Path, config_of: Callable[[int], RunConfig]) -> None:
-    """Raise OverwriteError if `out` or a draw in it is a complete run that the order would not make so."""
+    """Raise OverwriteError if `out` or a draw in it is a complete run that `config_of` contradicts."""
     numbers = (int(entry.name) for entry in (out / DRAWS).glob("[1-9]*") if entry.name.isdecimal())
     for number in (0, *sorted(numbers)):
         folder = _folder(out, number)
@@ -287,7 +290,7 @@ def _whole(folder: Path) -> Run | None:
 def _differences(run: Run, config: RunConfig) -> list[str]:
     """Return the names of the settings in which the run differs from `config`.
 
-    When, by which command and with which versions it was made does not count. The source of strangers is compared by
+    The run's date, command and versions do not count. The source of strangers is compared by
     data_sha256, not by its name.
     """
     wanted = msgspec.json.decode(msgspec.json.encode(config), type=RunConfig)

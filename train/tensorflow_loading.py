@@ -1,6 +1,6 @@
-"""A call, made as late as possible -> TensorFlow imported, without its C++ messages on stderr.
+"""A call -> TensorFlow imported, without its C++ messages on stderr.
 
-The import takes seconds, so callers first check everything that can be checked without it.
+The import takes seconds: call this as late as possible, after everything that can be checked without it.
 """
 
 import os
@@ -10,7 +10,7 @@ import sys
 def load_tensorflow() -> None:
     """Import TensorFlow and have it look for devices, without its C++ messages.
 
-    They are written to file descriptor 2 directly, which therefore leads to os.devnull meanwhile.
+    They go to file descriptor 2 directly, so it leads to os.devnull during the import.
     """
     if "tensorflow" in sys.modules:
         return

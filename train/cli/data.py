@@ -254,7 +254,7 @@ def _transfer_bars() -> Progress:
 
 @contextmanager
 def _counting_bar(title: str) -> Iterator[Any]:
-    """Show a bar on stderr; yield its progress callback, a function of (done, all)."""
+    """Show a bar on stderr; yield its progress callback, which takes (done, all)."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)

@@ -15,7 +15,7 @@ from train.synthetic.alphabet import DIGITS
 SOURCES = ("qmnist", "synthetic")
 
 MIN_FRAGMENTS = 40
-"""Writers with fewer fragments than this serve as background only: too few to enrol from and to be tested on."""
+"""A writer with fewer fragments than this serves as background only: they are too few to enrol from and to test on."""
 
 ENROL_SHARE = 0.65
 """Share of a user's fragments, the first in order of writing, that enrol; the others test."""
@@ -80,7 +80,7 @@ def load(
 
 
 def split_writers(fragments: FragmentSet, seed: int = SPLIT_SEED) -> WriterSplit:
-    """Split the writers by chance in the proportion 400 : 40 : 99, the same for the same seed.
+    """Split the writers at random in the proportion 400 : 40 : 99; equal seeds give equal splits.
 
     These are QMNIST's exact numbers. Writers with fewer than MIN_FRAGMENTS fragments go to the background. Raises
     TooFewWritersError when development or evaluation would be left empty.
@@ -102,7 +102,7 @@ def split_writers(fragments: FragmentSet, seed: int = SPLIT_SEED) -> WriterSplit
 
 
 def draw_users(split: WriterSplit, users: int, draw: int = 0, seed: int = SPLIT_SEED) -> Draw:
-    """Draw `users` evaluation writers to enrol; the same for the same (seed, draw).
+    """Draw `users` evaluation writers to enrol; equal (seed, draw) give equal users.
 
     Consecutive draws deal from one shuffled pack until it holds too few, then from a fresh one, so the first
     floor(evaluation / users) draws share no user. Raises TooFewWritersError when no stranger would be left.

@@ -43,7 +43,7 @@ def pair(
 ) -> list[Result]:
     """Pair what `inkgate simulate --json` sent with what `inkgate run --json` decided.
 
-    They belong together by session and word; a word without a final decision is left out. `enrolled` says of every
+    Session and word say which belong together; a word without a final decision is left out. `enrolled` says of every
     writer's name whether it is a user's.
     """
     results = []

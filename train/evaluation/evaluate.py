@@ -56,7 +56,7 @@ class Scored:
     """One draw of users, scored: the evidence of W words after each symbol, and who wrote them.
 
     mine, theirs: evidence [W, 20, K] of users' and of strangers' words. mine_writers, theirs_writers: the writer's id
-    of each word. labels: the user's number of each word in `mine`. fragments: how many a stranger wrote, the median.
+    of each word. labels: the user's number of each word in `mine`. fragments: the median of a stranger's fragments.
     thresholds: fixed on development writers.
     """
 
@@ -70,9 +70,9 @@ class Scored:
     thresholds: Thresholds
 
     def words(self, symbols: int) -> int:
-        """Return the number of strangers' words of so many symbols that share no fragment.
+        """Return how many words of `symbols` symbols strangers can write without sharing a fragment.
 
-        There are at most so many independent impostor trials.
+        There are at most this many independent impostor trials.
         """
         strangers = len(np.unique(self.theirs_writers))
         drawn = len(self.theirs_writers) // strangers
@@ -275,7 +275,7 @@ def _identification(draw: Scored, symbols: int) -> Trials:
 
 
 def gate_error_rates(draws: Sequence[Scored], symbols: int, rounds: int) -> tuple[Bounds, Bounds]:
-    """Measure FAR and FRR of the gate's own rule at the end of words of so many symbols."""
+    """Measure FAR and FRR of the gate's own rule at the end of words of `symbols` symbols."""
     wrong, refused = [], []
     for draw in draws:
         mine, theirs = (

@@ -1,4 +1,4 @@
-"""Fragments -> the same slightly turned, zoomed and shifted, as the same writer could have written."""
+"""Fragments -> fragments slightly turned, zoomed and shifted, as their writer could write them."""
 
 from __future__ import annotations
 

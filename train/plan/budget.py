@@ -1,6 +1,6 @@
 """A budget for flash, RAM and arithmetic -> the structures that satisfy it, and the one to build.
 
-To satisfy it is the constraint of equation 4, R <= R_max. Candidates differ in three freedoms that the method leaves:
+The constraint is that of equation 4, R <= R_max. Candidates differ in three freedoms that the method leaves:
     - how many stroke orientations, and how many affine transformations of a feature, are told apart (principle 2);
     - whether there is a second convolution layer (principle 1);
     - by how much the fully connected layer and the LSTM exceed L_f,min (equation 3 is a lower bound).
@@ -56,9 +56,12 @@ def resources(plan: ArchitecturePlan) -> dict[str, int]:
 def candidates(users: int) -> tuple[ArchitecturePlan, ...]:
     """Return every structure that the three freedoms allow, the nominal one first, then by preference.
 
-    The nominal one is that of the seven stages. It stands before larger ones, because in our experiments a network ten
-    times the size was no better. Preferred among the others is what keeps most of the principles, in this order: the
-    second convolution layer, up to four orientations, up to four transformations, and of equals the most parameters.
+    The nominal structure is that of the seven stages. It comes before larger ones, because a network ten times its size
+    was no better in our experiments. The others are ranked by
+      1. a second convolution layer
+      2. orientations, up to four
+      3. transformations, up to four
+      4. the number of parameters, more before fewer
     """
     nominal = adapt(users)
     others = {plan for plan in _variants(users) if plan != nominal}
@@ -68,8 +71,8 @@ def candidates(users: int) -> tuple[ArchitecturePlan, ...]:
 def solve(users: int, budget: Budget) -> tuple[ArchitecturePlan, ...]:
     """Return the candidates that satisfy R <= R_max (equation 4); the first is the one to build.
 
-    When there is none, raises BudgetError, which names the structure that comes nearest and what it needs. Raises
-    BudgetError for a limit below 1 too.
+    Raises BudgetError for a limit below 1, and when no candidate fits; the message then names the structure that comes
+    nearest and what it needs.
     """
     every = candidates(users)
     if any(limit < 1 for limit in budget.limits.values()):

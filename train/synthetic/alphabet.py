@@ -121,7 +121,7 @@ _PATTERNS = {
 
 @cache
 def allographs(symbol: str) -> tuple[tuple[Stroke, ...], ...]:
-    """Return a symbol's allographs, each a tuple of pen strokes. KeyError for one outside SYMBOLS."""
+    """Return a symbol's allographs, each a tuple of pen strokes. KeyError for a symbol outside SYMBOLS."""
     return tuple(tuple(_stroke(part) for part in pattern.split("|")) for pattern in _PATTERNS[symbol])
 
 

@@ -1,4 +1,4 @@
-"""Invented writers, fragments -> what an emulated board's digitiser or camera gives for their words."""
+"""Invented writers or fragments -> what an emulated board's digitiser or camera sees of their words."""
 
 from collections.abc import Sequence
 

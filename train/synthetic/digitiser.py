@@ -25,7 +25,7 @@ LINE_MM = 12.0
 class Strokes:
     """The points where the pen touched, at the digitiser's rate; every field is [P].
 
-    x, y: in mm, y upwards. t: in seconds. pressure: 1 for a line as wide as the pen. stroke: its number.
+    x, y: in mm, y upwards. t: in seconds. pressure: 1 for a line as wide as the pen. stroke: the stroke's number.
     """
 
     x: Floats

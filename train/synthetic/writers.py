@@ -5,9 +5,10 @@ each along a circular arc from one target to the next, each with a lognormal spe
     (S1) F_j(t) = Phi((ln(t - t_j) - ln m_j) / s)            share of movement j done at time t; Phi: the normal CDF
     (S2) D_j = c_j (A_j / 2) / sin(A_j / 2)                  length of the arc with chord c_j that turns by A_j
     (S3) p(t) = p_0 + sum_j D_j / A_j R(b_j - A_j / 2) [sin(A_j F_j), 1 - cos(A_j F_j)]    b_j: bearing of the chord
-A writer is a Style: what is alike in every symbol, and a version of every symbol that is the writer's own. Every sample
-varies all of it a little. Everybody writes with the pen of the board, so the width of a line tells how hard the pen was
-pressed. The same seed gives the same strokes for a given NumPy major version; where exp and log round differently, a
+A writer is a Style: habits that every symbol shows, and a version of every symbol that is the writer's own. Both vary a
+little in every sample. Everybody writes with the board's pen, so the width of a line shows the pressure.
+
+The same seed gives the same strokes for a given NumPy major version; where exp and log round differently, a
 sample may lie 1/100 mm further on.
 """
 
@@ -128,9 +129,9 @@ def synthetic_set(
 ) -> FragmentSet:
     """Return `per_writer` grey fragments by each of `writers` invented writers.
 
-    They are the first that a pen board makes of what the writer writes (`write_form`). Writer ids count from 0; symbol
-    is alphabet.code_of; order counts a writer's fragments. Writer i of a seed writes the same, however many are asked
-    for. `progress` is called with the number of writers done and in all. Raises TooFewWritersError or
+    They are the first ones that a pen board makes of `write_form`. Writer ids count from 0; symbol
+    is alphabet.code_of; order counts a writer's fragments. Writer i of a seed writes the same, however many writers
+    are asked for. `progress` is called with the number of writers done and in all. Raises TooFewWritersError or
     UnknownSymbolError when no writers, fragments or symbols are asked for.
     """
     if writers < 1 or per_writer < 1:
