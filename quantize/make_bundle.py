@@ -144,7 +144,7 @@ def error_rates(engine: Engine, run: Run, thresholds: Thresholds, rng: np.random
     """Measure FAR on strangers' words and FRR on users' words of the test set, by number of symbols.
 
     The numbers of symbols start at min_symbols. A user's word counts as falsely rejected if it is not accepted as that
-    very user. A FAR is never given below three errors in the number of words tried (rule of three, 95 %). A rate is
+    user. A FAR is never given below three errors in the number of words tried (rule of three, 95 %). A rate is
     empty if the run has no words for it.
     """
     test = run.find_fragments(TEST)

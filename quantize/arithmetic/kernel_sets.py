@@ -161,7 +161,7 @@ def differs_by_processor(name: str) -> bool:
 def rivals() -> dict[str, KernelSet]:
     """Return, by label, the kernel sets that LiteRT may run in place of the verified one.
 
-    There is one for each processor on which it computes otherwise: a bundle may run on any.
+    A kernel set that differs by processor has one entry for each, because a bundle may run on any.
     An operation that XNNPACK does not take falls to kernels that differ by processor; the networks that ship hold none.
     """
     found = {}

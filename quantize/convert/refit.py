@@ -34,8 +34,8 @@ Quantise = Callable[[Mapping[str, Array]], bytes]
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Ridges to try, as shares of the mean of X'X's diagonal.
 
-The ridge is added to that diagonal in the ridge fit and in rounding together. The ridge is taken with which a quarter
-of the fragments, kept aside, err least: a layer of 864 inputs learns the fragments by heart where they are few.
+The ridge is added to that diagonal in the ridge fit and in rounding together. The ridge with the least error on a
+quarter of the fragments, kept aside, is taken: a layer of 864 inputs learns the fragments by heart where they are few.
 """
 
 LSTM_RIDGE = 1e-2
@@ -100,8 +100,9 @@ def refit(weights: Mapping[str, Array], words: Words, quantise: Quantise) -> Wei
 def refit_layer(kernel: Array, bias: Array, inputs: Real, sums: Real, fragments: int) -> tuple[Real, Real]:
     """Return a layer's kernel [inputs, outputs] and bias [outputs], fitted and rounded together.
 
-    inputs [rows, inputs] and sums [rows, outputs] hold equally many rows for each fragment. The ridge is taken that
-    does best on every fourth fragment when fitted to the others. With fewer than four fragments nothing changes.
+    inputs [rows, inputs] and sums [rows, outputs] hold equally many rows for each fragment. The
+    ridge is the one of RIDGES whose fit to the other fragments errs least on every fourth one. With fewer than four
+    fragments nothing changes.
     """
     rows = np.arange(len(inputs)) // (len(inputs) // fragments)
     aside = rows % 4 == 3

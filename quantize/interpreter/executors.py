@@ -61,11 +61,11 @@ class EngineExecutor:
 
 
 class Tracer:
-    """LiteRT with the kernels of a name, and every tensor of it that can be read.
+    """LiteRT with the kernels of a given name, for reading every tensor that can be read.
 
     Without a delegate the interpreter keeps all tensors, also the LSTM's temporaries. A delegate keeps none: the
     model's exposed twin is run, and the LSTM's temporaries are not read. `readable` says which is the case. Keeping and
-    exposing tensors could both change results; an EngineExecutor's logits are the check that they do not.
+    exposing tensors could both change results; comparing an EngineExecutor's logits shows that they do not.
     """
 
     def __init__(self, model: bytes, kernels: str) -> None:

@@ -33,8 +33,8 @@ class Measured:
     """The words on which decisions are measured.
 
     They are users' and strangers' words of the run's test set, or the words given as `otherwise` if there are none.
-    trials: the words of the test set with their writers, or None. writers: who wrote each word, "a stranger" for
-    somebody who is not enrolled; None if that is not known.
+    trials: the words of the test set with their writers, or None. writers: the name of each word's writer, "a stranger"
+    for somebody who is not enrolled; None if the writers are not known.
     """
 
     def __init__(self, run: Run | None, test: FragmentSet | None, otherwise: Words, seed: int) -> None:

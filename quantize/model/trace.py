@@ -1,4 +1,4 @@
-"""A graph -> the points at which two executors are compared, and traces: the values of one there."""
+"""A graph -> the points at which two executors are compared; a trace holds one's values there."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
