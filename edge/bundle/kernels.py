@@ -28,7 +28,7 @@ DELEGATE: Final = "DELEGATE"
 """An interpreter's name for an operation that stands for a delegated part of the graph."""
 
 DEFAULT: Final = "default"
-"""The request where nobody makes another one."""
+"""The request if no other is made."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Kernels:
     delegate     what computes most of the graph in the interpreter's place; "" if nothing does
     undelegated  the kernel set that silently runs instead where the delegate takes no part of the graph
     wrong        why it must not be asked for; "" if it may
-    reserved     for what the name is reserved; "" if an interpreter runs it
+    reserved     what the name is reserved for; "" if an interpreter runs it
     oracle       kernel set of equal arithmetic that computes in its place until something runs it; "" if none needs to
     """
 

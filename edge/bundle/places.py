@@ -13,7 +13,7 @@ _RUN_MARKS = (CONFIG, PLAN, MODEL, ENROL, TEST)
 
 
 def explain_no_bundle(path: Path, problem: str) -> str:
-    """Return what is said where a bundle was wanted and `path` holds none."""
+    """Return the message for a command that wanted a bundle where `path` holds none."""
     if (path / CONFIG).is_file():
         inside = path / "bundle"
         if (inside / MANIFEST).is_file():
@@ -26,7 +26,7 @@ def explain_no_bundle(path: Path, problem: str) -> str:
 
 
 def explain_no_run(path: Path, problem: str) -> str:
-    """Return what is said where a run was wanted and `path` holds none."""
+    """Return the message for a command that wanted a run where `path` holds none."""
     if (path / MANIFEST).is_file():
         return f"{path}: is a bundle, not a run; name the run that it was made from"
     if path.is_file():

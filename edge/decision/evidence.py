@@ -39,6 +39,6 @@ def word_scores(logits: npt.ArrayLike) -> Floats:
 
 @lru_cache(maxsize=64)
 def _weights(symbols: int) -> tuple[Floats, Floats]:
-    """Return the weights of so many symbols' outputs and their running sums, [T, 1] each."""
+    """Return the weights of the outputs after 1..T symbols and their running sums, [T, 1] each."""
     weights = np.arange(1, symbols + 1, dtype=np.float64)[:, np.newaxis] ** LATER_KNOWS_MORE
     return weights, weights.cumsum(axis=0)

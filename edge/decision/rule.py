@@ -80,7 +80,7 @@ class Verdicts(NamedTuple):
 def judge(
     evidence: Floats, symbols: int | Ints, thresholds: Thresholds, *, final: bool | npt.NDArray[np.bool_]
 ) -> Verdicts:
-    """Judge words by their evidence [..., K] after so many symbols [...]. This is the one decision rule.
+    """Judge words by their evidence [..., K] after `symbols` symbols [...]: the one decision rule.
 
     The score is the best user's evidence; of equals, the first is the best. The first of these that holds is the
     verdict:

@@ -36,7 +36,7 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
             raise ThresholdsError(f"min_symbols is {self.min_symbols}, not 1..{MAX_SYMBOLS}")
 
     def at(self, symbols: int | Ints) -> tuple[Floats, Floats]:
-        """Return the scores that accept and that reject words of so many symbols; more than 20 count as 20."""
+        """Return the accepting and the rejecting score of words of `symbols` symbols; over 20 count as 20."""
         accept, reject = self._table.take(symbols - 1, axis=1, mode="clip")
         return accept, reject
 

@@ -112,7 +112,7 @@ class Journal:
         try:
             self._database = self._connect(read_only)
         except sqlite3.DatabaseError as error:
-            if error.__class__ is sqlite3.DatabaseError:  # Its subclasses may befall a sound file, too.
+            if error.__class__ is sqlite3.DatabaseError:  # A sound file too may raise a subclass.
                 raise NotAJournalError(f"{self.path}: no journal: {error}; choose another path") from error
             raise JournalError(f"{self.path}: the journal cannot be opened: {error}") from error
         except OSError as error:

@@ -6,8 +6,7 @@ Read this module first.
 
 A word is opened by WordStarted, grows by one FragmentReceived at a time, each followed by a running decision, and is
 closed by exactly one final decision: at WordEnded, or UNAVAILABLE at the first thing that goes wrong with it. What
-still arrives of a closed word is ignored. The next word starts from a cleared state and depends on nothing of the one
-before.
+still arrives of a closed word is ignored. The next word starts from a cleared state and depends on no earlier word.
 
 The link acknowledges a frame when its next event is asked for, and `run` asks only after the decision was recorded and
 consumed: what the board may forget has been decided for good.
@@ -41,7 +40,7 @@ from firmware_bridge.session.events import (
 from firmware_bridge.wire.pixels import depth
 
 WORD_TIMEOUT_S = 10.0
-"""A word whose next fragment does not come for so many seconds is given up."""
+"""A word whose next fragment does not come for this many seconds is given up."""
 
 
 class Network(Protocol):

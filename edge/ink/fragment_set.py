@@ -105,7 +105,7 @@ class FragmentSet:
         return self.select(np.isin(self.writer, wanted))
 
     def to_bits(self, bits: int) -> "FragmentSet":
-        """Return the set with pixels as the wire carries them at so many bits.
+        """Return the set with pixels as the wire carries them at `bits` bits a pixel.
 
         1: every pixel >= 128 becomes 255 and every other 0. 8: unchanged. FragmentSetError for another number.
         """

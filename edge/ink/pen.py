@@ -1,6 +1,6 @@
 """Samples of a digitiser at a fixed rate -> finished symbols and words.
 
-The twin of firmware_bridge/firmware/core/ink/pen.c, bit by bit.
+Twin of firmware_bridge/firmware/core/ink/pen.c: equal bit for bit.
 """
 
 import enum
@@ -14,11 +14,11 @@ from edge.ink.raster import NOMINAL_PRESSURE, POINT, Points
 from firmware_bridge.build.settings import SETTINGS
 
 MAX_POINTS = 512
-"""The points of a symbol at most: 5 s of steady contact at 100 Hz; longer symbols are thinned out."""
+"""Largest number of points in a symbol: 5 s of steady contact at 100 Hz; longer symbols are thinned out."""
 MAX_STROKES = 64
-"""The strokes of a symbol at most; further ones are dropped and counted."""
+"""Largest number of strokes in a symbol; further ones are dropped and counted."""
 FAILURE_MS = 1000
-"""A digitiser that is silent for so many ms while the pen touches has failed."""
+"""A digitiser that is silent for this many ms while the pen touches has failed."""
 
 
 class PenEvent(enum.IntEnum):
@@ -109,7 +109,7 @@ class Pen:
         return self.pending() if event is PenEvent.NONE and self._word_due else event
 
     def silence(self, silent_ms: int) -> PenEvent:
-        """Take note that no sample has come for `silent_ms`; may be called at any time.
+        """Take note that no sample has come for `silent_ms`; callable at any time.
 
         Silence of word_ms means that the pen, which did not touch, is out of reach: symbol and word are finished. A
         shorter silence does not count, so that time within a word is counted in samples alone. Silence of FAILURE_MS

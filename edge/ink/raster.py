@@ -1,6 +1,6 @@
 """Strokes of a pen -> a 33x33 fragment of grey ink, in whole numbers.
 
-The twin of firmware_bridge/firmware/core/ink/raster.c, bit by bit.
+Twin of firmware_bridge/firmware/core/ink/raster.c: equal bit for bit.
 
 The ink is a ridge along the path whose section is a Gaussian, laid down as dabs one standard deviation apart. Lengths
 are in pixels: `_q8` means 1/256 of one, `_q10` 1/1024. All arithmetic is on integers; the one product of matrices runs
@@ -17,14 +17,14 @@ from edge.ink.fragment import SIDE, Pixels
 PEN_WIDTH = 66
 """Width of the line at nominal pressure, in the points' units: 0.66 mm."""
 MAX_POINTS = 1024
-"""The points of a symbol at most; what follows is left out."""
+"""Largest number of points in a symbol; further ones are left out."""
 NOMINAL_PRESSURE = 128
 
 POINT = np.dtype([("x", "<u2"), ("y", "<u2"), ("pressure", "u1"), ("stroke", "u1")])
 """A place of the pen, as struct ink_point lies in memory.
 
-x points to the right and y downwards, in 1/100 mm. At pressure 128 a line is as wide as the pen. Points one after
-another with equal `stroke` are joined by a line.
+x points to the right and y downwards, in 1/100 mm. At pressure 128 a line is as wide as the pen. Consecutive
+points with equal `stroke` are joined by a line.
 """
 
 Points: TypeAlias = npt.NDArray[np.void]

@@ -1,9 +1,9 @@
 """A grey picture of a written word -> its symbols in reading order.
 
-The twin, bit by bit, of segment.c and segment_fragment.c in firmware_bridge/firmware/core/ink.
+Twin of segment.c and segment_fragment.c in firmware_bridge/firmware/core/ink: equal bit for bit.
 
 Ink is told from paper by its share of the paper's brightness around it, so that light may fall unevenly.
-edge.ink.segment_symbols puts the ink together to symbols, and `segment_fragment` draws these as fragments. All
+edge.ink.segment_symbols joins the ink to symbols, and `segment_fragment` draws these as fragments. All
 arithmetic is on integers.
 """
 

@@ -1,6 +1,6 @@
 """Connected components of ink -> symbols in reading order.
 
-The twin, bit by bit, of segment_pieces.c and segment_symbols.c in firmware_bridge/firmware/core/ink.
+Twin of segment_pieces.c and segment_symbols.c in firmware_bridge/firmware/core/ink: equal bit for bit.
 """
 
 from collections.abc import Callable
@@ -171,7 +171,7 @@ def _measure_height(pieces: list[_Piece], rows: int) -> int:
 
 
 def _is_stacked(a: Box, b: Box) -> bool:
-    """Return whether at least half of the narrower one stands below or above the other."""
+    """Return whether at least half of the narrower box lies below or above the other."""
     return -2 * _gap(a.left, a.right, b.left, b.right) >= min(a.width, b.width)
 
 
@@ -257,7 +257,7 @@ def _columns(runs: list[InkRun]) -> dict[int, _Column]:
 def _is_joint(column: _Column, height: int, pen: int) -> bool:
     """Return whether two symbols may be joined in this column.
 
-    There the ink is thin, and not as far apart as the two strokes of a 0.
+    The ink there is thin, and lies closer together than the two strokes of a 0.
     """
     return 2 * column.ink <= 3 * pen + 2 and 3 * (column.bottom - column.top + 1) <= height
 
