@@ -150,7 +150,7 @@ class Board:
     uf2_board: str | None = None
     """The `Board-ID` in INFO_UF2.TXT of the board's boot drive."""
     boot_hint: str = ""
-    """What a person must do before the board can be flashed by its first method."""
+    """What a person must do before the board can be flashed by the first of `methods`."""
     pixel_bits: tuple[int, ...] = (1, 8)
     """Bits a pixel at which the board's memory holds words of a sensible length."""
     boot2: bool = False

@@ -22,7 +22,7 @@ _IDLE, _BUSY, _DONE = 0x02, 0x01, 0x04
 
 
 class Mega:
-    """An Arducam Mega as its SPI shows it.
+    """An Arducam Mega, seen from its SPI.
 
     sensor  its number, one of SENSORS
     picture  the scene before it, 320x240 bytes of grey

@@ -41,7 +41,7 @@ Picture = npt.NDArray[np.uint8]
 MARK = 0xA5
 SAMPLE_S = 1 / SETTINGS["rate_hz"].default
 AHEAD_WORDS = 2
-"""The most words that are written and not acknowledged; a hand is not faster. Pictures are taken one by one."""
+"""The most words that are written ahead of their acknowledgement: a hand is not faster. Pictures go one by one."""
 LOOP_S = 0.01
 FRESH_S = SILENCE_S + 1.0
 """How long to wait for counters that include the last word; after that the board knows that its host has gone."""

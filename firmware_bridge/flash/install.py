@@ -127,8 +127,8 @@ def flash(
     Nothing is written before everything has been checked: the part, the board and version of the image that it holds,
     and the signature. Then `begin` is called. The board keeps its key unless `erase_key`.
 
-    `unfinished` is the version whose flashing was interrupted on a board of this model: a board without a header may be
-    that one, so that it takes nothing older.
+    `unfinished` is the version whose flashing was interrupted on a board of this model. A board without a header may be
+    that board, so nothing older is written to it.
 
     Raises WrongBoardError, UnsignedImageError, UntrustedImageError or OlderImageError before anything is written,
     ReadBackError if the flash does not hold the image afterwards, and the FlashErrors of `programmer`.

@@ -48,7 +48,7 @@ def open_link(
     allow_unauthenticated accept a board without a key, although anybody on the line can write in its place. A board
                           whose key is known must still prove it.
     pixel_bits            refuse a board that sends another depth (PixelDepthError); None: accept any.
-    idle_timeout_s        end `events()` when nothing but statistics has come for so long; None: never.
+    idle_timeout_s        end `events()` when nothing but statistics has come for this time; None: never.
     connect_patience_s    how long to try before the first connection; 0: try once; None: for ever.
     reconnect_patience_s  how long to try after a loss; None: for ever.
     delivered             by board, the last word (session, word) that was journalled: up to it no word comes again.

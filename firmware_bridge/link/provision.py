@@ -25,7 +25,7 @@ def provision(
 
     - ProvisionedError: the board and this host share a key already.
     - KeyMissingError: another host provisioned the board.
-    - DowngradeError: without `again`, a board that lost its key.
+    - DowngradeError: the board lost its key, and `again` is false.
     - Any other BridgeError of the connection.
     """
     store = keys or KeyStore()

@@ -254,8 +254,9 @@ class BoardSession:
     def _board_number(self) -> int:
         """Return this board's number for the connection, which no earlier connection had.
 
-        If a number came again, a replayed HELLO would revive a connection whose acknowledgements can be replayed too.
-        And after a reset, a host that repeats its HELLO would revive its old connection, should the answer be lost.
+        If a number came again,
+        - a replayed HELLO would revive a connection whose acknowledgements can be replayed too
+        - after a reset, a host that repeats its HELLO because the answer was lost would revive its old connection.
         """
         return ((self._info.session << 16) + self._connections) & 0xFFFF_FFFF
 

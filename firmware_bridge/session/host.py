@@ -207,7 +207,7 @@ class HostSession:
             return False
         session_key = self._authenticate(info, content)
         if session_key is None and info.board in self._keys:
-            # Not counted as a refused frame yet: if no proved INFO comes, the board is refused instead, by `_impostor`.
+            # Not counted as a refused frame yet: if no proved INFO comes, `_impostor` refuses the board itself.
             self._unproved += 1
             return True
         self._receiver.counters.refused += self._unproved
@@ -226,7 +226,7 @@ class HostSession:
         """Return the session key if the board has proved that it has the key, else None.
 
         - The key is not known here: KeyMissingError if the board has a key; UnprovisionedError if it has none, unless
-          it may do without.
+          `allow_unauthenticated`.
         - The key is known and not proved: `_impostor` keeps the error, which counts only if no proved INFO comes.
           Somebody else on the line may have answered before the board.
         - The key is proved and the session is lower than one seen before: CounterError.

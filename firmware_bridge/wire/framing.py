@@ -1,7 +1,7 @@
 """Content bytes <-> frames on the line, which are COBS( content | CRC-32 ) 0x00; sans-IO.
 
 A delimiter never occurs inside a frame, so a receiver is in step again at the next delimiter, whatever came before.
-firmware/core/line/frame.c is the same in C.
+firmware/core/line/frame.c is the twin in C.
 """
 
 import zlib

@@ -24,7 +24,7 @@ bool ink_board_digitiser_read(uint8_t *byte);
 /* Sleep until something may have happened, a millisecond at most, and say that the main loop is alive. */
 void ink_board_idle(void);
 
-/* Say that the main loop is alive. If it is not said for some seconds, or if ink_board_now_ms stands still for so long,
+/* Say that the main loop is alive. If it is not said for some seconds, or if ink_board_now_ms stands still for as long,
    the watchdog restarts the board. */
 void ink_board_alive(void);
 

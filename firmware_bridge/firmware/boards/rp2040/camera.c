@@ -36,7 +36,7 @@ enum { SENSOR_FIRST = 0x81, SENSOR_SECOND_KIND = 0x85, SENSOR_LAST = 0x87 };
 enum { SIZE_320X240 = 0x03, SIZE_320X240_FIRST_KIND = 0x01 };
 
 #define PICTURE_BYTES (2u * INK_CAMERA_WIDTH * INK_CAMERA_HEIGHT)
-#define SETTLE_MS 500 /* after a reset the exposure takes so long to fit the light */
+#define SETTLE_MS 500 /* after a reset the exposure takes this time to fit the light */
 
 /* What the camera is doing. If it is not IDLE when a picture is wanted, the last picture failed: it is set up anew. */
 static enum { UNKNOWN, RESETTING, SETTING, SETTLING, EXPOSING, READING, IDLE } doing;

@@ -20,15 +20,15 @@ struct ink_pen_config {
     uint16_t back;      /* a stroke that begins further than this to the left of the symbol begins a new symbol */
     uint16_t line;      /* a stroke that begins further than this above or below the symbol begins a new symbol */
     uint16_t spacing;   /* a point closer than this to the last point kept, |dx| + |dy|, is dropped */
-    uint16_t pen_up_ms; /* after so long without contact the symbol is finished */
-    uint16_t word_ms;   /* after so long without contact the word is finished */
+    uint16_t pen_up_ms; /* after this time without contact the symbol is finished */
+    uint16_t word_ms;   /* after this time without contact the word is finished */
     uint8_t least_samples; /* a symbol with fewer samples of contact is a speck, and is dropped */
 };
 
 /* The settings that this firmware was built with (settings.h). */
 extern const struct ink_pen_config ink_pen_settings;
 
-#define INK_PEN_FAILURE_MS 1000 /* a digitiser that is silent for so long while the pen touches has failed */
+#define INK_PEN_FAILURE_MS 1000 /* a digitiser that is silent for this time while the pen touches has failed */
 
 /* What a sample or a silence completed. */
 enum ink_pen_event {

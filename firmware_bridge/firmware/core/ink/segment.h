@@ -48,7 +48,7 @@ struct ink_component {
 struct ink_symbol {
     struct ink_box box;
     uint16_t group;    /* number of the piece that it was cut from */
-    uint16_t line;     /* that it is written on, from the top */
+    uint16_t line;     /* its line, counted from the top */
     uint16_t from, to; /* the piece's columns that are this symbol's */
 };
 

@@ -71,7 +71,7 @@ static bool find_pieces(struct ink_segmenter *s)
     return true;
 }
 
-/* Return whether at least half of the narrower one stands below or above the other. */
+/* Return whether at least half of the narrower box lies below or above the other. */
 static bool is_stacked(const struct ink_box *a, const struct ink_box *b)
 {
     const int32_t shared = -ink_gap(a->left, a->right, b->left, b->right);

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define INK_BLAKE2S_BLOCK_BYTES 64
-#define INK_BLAKE2S_MAX_BYTES 32 /* of a digest, and of a key */
+#define INK_BLAKE2S_MAX_BYTES 32 /* longest digest, and longest key */
 
 /* A digest that is being computed. */
 struct ink_blake2s {

@@ -21,7 +21,7 @@ static uint8_t *claim(struct ink_writer *writer, size_t count)
     return writer->bytes + (writer->count - count);
 }
 
-/* Return where the next `count` bytes lie; NULL after an error, or if so many are not left. */
+/* Return where the next `count` bytes lie; NULL after an error, or if fewer are left. */
 static const uint8_t *take(struct ink_reader *reader, size_t count)
 {
     if (reader->wrong || count > reader->left) {

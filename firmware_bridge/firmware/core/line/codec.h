@@ -30,14 +30,14 @@ uint32_t ink_read_number(struct ink_reader *reader, size_t size, uint32_t low, u
 /* Write `count` bytes. More than `most` are an error. */
 void ink_write_bytes(struct ink_writer *writer, const uint8_t *bytes, size_t count, size_t most);
 
-/* Read `count` bytes. If so many are not left it is an error, and `bytes` stays as it is. */
+/* Read `count` bytes. If fewer are left it is an error, and `bytes` stays as it is. */
 void ink_read_bytes(struct ink_reader *reader, uint8_t *bytes, size_t count);
 
 /* Write a length byte and a text that ends in 0, without the 0.
  * More than `most` characters, or one that is not printable ASCII, are an error. */
 void ink_write_text(struct ink_writer *writer, const char *text, size_t most);
 
-/* Read a length byte and so many characters, at most `most`, into text[most + 1], with a 0 behind them.
+/* Read a length byte and that many characters, at most `most`, into text[most + 1], with a 0 behind them.
  * A byte that is not printable ASCII reads as '?'. After an error the text is empty. */
 void ink_read_text(struct ink_reader *reader, char *text, size_t most);
 

@@ -24,7 +24,7 @@ _Static_assert(INK_OUTBOX_FRAGMENTS > 0 && INK_OUTBOX_FRAGMENTS <= INK_MAX_WORD_
 struct ink_item {
     uint32_t word;        /* its number, from 1; 0: a fault between words */
     uint16_t first;       /* place of its first fragment in the ring */
-    uint16_t count;       /* of its fragments */
+    uint16_t count;       /* number of its fragments */
     uint8_t ending;       /* id of the message that ends it, END or ERROR; 0: the word is open */
     enum ink_fault fault; /* in ERROR */
     const char *text;     /* in ERROR; not owned */

@@ -60,9 +60,9 @@ static bool is_newly_provisioned(const struct ink_session *session)
 }
 
 /* Return the board's number of this connection, another one for each connection of each session.
- * Otherwise a replayed HELLO could revive a connection, whose old acknowledgements could then be replayed too. And
- * after a reset of the board, a host that repeats its HELLO because the answer was lost could revive the connection of
- * before. */
+ * If a number came again,
+ * - a replayed HELLO would revive a connection whose acknowledgements can be replayed too;
+ * - after a reset, a host that repeats its HELLO because the answer was lost would revive its old connection. */
 static uint32_t board_number(const struct ink_session *session)
 {
     return (session->identity.session << 16) + session->connections;

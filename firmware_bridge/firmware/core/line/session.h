@@ -52,7 +52,7 @@ struct ink_session {
     uint8_t session_key[INK_KEY_BYTES], nonce[INK_NONCE_BYTES];
     uint32_t host_number, connections, token;
     uint32_t origin, base, next; /* sequences: the oldest message kept, the oldest not consumed, the next to be sent */
-    uint32_t stamp, delivered_stamp; /* of the frame sent last, and of the latest one that the host has */
+    uint32_t stamp, delivered_stamp; /* stamps of the last frame sent, and of the last that the host has */
     uint32_t acknowledgements, statistics_sent; /* numbers of the last ones in this connection */
     uint32_t heard_ms, statistics_due_ms, second_ms, uptime_s;
     uint32_t words_acknowledged, sent, repeated, refused;
