@@ -1,4 +1,4 @@
-"""The one console script: names every command, loads a room only when one of its commands is called."""
+"""Console script: a command's name -> the file to import; an error -> a sentence and an exit code."""
 
 from __future__ import annotations
 
