@@ -1,4 +1,4 @@
-"""The fixtures of tests/support/tiny_gate.py, for every test of the edge."""
+"""Fixtures of tests/support/tiny_gate.py for every test of the edge."""
 
 from tiny_gate import board as board
 from tiny_gate import bundle as bundle

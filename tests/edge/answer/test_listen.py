@@ -1,4 +1,4 @@
-"""A TCP port to ask a gate on: who is heard, and what cannot be listened on."""
+"""A TCP port on which a gate is asked: who is heard, and which addresses are refused."""
 
 import re
 import socket
@@ -13,7 +13,7 @@ from firmware_bridge.session.exchange import SILENCE_S
 
 
 class Silent:
-    """A line on which nobody says anything; waiting on it is what makes time pass."""
+    """A silent line; every read advances the test's clock."""
 
     now_s = 0.0
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.needs("ai-edge-litert")
 
 
 def bare_logits(model: bytes, word: np.ndarray, resolver: str) -> np.ndarray:
-    """int8 logits [T, K+1] by the interpreter alone."""
+    """Return int8 logits [T, K+1] by the interpreter alone."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     kind = getattr(OpResolverType, resolver)
@@ -95,7 +95,7 @@ def test_a_model_that_cannot_be_read_is_refused(tmp_path: Any) -> None:
 
 
 class FakeInterpreter:
-    """An interpreter whose borders and graph are as a test wants them."""
+    """A fake interpreter whose input, output and operations a test sets."""
 
     changes: ClassVar[dict[str, Any]] = {}
     operations = ("CONV_2D", "UNIDIRECTIONAL_SEQUENCE_LSTM")
@@ -217,7 +217,7 @@ def test_without_any_runtime_the_message_says_what_to_install_and_why_an_extra_b
 def test_tflite_runtime_beside_a_numpy_that_it_was_not_built_for_is_not_taken(
     pretend: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It imports, and then ends in a SystemError at the first model."""
+    """With numpy 2, tflite-runtime can be imported and raises SystemError at the first model."""
     pretend("tflite_runtime")
     monkeypatch.setattr(np, "__version__", "2.4.6")
     with pytest.raises(RuntimeMissingError, match=r"built for numpy 1, here is 2\.4\.6: `.* install 'numpy<2'`"):

@@ -36,7 +36,7 @@ WHOLE = vectors().encode()
 
 
 def sealed(content: bytes) -> bytes:
-    """The same with the right hash at its end: what someone would do who knows the format."""
+    """Return the file with the right hash at its end, as a forger who knows the format would make it."""
     return content[:-32] + hashlib.sha256(content[:-32]).digest()
 
 
@@ -64,7 +64,7 @@ def test_what_was_written_is_read_again(lengths: list[int], kinds: list[tuple[ty
 
 
 def test_every_array_is_aligned_and_found_by_the_table_alone() -> None:
-    """As C would read it: struct and offsets, nothing of edge.bundle.golden."""
+    """Read the file as C would: by struct and offsets, without edge.bundle.golden."""
     entries = struct.unpack_from("<I", WHOLE, 12)[0]
     assert WHOLE[16:48] == hashlib.sha256(MODEL).digest()
     found = {}
@@ -103,7 +103,7 @@ def test_a_sealed_file_with_a_wrong_header_or_table_is_refused(position: int, ch
         golden = decode(sealed(bytes(changed)))
     except GoldenError:
         return
-    # Nothing but the model's hash and the tensors' own names is free to be anything.
+    # Only the model's hash and the tensors' names may have any value.
     renamed = list(golden.tensors) != list(vectors().tensors)
     assert renamed or (16 <= position < 48 and golden.model_sha256 != hashlib.sha256(MODEL).hexdigest())
 

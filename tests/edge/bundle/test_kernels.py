@@ -18,7 +18,7 @@ from edge.errors import KernelsRefusedError
 
 
 def test_the_names_that_bundles_and_boards_carry_are_never_changed() -> None:
-    """A name in a manifest, in golden vectors or in a board's answer is looked up here for as long as they live."""
+    """Names in manifests, golden vectors and boards' answers are looked up here, however old those are."""
     assert set(TABLE) >= {
         "litert-reference",
         "litert-xnnpack",
@@ -27,7 +27,7 @@ def test_the_names_that_bundles_and_boards_carry_are_never_changed() -> None:
         "tflite-runtime-xnnpack",
         "tflite-runtime-optimised",
     }
-    assert all(len(name.encode()) <= 32 for name in TABLE)  # IDENTITY has so much room.
+    assert all(len(name.encode()) <= 32 for name in TABLE)  # the room that IDENTITY has for a name
 
 
 @pytest.mark.parametrize("kernels", TABLE.values(), ids=lambda kernels: kernels.name)

@@ -1,4 +1,4 @@
-"""The claims of edge.bundle.origin: a bundle is never taken together with a run that it was not made from."""
+"""The claims of edge.bundle.origin: a bundle is never used with a run that it was not made from."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from edge.errors import OtherRunError
 
 
 def write_run(folder: Path, users: tuple[str, ...], seed: int = 1) -> dict[str, str]:
-    """Files of a run as far as a bundle notes them; their hashes."""
+    """Write the files of a run that a bundle notes; return their hashes by name."""
     folder.mkdir(parents=True, exist_ok=True)
     config = {"users": users, "user_writers": [*range(len(users))], "pixel_bits": 1, "seed": seed}
     (folder / "config.json").write_text(json.dumps(config))
@@ -29,7 +29,7 @@ def run(tmp_path: Path, manifest: Manifest) -> Path:
 
 @pytest.fixture
 def made(run: Path, manifest: Manifest, contents: dict[str, bytes]) -> Bundle:
-    """A bundle in the run that it was made from."""
+    """Return a bundle that lies in the run that it was made from."""
     return write_bundle(run / "bundle", noting(manifest, write_run(run, manifest.users)), contents)
 
 

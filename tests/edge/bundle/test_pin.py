@@ -1,4 +1,4 @@
-"""The claims of Bundle.engine and Engine.verify: what was verified runs, or nothing does, and the message says why."""
+"""The claims of Bundle.engine and Engine.verify: what was verified runs, or nothing, with a reason."""
 
 import dataclasses
 import hashlib
@@ -38,7 +38,7 @@ Make = Callable[..., Bundle]
 
 @pytest.fixture
 def make(tmp_path: Path, manifest: Manifest, contents: dict[str, bytes], golden: GoldenVectors) -> Make:
-    """A bundle whose golden vectors were changed, all hashes right."""
+    """Return a bundle with changed golden vectors and right hashes."""
 
     def bundle(golden: GoldenVectors = golden, **executor: str) -> Bundle:
         changed = PinnedExecutor(**(msgspec.structs.asdict(manifest.executor) | executor))
@@ -50,7 +50,7 @@ def make(tmp_path: Path, manifest: Manifest, contents: dict[str, bytes], golden:
 
 
 def rehash(bundle: Bundle, name: str, data: bytes) -> None:
-    """Change a file and make the manifest agree, as someone would who can write the bundle."""
+    """Change a file and make the manifest agree, as whoever can write the bundle could."""
     (bundle.path / name).write_bytes(data)
     fields = json.loads((bundle.path / "manifest.json").read_text())
     fields["files"][name] = hashlib.sha256(data).hexdigest()
@@ -74,7 +74,7 @@ def test_an_engine_that_nobody_compared_is_not_verified(model: bytes) -> None:
 def test_xnnpack_that_is_silently_off_is_refused_by_name(
     bundle: Bundle, default_becomes: Callable[[str], None]
 ) -> None:
-    """As on a Pi whose processor LiteRT does not recognise: the same request, other kernels."""
+    """Imitate a Pi whose processor LiteRT does not recognise: one request, other kernels."""
     default_becomes("BUILTIN_WITHOUT_DEFAULT_DELEGATES")
     message = r"verified on kernels litert-xnnpack, this machine runs litert-optimised \(XNNPACK is off.*--kernels"
     with pytest.raises(OtherKernelsError, match=message) as caught:
@@ -111,7 +111,7 @@ def test_a_gate_without_an_interpreter_is_told_which_one_the_bundle_was_verified
 def test_tflite_runtime_in_place_of_what_was_verified_is_not_told_to_quantise_anew(
     bundle: Bundle, engine: Engine, golden: GoldenVectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`inkgate quantize` needs LiteRT and pins what it ran on: no bundle is ever verified on tflite-runtime."""
+    """`inkgate quantize` pins the LiteRT that it needs: no bundle is ever verified on tflite-runtime."""
     monkeypatch.setattr(engine, "runtime_name", "tflite-runtime")
     monkeypatch.setattr(engine, "runtime", "tflite-runtime 2.14.0")
     with pytest.raises(OtherRuntimeError, match="nothing verifies tflite-runtime"):
@@ -131,7 +131,7 @@ def test_another_runtime_is_refused_by_name(make: Make, golden: GoldenVectors) -
 def test_other_kernels_under_the_verified_name_are_refused_with_the_first_logit_that_differs(
     bundle: Bundle, default_becomes: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
-    """An interpreter that claims the pinned kernels and computes with others: only the golden words can tell."""
+    """Only the golden words show an interpreter that claims the pinned kernels and runs others."""
     default_becomes(asked)
     monkeypatch.setattr(edge.bundle.engine, "recognise", lambda asked, _operations: asked)
     with pytest.raises(OtherLogitsError, match=r"golden word \d, step \d, logit \d: expected -?\d+, got -?\d+"):

@@ -1,4 +1,4 @@
-"""A hint never proposes what would do harm: to write a bundle over a run, or a run over a bundle, a file or a home."""
+"""No hint proposes to write a bundle over a run, or a run over a bundle, a file or a home."""
 
 import re
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def nothing(path: Path) -> None:
 
 
 def proposed(message: str) -> list[str]:
-    """Where the message proposes to write."""
+    """Return the place to which the message proposes to write."""
     return re.findall(r"--out (\S+?)`", message)
 
 

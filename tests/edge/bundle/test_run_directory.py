@@ -1,4 +1,4 @@
-"""The claims of edge.bundle.run_directory: a run is read whole, or refused naming the file and what helps."""
+"""The claims of edge.bundle.run_directory: a damaged run is refused by file, with what helps."""
 
 import json
 from collections.abc import Callable

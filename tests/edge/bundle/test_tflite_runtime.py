@@ -1,4 +1,4 @@
-"""The claims of edge.bundle.engine on the real tflite-runtime; its own environment: numpy < 2, Python <= 3.11.
+"""The claims of edge.bundle.engine on the real tflite-runtime (numpy < 2, Python <= 3.11).
 
 Skipped, aloud, where it is not installed. To run it: `pip install -e ".[edge-tflite-runtime]" pytest hypothesis` in a
 new environment without LiteRT, then `pytest tests/edge/bundle/test_tflite_runtime.py`. The recorded hash is checked on
@@ -21,7 +21,7 @@ RECORDED = "4368a262595ff1064daf00b62cf952794f2985ad58d1d69969638c784b56b661"
 
 
 def usable() -> str:
-    """The runtime that the engine takes here, "" if there is none."""
+    """Return the runtime that the engine takes here, "" if there is none."""
     for module, name in (("ai_edge_litert", "ai-edge-litert"), ("tflite_runtime", "tflite-runtime")):
         try:
             importlib.import_module(f"{module}.interpreter")

@@ -1,4 +1,4 @@
-"""An emulated board whose firmware was built for 8-bit grey -> `inkgate run` with a bundle of that depth or another."""
+"""Emulated firmware built for 8-bit grey, and `inkgate run` with bundles of either depth."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The commands run, capture and journal, with a board that is a list of events and with the real command line."""
+"""The commands run, capture and journal, on a board that is a list of events, and as processes."""
 
 import json
 import sqlite3
@@ -32,7 +32,7 @@ KEYS += ["verified", "authenticated"]
 
 
 class FakeLink:
-    """A link to a board that is a list of events; notes which event was asked for last, and how it was left."""
+    """A link to a list of events; it notes the last event asked for and how the block ended."""
 
     def __init__(self, events: list[Event]) -> None:
         self.said, self.asked, self.options = events, 0, {}
@@ -98,7 +98,7 @@ def test_run_ends_after_so_many_words_and_leaves_the_link_in_order(
     assert result.exit_code == 0
     assert [r["word"] for r in records(result) if r["final"]] == [1, 2]
     assert link.asked == 1 + sum(len(word) + 2 for word in words[:2])
-    assert link.left_with is None  # which is how a link learns that the last word is decided
+    assert link.left_with is None  # this tells a link that the last word is decided
     with Journal(path, read_only=True) as journal:
         assert {e.word for _, e, _ in journal.rows()} == {1, 2}
         assert journal.verify().fault is None
@@ -151,7 +151,7 @@ def test_choosing_the_kernels_that_were_verified_anyway_is_verified(bundle: Bund
 
 @pytest.fixture
 def silently_off(default_becomes: Callable[[str], None]) -> None:
-    """XNNPACK is."""
+    """Make LiteRT leave XNNPACK out without saying so."""
     default_becomes("BUILTIN_WITHOUT_DEFAULT_DELEGATES")
 
 

@@ -1,4 +1,4 @@
-"""Error rates -> the same figures as brute force, scikit-learn and the definition."""
+"""Error rates equal those of brute force, scikit-learn and the definition."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -61,7 +61,7 @@ def test_eer_is_where_the_piecewise_linear_curves_cross(genuine: Scores, imposto
 
 
 def crossing(genuine: Scores, impostor: Scores) -> Fraction:
-    """The oracle: both error rates as exact fractions at every score, and the straight line where they cross."""
+    """Return the EER by exact fractions at every score and a straight line where the two rates cross."""
     previous = (Fraction(0), Fraction(1))
     for at in [*sorted({*genuine, *impostor}), np.inf]:
         frr = Fraction(int((genuine < at).sum()), len(genuine))
@@ -151,7 +151,7 @@ def test_rank1_equals_argmax_without_ties(seed: int, users: int) -> None:
 def make_trials(
     seed: int, users: int = 8, strangers: int = 30, words: int = 10, spread: float = 1.0
 ) -> error_rates.Trials:
-    """Scores whose writers differ: `spread` is the standard deviation of a writer's mean."""
+    """Return scores of writers who differ: `spread` is the standard deviation of a writer's mean."""
     rng = np.random.default_rng(seed)
     mine, theirs = np.repeat(np.arange(users), words), np.repeat(users + np.arange(strangers), words)
     genuine = rng.normal(1.5 + spread * rng.normal(size=users)[mine])

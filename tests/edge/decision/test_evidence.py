@@ -18,7 +18,7 @@ logits_of = hnp.arrays(
 
 @given(logits_of)
 def test_evidence_is_the_running_mean_of_the_log_softmax_weighted_with_the_sixth_power(logits: np.ndarray) -> None:
-    """Against the formula written out symbol by symbol in plain Python."""
+    """Compare with the formula, written out symbol by symbol in plain Python."""
     evidence = word_scores(logits)
     for t, k in itertools.product(range(len(logits)), range(2)):
         outputs = logits[: t + 1].tolist()
@@ -39,7 +39,7 @@ def test_many_words_at_once_score_as_each_alone(logits: np.ndarray) -> None:
 def test_from_a_logit_that_is_not_finite_on_there_is_no_evidence(
     damage: float, logits: np.ndarray, data: st.DataObject
 ) -> None:
-    """For no user: also where the damage is another user's or the stranger's logit."""
+    """No user has evidence, even where the damaged logit is another user's or the stranger's."""
     sound, place = word_scores(logits), data.draw(st.integers(0, len(logits) - 1))
     logits[place, data.draw(st.integers(0, 2))] = damage
     evidence = word_scores(logits)

@@ -19,7 +19,7 @@ FLAT = Thresholds((-0.5,) * 20, (-1.5,) * 20, 3, 0.01, 0.1, 1000)
 
 @st.composite
 def words_and_thresholds(draw: st.DrawFn) -> tuple[list[np.ndarray], Thresholds, list[bool]]:
-    """Words of 1 to 26 symbols for two users, some damaged; thresholds, many of them exactly a word's score.
+    """Draw words of 1 to 26 symbols for two users, some damaged, and thresholds, many equal to a score.
 
     Logits are coarse steps, as int8 ones are, so that users tie.
     """
@@ -38,7 +38,7 @@ def words_and_thresholds(draw: st.DrawFn) -> tuple[list[np.ndarray], Thresholds,
 
 
 def as_promised(word: np.ndarray, thresholds: Thresholds, final: bool) -> tuple[Verdict, str | None]:
-    """The rule in plain Python, symbol by symbol of what is promised."""
+    """Return the verdict by the promised rule, in plain Python."""
     evidence = word_scores(word)[-1].tolist()
     score, position = max(evidence), min(len(word), MAX_SYMBOLS) - 1
     if not all(math.isfinite(q) for q in word.ravel()) or not math.isfinite(score):

@@ -1,4 +1,4 @@
-"""A virtual board on a pseudo-terminal, the real link, the loop, the journal: every word decided once and rightly."""
+"""Virtual board, pty, real link, loop and journal: every word is decided once and rightly."""
 
 import os
 import pty
@@ -23,7 +23,7 @@ from firmware_bridge.session.errors import NoAnswerError
 from firmware_bridge.trust.board_keys import KeyStore
 
 IDLE_S = 3.0
-"""A line with 5 % of its frames spoilt is never silent for so long: a frame is repeated after 0.15 to 1.2 s."""
+"""A line with 5 % of its frames spoilt is never silent for this long: frames repeat after 0.15 to 1.2 s."""
 
 
 def provisioned() -> SelfProvisioned:
@@ -128,7 +128,7 @@ def test_a_recording_of_an_accepted_word_played_to_the_gate_again_decides_nothin
 
 
 def play(master: int, recording: bytes, stop: threading.Event) -> None:
-    """Answer whatever comes with the whole recording."""
+    """Answer every message with the whole recording."""
     while not stop.is_set():
         if select.select([master], [], [], 0.05)[0]:
             os.read(master, 4096)

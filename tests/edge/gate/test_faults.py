@@ -1,4 +1,4 @@
-"""One fault at every call the loop makes and at every event it takes: no word with a fault is ever accepted."""
+"""A fault at any call that the loop makes, or any event that it takes, never ends in ACCEPT."""
 
 import copy
 import itertools
@@ -40,14 +40,14 @@ WRONG_LOGITS: dict[str, Any] = {
 
 @pytest.fixture(scope="session")
 def accepted(words: list[np.ndarray], oracle: Callable[[np.ndarray], Decision]) -> list[np.ndarray]:
-    """Three words, each of which is accepted when nothing goes wrong."""
+    """Return three words that are accepted if nothing goes wrong."""
     good = [word for word in words if oracle(word).verdict is Verdict.ACCEPT][:3]
     assert len(good) == 3
     return good
 
 
 class Spoiler:
-    """Counts calls through it, and makes the n-th one fail: by an exception, or by what it returns."""
+    """A wrapper that counts calls and makes the n-th one fail, by an exception or by its result."""
 
     def __init__(self, at: int, make: Callable[[], Any]) -> None:
         self.at, self.make, self.calls, self.word = at, make, 0, 0
@@ -77,7 +77,7 @@ def raising(error: Exception) -> Callable[[], Any]:
 
 
 def check(spoiler: Spoiler, emitted: list[Outcome], right: list[Decision]) -> None:
-    """The word hit is UNAVAILABLE, once, and nothing is said of it after; every other word is decided rightly."""
+    """Check that the word hit is UNAVAILABLE, once and last, and every other word is decided rightly."""
     for number, expected in enumerate(right, 1):
         about = [o.decision for o in emitted if o.word == number]
         assert [d.final for d in about] == [False] * (len(about) - 1) + [True]
@@ -180,7 +180,7 @@ MUTATIONS: dict[str, Callable[[list[Event], int], list[Event]]] = {
 
 
 def intact(board: Any, events: list[Event], number: int, word: np.ndarray) -> bool:
-    """Whether the board, once connected, says the word whole, in one piece, and at its first attempt."""
+    """Return whether the connected board sends the word whole, in one piece, at its first attempt."""
     expected = [said_of(event) for event in board.word(number, word)]
     heard = itertools.dropwhile(lambda event: not isinstance(event, Connected), events)
     found = [said_of(event) for event in heard]
@@ -189,7 +189,7 @@ def intact(board: Any, events: list[Event], number: int, word: np.ndarray) -> bo
 
 
 def said_of(event: Event) -> tuple[type, int | None, int | None]:
-    """Which word of session 7, and which fragment of it, the event is about."""
+    """Return the word of session 7, and its fragment, that the event is about."""
     number = getattr(event, "word", None) if getattr(event, "session", None) == 7 else None
     return type(event), number, getattr(event, "index", None)
 

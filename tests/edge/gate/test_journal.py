@@ -30,7 +30,7 @@ def entry(word: int = 1, symbols: int = 4, final: bool = True, **changes: object
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A journal of 5 words, each with two running decisions and a final one."""
+    """Return the path of a journal of 5 words, each with two running decisions and a final one."""
     target = tmp_path / "journal.db"
     with Journal(target) as journal:
         for word, symbols in itertools.product(range(1, 6), (1, 2, 3)):
@@ -75,7 +75,7 @@ def test_different_decisions_have_different_bytes(one: Entry, two: Entry) -> Non
 
 
 def test_the_hash_of_a_known_row_never_changes() -> None:
-    """Journals of earlier versions must verify for ever; computed with sha256sum from the bytes in the docstring."""
+    """Journals of earlier versions must verify for ever. The hash is sha256sum's of the documented bytes."""
     assert canonical(1, ENTRY).decode() == (
         '[1,"2026-01-01T00:00:00.000Z","pen",7,1,4,"ACCEPT","Ada","-0x1.0000000000000p-2",true,"score",'
         f'"0x1.8000000000000p+0","{"b" * 64}"]'
@@ -293,7 +293,7 @@ def test_a_kill_at_any_point_loses_no_acknowledged_row_and_breaks_no_chain(tmp_p
     for _ in range(6):
         with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as writer:
             assert writer.stdout is not None
-            lines = [writer.stdout.readline()]  # Past the start, which has a test of its own.
+            lines = [writer.stdout.readline()]  # past the start, which another test interrupts
             time.sleep(rng.uniform(0.0, 0.06))
             os.kill(writer.pid, signal.SIGKILL)
             lines += writer.stdout.readlines()
@@ -308,7 +308,7 @@ def test_a_kill_at_any_point_loses_no_acknowledged_row_and_breaks_no_chain(tmp_p
 
 
 def record_one_and_die_at(statement: int, path: Path) -> None:
-    """In a forked child: open, record one row, and be killed by itself at the n-th SQLite statement of all that."""
+    """Record a row, in a forked child, and kill the process at the n-th SQLite statement from opening on."""
     left, plain = statement, sqlite3.connect
 
     def count(_: str) -> None:

@@ -1,4 +1,4 @@
-"""The claims of edge.gate.loop, when all goes well and when one thing does not."""
+"""The claims of edge.gate.loop, without faults and with one fault."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,7 +100,7 @@ def test_a_word_broken_off_by_a_kill_of_the_host_is_decided_when_it_comes_again(
 ) -> None:
     with Journal(tmp_path / "journal.db") as journal:
         dying = Gate(engine, rule, journal).run(board.writes(words[:1]))
-        for _ in range(4):  # The notice and three fragments; then the host is gone, without so much as a farewell.
+        for _ in range(4):  # the notice and three fragments; then the host is gone without a word
             next(dying)
         dying.gi_frame.f_locals["self"]._word = None
         dying.close()
@@ -179,7 +179,7 @@ def test_a_word_that_stops_growing_is_given_up_at_a_heartbeat_or_at_its_late_fra
 
 def test_silence_between_words_is_no_fault(gate: Gate, board: Any, words: list[np.ndarray]) -> None:
     clock = iter(np.arange(0.0, 1e7, 1000.0))
-    gate._monotonic_s = lambda: float(next(clock))  # An hour between any two looks, but only between words.
+    gate._monotonic_s = lambda: float(next(clock))  # an hour between any two readings, but only between words
     events = [board.connected(), HEARTBEAT, LinkLost("unplugged"), board.connected(), HEARTBEAT]
     assert finals(gate, events) == []
 
@@ -225,7 +225,7 @@ def test_latency_is_measured_from_the_events_arrival(
     engine: Engine, rule: Rule, board: Any, words: list[np.ndarray], ticking: Callable[[], float]
 ) -> None:
     found = outcomes(Gate(engine, rule, monotonic_s=ticking), board.writes(words[:1]))
-    # One look at arrival, the next at the decision.
+    # one reading at arrival, the next at the decision
     assert found
     assert [o.latency_ms for o in found] == pytest.approx([1.0] * len(found))
 

@@ -151,7 +151,7 @@ def test_a_file_cut_or_damaged_anywhere_is_refused_or_reads_the_same(tmp_path: P
     for position in rng.integers(0, len(whole), 150):
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x55]) + whole[position + 1 :])
         with contextlib.suppress(FragmentSetError):
-            assert FragmentSet.load(path).sha256 == fragments.sha256  # A byte that says nothing, such as a time stamp.
+            assert FragmentSet.load(path).sha256 == fragments.sha256  # the byte carries no content
 
 
 def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
