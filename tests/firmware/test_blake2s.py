@@ -16,7 +16,7 @@ def lib() -> clib.Library:
 
 
 def digest(lib: clib.Library, key: bytes, data: bytes, out_bytes: int, steps: list[int]) -> bytes:
-    """In portions of `steps` bytes, again and again."""
+    """Return the C's digest of data fed in portions of `steps` bytes, over and over."""
     state, out = lib.buffer(lib.value("size_of_blake2s").value), lib.buffer(out_bytes)
     lib.function("ink_blake2s_begin")(
         state, ctypes.c_size_t(out_bytes), lib.bytes(key) if key else None, ctypes.c_size_t(len(key))

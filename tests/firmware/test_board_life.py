@@ -1,4 +1,4 @@
-"""A board's life by `inkgate firmware` alone: built, signed, flashed, running what was flashed, given a key, reset."""
+"""A board's life by `inkgate firmware` alone: build, sign, flash, run, provision, reset."""
 
 from dataclasses import replace
 from pathlib import Path

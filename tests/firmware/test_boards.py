@@ -1,4 +1,4 @@
-"""The real firmware in emulators: strokes on its digitiser and pictures before its camera, against the Python twins."""
+"""Real firmware in emulators, with strokes and pictures, equals the Python twins."""
 
 from itertools import islice
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Flash, RAM, stack, instructions and line that the firmware takes, held against budgets.json: no more than 5 % more.
+"""Flash, RAM, stack, instructions and line of the firmware stay within 5 % above budgets.json.
 
 tests/support/budgets.py measures, and writes the table anew.
 """
@@ -19,7 +19,7 @@ LIMIT = 1.05
 LINE_BYTES_PER_S = 115_200 / 10
 LEAST_FRAGMENTS_PER_S = 60
 MEASURED = "measured"
-"""A property of a test by this name is printed at the end: conftest.py."""
+"""conftest.py prints a test's properties of this name at the end of the run."""
 
 Hold = Callable[[str, dict[str, int]], None]
 
@@ -34,7 +34,7 @@ def table() -> dict[str, dict[str, int]]:
 
 @pytest.fixture
 def hold(table: dict[str, dict[str, int]], record_property: Callable[[str, object], None]) -> Hold:
-    """Says what was measured when the tests have ended; fails for what is more than 5 % above the table."""
+    """Check figures against the table, 5 % more allowed, and print the measured ones after the tests."""
 
     def check(name: str, measured: dict[str, int]) -> None:
         record_property(MEASURED, _line(name, measured, table[name]))

@@ -1,4 +1,4 @@
-"""The Pico's driver of an Arducam Mega as built: pictures of every kind of it, what fails, and drivers that are wrong.
+"""The Pico's driver of an Arducam Mega, as built: every sensor, every failure, drivers with a fault.
 
 The whole firmware with the same camera is in test_boards.py.
 """
@@ -23,7 +23,7 @@ from firmware_bridge.wire.messages import SILENCE_MS
 pytestmark = needs_tools
 
 CYCLES_PER_INSTRUCTION = 1.6
-"""Of a Cortex-M0+ that segments: 1.5 by rp2040py's count of cycles, and some for what its flash's cache misses."""
+"""A segmenting Cortex-M0+: rp2040py counts 1.5; the rest allows for misses of the flash's cache."""
 PICTURES = [np.random.default_rng(seed).integers(0, 256, 320 * 240, np.uint8).tobytes() for seed in (1, 2)]
 
 
@@ -51,7 +51,7 @@ def test_a_camera_is_set_up_once_and_again_after_it_was_gone() -> None:
     camera.present = False
     assert pico.take() is None
     fresh = showing(PICTURES[0])
-    camera.__dict__.update(fresh.__dict__)  # plugged in again: it has forgotten everything
+    camera.__dict__.update(fresh.__dict__)  # plugged in again, all registers reset
     assert pico.take() == PICTURES[0]
 
 
@@ -81,7 +81,7 @@ def test_a_picture_that_is_too_short_is_none(lines: int) -> None:
 
 
 def scribble() -> bytes:
-    """A few strokes among many dots, all of them pieces of something: of 250 such pictures the slowest."""
+    """Return the slowest of 250 pictures of few strokes among many dots, all of them pieces."""
     rng = np.random.default_rng(66)
     picture = np.full((240, 320), 220, np.uint8)
     strokes, height = rng.integers(1, 12), rng.integers(20, 60)
@@ -96,7 +96,7 @@ def scribble() -> bytes:
 
 
 def fence() -> bytes:
-    """Lines of thin teeth: everywhere two symbols might be joined. Of 200 such pictures the slowest."""
+    """Return the slowest of 200 pictures of toothed lines, where any place might be a joint."""
     picture = np.full((240, 320), 220, np.uint8)
     for y in range(12, 228, 14):
         picture[y, 6:314] = 20
@@ -135,7 +135,7 @@ int main(void)
     return ink_board_camera_ready() && ink_board_camera_line(row, sizeof row);
 }
 """
-"""Never run: it is there for what it links."""
+"""An app that is never run: it makes the linker keep what it names."""
 MUTANTS = {
     "no reset": ("put(RESET, RESET_ALL);", ""),
     "no device address": ("{DEVICE, DEVICE_ADDRESS}, ", ""),

@@ -1,4 +1,4 @@
-"""The harness itself: what C may not do is an exception in Python, and nothing else stops."""
+"""The harness: undefined behaviour in C raises in Python, and the process goes on."""
 
 import ctypes
 from pathlib import Path

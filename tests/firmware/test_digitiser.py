@@ -1,4 +1,4 @@
-"""A digitiser that is silent while the pen is out of reach, slow or fast -> the words that the real firmware sends."""
+"""Digitisers that fall silent, slow ones and fast ones: the real firmware sends the same words."""
 
 import time
 
@@ -20,7 +20,7 @@ LIFTED = 5
 
 
 def of_a_silent_digitiser(samples: Samples) -> Samples:
-    """The same without those of a pen that is out of reach: more than LIFTED samples after its last touch."""
+    """Return the samples without those of a pen out of reach: over LIFTED samples after its last touch."""
     touches = samples[:, 2] > 0
     since = np.arange(len(samples)) - np.maximum.accumulate(np.where(touches, np.arange(len(samples)), 0))
     return samples[since <= LIFTED]

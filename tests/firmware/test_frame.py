@@ -1,4 +1,4 @@
-"""Frames in C and in Python: the same bytes, the same contents, the same counters, whatever comes."""
+"""Frames in C and in Python: equal bytes, contents and counters for any input."""
 
 import ctypes
 import itertools
@@ -23,7 +23,7 @@ def library() -> clib.Library:
 
 
 def encoded(content: bytes) -> bytes:
-    """By the C."""
+    """Return the frame that the C makes."""
     lib = library()
     line = lib.buffer(wire.MAX_WIRE_BYTES)
     count = lib.function("ink_frame_encode", ctypes.c_size_t)(line, lib.bytes(content), ctypes.c_size_t(len(content)))
@@ -31,7 +31,7 @@ def encoded(content: bytes) -> bytes:
 
 
 class Receiver:
-    """The C receiver, with the face of framing.FrameReceiver."""
+    """The C receiver with the methods of framing.FrameReceiver."""
 
     def __init__(self) -> None:
         self._lib = library()
@@ -57,7 +57,7 @@ class Receiver:
 
 
 class Both:
-    """Both receivers, which must agree after every portion."""
+    """Both receivers, compared after every portion."""
 
     def __init__(self) -> None:
         self.c, self.python = Receiver(), FrameReceiver()
@@ -102,14 +102,14 @@ def test_both_hear_the_same_in_frames_and_garbage_however_split(portions: list[b
 
 
 def test_any_single_byte_fault_costs_at_most_two_frames_in_c_as_in_python() -> None:
-    """Every position of a 12-frame stream, each of the 255 wrong values."""
+    """Try all 255 wrong values at every position of a 12-frame stream."""
     rng = random.Random(1)
     contents = [bytes([n]) + rng.randbytes(rng.choice((0, 9, 40, 100))) for n in range(12)]
     stream = b"".join(map(encode_frame, contents))
     reference, receiver = FrameReceiver(), Receiver()
     for place in range(len(stream)):
         spoiled = [bytes((wrong,)) for wrong in range(256) if wrong != stream[place]]
-        # All 255 in one stream, each closed by a delimiter, so that none leaves anything to the next.
+        # All 255 in one stream; a delimiter after each keeps them apart.
         faulty = [stream[:place] + wrong + stream[place + 1 :] + b"\0" for wrong in spoiled]
         got = receiver.feed(b"".join(faulty))
         assert got == [content for one in faulty for content in reference.feed(one)]
@@ -124,9 +124,9 @@ def test_any_single_byte_fault_costs_at_most_two_frames_in_c_as_in_python() -> N
 
 
 def corrupted(rng: np.random.Generator, count: int) -> tuple[bytes, bytes]:
-    """A content, and `count` frames of it with 1 to 16 bytes replaced, swapped, inserted or deleted, one after another.
+    """Return a content and `count` damaged frames of it, joined.
 
-    None is what it was: a frame that came out unchanged loses a bit.
+    In each, 1 to 16 bytes are replaced, swapped, inserted or deleted; a frame left unchanged by that gets a wrong bit.
     """
     content = rng.bytes(int(rng.integers(1, 60)))
     frame = np.frombuffer(encode_frame(content), np.uint8)
@@ -158,7 +158,7 @@ def test_of_1_000_000_corruptions_neither_accepts_one() -> None:
     both = Both()
     for _ in range(CORRUPTIONS // BATCH):
         content, line = corrupted(rng, BATCH)
-        # What is left may be the frame itself, cut off from what was inserted before it; never anything else.
+        # What is accepted may be the frame itself, after bytes inserted before it; never anything else.
         assert set(both.feed(line)) <= {content}
     seen = both.python.counters
     assert seen.crc_errors + seen.cobs_errors >= CORRUPTIONS

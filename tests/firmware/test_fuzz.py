@@ -1,4 +1,4 @@
-"""What fuzzing has reached so far, again, and the self-test: `make fuzz` goes further."""
+"""Run the kept fuzzing inputs again, and the self-test; `make fuzz` searches for more."""
 
 import ctypes
 from pathlib import Path
@@ -25,7 +25,7 @@ def test_every_input_of_the_corpus_keeps_every_promise(name: str) -> None:
 
 
 def test_a_broken_promise_is_found_by_the_corpus(tmp_path: Path) -> None:
-    """The receiver keeps one byte less than it should."""
+    """Break the receiver: it keeps one byte less than it should."""
     source = clib.core_source("frame").read_text()
     broken = tmp_path / "frame.c"
     broken.write_text(source.replace("receiver->held == INK_MAX_BODY_BYTES", "receiver->held == 100"))

@@ -1,4 +1,4 @@
-"""The nRF51's program as built, on a Cortex-M0 (Unicorn) with the watchdog that QEMU's microbit lacks."""
+"""The nRF51's program as built, in Unicorn, with the watchdog that QEMU's microbit lacks."""
 
 import secrets
 
@@ -14,7 +14,7 @@ pytestmark = needs_tools
 
 
 def started(content: bytearray | None = None) -> tuple[Part, int]:
-    """A part that answers its host, and the session that it is in."""
+    """Return a part that answers its host, and its session."""
     part = Part(built("nrf51", "pen"), content)
     part.reset()
     host = HostSession(secrets.token_bytes(NONCE_BYTES), 0.0, keys={}, allow_unauthenticated=True)

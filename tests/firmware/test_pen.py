@@ -1,4 +1,4 @@
-"""Samples in C and in Python: the same events, points and counters; symbols and words end where they should."""
+"""Samples in C and in Python: equal events, points and counters; symbols and words end rightly."""
 
 import ctypes
 import functools
@@ -20,7 +20,7 @@ from train.synthetic.writers import invent_writer, write_symbol
 
 Sample = tuple[int, int, int]
 Step = Sample | int
-"""A sample, or a silence of so many ms."""
+"""A sample, or a silence in ms."""
 UP: Sample = (0, 0, 0)
 WORD_END = [UP] * 100
 
@@ -31,7 +31,7 @@ def library() -> clib.Library:
 
 
 class Twin:
-    """The C pen, with the face of edge.ink.pen.Pen."""
+    """The C pen with the methods of edge.ink.pen.Pen."""
 
     def __init__(self, config: PenConfig | None = None) -> None:
         self._lib = library()
@@ -64,7 +64,7 @@ def advance(pen: Pen | Twin, step: Step) -> PenEvent:
 
 
 def assert_alike(steps: Sequence[Step], config: PenConfig | None = None, drain: bool = True) -> Pen:
-    """The same from both at every step; they agree on the points whenever something happened, and at the end."""
+    """Check that both give one event at every step, and equal points after each event and at the end."""
     pen, twin = Pen(config), Twin(config)
     for number, step in enumerate(steps):
         event = advance(pen, step)
@@ -78,14 +78,14 @@ def assert_alike(steps: Sequence[Step], config: PenConfig | None = None, drain: 
 
 
 def stroke(*corners: tuple[int, int], samples: int = 20, pressure: int = 1024) -> list[Sample]:
-    """A pen moving evenly through the corners."""
+    """Return samples of a pen that moves evenly through the corners."""
     at = np.linspace(0, len(corners) - 1, samples)
     x, y = (np.interp(at, range(len(corners)), values) for values in zip(*corners, strict=True))
     return [(round(a), round(b), pressure) for a, b in zip(x, y, strict=True)]
 
 
 def counts(samples: list[Sample], config: PenConfig | None = None) -> list[list[int]]:
-    """The number of strokes of every symbol of every word, alike on both sides."""
+    """Return the number of strokes of every symbol of every word; C and Python must agree."""
     assert_alike(samples, config)
     return [[len(np.unique(points["stroke"])) for points in word] for word in capture(samples, config)]
 
@@ -195,7 +195,7 @@ def test_pauses_and_gaps_can_be_configured() -> None:
 
 
 def events(steps: Sequence[Step], config: PenConfig | None = None) -> list[PenEvent]:
-    """What each step completes, alike on both sides."""
+    """Return what each step completes; C and Python must agree."""
     assert_alike(steps, config)
     pen, found = Pen(config), []
     for step in steps:

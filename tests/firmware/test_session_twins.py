@@ -1,4 +1,4 @@
-"""Board in C, board in Python and a plain model under one machine: whatever comes, all three agree after every call.
+"""A board in C, a board in Python and a plain model agree after every call of a random machine.
 
 The line feeds, splits, drops, damages, duplicates, delays and replays; either end restarts; the board's memory fails;
 an adversary forges. Both boards must send the same bytes and be in the same state: twin_session.py checks after each
@@ -40,7 +40,7 @@ KEY = bytes(range(100, 132))
 
 class Line(LineModel):
     steps = 0
-    """Of all machines."""
+    """Steps of all machines together."""
 
     @initialize(bits=st.sampled_from([1, 1, 8]), key=st.sampled_from([None, KEY]))
     def begin(self, bits: int, key: bytes | None) -> None:
@@ -54,7 +54,7 @@ class Line(LineModel):
     # Both ends
 
     def start_board(self) -> None:
-        """A reset: what is left is what the memory holds."""
+        """Start the board from its memory alone, as a reset does."""
         self.sessions += 1
         self.open_word: WordKey | None = None
         self.board = TwinBoard(self.memory, self.now_ms, pixel_bits=self.bits)
@@ -64,7 +64,7 @@ class Line(LineModel):
         self.reading: list[int] | None = None
         self.asked: wire.Message | None = None
         nonce = hashlib.sha256(self.connections.to_bytes(4, "big")).digest()[:16]
-        self.key = self.memory.key  # a host writes a key down before it gives it away: the answer may be lost
+        self.key = self.memory.key  # a host stores a key before it sends it, because the answer may be lost
         keys = {} if self.key is None else {BOARD: BoardKey(self.key)}
         self.host = HostSession(
             nonce, self.now_ms / 1000, keys=keys, allow_unauthenticated=self.key is None, delivered=self.last
@@ -92,7 +92,7 @@ class Line(LineModel):
         ends=st.booleans(),
     )
     def the_pen_writes(self, counts: list[int], fault: int | None, ends: bool) -> None:
-        """Some words, and perhaps the beginning of one that the next call goes on with; as far as there is room."""
+        """Write words while there is room; without `ends` the last one stays open for the next call."""
         for place, count in enumerate(counts):
             if self.open_word is None:
                 if not self.board.start_word():
@@ -131,7 +131,7 @@ class Line(LineModel):
 
     @rule(fates=st.lists(st.sampled_from([*FATES, "halves"]), min_size=4, max_size=24), takes=st.integers(0, 12))
     def the_line_is_busy(self, fates: list[str], takes: int) -> None:
-        """Frames go both ways, each to its fate; then the consumer takes some events."""
+        """Carry frames both ways, each to its fate; then let the consumer take some events."""
         for fate in fates:
             if frame := self.board.next_frame(self.now_ms):
                 self.sent_to_host = [*self.sent_to_host, frame][-HISTORY_FRAMES:]
@@ -150,7 +150,7 @@ class Line(LineModel):
 
     @rule(seed=st.integers(0, 2**32 - 1), shuffled=st.booleans())
     def the_past_is_replayed(self, seed: int, shuffled: bool) -> None:
-        """What either end sent comes again, in its order or in another, while both go on."""
+        """Deliver earlier frames of both ends again, in order or shuffled, while both go on."""
         frames = [(frame, self.to_host) for frame in self.sent_to_host]
         frames += [(frame, self.to_board) for frame in self.sent_to_board]
         if shuffled:
@@ -162,11 +162,11 @@ class Line(LineModel):
 
     @rule(data=st.binary(max_size=600))
     def garbage_comes(self, data: bytes) -> None:
-        """Cut off from what follows; it changes counters and nothing else."""
+        """Send garbage between delimiters: only counters may change."""
         assert self.changed_by(b"\0" + data + b"\0") <= {"crc_errors", "cobs_errors", "oversize", "held"}
 
     def changed_by(self, data: bytes) -> set[str]:
-        """The names of what is not as it was when the board has heard it."""
+        """Give the board bytes and return the names of the state's fields that changed."""
         before = self.board.state(self.now_ms)
         self.to_board(data)
         after = self.board.state(self.now_ms)
@@ -181,7 +181,7 @@ class Line(LineModel):
         how=st.integers(0, 4),
     )
     def an_acknowledgement_is_forged(self, consumed: int, received: int, number: int, how: int) -> None:
-        """By one who knows all but the key: untagged, mistagged, tagged with the wrong key or as the board's."""
+        """Forge without the key: untagged, mistagged, tagged with the wrong key, or as the board's own."""
         token = self.board.python._token
         consumed += self.board.python._base
         content = wire.Header(wire.Acknowledge.ID, token, number).encode()
@@ -196,13 +196,13 @@ class Line(LineModel):
             tags.tag(right, wire.FROM_HOST, content)[:-1],
         )[how]
         changed = self.changed_by(b"\0" + encode_frame(content))
-        # What was half received before is cut off, and so counted, too.
+        # A frame half received before is cut off and counted too.
         assert {"refused", "frames"} <= changed <= {"refused", "frames", "crc_errors", "cobs_errors", "held"}
 
     @precondition(lambda self: self.board.python._host is not None)
     @rule(ahead=st.sampled_from([1, 2, 50, -1, -9]), question=st.booleans())
     def a_host_that_has_the_key_says_what_cannot_be(self, ahead: int, question: bool) -> None:
-        """It acknowledges what was not sent, or what it had acknowledged; it asks the question after the next one."""
+        """Acknowledge what was never sent or was acknowledged already; ask a question out of turn."""
         board = self.board.python
         place = (board._next if ahead > 0 else board._base) + ahead
         if question:
@@ -220,7 +220,7 @@ class Line(LineModel):
 
     @rule(hash_=st.booleans(), nonce=st.integers(0, 3), connection=st.integers(0, 3))
     def a_stranger_says_hello(self, hash_: bool, nonce: int, connection: int) -> None:
-        """The board begins again, or answers that it speaks another protocol; it loses nothing."""
+        """Say HELLO: the board begins again or says that it speaks another protocol; it loses nothing."""
         protocol = wire.PROTOCOL_HASH if hash_ else bytes(8)
         content = wire.Header(wire.Hello.ID, connection, 0).encode()
         self.to_board(b"\0" + encode_frame(content + wire.Hello(protocol, bytes([nonce]) * 16).encode()))
@@ -236,7 +236,7 @@ class Line(LineModel):
         self.now_ms += ms
         self.board.next_frame(self.now_ms)
 
-    # What the model says
+    # The model
 
     @rule(count=st.integers(1, 12))
     def the_consumer_takes(self, count: int) -> None:
@@ -270,7 +270,7 @@ class Line(LineModel):
         self.nothing_is_lost(self.sessions, self.board.python.unacknowledged())
 
     def teardown(self) -> None:
-        """The line is good again: everything that the board kept arrives."""
+        """Mend the line: everything that the board kept arrives."""
         if not hasattr(self, "board"):
             return
         if self.open_word is not None:
@@ -292,7 +292,7 @@ def test_c_python_and_the_model_agree_for_10_000_steps() -> None:
 
 
 def test_what_waits_for_its_repetition_waits_on_however_long_the_host_is_silent() -> None:
-    """A clock of 32 bits comes round after 2^31 ms either way: 25 days."""
+    """A difference of 32-bit times changes its sign after 2^31 ms, 25 days."""
     line = Line()
     line.begin(bits=1, key=None)
     line.the_line_is_busy(fates=["arrives"] * 4, takes=0)

@@ -1,4 +1,4 @@
-"""Board in C and board in Python over frames written out: altered, cut short, garbage, and a key given."""
+"""A board in C and one in Python take given frames alike: altered, cut short, garbage, PROVISION."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEY = bytes(range(100, 132))
 
 
 def connected(bits: int = 1) -> tuple[TwinBoard, HostSession, bytes]:
-    """A provisioned board in an authenticated connection, one word written and sent; and the host's acknowledgement."""
+    """Return a provisioned, connected board that has sent a word, and the host's acknowledgement."""
     board = TwinBoard(Memory(bits, KEY), 0, pixel_bits=bits)
     host = HostSession(bytes(range(16)), 0.0, keys={BOARD: BoardKey(KEY)})
     board.receive(host.next_frame(0.0), 0)
@@ -64,7 +64,7 @@ def test_words_of_every_length_go_round_a_full_outbox_and_come_out_as_they_were_
 
 
 def test_an_acknowledgement_with_any_byte_altered_is_refused_by_both_and_then_taken_as_it_is() -> None:
-    """All positions, all 255 values, each with the right CRC: only the tag can tell."""
+    """Try all 255 values at all positions, with a right CRC, so that only the tag can tell."""
     board, _, frame = connected()
     [content] = FrameReceiver().feed(frame)
     altered = [

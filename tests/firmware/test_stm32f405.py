@@ -1,6 +1,7 @@
-"""The STM32F405's program as built, on a Cortex-M4 (Unicorn) with clocks, flash controller, RNG and watchdog of RM0090.
+"""The STM32F405's program as built, in Unicorn, with models of clocks, flash, RNG and watchdog.
 
-QEMU's netduinoplus2 has none of these: here the driver's own instructions run, and what the manual forbids is caught.
+QEMU's netduinoplus2 has none of these. Here the driver's own instructions run, and whatever RM0090 forbids is
+caught.
 """
 
 import re
@@ -33,13 +34,13 @@ STORE = BOARD.store.origin - BOARD.flash.origin
 HALF = BOARD.store.size // 2
 SLOTS = HALF // SLOT_BYTES
 SPOILT = struct.pack("<2I", 0, 0xFFFF_FFFE).ljust(SLOT_BYTES, b"\0")
-"""A slot that is neither erased nor valid, which is seen at its second word."""
+"""A slot that is neither erased nor valid; its second word shows that."""
 BAUD_TOLERANCE = 0.005
-"""USART receivers of either end bear 2 % between them with a margin; a divider of 84 MHz can be this exact."""
+"""A divider of 84 MHz can be this exact; both ends together bear 2 %."""
 
 
 def slot(serial: int, content: bytes) -> bytes:
-    """As boards/store.c writes it."""
+    """Return a slot as boards/store.c writes it."""
     body = struct.pack("<2I240sI", serial, len(content), content, 7)
     return body + struct.pack("<I", zlib.crc32(body))
 
@@ -49,7 +50,7 @@ def flash_with(store: bytes) -> bytearray:
 
 
 def first_half_full(fill: bytes = SPOILT) -> bytearray:
-    """The next write has to erase the other half, which holds only what is older."""
+    """Return a flash whose next write must erase the second half, which holds only older states."""
     return flash_with(fill * (SLOTS - 1) + slot(900, OLD) + SPOILT * SLOTS)
 
 
@@ -163,7 +164,7 @@ def test_chance_is_the_second_number_of_the_rng_and_without_one_the_time() -> No
 
 
 def converse(part: Part, session: HostSession, milliseconds: int) -> list[object]:
-    """What the host gets to know in so much of the board's time."""
+    """Let part and host talk for this much of the board's time; return the host's events."""
     events: list[object] = []
     for _ in range(0, milliseconds, 10):
         while frame := session.next_frame(part.clocks.now_ms / 1000):
@@ -217,7 +218,7 @@ def test_a_byte_that_was_lost_is_no_interrupt_without_end() -> None:
 def test_a_start_that_must_erase_a_sector_is_no_hang_and_a_hang_is_a_start_with_the_next_session(lsi_hz: int) -> None:
     kept = struct.pack("<2I32s", 41, 0, bytes(32))
     older = [slot(serial, kept) if lsi_hz == max(Watchdog.LSI_HZ) else SPOILT for serial in range(1, SLOTS)]
-    store = b"".join(older) + slot(SLOTS, kept) + SPOILT * SLOTS  # all of them valid is the longest search
+    store = b"".join(older) + slot(SLOTS, kept) + SPOILT * SLOTS  # the longest search: every slot is valid
     part = Part(built("stm32f405", "pen"), flash_with(store), lsi_hz=lsi_hz)
     part.reset()
     session = host(part)
@@ -249,7 +250,7 @@ def test_a_board_whose_clock_stands_still_is_restarted_though_its_main_loop_runs
         part.run_ms(4000)
 
 
-# --- drivers that are wrong ----------------------------------------------------------------------------------------
+# --- drivers with a fault ------------------------------------------------------------------------------------------
 
 PROGRAM = """
 #include "../boards/services.h"
@@ -260,7 +261,7 @@ int main(void)
     return ink_board_store_write(&number, sizeof number) && ink_board_store_read(&number, sizeof number);
 }
 """
-"""Never run: it is there for what it links."""
+"""An app that is never run: it makes the linker keep what it names."""
 MUTANTS = {
     "RCC_CR |= 1u << 24;": ("", "the PLL is chosen before it is ready"),
     "FLASH_ACR = 0x305;": ("FLASH_ACR = 0x304;", "4 wait states at 168 MHz"),
@@ -294,7 +295,7 @@ MUTANTS = {
 
 
 def exercise(part: Part) -> None:
-    """Everything that the driver does, in a store that must be erased; MisuseError if one thing of it is wrong."""
+    """Use the whole driver, on a store that must be erased. MisuseError for the first fault."""
     part.reset()
     part.call("ink_board_init")
     part.call("ink_board_entropy")

@@ -1,4 +1,4 @@
-"""The boards' store in C on a flash in memory: a power cut at every word leaves the state before it or the new one."""
+"""The boards' store in C: a power cut at any word leaves the previous state or the new one."""
 
 import ctypes
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ WRITES = 20
 
 @dataclass
 class Flash:
-    """store.c and its flash."""
+    """store.c with a flash in memory."""
 
     library: clib.Library
 

@@ -1,4 +1,4 @@
-"""The C sources as a second reader sees them: cppcheck, a second compiler, no libc, no float, no allocation in core."""
+"""The C sources pass cppcheck and a second compiler; core has no libc, float or allocation."""
 
 import re
 import shutil
@@ -24,7 +24,7 @@ def test_cppcheck_finds_nothing() -> None:
 
 
 def second_compiler() -> list[str]:
-    """clang, or zig's."""
+    """Return the command of clang, or of zig's."""
     if shutil.which("clang"):
         return ["clang"]
     require("ziglang")

@@ -1,4 +1,4 @@
-"""A board whose main loop hangs is restarted by its own watchdog, as the emulated parts have it, and the host is told.
+"""Emulated boards whose main loop hangs are restarted by their watchdog, and the host is told.
 
 The STM32F405's is in test_stm32f405.py, the nRF51's in test_nrf51.py: QEMU has neither.
 """
@@ -18,11 +18,11 @@ pytestmark = needs_tools
 
 PATIENCE_S = 60
 IDLE_S = {"mps2-an386": 5, "rp2040": 3}
-"""Longer than the board's watchdog waits."""
+"""A time by board, longer than its watchdog's."""
 
 
 def until(events: Iterator[Event], found: Callable[[Event], bool]) -> list[Event]:
-    """The events up to and with the one that is found."""
+    """Return the events up to the one found, inclusive."""
     seen = []
     for event in events:
         seen.append(event)

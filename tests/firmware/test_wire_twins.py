@@ -1,4 +1,4 @@
-"""Messages in C and in Python: golden frames, the same bytes, the same verdict, whatever the bytes."""
+"""Messages in C and in Python: golden frames, equal bytes, and one verdict on any bytes."""
 
 import ctypes
 import functools
@@ -29,7 +29,7 @@ def library() -> clib.Library:
 
 @functools.cache
 def structure(message_id: int) -> type[ctypes.Structure]:
-    """struct ink_wire_NAME."""
+    """Return the ctypes twin of struct ink_wire_NAME."""
     fields: list[tuple[str, Any]] = []
     for field in BY_ID[message_id].fields:
         if field.type in definition.UINT_BYTES:
@@ -46,7 +46,7 @@ def structure(message_id: int) -> type[ctypes.Structure]:
 
 
 def encoded(message_id: int, values: dict[str, Any]) -> bytes | None:
-    """The payload by the C, None if it says that a value is outside its limits."""
+    """Return the payload that the C encodes, None if it finds a value outside its limits."""
     lib, message = library(), BY_ID[message_id]
     given_struct, keep = structure(message_id)(), []
     for field in message.fields:
@@ -67,7 +67,7 @@ def encoded(message_id: int, values: dict[str, Any]) -> bytes | None:
 
 
 def decoded(message_id: int, payload: bytes) -> dict[str, Any] | None:
-    """The fields by the C, None if it refuses the bytes."""
+    """Return the fields that the C decodes, None if it refuses the bytes."""
     lib, message = library(), BY_ID[message_id]
     found = structure(message_id)()
     arguments = [ctypes.byref(found)] if message.fields else []
@@ -96,7 +96,7 @@ def by_python(message_id: int, payload: bytes) -> dict[str, Any] | None:
 
 
 def values_of(field: definition.Field, inside: bool) -> st.SearchStrategy[Any]:
-    """What protocol.toml allows in the field, and if not `inside` also what its type could hold beyond that."""
+    """Draw a field's values: allowed by protocol.toml; unless `inside`, anything that its type holds."""
     if field.type == "bytes":
         return st.binary(min_size=field.size, max_size=field.size)
     if field.type == "text":
