@@ -1,4 +1,4 @@
-"""A folder of firmware/boards is a board: nothing else names it, and a board.toml that is wrong is refused by name."""
+"""A folder of firmware/boards is a board, named nowhere else; a wrong board.toml is refused by name."""
 
 import os
 import re
@@ -28,7 +28,7 @@ MPS2 = BOARDS["mps2-an386"]
 
 
 def python(package: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """With the copy of firmware_bridge that lies in `package`."""
+    """Run Python code on the copy of firmware_bridge in `package`."""
     environment = {**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{ROOT}"}
     command = [sys.executable, *arguments]
     return subprocess.run(command, cwd=package, env=environment, capture_output=True, text=True, check=False)
@@ -36,7 +36,7 @@ def python(package: Path, *arguments: str) -> "subprocess.CompletedProcess[str]"
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """A copy of firmware_bridge in which MPS2's folder is there once more, as throw_away."""
+    """Return a copy of firmware_bridge with MPS2's folder doubled as throw_away."""
     shutil.copytree(FIRMWARE.parent, tmp_path / "firmware_bridge", ignore=shutil.ignore_patterns("__pycache__"))
     folder = tmp_path / "firmware_bridge" / "firmware" / "boards"
     shutil.copytree(folder / "mps2_an386", folder / "throw_away")
@@ -61,7 +61,7 @@ def test_a_wrong_board_toml_ends_a_command_with_a_sentence_and_exit_code_2(packa
 
 
 def edited(folder: Path, board: str, old: str, new: str) -> dict[str, Board]:
-    """What is loaded if that board alone is there, with one place of its board.toml changed."""
+    """Load that board alone, with one place of its board.toml changed."""
     path = folder / "boards" / board / "board.toml"
     path.parent.mkdir(parents=True)
     text = (FIRMWARE / "boards" / board / "board.toml").read_text()

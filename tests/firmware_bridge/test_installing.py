@@ -1,4 +1,4 @@
-"""What a message tells a person to install can be installed by that very command."""
+"""The commands that messages propose for installing do install."""
 
 import re
 import subprocess
@@ -21,7 +21,7 @@ SOURCES = [
 
 @pytest.fixture
 def managed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """This Python is the distribution's own, as on Debian 12 and Raspberry Pi OS."""
+    """Make this Python look like the distribution's own, as on Debian 12 and Raspberry Pi OS."""
     (tmp_path / "EXTERNALLY-MANAGED").write_text("")
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
     monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))

@@ -1,4 +1,4 @@
-"""What an image says, and how one that is not whole, not right or not trusted is refused."""
+"""Images: what the header says, and which damaged, wrong or untrusted ones are refused."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Every loadable segment lies in the memory that the part has, by pyOCD's own knowledge of the parts."""
+"""Every loadable segment lies in the part's memory, as pyOCD knows it."""
 
 import io
 from pathlib import Path
@@ -14,7 +14,7 @@ from firmware_bridge.build import elf
 from firmware_bridge.build.errors import SegmentError
 
 PYOCD_PART = {"stm32f405": "stm32f412xg", "rp2040": "rp2040", "nrf51": "nrf51"}
-"""The F405 comes to pyOCD as a pack, which is not in its wheel; the F412xG has the same flash, sector by sector."""
+"""pyOCD has the F405 only in a pack outside its wheel; the F412xG's flash has equal sectors."""
 
 boards = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
 real_boards = pytest.mark.parametrize("board", [BOARDS[name] for name in PYOCD_PART], ids=PYOCD_PART)
@@ -29,7 +29,7 @@ def pyocd_flash(board: Board) -> list[FlashRegion]:
 def test_pyocd_knows_the_flash_as_we_do(board: Board) -> None:
     regions = pyocd_flash(board)
     assert min(region.start for region in regions) == board.flash.origin
-    # Of the RP2040 the flash is another part: 2 MiB on the Pico, of at most 16.
+    # The RP2040's flash is a separate part: 2 MiB on the Pico, 16 at most.
     assert max(region.end + 1 for region in regions) >= board.flash.end
     for region in regions:
         for address in range(region.start, min(region.end + 1, board.flash.end), region.blocksize):
@@ -48,7 +48,7 @@ def test_pyocd_knows_the_ram_as_we_do(board: Board) -> None:
 def test_the_store_is_whole_sectors_at_the_end_of_the_flash(board: Board) -> None:
     assert board.store.end == board.flash.end
     assert board.sector_of(board.store.origin)[1].origin == board.store.origin
-    # Two at least: one is erased while the other holds the counters.
+    # At least two sectors: one is erased while the other holds the counters.
     assert board.sector_of(board.store.end - 1)[0] > board.sector_of(board.store.origin)[0]
 
 

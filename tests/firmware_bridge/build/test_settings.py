@@ -1,4 +1,4 @@
-"""`inkgate firmware build --set`: what is set gets into the firmware, what cannot be is refused by name."""
+"""`inkgate firmware build --set`: settings reach the firmware, impossible ones are refused by name."""
 
 import re
 from dataclasses import astuple, fields, replace
@@ -38,7 +38,7 @@ PEN = PenConfig(
     rate_hz=20, contact=80, release=50, nominal=700, gap=260, back=400, line=300, spacing=11, pen_up_ms=600,
     word_ms=1200, least_samples=3,
 )  # fmt: skip
-"""No value is the default; the pauses between symbols are of 30 samples."""
+"""No field has its default; symbols are 30 samples apart."""
 
 
 def values(config: PenConfig) -> dict[str, int]:

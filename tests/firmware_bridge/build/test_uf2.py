@@ -1,4 +1,4 @@
-"""UF2 files, the boot block's CRC, and the boot drive of a Pico, played by a folder."""
+"""UF2 files, the boot block's CRC, and a folder in place of a Pico's boot drive."""
 
 import errno
 import struct

@@ -1,4 +1,4 @@
-"""A machine without gcc: zig builds every board's firmware, and it runs in its emulator as gcc's does."""
+"""Without gcc, zig builds every board's firmware, which runs in its emulator as gcc's does."""
 
 import shutil
 import socket

@@ -1,4 +1,4 @@
-"""`inkgate firmware` as people call it: what it does, what it refuses, and with which exit code."""
+"""`inkgate firmware` by its command line: effects, refusals, exit codes."""
 
 import json
 import re
@@ -30,7 +30,7 @@ STM32, RP2040 = BOARDS["stm32f405"], BOARDS["rp2040"]
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Boards of this file are threads of this process, which answer at once."""
+    """Shorten the waits: boards of this file are threads of this process and answer at once."""
     monkeypatch.setattr(host, "HELLO_TIMEOUT_S", 0.5)
 
 
@@ -147,7 +147,7 @@ def test_an_image_and_a_port_are_not_asked_at_once(folder: Path) -> None:
 
 
 def command_in(result: Result) -> list[str]:
-    """The first command of `inkgate firmware` that an error's message names, as a shell takes it apart."""
+    """Return the first `inkgate firmware` command in an error's message, split as a shell does."""
     named = re.search(r"`inkgate firmware ([^`]+)`", str(result.exception))
     assert named is not None, result.exception
     return shlex.split(named[1])

@@ -1,4 +1,4 @@
-"""`inkgate firmware flash` as people call it: what it does, what it refuses, what it finds out afterwards."""
+"""`inkgate firmware flash` by its command line: effects, refusals, confirmation afterwards."""
 
 import json
 from pathlib import Path
@@ -124,7 +124,7 @@ def test_a_pico_is_flashed_by_copying_and_remembers_the_version(suffix: str, fol
 
 
 def flashed_and_asked(folder: Path, port: str | None, *options: object) -> Result:
-    """`sealed(RP2040)`, which is in a.img, goes into a Pico; then the board on the port is asked what it runs."""
+    """Flash a.img, which is `sealed(RP2040)`, into a Pico and ask the board on the port what it runs."""
     drive = make_drive(folder / f"drive {len(list(folder.iterdir()))}")
     BootRom(drive, -(-0x1234 // 256))
     return inkgate("flash", folder / "a.img", "--drive", drive, "--port", port, "--json", *options)
@@ -264,7 +264,7 @@ def test_a_flashing_that_was_broken_off_lets_no_older_image_in(folder: Path, mon
         assert "broken off" in str(refused.exception)
         loader.stuck.clear()
         assert facts(inkgate("flash", newer, "--port", server.port, "--json"))["read_back"] is True
-    # With that it has ended: a board without a header is a new board again.
+    # That flashing has ended: a board without a header counts as new again.
     with PtyServer(BootLoader()) as server:
         assert facts(inkgate("flash", older, "--port", server.port, "--json"))["before"] is None
 

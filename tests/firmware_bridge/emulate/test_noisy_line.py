@@ -1,4 +1,4 @@
-"""A noisy line spoils as many frames as it says, by its seed, and none other."""
+"""A noisy line spoils the stated share of frames, determined by its seed, and no others."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""The record of what was flashed from this machine: where it lies, what it keeps, how an older one is found."""
+"""The record of what was flashed from here: its place, its content, how an older one is found."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ PICO, STM32 = BOARDS["rp2040"], BOARDS["stm32f405"]
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """Where the record lies, and where an earlier inkgate kept it."""
+    """Return the record's place, and the place where an earlier inkgate kept it."""
     monkeypatch.delenv("INKGATE_STATE")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv(SIGNING_VARIABLE, str(tmp_path / "signing"))

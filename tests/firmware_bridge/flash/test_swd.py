@@ -1,4 +1,7 @@
-"""What is asked of pyOCD, in which order. pyOCD itself has no part to talk to here: nothing is said about flashing."""
+"""The calls made to pyOCD, and their order.
+
+There is no part here: these tests say nothing about pyOCD's own flashing.
+"""
 
 from types import SimpleNamespace
 
@@ -16,7 +19,7 @@ STM32, NRF51 = BOARDS["stm32f405"], BOARDS["nrf51"]
 
 
 class Part:
-    """A part behind a probe: pyOCD's session, target, eraser and loader at once."""
+    """A part behind a probe, in place of pyOCD's session, target, eraser and loader."""
 
     def __init__(self, board: Board) -> None:
         self.board = board

@@ -1,4 +1,4 @@
-"""The UART boot loader of an STM32, emulated: what is written is what was signed, whatever happens on the way."""
+"""An emulated STM32 UART boot loader: the flash ends up as signed, whatever happens on the way."""
 
 import random
 from collections.abc import Callable
@@ -21,7 +21,7 @@ ORIGIN = BOARD.flash.origin
 
 
 class MemoryLine:
-    """A line that is a function call, in place of flash_uart._Line; nothing is waited for."""
+    """A line of function calls without waiting, in place of firmware_bridge.flash.uart._Line."""
 
     loader = BootLoader()
     spoil: Callable[[bytes], bytes] = staticmethod(lambda data: data)

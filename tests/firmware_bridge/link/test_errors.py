@@ -1,4 +1,4 @@
-"""Ports that cannot be opened and boards that cannot be talked to: each is named, with what helps."""
+"""Ports that cannot be opened and boards that cannot be used: the error says which, and what helps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def first_error(port: str, **options: float | int) -> BridgeError:
 
 @pytest.fixture
 def silent_pty() -> Iterator[str]:
-    """A pty with nobody behind it."""
+    """Yield a pty with nobody behind it."""
     master, slave = os.openpty()
     yield os.ttyname(slave)
     os.close(master)

@@ -1,4 +1,4 @@
-"""A host that asks over real pyserial: noise, boards that stop, restart, cannot or keep silent, and their names."""
+"""Questions over real pyserial: noise, and boards that stop, restart, cannot answer or keep silent."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.pixels import Pixels
 
 open_link = partial(link.open_link, allow_unauthenticated=True)
-"""Boards with keys are in test_authentication.py."""
+"""A link that takes boards without keys; test_provision.py and session/test_authentication.py have keys."""
 
 IDENTITY = wire.Identity(bytes(range(32)), "hash", "hashlib", "1", "any")
 
@@ -136,7 +136,7 @@ def test_a_board_that_only_sends_its_heartbeat_is_named(monkeypatch: pytest.Monk
 
 
 def test_a_board_that_was_reset_in_mid_word_is_named_and_nothing_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind an adapter the port stays while the board loses its power: only what it says tells."""
+    """Behind an adapter the port stays when the board loses power: only its new session shows it."""
     with gate() as board, Inquiry(board.start()) as inquiry:
         inquiry.step(0, writing(1)[0])
         session = board._session
@@ -152,7 +152,7 @@ def test_a_board_that_was_reset_in_mid_word_is_named_and_nothing_is_compared(mon
 
 @pytest.fixture
 def silent_pty() -> Iterator[str]:
-    """A pty with nobody behind it."""
+    """Yield a pty with nobody behind it."""
     master, slave = os.openpty()
     yield os.ttyname(slave)
     os.close(master)

@@ -1,4 +1,4 @@
-"""A host over real pyserial against a virtual board on a pty: noise, power cuts, unplugging, interrupts, TCP."""
+"""A host over real pyserial, a virtual board on a pty: noise, power cuts, unplugging, signals, TCP."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_board_keeps_the_pace_of_115200_baud() -> None:
         ended = [time.monotonic() for event in link.events() if isinstance(event, WordEnded)]
     line_s = 36 * 152 * 10 / 115_200
     assert line_s <= ended[-1] - began_s
-    # Scheduling on a busy machine only ever makes it slower; half the pace would be a fault of the board's loop.
+    # A busy machine slows it down somewhat; half the pace would be a fault of the board's loop.
     assert ended[-1] - began_s < 2 * line_s + 0.5
 
 
@@ -224,7 +224,7 @@ def test_tcp_works_as_a_serial_port_does() -> None:
 
 
 def serve(server: socket.socket, words: list[Word]) -> None:
-    """A board behind a TCP port, as an emulator has it; hangs up when all is acknowledged."""
+    """Serve a board on a TCP port, as an emulator does; hang up when all is acknowledged."""
     connection, _ = server.accept()
     server.close()
     info = wire.Info(wire.PROTOCOL_HASH, 5, 0, 0, wire.Kind.CAMERA, 1, "emulated", "qemu", "1", b"")

@@ -18,7 +18,7 @@ from firmware_bridge.link.errors import PortMissingError
 from firmware_bridge.link.ports import find_board, list_ports
 
 open_link = partial(link.open_link, allow_unauthenticated=True)
-"""Boards with keys are in test_authentication.py."""
+"""A link that takes boards without keys; test_provision.py and session/test_authentication.py have keys."""
 
 MODEM = SimpleNamespace(device="/dev/ttyS0", description="n/a", vid=None, pid=None, serial_number=None)
 PICO = SimpleNamespace(device="/dev/ttyACM1", description="Pico", vid=0x2E8A, pid=0x000A, serial_number="E66")

@@ -1,4 +1,4 @@
-"""Keys on a real pty: boards that prove theirs, boards that are refused, and how a board gets one."""
+"""Keys over a real pty: boards that prove theirs, boards that are refused, provisioning."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ KEY = bytes(range(32))
 
 
 class Fixed:
-    """A board's memory that somebody can turn back."""
+    """A board's memory that a test can turn back."""
 
     def __init__(self, key: bytes, session: int) -> None:
         self.key, self.session = key, session
@@ -65,7 +65,7 @@ def pen(memory: Unprovisioned | SelfProvisioned | Fixed, words: int = 1, **optio
 
 
 def connect(board: VirtualBoard, store: KeyStore, allow_unauthenticated: bool = False) -> BoardInfo:
-    """What the first host learns that comes to the board."""
+    """Connect a first host to the board and return what it learns."""
     with board, open_link(board.start(), keys=store, allow_unauthenticated=allow_unauthenticated) as link:
         first = next(link.events())
     assert isinstance(first, Connected)
@@ -168,7 +168,7 @@ def test_a_board_that_lost_its_memory_gets_a_new_key_only_if_asked_for(store: Ke
 
 
 def test_a_cable_pulled_in_the_middle_costs_no_board_its_key(store: KeyStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The board has its key; the answer was lost."""
+    """The board has stored its key, and the answer is lost."""
     asked = Inquiry.provision
 
     def cut(self: Inquiry, key: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What a tag is, who may connect to whom, and how a board without a key gets one."""
+"""Tags, the rules of who may connect to whom, and provisioning."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire import tags
 
-# What a tag is
+# Tags
 
 
 def test_keys_and_tags_are_what_the_equations_say() -> None:
-    """Written out with hashlib's BLAKE2s, and pinned, so that the firmware can be held against the same bytes."""
+    """Compute them with hashlib's BLAKE2s, and pin the bytes, with which the firmware is compared too."""
     nonce = bytes(range(16))
     info = replace(INFO, number=78, provisioned=1)
     greeting = b"\x01\x04\x03\x02\x01\0\0\0\0" + wire.PROTOCOL_HASH + nonce

@@ -1,4 +1,4 @@
-"""Both ends of the line, one exchange at a time: what is answered, refused, repeated, kept and forgotten."""
+"""Both ends of the line, one exchange at a time: answers, refusals, repetitions, what is kept."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def drain(host: HostSession) -> list[object]:
 
 
 def connected(words: int = 1, length: int = 2, info: wire.Info = INFO) -> tuple[HostSession, BoardSession]:
-    """A host that has had INFO, and its board with words to send; nothing else was exchanged."""
+    """Return a host that has received INFO, and its board with words to send; no other frame was sent."""
     board, host = new_board(info, 0.0), new_host(4711, 0.0)
     for word in range(words):
         board.start_word()
@@ -110,7 +110,7 @@ def test_a_frame_is_acknowledged_only_when_the_next_event_is_asked_for() -> None
 
 
 def acknowledged(host: HostSession) -> int:
-    """What the next ACKNOWLEDGE says is consumed."""
+    """Return `consumed` of the next ACKNOWLEDGE."""
     (content,) = FrameReceiver().feed(host.next_frame(1.0))
     message = wire.Acknowledge.decode(split_frame(content)[1][:5])
     return message.consumed
@@ -279,7 +279,7 @@ def test_an_acknowledgement_of_what_was_never_sent_or_is_long_past_changes_nothi
 
 
 def deliver_all(board: BoardSession, host: HostSession, now_s: float = 0.0) -> list[bytes]:
-    """Everything that is due reaches the host and is taken, the answers reach the board; the frames that went up."""
+    """Deliver all due frames both ways, let the host take all events; return the board's frames."""
     frames = []
     while frame := board.next_frame(now_s):
         frames.append(frame)

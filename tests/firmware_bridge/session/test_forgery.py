@@ -1,4 +1,4 @@
-"""What an adversary can send down the line to either end, and that nothing comes of it but a counter."""
+"""Whatever an adversary sends to either end changes nothing but a counter."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ TAGGED_FROM_HOST = (wire.Acknowledge.ID, wire.Identify.ID, wire.Probe.ID, wire.P
 
 
 def test_no_altered_frame_of_a_board_is_taken() -> None:
-    """Every byte of every frame, altered, with a CRC that fits."""
+    """Alter every byte of every frame, with a CRC that fits."""
     rng = random.Random(1)
     _, _, tap = a_conversation()
     for frame in tap.up[1:]:
@@ -153,7 +153,7 @@ def test_what_is_refused_is_no_sign_of_life() -> None:
 
 
 def orders(frames: list[bytes]) -> list[list[bytes]]:
-    """All of them, a part of them, and in other orders."""
+    """Yield all of the frames, a part of them, and other orders of them."""
     rng = random.Random(5)
     shuffled = [rng.sample(frames, len(frames)) for _ in range(20)]
     return [frames, frames[1:], frames[::2], frames[::-1], frames * 3, *shuffled]
@@ -200,7 +200,7 @@ def test_a_recording_whose_connection_was_made_to_fit_is_refused_as_the_work_of_
 
 
 def test_a_recorded_board_does_not_answer_the_very_hello_that_it_answered_then() -> None:
-    """Not even if a host's nonces came again: then the session says that it is over, or that nothing is new."""
+    """Even if a host repeats a nonce, the recorded session is lower than one seen since."""
     _, _, tap = a_conversation()
     host = HostSession((1).to_bytes(16, "little"), 0.0, keys={BOARD: BoardKey(KEY, 78)})
     host.receive(b"".join(tap.up), 0.0)
@@ -228,7 +228,7 @@ def test_a_recorded_host_makes_a_board_forget_nothing(session: int) -> None:
 
 
 def test_what_another_board_wrote_is_not_taken() -> None:
-    """Of another name with its own key, or of the same name with another key."""
+    """The other board has another name and key, or this board's name and another key."""
     for info, key in (
         (replace(INFO, board="pen-2"), OTHER_KEY),
         (INFO, OTHER_KEY),

@@ -1,10 +1,14 @@
-"""Host, board and a line that drops, duplicates, damages and reorders, with restarts of either, against a plain model.
+"""Host, board and a bad line, with restarts of either, agree with a plain model after every step.
 
-The model is what was written and what the consumer has journalled. Whatever happens: what is journalled is what was
-written, in order, each word once; a word leaves the board only for the journal; and once the line is good again every
-word that the board kept arrives. An answer is the one to the question asked: the network of the board, whose logits
-tell every fragment that it was ever given since the word began, was given each exactly once. Boards with a key are
-besides under attack: somebody sends altered and forged frames, and those of another board, to either end.
+The line drops, duplicates, damages and reorders. The model is what was written and what the consumer journalled:
+
+- What is journalled is what was written, in order, each word once.
+- A word leaves the board only for the journal.
+- Once the line is good again, every word that the board kept arrives.
+- An answer belongs to the question asked. The logits depend on every fragment since the word began, so they show that
+  the network was given each fragment exactly once.
+
+Boards with a key are attacked too: altered and forged frames, and those of another board, reach either end.
 """
 
 from __future__ import annotations
@@ -107,7 +111,7 @@ class Line(LineModel):
         self.expected: wire.Identity | wire.Logits | None = None
 
     def exam(self) -> Iterator[tuple[Question, wire.Identity | wire.Logits]]:
-        """Questions without end, and what their answers must be: words of 1 to 3 fragments, each unlike all others."""
+        """Yield endless questions with their right answers: words of 1 to 3 fragments, none equal to another."""
         number = 1 << 31
         while True:
             yield wire.Identify(), Memory.identity
@@ -122,7 +126,7 @@ class Line(LineModel):
 
     @rule(counts=st.lists(st.integers(0, 3), min_size=1, max_size=4), fault=st.sampled_from(FAULTS), ends=st.booleans())
     def the_pen_writes(self, counts: list[int], fault: wire.Fault | None, ends: bool) -> None:
-        """Some words, and perhaps the beginning of one that the next call goes on with."""
+        """Write words; without `ends` the last one stays open for the next call."""
         for place, count in enumerate(counts):
             if self.open_word is None:
                 if len(self.board.unacknowledged()) == CAPACITY_WORDS:
@@ -148,7 +152,7 @@ class Line(LineModel):
     @precondition(lambda self: self.host.info is not None and self.expected is None)
     @rule()
     def somebody_asks(self) -> None:
-        """From now on the next question is put as soon as the last one is answered."""
+        """Ask a question; after its answer, `the_line_is_busy` asks the next one."""
         self.ask()
 
     def ask(self) -> None:
@@ -157,7 +161,7 @@ class Line(LineModel):
 
     @rule(fates=st.lists(st.sampled_from(FATES), min_size=4, max_size=24), takes=st.integers(0, 12))
     def the_line_is_busy(self, fates: list[str], takes: int) -> None:
-        """Frames go both ways, each to its fate; then the consumer takes some events."""
+        """Carry frames both ways, each to its fate; then let the consumer take some events."""
         for fate in fates:
             if self.host.answer is not None:
                 self.an_answer_is_the_one_to_the_question_asked()
@@ -180,7 +184,7 @@ class Line(LineModel):
 
     @rule(takes=st.integers(0, 12))
     def the_past_is_replayed(self, takes: int) -> None:
-        """Everything that either end ever sent comes again while both go on."""
+        """Deliver the last frames of both ends again, while both go on."""
         for place in range(max(len(self.sent_to_board), len(self.sent_to_host))):
             for sent, end in ((self.sent_to_board, self.board), (self.sent_to_host, self.host)):
                 if place < len(sent):
@@ -193,7 +197,7 @@ class Line(LineModel):
     @precondition(lambda self: self.keys)
     @rule(up=st.booleans(), place=st.integers(0, 99), at=st.integers(0, 249), flip=st.integers(1, 255))
     def somebody_alters_a_frame(self, up: bool, place: int, at: int, flip: int) -> None:
-        """One that was heard at any time on the line, with a CRC that fits."""
+        """Alter a byte of any frame heard before, with a CRC that fits."""
         heard = self.sent_to_host if up else self.sent_to_board
         if not heard:
             return
@@ -210,7 +214,7 @@ class Line(LineModel):
         key=st.sampled_from([None, bytes(32), bytes(range(32))]),
     )
     def somebody_lies(self, up: bool, message: wire.Message, sequence: int, key: bytes | None) -> None:
-        """What would do harm, in this very connection, with the best tag that can be made without the session key."""
+        """Send a harmful message in this connection, with the best tag possible without the session key."""
         token = self.host._token if up else self.board._token
         content = content_of(message, token, sequence)
         sender = wire.FROM_BOARD if up else wire.FROM_HOST
@@ -225,12 +229,12 @@ class Line(LineModel):
         other.start_word()
         other.end_word()
         other.receive(frame_of(wire.Hello(wire.PROTOCOL_HASH, self.host._hello.nonce), self.host._number), self.now_s)
-        other.next_frame(self.now_s)  # INFO under another name is refused by name, which is tested elsewhere
+        other.next_frame(self.now_s)  # skip INFO: that another name is refused is tested elsewhere
         while frame := other.next_frame(self.now_s):
             self.host.receive(frame, self.now_s)
 
     def attack(self, up: bool, content: bytes) -> None:
-        """No state may follow from it, but that a HELLO makes the board begin again and an INFO the host."""
+        """Send a content: it may change no state, except that HELLO and INFO may begin a connection again."""
         end = self.host if up else self.board
         before = self.state()
         end.receive(encode_frame(content), self.now_s)
@@ -267,7 +271,7 @@ class Line(LineModel):
         self.remember(key)
 
     def remember(self, key: WordKey) -> None:
-        """What a host that starts anew would read from its journal: the last word of the latest session."""
+        """Keep what a restarted host reads from its journal: the last word of the latest session."""
         session, word = self.last.get(BOARD, (0, 0))
         self.last = {BOARD: (key[0], max(key[1], word) if key[0] == session else key[1])}
 
@@ -304,7 +308,7 @@ class Line(LineModel):
         assert len(self.board._answering._partial) < wire.GREY_FRAGMENT_BYTES
 
     def teardown(self) -> None:
-        """The line is good again: everything that the board kept arrives, and questions are answered."""
+        """Mend the line: everything that the board kept arrives, and questions are answered."""
         if not hasattr(self, "board"):
             return
         if self.open_word is not None:

@@ -1,4 +1,4 @@
-"""Questions about a board's network, one exchange at a time: what is carried out, repeated, passed over and refused."""
+"""Questions to a board's network, one exchange at a time: carried out, repeated, ignored, refused."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Failing(Memory):
 
 
 def connected(network: Memory | None, bits: int = 1) -> tuple[HostSession, BoardSession]:
-    """A host that has had INFO, and its board; nothing else was exchanged."""
+    """Return a host that has received INFO, and its board; no other frame was sent."""
     board, host = new_board(replace(INFO, pixel_bits=bits), 0.0, network=network), new_host(4711, 0.0)
     board.receive(host.next_frame(0.0), 0.0)
     host.receive(board.next_frame(0.0), 0.0)

@@ -55,7 +55,7 @@ class Simulation:
         self._board_free_s = self._host_free_s = 0.0
 
     def run(self, limit_s: float) -> float:
-        """Until the board has nothing left; the time that took. Fails beyond `limit_s`."""
+        """Run until the board has nothing left; return the time that took. Fails beyond `limit_s`."""
         while self._written < len(self.words) or self.board.unacknowledged():
             assert self.now_s < limit_s, f"not done: {len(self.got)} words, {self.host.failure}"
             self.step()

@@ -1,4 +1,4 @@
-"""Where a host keeps the keys of its boards: who may read it, what is in it after a crash, and which names it takes."""
+"""The store of board keys: who may read it, what it holds after a crash, which names it takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What framing promises, against published vectors and every kind of damage."""
+"""Framing, against published vectors and every kind of damage."""
 
 import random
 
@@ -60,7 +60,7 @@ def test_a_content_that_does_not_fit_is_refused() -> None:
 
 
 def test_any_single_byte_fault_costs_at_most_two_frames() -> None:
-    """Every position of a 12-frame stream, each of the 255 wrong values."""
+    """Try all 255 wrong values at every position of a 12-frame stream."""
     rng = random.Random(1)
     contents = [bytes([n]) + rng.randbytes(rng.choice((0, 9, 40, 100))) for n in range(12)]
     stream = b"".join(map(encode_frame, contents))
@@ -77,7 +77,7 @@ def test_any_single_byte_fault_costs_at_most_two_frames() -> None:
 
 
 def corrupt(frame: bytes, rng: random.Random) -> bytes:
-    """1 to 16 bytes replaced, inserted, deleted or swapped; the frame's own delimiter stays or not."""
+    """Replace, insert, delete or swap 1 to 16 bytes of a frame, perhaps its delimiter too."""
     spoiled = bytearray(frame)
     for _ in range(rng.randint(1, 16)):
         place = rng.randrange(len(spoiled))

@@ -1,4 +1,4 @@
-"""protocol.toml, what is generated from it, and what its messages take and refuse."""
+"""protocol.toml, the code generated from it, and the values that messages take and refuse."""
 
 import dataclasses
 import re
@@ -21,7 +21,7 @@ PROTOCOL = definition.parse(generate.SOURCE.read_bytes())
 
 
 def values(field: definition.Field) -> st.SearchStrategy[Any]:
-    """Everything that protocol.toml allows in the field."""
+    """Draw any value that protocol.toml allows in the field."""
     if field.one_of:
         return st.sampled_from(field.one_of)
     if field.type in definition.UINT_BYTES:
@@ -57,7 +57,7 @@ def test_the_first_line_names_generator_and_input() -> None:
 
 
 def rewritten(source: str) -> str:
-    """The definition with other prose: comments gone, every doc replaced, constants and messages in another order."""
+    """Return the definition without comments, with other docs, constants and messages reordered."""
     told = re.sub(r'doc = "[^"]*"', 'doc = "Said otherwise."', re.sub(r"(?m)^#.*$", "# another comment", source))
     head, *entries = re.split(r"(?m)^(?=\[)", told)
     return "".join([head, *reversed(entries)])
