@@ -1,4 +1,4 @@
-"""int8 models made from nothing, and one run of a small trained network with its bundle."""
+"""Generated int8 models, and one run of a small trained network with its bundle."""
 
 import json
 import os
@@ -23,7 +23,7 @@ Maker = Callable[..., bytes]
 
 @pytest.fixture(scope="session")
 def make_model() -> Maker:
-    """make_model(users=10, style="random", seed=0, **fields of Network) -> the bytes of an int8 model."""
+    """Return make_model(users=10, style="random", seed=0, **fields of Network) -> an int8 model's bytes."""
 
     def make(users: int = 10, style: str = "random", seed: int = 0, **fields: Any) -> bytes:
         return Network(users, style, np.random.default_rng(seed), **fields).build()
@@ -33,7 +33,7 @@ def make_model() -> Maker:
 
 @pytest.fixture(scope="session")
 def make_words() -> Callable[..., Words]:
-    """make_words(count, seed=0) -> that many words of 1..20 fragments: noise of either depth, white and black."""
+    """Return make_words(count, seed=0) -> words of 1..20 fragments: noise of either depth, white, black."""
 
     def make(count: int, seed: int = 0) -> Words:
         rng = np.random.default_rng(seed)
@@ -54,7 +54,7 @@ USERS, WRITERS, PER_WRITER = 4, 16, 60
 
 
 def _writing(writer: int, count: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Fragments by a writer whose strokes lie in places of his own, with noise: easy to tell apart."""
+    """Draw noisy fragments by a writer whose strokes lie in places of his own: easy to tell apart."""
     own = np.random.default_rng(writer).random((33, 33)) < 0.25
     noise = rng.random((count, 33, 33))
     return np.where((own & (noise < 0.8)) | (noise < 0.05), np.uint8(255), np.uint8(0))
@@ -68,7 +68,7 @@ def _fragments(writers: Sequence[int], rng: np.random.Generator) -> FragmentSet:
 
 
 def _network(users: int) -> Any:
-    """The network as package train builds it, from the plan's numbers, with random weights."""
+    """Return the network that package train builds from the plan's numbers, with random weights."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tf_keras
 
@@ -87,7 +87,7 @@ def _network(users: int) -> Any:
 
 
 def _fit_outputs(model: Any, fragments: FragmentSet) -> None:
-    """Least squares for the last layer alone: the cheapest training that makes decisions worth comparing."""
+    """Fit the last layer by least squares: the cheapest training that makes decisions worth comparing."""
     import tf_keras
 
     words = np.stack([fragments.pixels[fragments.writer == w][:10] for w in fragments.writers])
@@ -102,7 +102,7 @@ def _fit_outputs(model: Any, fragments: FragmentSet) -> None:
 
 @pytest.fixture(scope="session")
 def keras_model() -> Any:
-    """A tf_keras model of 4 users whose last layer was fitted."""
+    """Return a tf_keras model of 4 users with a fitted last layer."""
     model = _network(USERS)
     _fit_outputs(model, _fragments(range(12), np.random.default_rng(0)))
     return model
@@ -110,7 +110,7 @@ def keras_model() -> Any:
 
 @pytest.fixture(scope="session")
 def run_path(keras_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run directory as `inkgate train` leaves it: 4 users, 8 background writers, strangers for two purposes."""
+    """Make a run directory as `inkgate train` does: 4 users, 8 background writers, two sets of strangers."""
     made = once("quantize-run", lambda folder: _make_run(keras_model, folder))
     return shutil.copytree(made, tmp_path_factory.mktemp("quantize") / "run")
 
@@ -138,7 +138,7 @@ def _make_run(keras_model: Any, path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def handwriting() -> FragmentSet:
-    """Grey blots by three writers."""
+    """Return grey blots by three writers."""
     pixels = np.random.default_rng(0).integers(0, 256, (60, 33, 33), dtype=np.uint8)
     numbers = np.arange(60, dtype=np.int32)
     return FragmentSet(pixels, numbers // 20, np.full(60, -1, np.int32), numbers % 20)
@@ -146,7 +146,7 @@ def handwriting() -> FragmentSet:
 
 @pytest.fixture(scope="session")
 def made_bundle(run_path: Path) -> Path:
-    """run/bundle, by the command line, and run/draws/1/bundle for another draw of users."""
+    """Make run/bundle, and run/draws/1/bundle for another draw of users, by the command line."""
     made = once("quantize-bundle", lambda folder: _quantize(shutil.copytree(run_path, folder / "run")))
     shutil.copytree(made, run_path, dirs_exist_ok=True)
     return run_path / "bundle"

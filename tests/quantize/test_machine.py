@@ -1,4 +1,4 @@
-"""What a machine says of itself, from what Linux says of the processor."""
+"""Linux's text about a processor becomes the record of the machine."""
 
 import platform
 from importlib import metadata

@@ -58,7 +58,7 @@ def report(bundle_path: Path) -> dict[str, Any]:
 
 
 def altered(model: bytes, tensor: int, path: Path) -> Path:
-    """The model with one byte in the middle of a stored tensor changed by one bit."""
+    """Return the model with one bit changed in the middle of a stored tensor."""
     data = load_graph(model).tensors[tensor].constant.tobytes()
     place = model.index(data) + len(data) // 2
     changed = bytearray(model)
@@ -69,7 +69,7 @@ def altered(model: bytes, tensor: int, path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def fewer_trials(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """1000 words a side take seconds; only the full report needs many."""
+    """Draw fewer trials: 1000 words a side take seconds, and only the full report needs many."""
     if "report" not in request.fixturenames:
         monkeypatch.setattr("quantize.losses.accuracy.WORDS_PER_SIDE", 100)
 
@@ -331,7 +331,7 @@ def test_verify_and_its_page_need_no_tensorflow_and_no_plotting_library(bundle_p
 
 
 def test_verify_computes_on_one_blas_thread(bundle_path: Path) -> None:
-    """Two are slower for products as small as the reference's."""
+    """Two threads are slower for products as small as the reference's."""
     seen: list[int] = []
 
     def look(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""What `inkgate verify` catches by name: broken arithmetic, swapped tables, other kernels, changed golden vectors."""
+"""Faults that `inkgate verify` names: broken arithmetic, swapped tables, other kernels or vectors."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ from quantize.verify import verify
 
 @pytest.fixture
 def bundle_path(made_bundle: Path, tmp_path: Path) -> Path:
-    """Without its run: no test set, so that a verification takes a second."""
+    """Return a bundle without its run: without a test set a verification takes a second."""
     shutil.copytree(made_bundle, tmp_path / "alone" / "bundle")
     return tmp_path / "alone" / "bundle"
 
@@ -34,7 +34,7 @@ def call(bundle: Path, *arguments: str) -> Result:
 
 
 def break_arithmetic(monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[KernelSet], KernelSet]) -> None:
-    """Only the proof of one kernel set computes wrongly."""
+    """Break the arithmetic in the proof of one kernel set only."""
 
     def broken(asked: str, architecture: str | None = None) -> KernelSet:
         found = kernel_set(asked, architecture)
@@ -44,7 +44,7 @@ def break_arithmetic(monkeypatch: pytest.MonkeyPatch, name: str, change: Callabl
 
 
 def ask_otherwise(monkeypatch: pytest.MonkeyPatch, name: str, resolver: str) -> None:
-    """The kernel set of that name is asked for by another of LiteRT's resolvers."""
+    """Ask for the kernel set of that name by another of LiteRT's resolvers."""
     monkeypatch.setitem(TABLE, name, replace(TABLE[name], resolver=resolver))
 
 
@@ -95,7 +95,7 @@ def test_an_interpreter_that_computes_with_another_kernel_set_is_found(
 
 
 def without_xnnpack(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a Pi whose processor XNNPACK does not recognise: the default runs the optimised kernels."""
+    """Make the default run the optimised kernels, as on a Pi whose processor XNNPACK does not recognise."""
     ask_otherwise(monkeypatch, "litert-xnnpack", "BUILTIN_WITHOUT_DEFAULT_DELEGATES")
 
 
@@ -136,7 +136,7 @@ def test_another_version_than_the_pinned_one_fails_the_proof(
 
 
 def forge(path: Path, file: str, change: Callable[[golden.GoldenVectors], golden.GoldenVectors]) -> None:
-    """Golden vectors changed by somebody who seals them and the manifest anew."""
+    """Change golden vectors and seal them and the manifest anew, as a forger would."""
     bundle = Bundle.open(path)
     vectors = change(golden.decode(bundle.contents[file]))
     write_bundle(path, bundle.manifest, {**bundle.contents, file: vectors.encode()})

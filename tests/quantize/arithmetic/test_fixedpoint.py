@@ -24,7 +24,7 @@ def array(*values: int) -> fp.Int:
 
 
 def half_away(x: Fraction) -> int:
-    """Nearest integer, halves away from zero."""
+    """Round to the nearest integer, halves away from zero."""
     rounded = math.floor(abs(x) + Fraction(1, 2))
     return rounded if x >= 0 else -rounded
 
@@ -34,7 +34,7 @@ def wrap(x: int, bits: int) -> int:
 
 
 def high_mul(a: int, b: int, bits: int) -> int:
-    """The rule as gemmlowp states it: add a nudge that depends on the sign, divide towards zero, saturate."""
+    """Follow gemmlowp's text: add a nudge that depends on the sign, divide towards zero, saturate."""
     if a == b == -(2 ** (bits - 1)):
         return 2 ** (bits - 1) - 1
     product = a * b
@@ -91,17 +91,17 @@ def test_rounding_twice_differs_from_rounding_once_where_the_docstring_says() ->
 
 
 def half_up(x: Fraction) -> int:
-    """Nearest integer, halves up."""
+    """Round to the nearest integer, halves up."""
     return math.floor(x + Fraction(1, 2))
 
 
 def half_even(x: Fraction) -> int:
-    """Nearest integer, halves to even (what Python's round does)."""
+    """Round to the nearest integer, halves to even, as Python's round does."""
     return round(x)
 
 
 def to_float32(x: Fraction) -> Fraction:
-    """Nearest number of 24 significant bits, ties to even; x within float32's normal range."""
+    """Round to 24 significant bits, ties to even; x within float32's normal range."""
     if x == 0:
         return x
     exponent = math.floor(math.log2(abs(x))) - 23
@@ -128,7 +128,7 @@ def test_ruy_on_x86_rounds_twice_and_halves_up(x: int, multiplier: int, shift: i
 
 @given(int32s, multipliers, st.integers(-31, 12))
 def test_ruy_on_neon_rounds_once(x: int, multiplier: int, shift: int) -> None:
-    """Once, of the exact product; only a shift to the left, by one more than the factor needs, can wrap before."""
+    """The exact product is rounded once; only the left shift before it, one more than needed, can wrap."""
     if shift < 0:
         expected = half_up(Fraction(x * multiplier, 2 ** (31 - shift)))
     else:
@@ -136,7 +136,7 @@ def test_ruy_on_neon_rounds_once(x: int, multiplier: int, shift: int) -> None:
         if abs(x) < 2 ** (30 - shift):
             assert expected == half_up(Fraction(x * multiplier * 2**shift, 2**31))
     found = fp.multiply_rounding_once(array(x), array(multiplier), array(shift))[0]
-    # Flooring first, then a shift whose half is a whole number: the claim of the docstring.
+    # Flooring, then a shift whose half is a whole number, as the function's docstring claims.
     assert found == expected
 
 
@@ -213,7 +213,7 @@ def test_the_tanh_tables_part_at_a_tie() -> None:
 
 
 class Q:
-    """An int16 number with `m` integer bits; sums wrap, products round as VQRDMULH, rescaling saturates."""
+    """An int16 with `m` integer bits: sums wrap, products round as VQRDMULH, rescaling saturates."""
 
     def __init__(self, raw: int, m: int) -> None:
         self.raw, self.m = wrap(raw, 16), m

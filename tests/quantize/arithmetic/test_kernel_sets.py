@@ -1,4 +1,4 @@
-"""A kernel set is a record in either table, and all else follows: shown with one that is thrown away."""
+"""A kernel set is one record in each of two tables: a throw-away one appears everywhere else."""
 
 import dataclasses
 import shutil
@@ -36,7 +36,7 @@ def add(monkeypatch: pytest.MonkeyPatch, kernels: Kernels, rules: KernelSet | No
 
 @pytest.fixture
 def added(monkeypatch: pytest.MonkeyPatch) -> Kernels:
-    """LiteRT's reference kernels, once more under another name."""
+    """Add LiteRT's reference kernels under another name."""
     kernels = Kernels(NEW, LITERT, "thrown-away", TABLE["litert-reference"].resolver)
     add(monkeypatch, kernels, dataclasses.replace(kernel_set("litert-reference"), name=NEW))
     return kernels
@@ -77,7 +77,7 @@ def test_an_added_kernel_set_is_listed_wherever_one_can_be_chosen(added: Kernels
 def test_an_added_kernel_set_is_proved_and_its_drift_measured(
     added: Kernels, made_bundle: Path, tmp_path: Path
 ) -> None:
-    """Without its run: no test set, so that this takes a second."""
+    """The bundle lies without its run: without a test set this takes a second."""
     shutil.copytree(made_bundle, tmp_path / "alone" / "bundle")
     report = verify(Bundle.open(tmp_path / "alone" / "bundle"), words=2, kernels=[NEW])
     found = next(found for found in report.kernel_sets if found.kernels == NEW)
@@ -92,7 +92,7 @@ def test_golden_words_are_to_tell_an_added_kernel_set_from_the_others(
     monkeypatch.setattr(quantize.proof.make_golden, "TRIES", 1)
     assert NEW in rivals()
     _, tells_apart = draw_words(make_model(3), handwriting, 1, np.random.default_rng(0))
-    assert f"litert-reference = {NEW}" in tells_apart  # Of equal arithmetic, so of equal logits.
+    assert f"litert-reference = {NEW}" in tells_apart  # equal arithmetic gives equal logits
 
 
 def test_a_set_that_differs_by_processor_is_a_rival_once_for_each(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ def differing(tensors: list[TensorReport]) -> list[str]:
 @pytest.mark.parametrize("kernels", comparable())
 @pytest.mark.parametrize("case", SAMPLE, ids=[case.name for case in SAMPLE])
 def test_every_tensor_that_can_be_read_equals_litert(case: Case, kernels: str) -> None:
-    """A sample of the generated models; `tests/benchmarks/kernel_sets.py` takes them all and more words."""
+    """Compare a sample of the generated models; tests/benchmarks/kernel_sets.py takes all of them."""
     tracer, reference = Tracer(case.model, kernels), Reference.load(case.model, kernel_set(kernels))
     tensors = compare(tracer, reference, draw_words(case.side, 5, seed=1))
     assert differing(tensors) == []
@@ -100,7 +100,7 @@ def rounds_once(x: fp.Int, multiplier: fp.Int, shift: fp.Int) -> fp.Int:
 
 
 def floors(x: fp.Int, multiplier: fp.Int, shift: fp.Int) -> fp.Int:
-    """Rounding the hidden state once instead of twice would show in one of 2^23 values; not rounding shows at once."""
+    """Floor the hidden state: rounding it once instead of twice would show in one of 2^23 values only."""
     return (x * multiplier) >> (31 - shift)
 
 
@@ -117,7 +117,7 @@ def shifted_table(in_scale: float, in_zero: int, out_scale: float, out_zero: int
 
 
 def swapped_table(in_scale: float, in_zero: int, out_scale: float, out_zero: int) -> np.ndarray:
-    """Entries in the order of the signed values instead of their bits."""
+    """Order the table's entries by signed value instead of by bits."""
     return np.roll(fp.tanh_table_int8(in_scale, in_zero, out_scale, out_zero), 128)
 
 
@@ -135,7 +135,7 @@ OTHERS = {
     "litert-xnnpack": {"convolution": DOUBLE, "fully_connected": DOUBLE_UP, "quantize": DOUBLE},
     "litert-optimised": {"convolution": SINGLE, "fully_connected": SINGLE, "quantize": SINGLE},
 }
-"""Of each kernel set, another rule that an interpreter does use, and that a careless reference would take for its."""
+"""By kernel set and operation: a wrong rule that another interpreter uses, easily mistaken for the right one."""
 
 BROKEN = [
     *((kernels, rule, always(other)) for kernels, rules in OTHERS.items() for rule, other in rules.items()),
@@ -162,7 +162,7 @@ def test_a_broken_rounding_rule_is_caught_and_its_op_named(
 ) -> None:
     if not on_x86(kernels):
         pytest.skip("the other rules are chosen against those of x86-64")
-    model = make_model(requantize=1 / 16)  # a factor of 1/8: once or twice rounded differs already for 3
+    model = make_model(requantize=1 / 16)  # a factor of 1/8: rounding once and twice differ already at 3
     words, tracer = make_words(24), Tracer(model, kernels)
     assert first_mismatch(compare(tracer, Reference.load(model, kernel_set(kernels)), words)) is None
     reference = Reference.load(model, dataclasses.replace(kernel_set(kernels), **{rule: broken}))
@@ -181,7 +181,7 @@ def test_every_rule_of_a_kernel_set_is_broken_above() -> None:
 
 
 def test_each_kernel_set_is_refuted_by_every_other_interpreter(make_model: MakeModel, make_words: MakeWords) -> None:
-    """The names say something: no two of LiteRT's kernel sets compute the same, and each finds the others out."""
+    """No two of LiteRT's kernel sets compute the same, and comparing shows it for every pair."""
     model, words = make_model(), make_words(24)
     for kernels in OTHERS:
         for other in set(OTHERS) - {kernels}:
@@ -190,7 +190,7 @@ def test_each_kernel_set_is_refuted_by_every_other_interpreter(make_model: MakeM
 
 
 def test_products_beyond_32_bits_are_refused_and_litert_shows_why(make_words: MakeWords) -> None:
-    """The smallest counter-example: bias 2^30, factor 2. The sum leaves int32, and x86-64 makes -2^31 of it."""
+    """Smallest counter-example: bias 2^30, factor 2. The product leaves int32, and x86-64 makes it -2^31."""
     model = one_output(bias=2**30, factor=2.0)
     for kernels in ("litert-reference", "litert-xnnpack", "inkgate-c"):
         with pytest.raises(UnsupportedGraphError, match="op 0 FULLY_CONNECTED: products can pass"):
@@ -203,7 +203,7 @@ def test_products_beyond_32_bits_are_refused_and_litert_shows_why(make_words: Ma
 
 @pytest.mark.parametrize(("slot", "op"), [(1, "1 CONV_2D"), (6, "9 UNIDIRECTIONAL_SEQUENCE_LSTM")])
 def test_a_weight_of_minus_128_is_refused(slot: int, op: str, make_model: MakeModel) -> None:
-    """It is outside TFLite's specification, and NEON kernels overflow on it: the same model, other results."""
+    """TFLite's specification excludes it; NEON kernels overflow on it and give other results."""
     graph = load_graph(make_model())
     position = int(op.split()[0])
     tensor = graph.tensors[graph.ops[position].inputs[slot]]
@@ -214,7 +214,7 @@ def test_a_weight_of_minus_128_is_refused(slot: int, op: str, make_model: MakeMo
 
 
 def one_output(bias: int, factor: float) -> bytes:
-    """A fully connected layer of one weight 0, so that its accumulator is the bias."""
+    """Return a fully connected layer with one weight, 0, whose accumulator is the bias."""
     b = ModelBuilder()
     x = b.tensor((1, 1), scales=1.0)
     weights = b.tensor((1, 1), data=np.zeros((1, 1), dtype=np.int8), scales=factor)
@@ -226,7 +226,7 @@ def one_output(bias: int, factor: float) -> bytes:
 
 
 def test_the_accumulator_is_exact_where_float32_would_round() -> None:
-    """864 products of 127 and 128 pass 2^24: the matrix must switch to float64, and wrap at 32 bits like C."""
+    """864 products of 127 and 128 pass 2^24: the matrix must use float64, and wrap at 32 bits like C."""
     from quantize.arithmetic.matmul import Matrix
 
     weights = np.full((1, 2000), 127, dtype=np.int8)
@@ -245,7 +245,7 @@ def test_an_unknown_kernel_set_is_refused_with_the_known_names() -> None:
 
 
 def test_a_processor_without_avx_takes_the_neon_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seen under `qemu-x86_64 -cpu Nehalem`: LiteRT's optimised kernels compute there what they do on aarch64."""
+    """Under `qemu-x86_64 -cpu Nehalem` LiteRT's optimised kernels compute what they do on aarch64."""
     without = msgspec.structs.replace(this_machine(), architecture="x86_64", cpu_features=("sse4_1",))
     monkeypatch.setattr("quantize.arithmetic.kernel_sets.this_machine", lambda: without)
     assert kernel_set("litert-optimised") == kernel_set("litert-optimised", "aarch64")

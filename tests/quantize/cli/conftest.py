@@ -1,4 +1,4 @@
-"""The fixtures of tests/support/tiny_gate.py that a device under test needs."""
+"""Fixtures of tests/support/tiny_gate.py for a device under test."""
 
 from tiny_gate import bundle as bundle
 from tiny_gate import contents as contents

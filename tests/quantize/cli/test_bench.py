@@ -97,9 +97,9 @@ def test_sizes_that_are_none_are_a_usage_error(bundle: Bundle, sizes: str) -> No
 
 
 def test_the_engine_costs_little_more_than_the_bare_interpreter(bundle: Bundle, engine: Engine) -> None:
-    """The issue's limit is 1.25 for the real network over 100,000; this one is a tenth of it, so its calls weigh more.
+    """The limit of 1.25 is for the real network; in this one, a tenth as large, calls weigh more.
 
-    2: the tiny model takes 13 us a step and the engine 2 us; a shared machine gets the rest of the allowance.
+    Hence 2: the tiny model takes 13 us a step and the engine 2 us; the rest is allowance for a shared machine.
     """
     workload = find_workload(bundle, 1000)
     assert min(measure(bundle, engine, workload, [1000])[0].ratio for _ in range(3)) < 2

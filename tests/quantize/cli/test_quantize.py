@@ -1,4 +1,4 @@
-"""What `inkgate quantize` says of the bundle that it made."""
+"""The report of `inkgate quantize` about the bundle that it made."""
 
 import dataclasses
 from pathlib import Path

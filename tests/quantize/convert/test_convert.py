@@ -51,7 +51,7 @@ def float_model(keras_model: Any) -> bytes:
 
 
 def keras_states(model: Any, words: Words) -> np.ndarray:
-    """The hidden state of the trained model after each fragment, by tf_keras, word by word."""
+    """Return the trained model's hidden state after each fragment, by tf_keras, word by word."""
     import tf_keras
 
     hidden = tf_keras.Model(model.input, model.get_layer("lstm").output)
@@ -195,7 +195,7 @@ def test_a_run_without_a_readable_model_is_named(tmp_path: Path) -> None:
 
 
 def test_the_state_in_the_float_interpreter_is_cleared_between_words(float_model: bytes, words: Words) -> None:
-    """What TensorFlow's own calibrator does not do; without it the ranges are those of one endless word."""
+    """TensorFlow's own calibrator never clears it: its ranges are those of one endless word."""
     graph = load_graph(float_model)
     engine = interpreter(float_model, "litert-optimised", preserve=True)
     state = graph.ops[9].inputs[19]
@@ -230,4 +230,4 @@ def test_what_feeds_only_a_tanh_spends_its_integers_within_the_reach(conversion:
     fed = [graph.tensors[op.inputs[0]] for op in graph.ops if op.kind == "TANH"]
     assert fed
     for tensor in fed:
-        assert tensor.q.scale * 255 <= 2 * TANH_REACH * (1 + 1e-6)  # float32 of the scale
+        assert tensor.q.scale * 255 <= 2 * TANH_REACH * (1 + 1e-6)  # the scale is a float32

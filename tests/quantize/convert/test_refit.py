@@ -39,14 +39,14 @@ def float_model(keras_model: Any) -> bytes:
 @pytest.fixture(scope="module")
 def weights(keras_model: Any, float_model: bytes, words: Words) -> Weights:
     trained = float_weights(keras_model)
-    # As training makes it: sums ten times as wide as what tanh can tell apart, behind which small errors are large.
+    # Sums ten times as wide as tanh's reach, as training makes them: small errors grow large behind such a tanh.
     trained["fc.kernel"] = 10 * trained["fc.kernel"]
     return orient(trained, load_graph(float_model), words)
 
 
 @pytest.fixture(scope="module")
 def refitted(float_model: bytes, weights: Weights, words: Words) -> tuple[Weights, bytes]:
-    """The weights and the int8 model made from them."""
+    """Return the refitted weights and the int8 model made from them."""
     floating = with_weights(float_model, weights)
     ranges = measure_ranges(floating, words)
     found = refit(weights, words, lambda trial: quantize_float(with_weights(floating, trial), ranges))
@@ -68,7 +68,7 @@ def test_oriented_maps_reach_further_down_than_up_and_compute_the_same_to_the_bi
 
 
 def test_the_quantiser_finds_the_integers_that_were_chosen(refitted: tuple[Weights, bytes]) -> None:
-    """A group of weights whose largest were rounded away would get another scale, and other integers."""
+    """A group of weights whose largest one shrank would get another scale, and so other integers."""
     from quantize.losses.attribution import quantised_weights
 
     found, model = refitted
@@ -91,7 +91,7 @@ def test_refitted_weights_err_less_on_words_that_they_were_not_fitted_on(
 
 
 def _feature_error(model: bytes, exact: FloatModel, words: Words) -> float:
-    """Root mean square error of what the LSTM is given."""
+    """Return the root mean square error of the LSTM's inputs."""
     reference = Reference.load(model)
     op = reference.graph.ops[7]
     wanted = exact.trace(reference.graph, words)["7.output"]
@@ -111,13 +111,13 @@ def test_the_same_words_give_the_same_file(keras_model: Any, words: Words) -> No
     assert convert(keras_model, words).model == convert(keras_model, words).model
 
 
-# --- equation 6 ----------------------------------------------------------------------------------------------------
+# --- the ridge fit -------------------------------------------------------------------------------------------------
 
 
 def layer(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Kernel, bias, inputs as int8 has them and sums as float has them, of the same layer for every seed.
+    """Return kernel, bias, int8's inputs and float's sums of a layer; the seed chooses only the inputs.
 
-    Inputs are 3 % too small and off by a hundredth, as behind a tanh that saturates early, and each errs by its own.
+    Inputs are 3 % too small and off by 0.01, as behind a tanh that saturates early, and each has noise of its own.
     """
     same, rng = np.random.default_rng(0), np.random.default_rng(seed)
     kernel, bias = same.normal(0, 1, (40, 7)), same.normal(0, 1, 7)
@@ -132,25 +132,25 @@ def error_of(found: tuple[np.ndarray, np.ndarray], seed: int = 2) -> float:
 
 def test_errors_that_go_with_the_inputs_are_made_up_for() -> None:
     kernel, bias, inputs, sums = layer(2000, seed=1)
-    # What each input errs by its own cannot be: 0.002 sqrt(40) = 0.013, and as much by rounding, of 0.14.
+    # The inputs' own noise cannot be made up for: 0.002 sqrt(40) = 0.013, and as much by rounding, of 0.14.
     assert error_of(refit_layer(kernel, bias, inputs, sums, len(inputs))) < 0.3 * error_of((kernel, bias))
 
 
 @pytest.mark.parametrize("rows", [1, 3, 4, 12, 40])
 def test_few_fragments_are_not_learned_by_heart(rows: int) -> None:
     kernel, bias, inputs, sums = layer(rows, seed=1)
-    # At worst the rounding to 127 steps is added to what there was.
+    # At worst, rounding to 127 steps adds to the error there was.
     assert error_of(refit_layer(kernel, bias, inputs, sums, rows)) < 1.1 * error_of((kernel, bias))
 
 
 def test_a_bias_of_zeros_stays() -> None:
-    """The converter leaves it out, so that it has no tensor to be written to."""
+    """The converter leaves such a bias out, so the model has no tensor for another one."""
     kernel, bias, inputs, sums = layer(400, seed=1)
     _, shift = refit_layer(kernel, np.zeros_like(bias), inputs, sums - bias, len(inputs))
     assert not shift.any()
 
 
-# --- equation 7 ----------------------------------------------------------------------------------------------------
+# --- rounding together ---------------------------------------------------------------------------------------------
 
 
 @given(st.integers(0, 2**31), st.integers(1, 12))
@@ -167,7 +167,7 @@ def test_inputs_that_go_together_are_rounded_to_a_smaller_error_of_the_sum(seed:
     wanted = rng.uniform(-126.0, 126.0, (30, 20))
     together, nearest = round_together(wanted, x.T @ x + np.eye(x.shape[1])), np.round(wanted)
     errors = [np.square(x @ (integers - wanted)).mean() for integers in (together, nearest)]
-    # Their common part, most of the power, can be made to vanish; nearest rounding leaves 30/12 of it.
+    # The error of the inputs' common part, most of the power, can vanish; nearest rounding leaves 30/12 of it.
     assert errors[0] < 0.5 * errors[1]
 
 

@@ -1,4 +1,4 @@
-"""The interpreters behind one call."""
+"""Executors: the kernels that really run, what can be traced, and what is refused."""
 
 import dataclasses
 import sys
@@ -29,7 +29,7 @@ def test_kernels_are_named_as_they_really_run(make_model: MakeModel) -> None:
 
 
 def without_xnnpack(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where XNNPACK does not know the processor: asking for it gives the kernels without delegates."""
+    """Make a request for XNNPACK give the kernels without delegates, as on a processor it does not know."""
     resolver = TABLE["litert-optimised"].resolver
     monkeypatch.setitem(TABLE, "litert-xnnpack", dataclasses.replace(TABLE["litert-xnnpack"], resolver=resolver))
 
@@ -92,12 +92,12 @@ def test_the_hidden_state_is_the_lstms_output(make_model: MakeModel, make_words:
 
 
 def blas_threads() -> set[int]:
-    """On how many threads NumPy's matrix products are computed now."""
+    """Return the number of threads of NumPy's matrix products now."""
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
 def without(graph: Graph, slot: int, tensor: int) -> Graph:
-    """The graph with another tensor at one of the LSTM's inputs."""
+    """Return the graph with another tensor at one of the LSTM's inputs."""
     inputs = list(graph.ops[9].inputs)
     inputs[slot] = tensor
     lstm = dataclasses.replace(graph.ops[9], inputs=tuple(inputs))

@@ -57,7 +57,7 @@ def test_a_score_that_just_reaches_a_threshold_is_judged_as_on_the_edge(reached:
 
 
 def changed(make_words: Callable[..., Words]) -> tuple[Words, np.ndarray, np.ndarray]:
-    """20 words of 1 to 20 fragments by ada; in the second set one ends as ben's and another wavers on the way."""
+    """Return 20 words by ada and two sets of logits: in the second, one word ends as ben's, one wavers."""
     words = make_words(20)
     logits = np.tile([9.0, 0.0, 0.0, 0.0], (len(words.fragments), 1))
     other = logits.copy()
@@ -118,7 +118,7 @@ def test_the_bound_is_clopper_and_pearsons(events: int, trials: int) -> None:
 
 @pytest.mark.parametrize(("events", "trials"), [(0, 1979), (1, 1979), (13, 1979), (3, 10)])
 def test_at_the_bound_so_few_events_have_a_probability_of_five_per_cent(events: int, trials: int) -> None:
-    """By exact fractions."""
+    """Compute the probability by exact fractions."""
     p = Fraction(upper_bound(events, trials))
     tail = sum(comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in range(events + 1))
     assert float(tail) == pytest.approx(0.05, rel=1e-9)

@@ -1,4 +1,4 @@
-"""Signal to quantisation noise, its attribution and histograms, on models small enough to know the answer."""
+"""Signal to quantisation noise, attribution and histograms, on models with known answers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +38,7 @@ def floating(bundle: Bundle) -> FloatModel:
 
 
 def as_quantised(floating: FloatModel, graph: Graph) -> FloatModel:
-    """The float network with the values that the int8 weights stand for."""
+    """Return the float network with the values that the int8 weights stand for."""
     arrays: dict[str, npt.NDArray[Any]] = {}
     for op, layer in zip(graph.ops, floating.layers_of(graph), strict=True):
         if layer:
@@ -86,7 +86,7 @@ def test_an_operation_alone_errs_less_than_everything_before_it_together(
 def test_the_grids_noise_is_that_of_the_nearest_number_that_the_tensor_holds(
     key: str, wider: float, reference: Reference, floating: FloatModel, make_words: MakeWords
 ) -> None:
-    """By search among all 256 of them; sums that are eight times as wide are cut off at both ends."""
+    """Search all 256 numbers; sums eight times as wide are cut off at both ends."""
     words, graph = make_words(4), reference.graph
     floating = floating.altered({"conv1.kernel": floating.array("conv1.kernel") * wider})
     found = next(tensor for tensor in measure_noise(reference, floating, words) if tensor.key == key)
@@ -109,7 +109,7 @@ def test_a_reshape_adds_no_noise(reference: Reference, floating: FloatModel, mak
 def test_the_logits_operation_alone_errs_by_its_weights_and_its_rounding(
     reference: Reference, floating: FloatModel, make_words: MakeWords
 ) -> None:
-    """With float's weights replaced by what int8's stand for, only rounding to a step is left: within half a step."""
+    """With int8's weights in the float network, only the rounding to a step is left: half a step at most."""
     graph, words = reference.graph, make_words(10)
     same = as_quantised(floating, graph)
     integers = reference.trace(words)
@@ -143,7 +143,7 @@ def test_the_parts_noise_adds_up_to_about_the_whole(
     assert whole is not None
     assert sum(part.share for part in parts) == pytest.approx(1.0)
     together = sum(10 ** (-part.logits_sqnr_db / 10) for part in parts if part.logits_sqnr_db is not None)
-    # Errors add as powers where they are independent; they are not quite: within a factor of two and a half, 4 dB.
+    # Powers add for independent errors; these are not quite independent: a factor of 2.5, 4 dB, is allowed.
     assert -10 * np.log10(together) == pytest.approx(whole, abs=4.0)
 
 

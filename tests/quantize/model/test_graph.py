@@ -1,4 +1,4 @@
-"""Bytes -> graph, and what is not a model."""
+"""The bytes of a model become a graph, and other bytes are refused."""
 
 import contextlib
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def test_a_missing_file_and_other_bytes_are_no_model(tmp_path: Path) -> None:
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_damaged_model_is_an_error_of_ours_or_a_graph(data: st.DataObject, make_model: MakeModel) -> None:
-    """Whatever byte is hit, a person never sees a traceback from inside the flatbuffer reader."""
+    """Whatever byte is damaged, no traceback comes from inside the flatbuffer reader."""
     model = bytearray(make_model(1, maps=(2, 3)))
     cut = data.draw(st.integers(8, len(model)))
     place = data.draw(st.integers(8, cut - 1)) if cut > 8 else None

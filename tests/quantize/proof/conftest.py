@@ -1,4 +1,4 @@
-"""The fixtures of tests/support/tiny_gate.py that a device under test needs."""
+"""Fixtures of tests/support/tiny_gate.py for a device under test."""
 
 from tiny_gate import board as board
 from tiny_gate import bundle as bundle

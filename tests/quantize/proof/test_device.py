@@ -1,4 +1,4 @@
-"""`inkgate verify --port` against a device with the tiny model: right, wrong by one bit, another, or none."""
+"""`inkgate verify --port` on devices that are right, wrong by a bit, or run another model or none."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass
 class Device:
-    """The tiny model's engine, with something wrong: `flip` is one bit of one logit of one fragment."""
+    """The tiny model's engine; `flip` makes one bit of one logit of one fragment wrong."""
 
     honest: EngineNetwork
     identity: wire.Identity
@@ -221,7 +221,7 @@ def test_what_a_gate_says_of_itself_fits_on_the_wire_whatever_the_machine_is_cal
 
 @contextmanager
 def cable(seed: int, loss: float, corrupt: float) -> Iterator[tuple[str, str]]:
-    """Two ptys joined by a noisy line, as two machines are by a serial cable; their paths."""
+    """Yield the paths of two ptys that a noisy line joins, as a serial cable joins two machines."""
     masters, slaves = zip(*(pty.openpty() for _ in range(2)), strict=True)
     for slave in slaves:
         tty.setraw(slave)
@@ -252,7 +252,7 @@ def cable(seed: int, loss: float, corrupt: float) -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def answering(*arguments: str) -> Iterator[str]:
-    """`inkgate answer` as a process of its own; the port that it names."""
+    """Run `inkgate answer` in a process of its own and yield the port that it names."""
     command = [sys.executable, "-m", "inkgate", "answer", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
@@ -266,7 +266,7 @@ def answering(*arguments: str) -> Iterator[str]:
 
 
 def verify(bundle: Bundle, port: str, *arguments: str) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of `inkgate verify BUNDLE --port PORT`."""
+    """Run `inkgate verify BUNDLE --port PORT`; return exit code, stdout and stderr."""
     command = [sys.executable, "-m", "inkgate", "verify", str(bundle.path), "--port", port, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
     assert "Traceback" not in done.stderr
@@ -333,7 +333,7 @@ def test_answer_wants_either_a_port_or_a_link() -> None:
 
 @pytest.mark.parametrize("option", ["--words", "--kernels", "--fragments", "--reference-model", "--html"])
 def test_what_means_nothing_beside_a_port_is_refused_by_name(bundle: Bundle, option: str) -> None:
-    """--words 200 too, which is the default: somebody who says it expects 200 words."""
+    """`--words 200` is refused too, although 200 is the default: whoever gives it expects 200 words."""
     done = CliRunner().invoke(quantize.cli.verify.verify, [str(bundle.path), "--port", "/dev/ttyNONE", option, "200"])
     assert done.exit_code == 2
     assert f"leave {option} away" in done.stderr

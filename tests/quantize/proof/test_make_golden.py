@@ -1,4 +1,4 @@
-"""Golden vectors: what goes into a bundle was computed by the interpreter as well, to the last bit."""
+"""Golden vectors in a bundle are what the interpreter computes, to the last bit."""
 
 import dataclasses
 import time
@@ -60,7 +60,7 @@ def test_the_golden_words_tell_the_kernel_sets_apart(model: bytes, drawn: tuple[
     words, tells_apart = drawn
     assert tells_apart == TOLD_APART
     logits = [EngineExecutor.load(model, name).logits(words) for name in comparable()]
-    assert len({values.tobytes() for values in logits}) == 3  # As the interpreter here has it, in truth.
+    assert len({values.tobytes() for values in logits}) == 3  # the interpreter here agrees
 
 
 def test_words_that_cannot_tell_kernel_sets_apart_say_so(
@@ -145,7 +145,7 @@ def test_a_bundle_gets_the_vectors_of_the_engines_kernels_and_of_what_is_reserve
 def test_the_check_at_the_start_takes_less_than_100_ms_for_200_users(
     make_model: Callable[..., bytes], handwriting: FragmentSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Decoding and computing, the best of three: a shared machine may be busy. Last measured: 25 ms at a load of 7."""
+    """Take the best of three times, because a shared machine may be busy. Measured: 25 ms at a load of 7."""
     monkeypatch.setattr(quantize.proof.make_golden, "TRIES", 1)
     model = make_model(users=200)
     engine = Engine.load(model)

@@ -1,4 +1,4 @@
-"""The page about a verification: made from its JSON alone, whole in itself, and saying what is wrong where it is."""
+"""The page of a verification: made from its JSON alone, self-contained, naming faults in place."""
 
 import re
 from html.parser import HTMLParser
@@ -21,7 +21,7 @@ VOID = {"meta", "br"}
 
 
 class Checker(HTMLParser):
-    """Every tag closed in order; every tag, attribute and text seen is kept."""
+    """A parser that checks that tags close in order, and keeps every tag, attribute and text."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
