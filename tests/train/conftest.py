@@ -1,4 +1,4 @@
-"""A small set of invented hands, an untrained backbone, and one run enrolled from them, made once per session."""
+"""A small set of invented writers, an untrained backbone and a run, made once per session."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +24,7 @@ FEW_STEPS = EnrolSettings(steps=12, words=8, user_versions=2, stranger_versions=
 
 @pytest.fixture(scope="session")
 def hands() -> FragmentSet:
-    """40 invented writers of 42 grey fragments each: 30 background, 3 development, 7 evaluation writers."""
+    """Return 42 grey fragments by each of 40 writers: 30 background, 3 development, 7 evaluation."""
     return synthetic_set(40, 42, seed=5)
 
 
@@ -37,7 +37,7 @@ def hands_file(hands: FragmentSet, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def make_backbone() -> Callable[..., Backbone]:
-    """make_backbone(seed=1, pixel_bits=1) -> a backbone for 3 users that has learned nothing."""
+    """Return make_backbone(seed=1, pixel_bits=1) -> an untrained backbone for 3 users."""
 
     def make(seed: int = 1, pixel_bits: int = 1) -> Backbone:
         tf_keras.utils.set_random_seed(seed)
@@ -61,7 +61,7 @@ def order(hands_file: Path) -> Order:
 
 @pytest.fixture(scope="session")
 def run(order: Order, make_backbone: Callable[..., Backbone], tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of 3 users, enrolled in a few steps. Not to be written to."""
+    """Return a run of 3 users, enrolled in a few steps; do not write to it."""
     return train_draws(order, make_backbone(), tmp_path_factory.mktemp("session") / "run", 1)[0]
 
 
@@ -72,7 +72,7 @@ def weights() -> Callable[[Run], list[np.ndarray]]:
 
 @pytest.fixture
 def own_run(run: Run, tmp_path: Path) -> Run:
-    """A copy of the run, to be damaged."""
+    """Return a copy of the run that a test may damage."""
     folder = tmp_path / "own"
     folder.mkdir()
     for file in run.path.iterdir():

@@ -92,7 +92,7 @@ def test_the_same_order_gives_the_same_network_from_enrolment_and_background_alo
 
 
 class Enrolment:
-    """Stands in for fit.enrol: counts how often somebody is enrolled, and gives a network that is there already."""
+    """A substitute for fit_users.enrol that counts enrolments and returns an existing network."""
 
     def __init__(self, model: Any) -> None:
         self.calls, self._model = 0, model
@@ -279,7 +279,7 @@ IMPATIENT = (
     "import sys, inkgate, train.network.loop; train.network.loop.run_steps.__kwdefaults__['save_every'] = 2; "
     "sys.argv = ['inkgate', *sys.argv[1:]]; inkgate.main()"
 )
-"""`inkgate` that saves a checkpoint every 2 steps instead of every 1,000."""
+"""A program: `inkgate` with a checkpoint every 2 steps instead of every 1,000."""
 
 
 @pytest.mark.slow("trains three times, once in a process of its own that loads TensorFlow")

@@ -1,4 +1,4 @@
-"""The claims of train.trained_run: a run holds all that reproduces its network, and gives the network back whole."""
+"""The claims of train.trained_run: a run holds all that reproduces its network, and loads it whole."""
 
 import json
 from collections.abc import Callable

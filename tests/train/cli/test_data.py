@@ -1,4 +1,4 @@
-"""`inkgate adapt` and `inkgate data` -> the promised keys for machines, pages for people, exit codes for both."""
+"""`inkgate adapt` and `inkgate data`: the keys of --json, the text for people, exit codes."""
 
 import gzip
 import hashlib
@@ -31,7 +31,7 @@ def as_json(command: Any, *arguments: str) -> Any:
 
 
 def fails(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:
-    """Exit code and stderr of the real console script."""
+    """Run the console script and return its exit code and stderr."""
     monkeypatch.setattr(sys, "argv", ["inkgate", *arguments])
     with pytest.raises(SystemExit) as stopped:
         inkgate.main()

@@ -1,4 +1,4 @@
-"""`inkgate simulate`: a board made of a dataset, as a process of its own."""
+"""`inkgate simulate` in a process of its own, on small datasets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PER_WRITER = 15
 
 @pytest.fixture
 def fragments() -> FragmentSet:
-    """Three writers; writer w's fragments are all of grey 40 * w, so that a word tells its writer."""
+    """Return fragments of three writers, those of writer w all of grey 40 * w, to recognise the writer."""
     writer = np.repeat(np.array([3, 4, 5], np.int32), PER_WRITER)
     pixels = np.ones((len(writer), 33, 33), np.uint8) * (40 * writer[:, None, None]).astype(np.uint8)
     order = np.tile(np.arange(PER_WRITER, dtype=np.int32), 3)
@@ -78,7 +78,7 @@ def test_users_are_known_by_name_where_the_set_lies_in_a_run(
 
 
 def on_a_terminal(fragments: FragmentSet, folder: Path, background: bool) -> str:
-    """What `inkgate simulate` shows on a terminal of its own, as a job of a shell with job control."""
+    """Return what `inkgate simulate` shows on its terminal as a job of a shell with job control."""
     fragments.save(folder / "set.npz")
     simulate = [sys.executable, "-m", "inkgate", "simulate", "--dataset", str(folder / "set.npz"), "--words", "2"]
     order = shlex.join([*simulate, "--symbols", "2", "--fast", "--link", str(folder / "pen"), "--writer", "bob"])
@@ -91,7 +91,7 @@ def on_a_terminal(fragments: FragmentSet, folder: Path, background: bool) -> str
             if isinstance(event, LinkLost):
                 break
     shown = b""
-    with contextlib.suppress(OSError):  # which is how a pseudo-terminal says that its other end is closed
+    with contextlib.suppress(OSError):  # a pseudo-terminal whose other end is closed
         while part := os.read(terminal, 4096):
             shown += part
     os.waitpid(pid, 0)

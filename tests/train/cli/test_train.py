@@ -28,7 +28,7 @@ def inkgate(*arguments: object) -> Result:
 
 @pytest.fixture(scope="module")
 def few_words() -> Any:
-    """300 words of development strangers are the fewest that support a FAR of 1 %."""
+    """Draw 300 words of development strangers, the fewest that support a FAR of 1 %."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluate, "DEVELOPMENT_WORDS", 300)
         patch.setattr(evaluate, "WORDS_PER_USER", 8)
@@ -145,7 +145,7 @@ def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: list[st
 
 
 def failure(*arguments: object) -> Exception:
-    """The exception that `inkgate` makes one sentence and an exit code of."""
+    """Return the exception that `inkgate` turns into a sentence and an exit code."""
     with pytest.raises((TrainError, EdgeError)) as caught:
         cli.main([str(argument) for argument in arguments], standalone_mode=False)
     assert caught.value.exit_code == 2

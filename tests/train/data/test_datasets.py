@@ -1,4 +1,4 @@
-"""Names -> sets, and writers -> parts that never overlap, the same for the same seed."""
+"""Names load sets; splits never overlap and are equal for equal seeds."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from train.synthetic.writers import synthetic_set
 
 
 def make_set(counts: dict[int, int], order_seed: int = 0) -> FragmentSet:
-    """Blank fragments: counts[w] of writer w, in shuffled order of writing."""
+    """Return blank fragments, counts[w] by writer w, in shuffled order of writing."""
     rng = np.random.default_rng(order_seed)
     writer = np.repeat(np.array(list(counts), np.int32), list(counts.values()))
     order = np.concatenate([rng.permutation(n) for n in counts.values()]).astype(np.int32)

@@ -55,7 +55,7 @@ def home() -> Iterator[Home]:
             self.wfile.write(state.body[start:end])
 
         def log_message(self, *_: object) -> None:
-            """Keep the test's output clean."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

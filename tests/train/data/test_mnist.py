@@ -1,4 +1,4 @@
-"""IDX files -> fragments: exact sums, the geometry of an independent resampler, a clear error for every damage."""
+"""IDX files -> fragments: exact sums, an independent resampler's geometry, an error for every damage."""
 
 import gzip
 import hashlib
@@ -24,7 +24,7 @@ images = arrays(np.uint8, (3, 20, 20)).map(lambda ink: np.pad(ink, ((0, 0), (4, 
 
 
 def blurred(picture: Images) -> Images:
-    """Smooth grey such as a scanner gives."""
+    """Return smooth grey images such as a scanner gives."""
     total = sum(np.roll(picture.astype(int), shift, (1, 2)) for shift in ((0, 0), (0, 1), (1, 0), (1, 1)))
     return np.asarray(total // 4, np.uint8)
 
@@ -102,7 +102,7 @@ def test_what_is_no_idx_file_is_refused_by_name(raw: bytes) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder with four digits of two writers, published under their own hashes."""
+    """Make a data folder with four digits of two writers, whose hashes count as the published ones."""
     pictures = np.zeros((4, 28, 28), np.uint8)
     pictures[:, 10:18, 10:18] = 255
     labels = np.array([[5, 4, 2154, 59, 35, 0, 0, 0], [0, 0, 7, 1, 30, 1, 0, 0]] * 2, np.int32)

@@ -86,7 +86,7 @@ def test_half_the_words_are_by_users_and_half_by_strangers_each_in_turn(run: Run
 def test_an_error_in_a_step_ends_the_demo_with_that_steps_exit_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run, failing: str, exit_code: int
 ) -> None:
-    """Every command of inkgate is replaced by one that ends as told; a board is one that prints its port."""
+    """Replace every command of inkgate by one that ends as told; `simulate` prints a port first."""
 
     def stand_in(arguments: Any) -> list[str]:
         if arguments[0] == "simulate":

@@ -11,7 +11,7 @@ USERS, STRANGERS, WORDS = 3, 12, 8
 
 
 def scored(seed: int = 0, gap: float = 2.0, drawn: int = WORDS) -> Scored:
-    """Evidence that grows more certain with every symbol, of known distribution."""
+    """Draw evidence of known distribution that grows more certain with every symbol."""
     rng = np.random.default_rng(seed)
     certainty = np.sqrt(np.arange(1, MAX_SYMBOLS + 1))[None, :, None]
     labels = np.repeat(np.arange(USERS), drawn)
@@ -72,7 +72,7 @@ def test_the_gate_refuses_every_word_of_fewer_symbols_than_it_asks_for(metrics: 
 
 
 def test_the_gate_errs_as_often_as_its_own_decisions_on_the_same_logits() -> None:
-    """Word by word, by `decide`, from logits whose evidence is what is evaluated."""
+    """Count by `decide`, word by word, on logits that have the evaluated evidence."""
     rng = np.random.default_rng(4)
     logits = rng.normal(size=(40, MAX_SYMBOLS, USERS + 1))
     labels = np.arange(40) % USERS

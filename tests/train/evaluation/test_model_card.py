@@ -20,7 +20,7 @@ WORDS, STRANGERS = 8, 12
 
 
 def scored(seed: int, users: int = 3) -> Scored:
-    """Evidence of users who are told from strangers without an error, so that only the rule of three keeps FAR up."""
+    """Return evidence that separates users from strangers: only the rule of three keeps the FAR up."""
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(users), WORDS)
     mine = rng.normal(size=(len(labels), MAX_SYMBOLS, users))

@@ -9,7 +9,7 @@ SEED = tf.constant([1, 2])
 
 
 def letter() -> np.ndarray:
-    """An L of ink, whose mass has an unmistakable side."""
+    """Return an L of ink, whose mass clearly lies on one side."""
     pixels = np.zeros((1, 33, 33), np.uint8)
     pixels[0, 6:27, 10:13] = 255
     pixels[0, 24:27, 10:23] = 255

@@ -19,11 +19,11 @@ from train.plan.architecture import adapt
 USERS = 3
 MakeBackbone = Callable[..., Backbone]
 FEW = EnrolSettings(steps=6, words=8, symbols=6, user_versions=1, stranger_versions=1)
-"""Fragments as they were written: what augmentation makes of grey depends on the grey, also at 1 bit."""
+"""Settings without augmentation, which depends on grey values even at 1 bit."""
 
 
 def places(writers: tuple[int, ...], seed: int = 0, count: int = 24, dark: float = 255.0) -> FragmentSet:
-    """Writers whose ink lies in places of their own, with noise: told apart in a few steps."""
+    """Return noisy writers whose ink lies in places of their own: a few steps tell them apart."""
     rng = np.random.default_rng(seed)
     own = {writer: np.random.default_rng(writer).random((33, 33)) < 0.25 for writer in writers}
     ink = [(own[w] & (rng.random((count, 33, 33)) < 0.8)) | (rng.random((count, 33, 33)) < 0.05) for w in writers]
@@ -45,7 +45,7 @@ def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
 
 @pytest.fixture(scope="module")
 def weights(make_backbone: MakeBackbone) -> list[np.ndarray]:
-    """What FEW gives on grey fragments for a wire of 1 bit a pixel."""
+    """Return the weights that FEW gives on grey fragments for a wire of 1 bit a pixel."""
     return fitted(make_backbone(), FEW)
 
 

@@ -13,7 +13,7 @@ from train.network.loop import Schedule, WordSampler, run_steps
 
 
 class KilledError(Exception):
-    """Stands for a process that ends in the middle."""
+    """Raised in place of a process's sudden end."""
 
 
 def model_and_step() -> tuple[Any, Any, Any]:

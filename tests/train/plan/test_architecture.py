@@ -1,4 +1,4 @@
-"""The seven stages -> the published numbers for ten users, consistent resources, and plans that can be stored."""
+"""The seven stages give the published plan for ten users; resources add up; plans can be stored."""
 
 import json
 from dataclasses import replace

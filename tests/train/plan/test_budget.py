@@ -1,4 +1,4 @@
-"""A budget -> every structure that satisfies it, the one to build, or a refusal that names a budget that works."""
+"""A budget gives every structure that satisfies it, or a refusal that names a budget that works."""
 
 import re
 

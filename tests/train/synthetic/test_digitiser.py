@@ -1,4 +1,4 @@
-"""What the pen did -> what the digitiser says and the board sends, in a word as in a synthetic set."""
+"""A pen's strokes -> the digitiser's samples and the board's fragments, as in a synthetic set."""
 
 from itertools import islice
 
@@ -18,7 +18,7 @@ CUT = "kxy"
 
 
 def sent(strokes: list[Strokes], symbols: int) -> list[Pixels]:
-    """The fragments of 0 and 255 that the twin of a pen board sends when words of so many symbols are written."""
+    """Return the fragments of 0 and 255 that a pen board's twin sends for words of `symbols` symbols."""
     words = [strokes[begin : begin + symbols] for begin in range(0, len(strokes), symbols)]
     return [fragment for word in words for arrived in words_of(sample_word(word)) for fragment in arrived]
 

@@ -1,4 +1,4 @@
-"""Invented writers -> repeatable, lognormal in time, told apart by several symbols and not by one."""
+"""Invented writers are repeatable, lognormal in time, and told apart by several symbols, not by one."""
 
 import time
 from dataclasses import replace
@@ -21,7 +21,7 @@ from train.synthetic.writers import RATE_HZ, _move, invent_writer, synthetic_set
 
 @pytest.fixture(scope="module")
 def hundred() -> FragmentSet:
-    """A hundred writers, forty digits each."""
+    """Return forty digits by each of a hundred writers."""
     return synthetic_set(100, 40, seed=7)
 
 
@@ -102,7 +102,7 @@ def test_the_pen_speed_has_as_many_peaks_as_movements_when_they_do_not_overlap()
 
 
 def fragment_of(strokes: Strokes) -> NDArray[np.uint8]:
-    """What a board makes of a symbol that it does not cut."""
+    """Return the fragment that a board makes of a symbol that it does not cut."""
     ((pixels,),) = board_words(sample_word([strokes]))
     return pixels
 
@@ -125,7 +125,7 @@ def test_ink_is_about_as_wide_as_the_pen_of_the_board() -> None:
 
 
 def within_and_between(fragments: FragmentSet) -> tuple[float, float]:
-    """Mean squared distance between two samples of a symbol: by one writer, and by different writers."""
+    """Return the mean squared distance of a symbol's samples: within a writer, and between writers."""
     within, between = [], []
     for code in range(10):
         mine = fragments.symbol == code
@@ -144,7 +144,7 @@ def test_samples_of_one_writer_differ_and_writers_differ_more(hundred: FragmentS
 
 
 def rank1_by_symbols(fragments: FragmentSet, users: int, lengths: tuple[int, ...]) -> list[float]:
-    """Rank-1 of a plain linear classifier over `users` writers, log-probabilities averaged over a word."""
+    """Return rank-1 of a linear classifier of `users` writers, log-probabilities averaged over a word."""
     rng = np.random.default_rng(0)
     pixels = fragments.pixels.reshape(len(fragments), -1) / 255.0
     means = np.stack([pixels[fragments.symbol == code].mean(axis=0) for code in range(10)])
