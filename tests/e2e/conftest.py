@@ -1,4 +1,4 @@
-"""One run on invented hands and its bundle, made by the command line, for all tests from end to end."""
+"""One run on invented writers and its bundle, made by commands, for all end-to-end tests."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ USERS = 3
 
 @pytest.fixture(scope="session")
 def run_and_bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """RUN and BUNDLE, which lies beside it, of a network trained just long enough to know its users."""
+    """Return RUN and the BUNDLE beside it, of a network trained just long enough to know its users."""
     folder = shutil.copytree(once("e2e", make), tmp_path_factory.mktemp("e2e") / "path")
     return folder / "run", folder / "bundle"
 
@@ -35,14 +35,14 @@ def make(folder: Path) -> Path:
         "train", "--dataset", folder / "hands.npz", "--users", USERS, "--steps", 400, "--backbone", backbone,
         "--out", run, "--json",
     )  # fmt: skip
-    # So few invented writers leave a few impostors who write as a user does: a FAR of 1 % would ask for certainty.
+    # Among so few writers some impostors write as a user does: a FAR of 1 % would reject nearly everybody.
     inkgate("quantize", run, "--out", bundle, "--far", 0.1, "--far-reject", 0.3)
     assert list(Bundle.open(bundle).manifest.users) == json.loads(train)["users"]
     return folder
 
 
 def inkgate(*arguments: object) -> str:
-    """What a command prints on stdout; it must end well."""
+    """Run a command, which must succeed, and return its stdout."""
     result = CliRunner().invoke(cli, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.stderr
     return result.stdout

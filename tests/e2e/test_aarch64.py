@@ -1,4 +1,4 @@
-"""On an emulated Raspberry Pi, with its own wheels: the arithmetic is the verified one, or the gate refuses.
+"""An emulated Raspberry Pi with its own wheels has the verified arithmetic, or its gate refuses.
 
 Skipped, aloud, where `.ci/aarch64` cannot run; `.ci/run` installs what it needs.
 """
@@ -48,7 +48,7 @@ def script(*arguments: object, **options: Any) -> subprocess.CompletedProcess[st
 
 @pytest.fixture(scope="module")
 def emulate() -> Emulate:
-    """`.ci/aarch64` with these arguments; its root file system has been made."""
+    """Run `.ci/aarch64` with these arguments, after its root file system was made."""
     if platform.machine() == "aarch64":
         pytest.skip("this machine is aarch64: every other test runs there already")
     able = script("--check")
@@ -68,7 +68,7 @@ def bundle(run_and_bundle: tuple[Path, Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def words(run_and_bundle: tuple[Path, Path]) -> Words:
-    """Three words by those who are to be told apart, and one of black fragments."""
+    """Return three words by different writers, and one of black fragments."""
     test = FragmentSet.load(run_and_bundle[0] / "test.npz").pixels
     return Words.of([test[:9], test[40:41], test[90:95], np.full((3, 33, 33), 255, np.uint8)])
 
@@ -132,7 +132,7 @@ def test_on_a_raspberry_pi_4_no_value_of_any_kernel_set_differs_from_the_referen
 
 @pytest.mark.parametrize("cpu", ["pi4", "pi5"])
 def test_a_raspberry_pi_computes_the_golden_words_bit_for_bit(emulate: Emulate, bundle: Path, cpu: str) -> None:
-    """Which were computed on this machine. A Pi 5 has instructions for dot products, a Pi 4 has none."""
+    """Compare with words computed on this machine. A Pi 5 has dot-product instructions, a Pi 4 has none."""
     program = (
         "import sys; from pathlib import Path; from edge.bundle.bundle import Bundle; "
         "print(Bundle.open(Path(sys.argv[1])).engine().verified)"

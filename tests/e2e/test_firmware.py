@@ -1,4 +1,4 @@
-"""Pen strokes or a picture -> an emulated board with its real firmware -> the wire -> `inkgate run` -> the journal."""
+"""Strokes or a picture -> real firmware in an emulator -> `inkgate run` -> the journal."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ from train.synthetic.writers import style_of
 pytestmark = [needs_tools, pytest.mark.slow("trains and quantises a network, and runs firmware on emulated boards")]
 
 HANDS_SEED = 5
-"""Of the invented hands in conftest.py."""
+"""Seed of the invented writers in conftest.py."""
 PATIENCE_S = 60
 JOURNAL = "journal.sqlite"
 Line = dict[str, Any]
@@ -38,7 +38,7 @@ Word = Samples | Pixels
 
 @dataclass(frozen=True)
 class Gate:
-    """The bundle, its engine, who is enrolled in it and who is not."""
+    """The bundle, its engine, the run's test set, a user and a stranger."""
 
     bundle: Bundle
     engine: Engine
@@ -47,7 +47,7 @@ class Gate:
     stranger: int
 
     def decides(self, word: Pixels) -> tuple[str, str | None, float | None]:
-        """The final decision about a word uint8 [T, 33, 33], scored directly: no board, no wire, no loop."""
+        """Return the final decision on a word uint8 [T, 33, 33], without board, wire or loop."""
         manifest = self.bundle.manifest
         logits = self.engine.run_words(to_int8(word)[None])[0]
         decision = decide(logits, manifest.thresholds, manifest.users, final=True)
@@ -83,13 +83,16 @@ class Pen:
         board.touch(packets(word))
 
     def fragments(self, word: Word) -> Pixels:
-        """What the Python twins make of it."""
+        """Return the fragments that the Python twins make of the word."""
         (fragments,) = words_of(word)
         return fragments
 
 
 class Camera:
-    """Pictures before the camera of an MPS2: all symbols are sent at once, so over a line on which that takes long."""
+    """Pictures before the camera of an MPS2.
+
+    A camera board sends all symbols at once; the noisy line makes that take long enough to interrupt it.
+    """
 
     board, app, noise = "mps2-an386", "camera", 0.4
 
@@ -102,7 +105,7 @@ class Camera:
         board.show(word)
 
     def end(self, board: EmulatedBoard, word: Word) -> None:
-        """The picture is taken already."""
+        """Do nothing: the picture was taken at `begin`."""
 
     def write(self, board: EmulatedBoard, word: Word) -> None:
         board.show(word)
@@ -116,7 +119,7 @@ kinds = pytest.mark.parametrize("kind", [Pen(), Camera()], ids=["pen", "camera"]
 
 @contextmanager
 def running(gate: Gate, link: Path, words: int, journal: Path) -> Iterator["subprocess.Popen[str]"]:
-    """`inkgate run` in a process of its own, ended however the test ends."""
+    """Run `inkgate run` in a process of its own, which ends with the test."""
     options = ["--bundle", gate.bundle.path, "--words", words, "--journal", journal, "--idle-timeout", PATIENCE_S]
     command = [sys.executable, "-m", "inkgate", "run", "--port", link, *options, "--json"]
     with subprocess.Popen(
@@ -132,7 +135,7 @@ def running(gate: Gate, link: Path, words: int, journal: Path) -> Iterator["subp
 def in_use(
     gate: Gate, emulator: Emulator, folder: Path, words: int, noise: float = 0.0
 ) -> Iterator[tuple[EmulatedBoard, Iterator[Line]]]:
-    """A board at the gate on which nobody has written yet, and what is decided; `inkgate run` must end well."""
+    """Yield a board on which nobody has written, and the list of decisions; `inkgate run` must succeed."""
     link = folder / "board"
     with (
         EmulatedBoard(emulator, [], fast=True, loss=noise, link=link) as board,
@@ -158,7 +161,7 @@ def told(line: Line) -> tuple[str, str | None, float | None]:
 
 
 def journalled(journal: Path) -> list[str]:
-    """The verdicts in the journal, whose chain is whole."""
+    """Check the journal's chain and return its verdicts."""
     result = CliRunner().invoke(cli, ["journal", "verify", str(journal)])
     assert result.exit_code == 0, result.output
     shown = CliRunner().invoke(cli, ["journal", "show", str(journal), "--json"])
@@ -227,7 +230,7 @@ def test_a_board_reset_in_mid_word_makes_it_unavailable_and_what_is_written_then
 
 def test_a_board_that_hangs_in_mid_word_makes_it_unavailable(gate: Gate, tmp_path: Path) -> None:
     pen = Pen()
-    emulator = powered("mps2-an386", "pen")  # whose watchdog QEMU has: tests/firmware/test_watchdog.py
+    emulator = powered("mps2-an386", "pen")  # a board whose watchdog QEMU emulates: tests/firmware/test_watchdog.py
     with in_use(gate, emulator, tmp_path, 1) as (board, decisions):
         pen.begin(board, pen.word(gate.user, "271828"))
         decided = [next(decisions) for _ in range(3)]

@@ -1,4 +1,4 @@
-"""The whole path on invented hands: trained, quantised, proved, written by a board on a pty, decided at the edge."""
+"""The whole path on invented writers: train, quantise, verify, a board on a pty, decisions."""
 
 import json
 import shutil
@@ -27,14 +27,14 @@ pytestmark = pytest.mark.slow("trains and quantises a network, and compares mill
 
 WORDS = 12
 PATIENCE_S = "60"
-"""Two busy cores may take long to start a process; what is tested is what it does."""
+"""Time for a process to start on two busy cores."""
 
 Line = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Made:
-    """What training and quantising left: the run, its bundle opened, and the bundle's own engine."""
+    """The run, its opened bundle, and the bundle's engine."""
 
     run: Path
     bundle: Bundle
@@ -42,7 +42,7 @@ class Made:
     test: FragmentSet
 
     def decides(self, fragments: list[int]) -> tuple[str, str | None, float | None]:
-        """The final decision about fragments of the test set, scored directly: no board, no link, no loop."""
+        """Return the final decision on fragments of the test set, without board, link or loop."""
         manifest = self.bundle.manifest
         logits = self.engine.run_words(to_int8(self.test.pixels[fragments])[None])[0]
         decision = decide(logits, manifest.thresholds, manifest.users, final=True)
@@ -66,7 +66,7 @@ def command(*arguments: object) -> list[str]:
 
 @contextmanager
 def process(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """A command of inkgate that is ended, however the test ends."""
+    """Run a command of inkgate that ends with the test."""
     with subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as started:
         try:
             yield started
@@ -115,7 +115,7 @@ def test_the_integer_model_equals_its_reference_in_every_value(made: Made) -> No
     assert report["words"] == 200
     compared = [*report["kernel_sets"], *report["golden"]]
     assert report["values"] == sum(part["values"] for part in compared) > 10**6
-    # A network trained for so few steps may shift by more than is allowed: what counts is that the bound is kept to.
+    # A network trained for so few steps may shift by more than is allowed: the test is that the bound is enforced.
     assert result.exit_code == int(report["eer_shift_points"] > MAX_EER_SHIFT_POINTS)
 
 
@@ -123,8 +123,8 @@ def test_the_bundle_pins_what_was_verified_and_its_golden_words_tell_kernel_sets
     golden = made.bundle.golden()
     assert made.engine.verified
     assert golden.stamp.kernels == made.bundle.manifest.executor.kernels
-    # On words this few, a network trained for so few steps may not tell XNNPACK from the NEON kernels; what one machine
-    # can run must be told apart.
+    # With so few training steps, these words need not tell XNNPACK from the NEON kernels; they must tell apart the
+    # kernel sets that one machine can run.
     for group in golden.stamp.tells_apart.split("|"):
         assert sum("on aarch64" not in name for name in group.split("=")) <= 1, golden.stamp.tells_apart
     assert made.bundle.golden("inkgate-c").logits.shape == golden.logits.shape
