@@ -1,4 +1,4 @@
-"""The boot drive of a Pico, played by a folder: it goes when it has every block, as the boot ROM's does."""
+"""A folder in place of a Pico's boot drive: it stops being one when it has every block."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ def make_drive(folder: Path, board_id: str = "RPI-RP2") -> Path:
 
 
 class BootRom:
-    """Takes the file from the folder as the boot ROM takes it from its drive, and leaves when it has all blocks."""
+    """A thread that takes the file as the boot ROM does, then removes INFO_UF2.TXT: the drive is gone."""
 
     def __init__(self, drive: Path, blocks: int) -> None:
         self._drive, self._blocks, self.data = drive, blocks, b""

@@ -1,7 +1,7 @@
-"""What the firmware takes, measured: flash, RAM and stack of every app, instructions for a symbol.
+"""Built firmware -> its measured flash, RAM and stack by app, and its instructions for a symbol.
 
 `python tests/support/budgets.py` writes the table tests/firmware/budgets.json anew; a new board needs it. The figures
-are those of one compiler: for another one the table has to be made first. QEMU counts instructions, which are no times.
+are those of one compiler; another one needs its own table. QEMU counts instructions, not time.
 """
 
 import json
@@ -26,7 +26,7 @@ def sizes(board: str, app: str) -> dict[str, int]:
 
 
 def instructions() -> dict[str, int]:
-    """Of an M4, for one symbol of 0.64 s; and the bytes of its frame on the line."""
+    """Return an M4's instructions for one symbol of 0.64 s, and the bytes of its frame on the line."""
     with QemuBoard(built("mps2-an386", "bench"), options=["-icount", "shift=5"]) as board:
         board.host.sendall(b"?")
         answer = b""

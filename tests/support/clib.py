@@ -1,10 +1,10 @@
-"""C sources of the firmware -> a shared library under ASan and UBSan whose findings are Python exceptions.
+"""The firmware's C sources -> a shared library whose ASan and UBSan findings are Python exceptions.
 
     lib = clib.library("frame", "crc32", "mem")            # files of firmware/core, compiled once a test run
     crc = lib.function("ink_crc32", ctypes.c_uint32)       # from here on an ordinary function
     assert crc(lib.bytes(b"123456789"), 9) == 0xCBF43926
 
-Whatever C is given to read or write should come from `lib.bytes` or `lib.buffer`: one byte beside it is a finding.
+Give C only memory from `lib.bytes` or `lib.buffer` to read or write: touching one byte beside it is a finding.
 """
 
 import ctypes
@@ -29,24 +29,27 @@ REDZONE = 64
 
 
 class SanitizerError(AssertionError):
-    """The C did what C does not allow."""
+    """The C did something undefined."""
 
 
 class Library:
-    """One shared library. Functions raise SanitizerError when the call, or one before it, was caught."""
+    """A shared library. Its functions raise SanitizerError for a finding in the call or in one before it."""
 
     def __init__(self, path: Path) -> None:
-        # First, for the address sanitizer asks it for its options as soon as it is loaded.
+        # Load the runtime first: the address sanitizer asks it for options as soon as it is loaded.
         runtime = ctypes.CDLL(str(_runtime()))
         self._library = ctypes.CDLL(str(path))
         self._findings = ctypes.c_int.in_dll(runtime, "clib_findings")
-        # By name: Python would mangle two underscores.
+        # getattr, because Python mangles names with two underscores.
         self._poisoned = getattr(self._library, "__asan_poison_memory_region")
         self._unpoisoned = getattr(self._library, "__asan_unpoison_memory_region")
         self._report = (ctypes.c_char * 4096).in_dll(runtime, "clib_report")
 
     def function(self, name: str, returns: Any = None, *arguments: Any) -> Callable[..., Any]:
-        """The C function of that name; without `arguments` ctypes takes integers, buffers and None as they come."""
+        """Return the C function of that name.
+
+        Without `arguments` ctypes takes integers, buffers and None as they come.
+        """
         function = getattr(self._library, name)
         function.restype = returns
         if arguments:
@@ -62,18 +65,18 @@ class Library:
         return call
 
     def value(self, name: str, kind: Any = ctypes.c_size_t) -> Any:
-        """A variable of the library."""
+        """Return a variable of the library."""
         return kind.in_dll(self._library, name)
 
     def check(self) -> None:
-        """Raise what was found since the last call."""
+        """Raise SanitizerError for a finding since the last check."""
         if self._findings.value:
             report = self._report.value.decode(errors="replace")
             self._findings.value = 0
             raise SanitizerError(report)
 
     def buffer(self, count: int) -> Any:
-        """`count` zero bytes, an array of c_uint8 at a multiple of 64; to touch a byte beside it is a finding."""
+        """Return `count` zero bytes, aligned to 64; touching a byte beside them is a finding."""
         raw = (ctypes.c_uint8 * (count + 4 * REDZONE))()
         start = -ctypes.addressof(raw) % REDZONE + REDZONE
         begin, end = ctypes.addressof(raw), ctypes.addressof(raw) + ctypes.sizeof(raw)
@@ -85,7 +88,7 @@ class Library:
         return array
 
     def bytes(self, data: bytes) -> Any:
-        """A buffer that holds the data."""
+        """Return a buffer that holds the data."""
         array = self.buffer(len(data))
         ctypes.memmove(array, data, len(data))
         return array
@@ -98,14 +101,17 @@ class Library:
 
 
 def core_source(name: str) -> Path:
-    """The file of that name in firmware/core or a room of it, without its .c."""
+    """Return the file NAME.c in firmware/core or a room of it."""
     (path,) = CORE.rglob(f"{name}.c")
     return path
 
 
 @functools.cache
 def library(*sources: str | Path, flags: tuple[str, ...] = ()) -> Library:
-    """Names are files of firmware/core without their .c; paths are files themselves. Skips where gcc is missing."""
+    """Compile sources, once a test run, into a library. Skips where gcc is missing.
+
+    sources: names of files in firmware/core without .c, or paths.
+    """
     require("gcc")
     files = [source if isinstance(source, Path) else core_source(source) for source in sources]
     parts = [str(part) for part in (*(_object(file, flags) for file in files), _runtime())]
@@ -113,9 +119,9 @@ def library(*sources: str | Path, flags: tuple[str, ...] = ()) -> Library:
 
 
 def _runtime() -> Path:
-    """What hears the sanitizers, for all libraries: there is one address sanitizer in the process.
+    """Return the library that receives findings, one for the process as the address sanitizer is.
 
-    The undefined behaviour sanitizer is not named to the linker: clib.c is its runtime.
+    The undefined behaviour sanitizer is not linked: clib.c is its runtime.
     """
     return _made("libclib.so", *_LINK, "-std=gnu99", "-O1", "-fPIC", "-Wl,-soname,libclib.so", str(TWINS / "clib.c"))
 
@@ -127,7 +133,7 @@ def _object(file: Path, flags: tuple[str, ...]) -> Path:
 
 @functools.cache
 def _made(name: str, *command: str) -> Path:
-    """The file that a compiler's command makes, once a test run."""
+    """Run a compiler's command once a test run and return the file it makes."""
 
     def make(folder: Path) -> Path:
         done = subprocess.run([*command, "-o", str(folder / name)], capture_output=True, text=True, check=False)

@@ -27,17 +27,17 @@ needs_tools = pytest.mark.needs("arm-none-eabi-gcc", "qemu-system-arm")
 
 @functools.cache
 def built(board: str, app: str) -> Built:
-    """By gcc, in a folder that lasts as long as the test run."""
+    """Build by gcc, into a folder that lasts as long as the test run."""
     return once(f"{board}-{app}", lambda folder: build(board, app, folder, toolchain="gcc"))
 
 
 def powered(board: str, app: str) -> Emulator:
-    """With a key that lies in the key store of this test."""
+    """Start a board in its emulator, with a key in this test's key store."""
     return power_on(built(board, app), SelfProvisioned(KeyStore(), name_of(board)))
 
 
 def hang(board: Emulator) -> None:
-    """Let the main loop of a pen app on the Pico or the MPS2 stand still; interrupts go on."""
+    """Make the main loop of a pen app on the Pico or the MPS2 hang; interrupts go on."""
     if isinstance(board, PicoBoard):
         board.hang()
     else:
@@ -47,7 +47,7 @@ def hang(board: Emulator) -> None:
 
 
 def words_of(samples: Samples) -> list[Pixels]:
-    """What the Python twins of pen capture and rasteriser make of samples: words uint8 [T, 33, 33] of 0 and 255."""
+    """Return the words, uint8 [T, 33, 33] of 0 and 255, that the Python twins make of samples."""
     pen, words, open_word = Pen(), [], []
     for x, y, pressure in samples.tolist():
         event = pen.sample(x, y, pressure)
@@ -62,7 +62,7 @@ def words_of(samples: Samples) -> list[Pixels]:
 
 
 def symbol_ends(samples: Samples) -> list[int]:
-    """After how many samples each symbol is finished."""
+    """Return after how many samples each symbol is finished."""
     pen, ends = Pen(), []
     for place, sample in enumerate(samples.tolist(), start=1):
         event = pen.sample(*sample)
@@ -73,7 +73,7 @@ def symbol_ends(samples: Samples) -> list[int]:
 
 
 def word_on(picture: Pixels) -> Pixels:
-    """What the Python twin of the segmentation finds in a picture: uint8 [T, 33, 33] of 0 and 255."""
+    """Return the word, uint8 [T, 33, 33] of 0 and 255, that the Python twin finds in a picture."""
     found = segment(picture)
     assert isinstance(found, Segmentation)
     return np.stack([_bits(segment_fragment(found, place)) for place in range(len(found.symbols))])

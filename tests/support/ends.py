@@ -1,4 +1,4 @@
-"""A key or none -> boards and hosts that share it, what either could have sent, and fragments to send."""
+"""A key or none -> boards and hosts that share it, frames either could send, and fragments."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from firmware_bridge.wire.pixels import Pixels
 
 BOARD = "desk-1"
 KEY: bytes | None = None
-"""Of the board called BOARD; the fixture `each_key` sets it."""
+"""The key of board BOARD; the fixture `each_key` sets it."""
 
 
 def new_board(info: wire.Info, now_s: float, **options: Any) -> BoardSession:
@@ -21,13 +21,13 @@ def new_board(info: wire.Info, now_s: float, **options: Any) -> BoardSession:
 
 
 def new_host(number: int, now_s: float, **options: Any) -> HostSession:
-    """A host whose number is that; knows the key if there is one."""
+    """Return a host of that number, which knows KEY if it is set."""
     keys = {} if KEY is None else {BOARD: BoardKey(KEY)}
     return HostSession(number.to_bytes(16, "little"), now_s, keys=keys, allow_unauthenticated=True, **options)
 
 
 def forge(message: wire.Message, host: HostSession, sequence: int, sender: int = wire.FROM_HOST) -> bytes:
-    """A frame as either end of the host's connection could have sent it."""
+    """Return a frame as either end of the host's connection could have sent it."""
     return frame_of(message, host._token, sequence, sender=sender, session_key=host._session_key)
 
 

@@ -1,4 +1,4 @@
-"""`inkgate firmware` called in this process, by a user whose signing key is that of `images.sealed`."""
+"""`inkgate firmware`, called in this process by a user with the signing key of `images.sealed`."""
 
 import json
 from pathlib import Path
@@ -18,12 +18,12 @@ needs_gcc = pytest.mark.needs("arm-none-eabi-gcc")
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user whose signing key is that of `sealed`."""
+    """Return the signing folder of a user whose key is that of `sealed`."""
     own = tmp_path / "signing"
     own.mkdir()
     (own / "firmware.pub").write_bytes(KEY.public.pem())
     monkeypatch.setenv(SIGNING_VARIABLE, str(own))
-    # How long is waited for a port is not what is tested here.
+    # Waiting for ports is not tested here.
     monkeypatch.setattr(cli_firmware, "_CONNECT_S", 0.0)
     monkeypatch.setattr(cli_monitor, "CONNECT_S", 0.0)
     return tmp_path
@@ -34,7 +34,7 @@ def inkgate(*arguments: object) -> Result:
 
 
 def code(result: Result) -> int:
-    """The exit code that inkgate.main makes of it."""
+    """Return the exit code that inkgate.main gives a result."""
     if isinstance(result.exception, BridgeError):
         return result.exception.exit_code
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception

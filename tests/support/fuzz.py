@@ -1,4 +1,4 @@
-"""Fuzz targets and their corpus -> whether libFuzzer finds an input that breaks a promise: `make fuzz`.
+"""Fuzz targets and their corpus -> whether libFuzzer finds an input that breaks a promise.
 
 Needs clang with libFuzzer: apt-get install --no-install-recommends clang libclang-rt-14-dev. A corpus is a text of
 hexadecimal lines; `--renew` makes it anew from what was found, the smallest inputs that reach everything. An input that
@@ -21,7 +21,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "raster": ("raster", "mem"),
     "segment": ("segment", "segment_pieces", "segment_symbols", "segment_fragment", "raster", "mem"),
 }
-"""By target: the files of firmware/core that it needs."""
+"""Target -> the files of firmware/core that it needs."""
 MAX_INPUT_BYTES = 2048
 CORPUS_BYTES = 8192
 SANITIZERS = ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
@@ -29,19 +29,19 @@ HINT = "apt-get install --no-install-recommends clang libclang-rt-14-dev"
 
 
 def core_source(name: str) -> Path:
-    """The file of that name in firmware/core or a room of it, without its .c."""
+    """Return the file NAME.c in firmware/core or a room of it."""
     (path,) = (FIRMWARE / "core").rglob(f"{name}.c")
     return path
 
 
 def corpus(target: str) -> list[bytes]:
-    """The inputs that are kept of a target."""
+    """Return a target's kept inputs."""
     path = FUZZ / "corpus" / f"{target}.txt"
     return [bytes.fromhex(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def build(target: str, folder: Path) -> Path:
-    """The target's program. CalledProcessError if it does not compile."""
+    """Build the target's program. CalledProcessError if it does not compile."""
     files = [FUZZ / f"fuzz_{target}.c", *(core_source(name) for name in SOURCES[target])]
     program = folder / target
     command = ["clang", "-std=c99", "-O1", "-g", *SANITIZERS, "-I", FIRMWARE / "core", *files, "-o", program]
@@ -50,7 +50,7 @@ def build(target: str, folder: Path) -> Path:
 
 
 def fuzz(target: str, seconds: int, folder: Path, renew: bool) -> bool:
-    """Whether all promises held for so long."""
+    """Fuzz for this long and return whether all promises held."""
     program, known, fresh = build(target, folder), folder / f"{target}-known", folder / f"{target}-fresh"
     for place in (known, fresh):
         place.mkdir()
@@ -74,7 +74,7 @@ def keep(target: str, program: Path, found: list[Path], folder: Path) -> None:
     """Write the smallest inputs that reach everything, up to CORPUS_BYTES, as the new corpus."""
     least = folder / f"{target}-least"
     least.mkdir()
-    # Where the code goes, not how often: few inputs.
+    # Counters off: inputs are kept for the code they reach, not for how often, so they stay few.
     command = [program, "-merge=1", "-use_counters=0", least, *found]
     subprocess.run(list(map(str, command)), check=True, capture_output=True)
     kept, size = [], 0
@@ -88,7 +88,7 @@ def keep(target: str, program: Path, found: list[Path], folder: Path) -> None:
 
 
 def main() -> None:
-    """Exit code 1 if a promise was broken, 2 if there is no clang."""
+    """Fuzz the targets. Exit code 1 if a promise was broken, 2 if there is no clang."""
     parser = argparse.ArgumentParser(description="Fuzz the firmware.")
     parser.add_argument("targets", nargs="*", default=list(SOURCES), metavar="TARGET", help=", ".join(SOURCES))
     parser.add_argument("--seconds", type=int, default=60, help="for each target")

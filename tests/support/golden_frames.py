@@ -1,7 +1,7 @@
 """One message of every kind -> golden_frames.txt, which both ends must read and write.
 
-`python tests/support/golden_frames.py` makes it anew. A line: name, sender if the frame is
-tagged, the frame in hexadecimal.
+`python tests/support/golden_frames.py` makes it anew. A line has a name, the sender if the frame is tagged, and the
+frame in hexadecimal.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ FILE = Path(__file__).with_name("golden_frames.txt")
 SESSION_KEY = bytes(range(200, 232))
 TOKEN = 0x01020304
 ODD = bytes((at * 37 + 11) % 256 for at in range(220))
-"""Pixels with zeros, 255 and everything between."""
+"""Pixels of every value from 0 to 255."""
 
 MESSAGES: dict[str, tuple[wire.Message, int]] = {
     "hello": (wire.Hello(b"protocol", bytes(range(16))), 0),
@@ -39,13 +39,13 @@ MESSAGES: dict[str, tuple[wire.Message, int]] = {
 
 
 def sender_of(message: wire.Message) -> int:
-    """Whose message it is."""
+    """Return the sender of a message."""
     host = wire.Hello | wire.Acknowledge | wire.Identify | wire.Probe | wire.Provision
     return wire.FROM_HOST if isinstance(message, host) else wire.FROM_BOARD
 
 
 def lines() -> list[str]:
-    """What the file has to say."""
+    """Return the lines that the file must have."""
     made = []
     for name, (message, sequence) in MESSAGES.items():
         sender = sender_of(message)

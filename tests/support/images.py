@@ -1,4 +1,4 @@
-"""A board, a size and a seed -> images for tests: of a made-up program, or a small one that gcc links; and two keys."""
+"""A board, a size and a seed -> images for tests, of invented or small linked programs; two keys."""
 
 import random
 import subprocess
@@ -19,7 +19,7 @@ OTHER_KEY = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 
 
 def program(board: Board, size: int = 0x1234, seed: int = 1) -> bytes:
-    """Bytes that nothing can run, with room for a header."""
+    """Return the bytes of an invented program, with room for a header."""
     data = bytearray(random.Random(f"{board.name} {seed}").randbytes(size))
     data[HEADER_OFFSET : HEADER_OFFSET + HEADER_BYTES] = b"\xff" * HEADER_BYTES
     return bytes(data)
@@ -34,7 +34,7 @@ def sealed(
     signer: SigningKey | None = KEY,
     app: str = "",
 ) -> bytes:
-    """A signed image."""
+    """Return an image, signed unless `signer` is None."""
     content = program(board, size, seed)
     return image.seal(content, board, app or board.apps[0], version, PROTOCOL_HASH, signer)
 
@@ -64,7 +64,7 @@ void reset(void) {{ for (;;) {{ table[counter & 15]++; counter++; }} }}
 
 
 def link(board: Board, folder: Path, *, flash: int | None = None, source: str = SOURCE, extra: str = "") -> Path:
-    """The ELF of a small program for the board, its flash taken to begin at `flash`. Skips where gcc is missing."""
+    """Link a small program for the board, its flash at `flash`; return the ELF. Skips without gcc."""
     require("arm-none-eabi-gcc")
     origin = board.flash.origin if flash is None else flash
     script = LINKER_SCRIPT.format(

@@ -1,4 +1,4 @@
-"""What a line does to frames, and what a consumer reads at its end: common to the machines that try sessions."""
+"""Frames and their fates -> what a consumer reads: the line that state machines of sessions share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ WordKey = tuple[int, int]
 
 
 def numbered(number: int) -> Pixels:
-    """A fragment that no other equals: its number in its first and its last row, which differ in chunks of 8 bits."""
+    """Return a fragment with its number in its first and last rows.
+
+    At 8 bits a pixel the two travel in different chunks, so mixed fragments show.
+    """
     flat = np.zeros(33 * 33, np.uint8)
     flat[:32] = flat[-32:] = np.unpackbits(np.frombuffer(number.to_bytes(4, "big"), np.uint8)) * 255
     return flat.reshape(33, 33)
@@ -33,13 +36,13 @@ def number_of(pixels: Pixels) -> int:
 
 
 class LineModel(RuleBasedStateMachine):
-    """A machine says what its ends are, and what becomes of a word that was read whole."""
+    """A line between two ends, which a subclass supplies, as well as what becomes of a whole word."""
 
     host: HostSession
     reading: list[int] | None
 
     def start_line(self) -> None:
-        """Nothing is on the line, nothing was written, read or journalled."""
+        """Begin with an empty line; nothing was written, read or journalled."""
         self.sent_to_host: list[bytes] = []
         self.sent_to_board: list[bytes] = []
         self.late_to_host: list[bytes] = []
@@ -62,7 +65,7 @@ class LineModel(RuleBasedStateMachine):
         raise NotImplementedError
 
     def carry(self, frame: bytes, fate: str, to: Callable[[bytes], None], late: list[bytes]) -> None:
-        """`late` frames wait for their time; what came twice may come a third time."""
+        """Carry a frame to its fate; `late` keeps frames, so that one sent twice may come a third time."""
         if fate in ("arrives", "twice"):
             to(frame)
         if fate == "halves":
@@ -80,7 +83,7 @@ class LineModel(RuleBasedStateMachine):
             to(late[place % len(late)] if again else late.pop(place % len(late)))
 
     def take(self) -> bool:
-        """Whether there was an event for the consumer."""
+        """Let the consumer take an event; return whether there was one."""
         event = self.host.next_event()
         if isinstance(event, WordStarted):
             assert self.reading is None
@@ -101,7 +104,7 @@ class LineModel(RuleBasedStateMachine):
         return event is not None
 
     def nothing_is_lost(self, session: int, kept: list[int]) -> None:
-        """Every word of this session that its board keeps no longer has been taken care of."""
+        """Check that each word of this session that the board forgot was journalled or aborted."""
         for key in self.written:
             if key[0] == session and key[1] not in kept:
                 assert key in self.journal or key in self.aborted, "a word was lost"

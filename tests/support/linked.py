@@ -1,4 +1,4 @@
-"""Words to write, a link that needs no key, and what came over it."""
+"""Words to write, a link that needs no key, and the events that came over it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from firmware_bridge.link.link import Link
 from firmware_bridge.session.events import Event, FragmentReceived, Statistics, WordEnded, WordStarted
 
 open_link = partial(link.open_link, allow_unauthenticated=True)
-"""Boards with keys are in test_authentication.py."""
+"""A link that takes boards without keys."""
 
 IDLE_S = 1.0
 """A fast board on a pty answers within milliseconds; repetitions pause for a few tenths at the loss used here."""
@@ -27,7 +27,7 @@ def make_words(count: int, length: int, bits: int = 1) -> list[Word]:
 
 
 def collect(link: Link) -> tuple[list[tuple[int, int]], list[Word], list[Event]]:
-    """Names and pixels of the words that ended, and all other events, until the link ends."""
+    """Return keys and pixels of words that ended, and other events but Statistics, until the link ends."""
     names: list[tuple[int, int]] = []
     words: list[Word] = []
     others: list[Event] = []

@@ -1,4 +1,4 @@
-"""A board's drivers with one place changed -> a program of them alone, built: for tests that must catch it."""
+"""A board's drivers with one place changed -> a program of them alone, for tests that must catch it."""
 
 import shutil
 from pathlib import Path
@@ -9,13 +9,13 @@ from firmware_bridge.boards import find
 from firmware_bridge.build.compile import _COMMON, SOURCES, Built, build
 
 NEEDED = ("crc32", "mem")
-"""Of core."""
+"""Files of core that every driver needs."""
 
 
 def build_changed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, board: str, app: str, program: str, file: str, old: str, new: str
 ) -> Built:
-    """`program` is the text of the app; `old`, somewhere in `file` of the board's folder, becomes `new`."""
+    """Build `program`, the text of an app, with `old` in `file` of the board's folder changed to `new`."""
     for part in ("boards", "core"):
         shutil.copytree(SOURCES / part, folder / part)
     for path in (folder / "core").rglob("*.c"):

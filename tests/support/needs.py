@@ -1,4 +1,4 @@
-"""What tests need beyond the extra `dev`: one marked `needs("gcc")` is skipped where gcc is missing, and is counted.
+"""The marker `needs("gcc")` -> a test skipped where gcc is missing, and counted in the summary.
 
 The summary says how many promises were not checked, and what each wants. A file must not skip itself as a whole: tests
 that are never collected cannot be counted.
@@ -44,12 +44,12 @@ NEEDS: Final = {
 
 
 def data_folder() -> Path:
-    """Where the real handwriting lies, if INKGATE_DATA says so."""
+    """Return the folder of real handwriting that INKGATE_DATA names, if it does."""
     return Path(os.environ.get("INKGATE_DATA", "nowhere"))
 
 
 def require(*names: str) -> None:
-    """Skip the test that runs, with what helps, unless all of these are there."""
+    """Skip the running test unless all of these are there; the reason says what helps."""
     missing = [f"{name} ({NEEDS[name].help})" for name in names if not NEEDS[name].there()]
     if missing:
         pytest.skip(f"needs {' and '.join(missing)}")

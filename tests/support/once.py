@@ -1,4 +1,4 @@
-"""Work that every process of a test run needs and one does: firmware that is built, a network that is trained."""
+"""Work that many processes of a test run need -> its result, computed by one of them."""
 
 import atexit
 import fcntl
@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import TypeVar
 
 RUN_FOLDER = "INKGATE_TEST_RUN"
-"""Environment variable by which the processes of a test run find their common folder."""
+"""Environment variable that names the common folder of a test run's processes."""
 
 T = TypeVar("T")
 
 
 @functools.cache
 def run_folder() -> Path:
-    """The folder of this test run. The first process to ask makes it, hands it to those it starts, and removes it."""
+    """Return the folder of this test run.
+
+    The first process to ask makes it, passes it on to the processes it starts, and removes it.
+    """
     if RUN_FOLDER not in os.environ:
         folder = tempfile.mkdtemp(prefix="inkgate-tests-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -28,9 +31,9 @@ def run_folder() -> Path:
 
 
 def once(name: str, make: Callable[[Path], T]) -> T:
-    """What `make` returns, given an empty folder to work in; one process of the test run calls it, all get the result.
+    """Return what `make(empty folder)` returns; one process of the test run calls it, all get the result.
 
-    The result is pickled. Where `make` fails nothing is kept: the next process to ask tries again, and fails by itself.
+    The result is pickled. If `make` fails nothing is kept: the next process to ask tries again and fails itself.
     """
     folder, result = run_folder() / name, run_folder() / f"{name}.pickle"
     with (run_folder() / f"{name}.lock").open("w") as lock:

@@ -1,4 +1,4 @@
-"""What a host hears of an emulated board: words and faults, in order."""
+"""An emulated board's port -> the words and faults that a host hears, in order."""
 
 from collections.abc import Iterator
 
@@ -15,9 +15,9 @@ PATIENCE_S = 30
 
 
 def received(path: str, ends: int) -> Iterator[Pixels | BoardFault | Connected]:
-    """The first connection, then words [T, 33, 33] and faults as the host sees them, until so many have ended.
+    """Yield the first connection, then words [T, 33, 33] and faults, until `ends` have ended.
 
-    Where two cores do much at once, an emulated board may be silent for so long that it is taken for gone once more.
+    On two busy cores an emulated board may be silent so long that the link counts it as lost and connects again.
     """
     fragments: list[Pixels] = []
     connected = False

@@ -1,6 +1,6 @@
-"""What gcc says of every function's stack and calls (build.STACK_USE) -> the deepest that the stack can get.
+"""gcc's stack use and callees of every function (compile.STACK_USE) -> the deepest possible stack.
 
-Calls through pointers are few and named here: gcc does not see where they go.
+gcc does not see where calls through pointers go; these few are named here.
 """
 
 import re
@@ -10,11 +10,11 @@ from pathlib import Path
 from firmware_bridge.build.compile import STACK_USE
 
 EXCEPTION_FRAME_BYTES = 32 + 4
-"""What the processor pushes at an interrupt, and the word that aligns it."""
+"""Bytes that the processor pushes at an interrupt, with the word that aligns the stack."""
 LIBGCC_BYTES = 64
-"""Of a division or multiplication of libgcc; none has more, none calls further than another."""
+"""Stack of libgcc's divisions and multiplications: the deepest one, with the one that it calls."""
 ROM_BYTES = 512
-"""Of the RP2040's boot ROM, whose flash functions need about half of it."""
+"""Stack allowed to the RP2040's boot ROM, whose flash functions need about half of it."""
 
 INDIRECT = {
     "wait_for": ("begin", "add"),
@@ -26,11 +26,11 @@ INDIRECT = {
     "look_again": ("breach", "kinship"),
     "sort_symbols": ("middle_x2", "by_line"),
 }
-"""Who calls through pointers, and whom; nobody of ours: the boot ROM."""
+"""Function -> the functions it calls through pointers; none means the boot ROM."""
 
 
 def deepest(folder: Path, program: str) -> int:
-    """Bytes of stack that `program`, built by gcc into `folder`, needs at most: main and one interrupt in it."""
+    """Return the most stack, in bytes, that a program built by gcc needs: main and one interrupt."""
     own, calls = _read(folder, program)
 
     @cache

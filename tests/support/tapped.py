@@ -1,4 +1,4 @@
-"""Boards and hosts that share a key, and a line on which somebody listens."""
+"""Boards and hosts that share a key, on a line that records every frame."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def new_board(words: int = 1, key: bytes | None = KEY, session: int = 77, first:
 
 
 class Tap:
-    """A line on which somebody listens: all frames, by direction, in order."""
+    """A line that records all frames, by direction, in order."""
 
     def __init__(self) -> None:
         self.up: list[bytes] = []
         self.down: list[bytes] = []
 
     def talk(self, host: HostSession, board: BoardSession, now_s: float = 0.0, rounds: int = 8) -> list[object]:
-        """Let both ends say all they have, some times; the events that came of it."""
+        """Let both ends send all they have, for some rounds; return the host's events."""
         events: list[object] = []
         for _ in range(rounds):
             while frame := host.next_frame(now_s):
@@ -69,7 +69,7 @@ def words_in(events: list[object]) -> int:
 
 
 def connected(**options: int) -> tuple[HostSession, BoardSession, Tap]:
-    """Both ends after INFO, and not a frame further."""
+    """Return both ends after INFO, before any further frame."""
     host, board, tap = new_host(), new_board(**options), Tap()
     tap.down.append(host.next_frame(0.0))
     board.receive(tap.down[0], 0.0)
@@ -80,7 +80,7 @@ def connected(**options: int) -> tuple[HostSession, BoardSession, Tap]:
 
 
 def a_conversation() -> tuple[HostSession, BoardSession, Tap]:
-    """A word, a question and their answers went over the line, and all is acknowledged."""
+    """Return host, board and tap after a word and a question, all answered and acknowledged."""
     host, board, tap = connected()
     assert words_in(tap.talk(host, board)) == 1
     host.ask(wire.Identify(), 0.0)

@@ -21,7 +21,7 @@ from edge.ink.fragment import to_int8
 from firmware_bridge.session.events import BoardInfo, Connected, Event, FragmentReceived, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Kind
 
-# A machine that trains beside the tests is slow by fits and starts; how long an example takes proves nothing.
+# No deadline: on a machine that also trains, the time of an example proves nothing.
 settings.register_profile("inkgate-edge", deadline=None)
 settings.load_profile("inkgate-edge")
 
@@ -32,7 +32,7 @@ SESSION = 7
 
 @pytest.fixture(scope="session")
 def model() -> bytes:
-    """The bytes of tiny_model.tflite, if it is what tiny_model.py makes."""
+    """Return the bytes of tiny_model.tflite, after checking that tiny_model.py made them."""
     recipe = Path(__file__).with_name("tiny_model.py")
     card, content = json.loads(recipe.with_suffix(".json").read_text()), recipe.with_suffix(".tflite").read_bytes()
     found = [hashlib.sha256(data).hexdigest() for data in (recipe.read_bytes(), content)]
@@ -46,7 +46,7 @@ def engine(model: bytes) -> Engine:
 
 
 def make_words(count: int, seed: int, longest: int = 8) -> Words:
-    """Words of 4 to `longest` black-and-white fragments: blots of differing density, so that the scores differ."""
+    """Draw words of 4 to `longest` fragments of 0 and 255: blots of unequal density, for unequal scores."""
     rng = np.random.default_rng(seed)
     words = []
     for _ in range(count):
@@ -63,7 +63,7 @@ def words() -> Words:
 
 @pytest.fixture(scope="session")
 def thresholds(engine: Engine) -> Thresholds:
-    """Between the scores of random words, so that about a third of them is accepted and a third rejected."""
+    """Return thresholds that accept about a third of random words and reject a third."""
     many = make_words(40, seed=2)
     last = [float(word_scores(engine.run_words(to_int8(w)[np.newaxis])[0])[-1].max()) for w in many]
     low, high = np.quantile(last, [0.35, 0.65])
@@ -91,7 +91,7 @@ def manifest(thresholds: Thresholds, engine: Engine) -> Manifest:
 
 
 def make_golden(engine: Engine, model: bytes) -> GoldenVectors:
-    """What this engine computes, in place of what quantize verifies: the edge does without quantize."""
+    """Make golden vectors of what this engine computes: the edge's tests do without quantize."""
     lengths = np.array([1, 2, 5], np.int32)
     fragments = to_int8(np.concatenate(make_words(2, seed=3))[: lengths.sum()])
     logits = []
@@ -109,7 +109,7 @@ def golden(engine: Engine, model: bytes) -> GoldenVectors:
 
 @pytest.fixture
 def default_becomes(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """From now on LiteRT gives the kernels of this OpResolverType when its default ones are asked for, saying nothing.
+    """Return a function that makes LiteRT silently give this OpResolverType's kernels as its default.
 
     BUILTIN_WITHOUT_DEFAULT_DELEGATES is what happens where it does not recognise the processor.
     """
@@ -139,7 +139,7 @@ def bundle(tmp_path: Path, manifest: Manifest, contents: dict[str, bytes]) -> Bu
 
 
 class Board:
-    """What a flawless board called desk-pen says."""
+    """A board called desk-pen, without faults: the events of its words."""
 
     @staticmethod
     def connected(session: int = SESSION, pixel_bits: int = 1, authenticated: bool = True) -> Connected:
@@ -153,7 +153,7 @@ class Board:
         return [WordStarted(session, number), *fragments, WordEnded(session, number, len(word))]
 
     def writes(self, words: Words, session: int = SESSION) -> list[Event]:
-        """Connected, then the words, numbered from 1."""
+        """Return Connected, then the words' events, numbered from 1."""
         said = [event for number, word in enumerate(words, 1) for event in self.word(number, word, session)]
         return [self.connected(session), *said]
 
@@ -165,7 +165,7 @@ def board() -> Board:
 
 @pytest.fixture(scope="session")
 def oracle(engine: Engine, rule: Rule) -> Callable[[npt.NDArray[np.uint8]], Decision]:
-    """A word -> its final decision, computed in one go and without the loop."""
+    """Return a function: a word -> its final decision, computed at once and without the loop."""
 
     def final(word: npt.NDArray[np.uint8]) -> Decision:
         logits = engine.run_words(to_int8(word)[np.newaxis])[0]
@@ -176,6 +176,6 @@ def oracle(engine: Engine, rule: Rule) -> Callable[[npt.NDArray[np.uint8]], Deci
 
 @pytest.fixture
 def ticking() -> Callable[[], float]:
-    """A clock that advances one millisecond a look."""
+    """Return a clock that advances one millisecond with each reading."""
     times: Iterator[float] = iter(range(1, 10**9))
     return lambda: next(times) / 1000.0

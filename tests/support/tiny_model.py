@@ -1,7 +1,7 @@
-"""Nothing -> tiny_model.tflite beside this file: the structure that ships, small, for 3 users, with random weights.
+"""A recipe -> tiny_model.tflite: a small network of the shipped structure, 3 users, random weights.
 
-`python tests/support/tiny_model.py` makes it anew, with tiny_model.json, which says from which recipe and by what. It
-is kept in the repository so that the tests of the edge run where TensorFlow is not installed, as the edge itself does.
+`python tests/support/tiny_model.py` makes it anew, and tiny_model.json, which notes recipe and versions. The model is
+kept in the repository so that the tests of the edge run where TensorFlow is not installed, as the edge itself does.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ def main() -> None:
     ):
         x = layers.TimeDistributed(layer)(x)
     x = layers.LSTM(HIDDEN, return_sequences=True)(x)
-    # Wide output weights: an untrained network must still tell fragments apart, or no test of a threshold means much.
+    # Wide output weights, so that even this untrained network gives different fragments different scores.
     wide = tf_keras.initializers.RandomNormal(stddev=6.0, seed=4)
     x = layers.TimeDistributed(layers.Dense(USERS + 1, kernel_initializer=wide))(x)
     rng = np.random.default_rng(4)

@@ -1,6 +1,6 @@
-"""One board, in C and in Python: what both do and what state they are in must be the same after every call.
+"""A board in C and one in Python, driven alike: frames and states must be equal after every call.
 
-`TwinBoard` has the face of session_board.BoardSession. Its clock in C starts shortly before it wraps.
+`TwinBoard` has the methods of session.board.BoardSession. Its clock in C starts shortly before it wraps.
 """
 
 import ctypes
@@ -34,7 +34,7 @@ def library(pixel_bits: int) -> clib.Library:
 
 
 def info(session: int, pixel_bits: int) -> wire.Info:
-    """What twin_session.c says of itself."""
+    """Return the INFO of the board in twin_session.c."""
     return wire.Info(wire.PROTOCOL_HASH, session, 0, 0, wire.Kind.PEN, pixel_bits, "pen-1", "twin", "1.2.3", b"")
 
 
@@ -42,7 +42,7 @@ class Memory:
     """A board's memory, which outlives its resets: in C one record, in Python two values."""
 
     def __init__(self, pixel_bits: int, key: bytes | None) -> None:
-        """New: it holds nothing but perhaps a key."""
+        """Begin with an empty memory, or one that holds a key alone."""
         lib = library(pixel_bits)
         self._works = lib.value("twin_works", ctypes.c_bool)
         self._stored = lib.value("twin_stored", ctypes.c_bool)
@@ -53,7 +53,7 @@ class Memory:
             ctypes.memmove(self._kept, bytes((0, 0, 0, 0, 1, 0, 0, 0)) + key, 40)
 
     def break_down(self, broken: bool) -> None:
-        """From now on, or no longer, nothing can be written."""
+        """Make every write fail, or work again."""
         self._works.value = not broken
 
     @property
@@ -61,13 +61,13 @@ class Memory:
         return bool(self._works.value)
 
     def keep(self, key: bytes) -> bool:
-        """By the Python board."""
+        """Store a key, for the Python board."""
         if self.works:
             self.key = key
         return self.works
 
     def check(self) -> None:
-        """The C has written what the Python has."""
+        """Check that the C stored what the Python did."""
         kept = bytes(self._kept)
         found = kept[8:40] if self._stored.value and kept[4] == 1 else None
         assert found == self.key
@@ -75,7 +75,7 @@ class Memory:
 
 
 class TwinBoard:
-    """Both boards, from their start to their end. The memory must work."""
+    """Both boards, from start to end. The memory must work at the start."""
 
     def __init__(self, memory: Memory, now_ms: int, *, pixel_bits: int) -> None:
         self.lib = lib = library(pixel_bits)
@@ -106,7 +106,7 @@ class TwinBoard:
     def _clock(self) -> ctypes.c_uint32:
         return ctypes.c_uint32(self.now_ms + CLOCK_OFFSET_MS)
 
-    # Writing: whether it was possible
+    # Writing: each call returns whether it was possible
 
     def start_word(self) -> bool:
         return self._write("begin_word", self.python.start_word)
@@ -155,7 +155,7 @@ class TwinBoard:
         return frame
 
     def state(self, now_ms: int) -> dict[str, int]:
-        """By name, as it is now; what a flight is in has its place before its name."""
+        """Return the C's state by name; a flight's fields have its place before their names."""
         self.now_ms = now_ms
         values = self._state[: self._read_state(self._c, self._clock(), self._state)]
         flights = range((len(values) - len(FIELDS)) // len(FLIGHT_FIELDS))
@@ -164,13 +164,13 @@ class TwinBoard:
         )
 
     def check(self) -> None:
-        """Both are in the same state."""
+        """Check that both boards are in the same state."""
         assert tuple(self.state(self.now_ms).values()) == state_of(self.python, self.now_ms)
         self.memory.check()
 
 
 def state_of(board: BoardSession, now_ms: int) -> tuple[int, ...]:
-    """What twin_state has of the C."""
+    """Return the Python board's state in the order of twin_state in C."""
     due, seen = board._info_due, board._receiver.counters
     flights = [board._flights[sequence] for sequence in range(board._base, board._next)]
     return (

@@ -1,4 +1,4 @@
-"""Bytes from a host -> what an STM32's UART boot loader (ST AN3155) answers, and what its flash holds then.
+"""Bytes from a host -> the answers of an STM32's UART boot loader (ST AN3155), and its flash.
 
 `python tests/support/chips/an3155.py --link /tmp/boot` puts one on a pseudo-terminal, for `inkgate firmware flash`.
 """
@@ -28,11 +28,11 @@ Steps = Iterator[bytes]
 
 
 class PowerCutError(Exception):
-    """The emulated part has lost its supply."""
+    """Raised when the emulated part loses its supply."""
 
 
 class BootLoader:
-    """The part. `cut_after` ends it with PowerCutError before that write or erase; `stuck` bytes read back wrong."""
+    """The part. cut_after: PowerCutError before that write or erase. stuck: bytes that read back wrong."""
 
     def __init__(self, board: Board = BOARDS["stm32f405"], product_id: int = 0x413) -> None:
         self.board, self.product_id = board, product_id
@@ -40,7 +40,7 @@ class BootLoader:
         self.stuck: dict[int, int] = {}
         self.cut_after: int | None = None
         self.changes: list[tuple[str, int]] = []
-        """("erase", sector) and ("write", address) in order."""
+        """("erase", sector) and ("write", address), in order."""
         self.running_from: int | None = None
         self.changed: Callable[[], None] = lambda: None
         self._reply = bytearray()
@@ -48,7 +48,7 @@ class BootLoader:
         self.reset()
 
     def reset(self) -> None:
-        """Power up with BOOT0 set: nothing is remembered but the flash."""
+        """Power up with BOOT0 set; only the flash keeps its content."""
         self.running_from = None
         self._dead = False
         self._needed = 1
@@ -57,7 +57,7 @@ class BootLoader:
         next(self._steps)
 
     def receive(self, data: bytes) -> bytes:
-        """Bytes from the host -> bytes to it."""
+        """Take bytes from the host and return the answer."""
         if self._dead:
             raise PowerCutError
         self._reply.clear()
@@ -133,7 +133,7 @@ class BootLoader:
         self._change("write", address)
         start = address - self.board.flash.origin
         for place, byte in enumerate(block[:-1], start):
-            self.flash[place] &= byte  # as flash does: ones become zeros, never the other way
+            self.flash[place] &= byte  # flash: ones become zeros, never the other way
         self.changed()
         self._reply += ACK
 

@@ -1,4 +1,4 @@
-"""A program that was built for a Cortex-M -> its own instructions running (Unicorn), its register accesses in models.
+"""A program built for a Cortex-M -> the program run by Unicorn, with models of its peripherals.
 
 Nothing of the program is replaced. Interrupts are calls of the handlers that its vector table names.
 """
@@ -33,7 +33,7 @@ from firmware_bridge.build.elf import read_symbols
 CALL_INSTRUCTIONS = 20_000_000
 SYSTICK = 15
 _RETURN = 0x1FFF_0000
-"""Where a call returns to: nothing of the program's."""
+"""Return address of a call, outside the program."""
 _FRAME_BYTES = 32
 _HUNG_INSTRUCTIONS = 1000
 _STEP_INSTRUCTIONS = 100_000
@@ -41,7 +41,7 @@ _ARGUMENTS = (UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3)
 
 
 class Core(Registers):
-    """The processor's own registers: SysTick, the interrupt controller, the vector table, a debugger's."""
+    """The processor's registers: SysTick, interrupt controller, vector table, debug."""
 
     CSR, RVR, CVR, ISER, ICER, VTOR, AIRCR = 0x10, 0x14, 0x18, 0x100, 0x180, 0xD08, 0xD0C
     kept: ClassVar[dict[int, int]] = {CSR: 0, RVR: 0, CVR: 0x1234, ISER: 0, ISER + 4: 0, ICER: 0, ICER + 4: 0, VTOR: 0}
@@ -62,7 +62,10 @@ class Core(Registers):
 
 
 class Processor:
-    """`content`: the flash, whose first bytes become the program's; `vectors`: where in it the vector table lies."""
+    """A processor with a program.
+
+    content: the flash; the program is copied to its start. vectors: offset of the vector table in it.
+    """
 
     def __init__(
         self, built: Built, content: bytearray, model: int, instructions_per_ms: int, *, vectors: int = 0
@@ -86,18 +89,21 @@ class Processor:
 
     @property
     def store(self) -> memoryview:
-        """The bytes of the store."""
+        """Return the bytes of the store."""
         start = self._board.store.origin - self._board.flash.origin
         return memoryview(self.content)[start : start + self._board.store.size]
 
     def call(self, function: str, *arguments: int) -> int:
-        """What a function of the program returns; MisuseError if it never does, or does what the manual forbids."""
+        """Call a function of the program and return its result.
+
+        MisuseError if it never returns or does what the manual forbids.
+        """
         self._give(arguments)
         self._call(self.symbols[function])
         return int(self._uc.reg_read(UC_ARM_REG_R0))
 
     def count(self, function: str, *arguments: int) -> int:
-        """How many instructions a function of the program takes, to the next 100,000."""
+        """Call a function and return how many instructions it takes, rounded up to 100,000."""
         self._give(arguments)
         self._uc.reg_write(UC_ARM_REG_LR, _RETURN | 1)
         place, steps = self.symbols[function], 0
@@ -107,33 +113,33 @@ class Processor:
         return steps * _STEP_INSTRUCTIONS
 
     def put(self, data: bytes) -> int:
-        """Where in the memory, at the far end of the stack, these bytes are now."""
+        """Write bytes into memory at the far end of the stack and return their address."""
         self._uc.mem_write(self._scratch, data)
         return self._scratch
 
     def get(self, size: int) -> bytes:
-        """What is where `put` puts."""
+        """Return `size` bytes from the address that `put` returns."""
         return bytes(self._uc.mem_read(self._scratch, size))
 
     def reset(self) -> None:
-        """Let the processor begin: stack and entry from the vector table, memory set up, to the first line of main."""
+        """Start at the vector table's entry and run to the first line of main."""
         at = self._vectors
         stack, entry = (int.from_bytes(self.content[place : place + 4], "little") for place in (at, at + 4))
         self._uc.reg_write(UC_ARM_REG_SP, stack)
         self._go(entry, self.symbols["main"] & ~1)
 
     def run(self) -> None:
-        """A millisecond, or until it sleeps."""
+        """Run for a millisecond, or until the program sleeps."""
         self._go(self._uc.reg_read(UC_ARM_REG_PC) | 1, _RETURN, self._instructions_per_ms)
 
     def hang(self, function: str) -> None:
-        """Let the main loop stop in that function, for ever."""
+        """Make the main loop hang in that function."""
         self._uc.mem_write(self.symbols[function] & ~1, b"\xfe\xe7")  # it jumps to itself
         self._instructions_per_ms = _HUNG_INSTRUCTIONS
         self._uc.ctl_remove_cache(self.symbols[function] & ~1, (self.symbols[function] & ~1) + 2)
 
     def interrupt(self, exception: int) -> None:
-        """Call the handler that the vector table names, in the middle of what runs."""
+        """Call the vector table's handler in the middle of the running program."""
         table = self.core.values[Core.VTOR]
         handler = int.from_bytes(self._uc.mem_read(table + 4 * exception, 4), "little")
         saved = self._uc.context_save()
@@ -163,12 +169,12 @@ class Processor:
             raise problem
 
     def map_parts(self, parts: Mapping[int, Registers]) -> None:
-        """Peripherals by their addresses."""
+        """Map models of peripherals by address."""
         for page in sorted({base & ~0xFFF for base in parts}):
             self._map_page(page, {base - page: part for base, part in parts.items() if base & ~0xFFF == page})
 
     def map_store(self, program: Callable[[int, int, int], None]) -> None:
-        """`program(offset in the flash, bytes, value)` does what a write into the store does."""
+        """Map the store; each write calls `program(offset in the flash, bytes, value)`."""
         start = self._board.store.origin - self._board.flash.origin
 
         def read(offset: int, size: int) -> int:
@@ -199,7 +205,7 @@ class Processor:
     def _map_io(
         self, origin: int, size: int, read: Callable[[int, int], int], write: Callable[[int, int, int], None]
     ) -> None:
-        """What is raised stops the program first: through Unicorn nothing can be raised."""
+        """Map callbacks; an exception in one stops the program and is raised then: Unicorn passes none on."""
 
         def stop(problem: Exception) -> int:
             self._problem = self._problem or problem

@@ -1,7 +1,7 @@
-"""The program that is built for the nRF51822 -> the part running it: a Cortex-M0 among models of its manual (3.0).
+"""A program built for the nRF51822 -> the part running it: a Cortex-M0 with models of its manual.
 
-QEMU's microbit runs the same program and has no watchdog. A millisecond is over when the program sleeps or has done so
-many instructions.
+The manual is the nRF51 reference manual 3.0. QEMU's microbit runs the same program but has no watchdog. A millisecond is
+over when the program sleeps or has done INSTRUCTIONS_PER_MS.
 """
 
 from collections import deque
@@ -15,12 +15,12 @@ from firmware_bridge.build.compile import Built
 
 BOARD = BOARDS["nrf51"]
 INSTRUCTIONS_PER_MS = 8_000
-"""Of 16,000 cycles."""
+"""A millisecond has 16,000 cycles."""
 _TIMER, _UART = 8, 2
 
 
 class Peripheral(Registers):
-    """Registers that keep what is written; those that were not are zero."""
+    """Registers that keep what is written, 0 at first."""
 
     def read(self, offset: int) -> int:
         return self.values.get(offset, 0)
@@ -30,7 +30,7 @@ class Peripheral(Registers):
 
 
 class Ready(Peripheral):
-    """What it is told to do is done at once: the event follows the task, and what is asked for is ready."""
+    """A peripheral that is done at once: a task's event follows immediately, and results are ready."""
 
     def __init__(self, events: dict[int, int], ready: int | None = None) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class Uart(Ready):
 
 
 class Watchdog(Peripheral):
-    """WDT (chapter 23): its time is set before it is started, and begins anew with the word for that."""
+    """WDT (chapter 23): its time is set before it starts, and the reload word starts it again."""
 
     START, CRV, RREN, CONFIG, RR0 = 0x000, 0x504, 0x508, 0x50C, 0x600
     RELOAD = 0x6E524635
@@ -85,7 +85,7 @@ class Watchdog(Peripheral):
         return 1000 * (self.values[self.CRV] + 1) / self.CLOCK_HZ
 
     def look(self) -> None:
-        """ResetError if the time is over."""
+        """Raise ResetError if the time is over."""
         if self.fed_ms is not None and self.now_ms - self.fed_ms > self.timeout_ms:
             raise ResetError
 
@@ -105,7 +105,7 @@ class Watchdog(Peripheral):
 
 
 class Part(Processor):
-    """Power on with `content` in the flash."""
+    """The part, powered on with `content` in the flash."""
 
     def __init__(self, built: Built, content: bytearray | None = None) -> None:
         super().__init__(
@@ -113,7 +113,7 @@ class Part(Processor):
         )
         self.watchdog, self.host = Watchdog(), Uart()
         self.timer, self.nvmc, pins = Peripheral(), Ready({}, 0x400), Peripheral()
-        pins.values[0x510] = 0xFFFF_FFFF  # nothing is selected
+        pins.values[0x510] = 0xFFFF_FFFF  # no slave is selected
         self.map_store(self._program)
         self.map_parts({
             0x4000_0000: Ready({0: 0x100}), 0x4000_2000: self.host, 0x4000_4000: Peripheral(), 0x4000_8000: self.timer,
@@ -122,7 +122,7 @@ class Part(Processor):
         })  # fmt: skip
 
     def run_ms(self, milliseconds: int) -> None:
-        """Let it run so long after `reset`; ResetError by the watchdog."""
+        """Run for this long after `reset`. ResetError if the watchdog bites."""
         for _ in range(milliseconds):
             self.run()
             self.watchdog.now_ms += 1

@@ -1,13 +1,13 @@
-"""Register accesses -> what a peripheral does: the ground that the models of peripherals stand on."""
+"""Register accesses -> what a peripheral does: base class and errors of the models of peripherals."""
 
 from typing import ClassVar
 
 READY_LOOKS = 3
-"""Looks at a status bit until it changes: a driver that looks but once is caught."""
+"""Reads of a status bit until it changes, so that a driver that reads it only once is caught."""
 
 
 class MisuseError(Exception):
-    """What the reference manual forbids."""
+    """The program did what the reference manual forbids."""
 
 
 class ResetError(Exception):
@@ -19,13 +19,13 @@ class RestartError(Exception):
 
 
 def demand(condition: bool, complaint: str) -> None:
-    """MisuseError unless it is so."""
+    """Raise MisuseError unless the condition holds."""
     if not condition:
         raise MisuseError(complaint)
 
 
 class Registers:
-    """A peripheral: 32-bit registers by offset. `kept`: all of them, with their reset values."""
+    """A peripheral: 32-bit registers by offset. kept: every register's reset value."""
 
     kept: ClassVar[dict[int, int]] = {}
 

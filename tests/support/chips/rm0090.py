@@ -1,7 +1,7 @@
 """Register accesses of an STM32F405 -> what its clocks, watchdog, line and pins do: RM0090 as models.
 
 What the manual forbids, or leaves undefined, raises MisuseError: a driver may do nothing that works only by luck. Time
-is `Clocks.now_ms`, which whoever runs the program moves on.
+is `Clocks.now_ms`, which the part that runs the program advances.
 """
 
 from collections import deque
@@ -14,7 +14,7 @@ MHZ = 1_000_000
 
 
 class Clocks(Registers):
-    """RCC (chapter 7): the internal oscillator, the PLL, the prescalers, and who has a clock."""
+    """RCC (chapter 7): internal oscillator, PLL, prescalers, clocks of the peripherals."""
 
     CR, PLLCFGR, CFGR, AHB1, AHB2, APB1, APB2 = 0x00, 0x04, 0x08, 0x30, 0x34, 0x40, 0x44
     kept: ClassVar[dict[int, int]] = {
@@ -31,7 +31,7 @@ class Clocks(Registers):
 
     @property
     def pll(self) -> tuple[float, float, float, float]:
-        """Hz of its input, its oscillator and its outputs P and Q."""
+        """Return the PLL's frequencies in Hz: input, oscillator, outputs P and Q."""
         value = self.values[self.PLLCFGR]
         demand(not value >> 22 & 1, "RCC: the PLL's source is a crystal that the board has not")
         vco_in = self.HSI_HZ / max(1, value & 63)
@@ -44,7 +44,7 @@ class Clocks(Registers):
         return self.pll[2] if self.values[self.CFGR] >> 2 & 3 == 2 else self.HSI_HZ
 
     def apb_hz(self, number: int) -> float:
-        """Of APB1 or APB2."""
+        """Return the clock of APB1 or APB2 in Hz."""
         return self.hclk_hz / self._divider(self.values[self.CFGR], number)
 
     def clocked(self, register: int, bit: int) -> bool:
@@ -95,7 +95,7 @@ class Clocks(Registers):
                 demand(hz <= limit, f"RCC: APB{number} at {hz / MHZ:g} MHz, more than {limit // MHZ}")
 
     def check_wait_states(self, hclk_hz: float) -> None:
-        """Table 10, 2.7 to 3.6 V: one for every 30 MHz."""
+        """Check table 10 for 2.7 to 3.6 V: a wait state for every 30 MHz."""
         needed = -(-hclk_hz // (30 * MHZ)) - 1
         demand(
             self.wait_states() >= needed,
@@ -109,7 +109,7 @@ class Clocks(Registers):
 
 
 class Chance(Registers):
-    """RNG (chapter 24): a number after every few looks, the first one not to be used."""
+    """RNG (chapter 24): a number every few reads of the status; the first must not be used."""
 
     CR, SR, DR = 0x00, 0x04, 0x08
     kept: ClassVar[dict[int, int]] = {CR: 0, SR: 0, DR: 0}
@@ -117,7 +117,7 @@ class Chance(Registers):
     def __init__(self, clocks: Clocks, numbers: Iterator[int]) -> None:
         super().__init__()
         self.errors = 0
-        """CECS 2, SECS 4: it gives no more numbers."""
+        """CECS 2, SECS 4; with either set it gives no more numbers."""
         self._clocks, self.numbers = clocks, numbers
         self._looks = 0
 
@@ -140,7 +140,7 @@ class Chance(Registers):
 
 
 class Watchdog(Registers):
-    """IWDG (chapter 21): a counter of a clock of its own, which may be slow or fast."""
+    """IWDG (chapter 21): a counter with its own clock, which may be slow or fast."""
 
     KR, PR, RLR, SR = 0x00, 0x04, 0x08, 0x0C
     kept: ClassVar[dict[int, int]] = {KR: 0, PR: 0, RLR: 0xFFF, SR: 0}
@@ -154,15 +154,15 @@ class Watchdog(Registers):
         self._looks = 0
         self.fed_ms: float | None = None
         self.longest_ms = 0.0
-        """Between two feedings."""
+        """Longest time between two feedings so far."""
 
     @property
     def timeout_ms(self) -> float:
-        """From the last feeding to the reset."""
+        """Return the time from the last feeding to the reset."""
         return 1000 * (self.values[self.RLR] + 1) * (4 << self.values[self.PR]) / self._lsi_hz
 
     def look(self) -> None:
-        """ResetError if the time is over."""
+        """Raise ResetError if the time is over."""
         if self.fed_ms is not None and self._clocks.now_ms - self.fed_ms > self.timeout_ms:
             raise ResetError
 
@@ -195,7 +195,7 @@ class Watchdog(Registers):
 
 
 class Usart(Registers):
-    """USART (chapter 30): a line as fast as its divider makes it."""
+    """USART (chapter 30): a line whose rate its divider sets."""
 
     SR, DR, BRR, CR1 = 0x00, 0x04, 0x08, 0x0C
     kept: ClassVar[dict[int, int]] = {SR: 0xC0, DR: 0, BRR: 0, CR1: 0}
@@ -205,18 +205,18 @@ class Usart(Registers):
         self._clocks, self._bus, self._enable = clocks, bus, enable
         self.received: deque[int] = deque()
         self.overrun = False
-        """A byte was lost, and the one before it was just taken (30.3.3): an interrupt with nothing to take."""
+        """A byte was lost after the previous one was taken (30.3.3): an interrupt without a byte."""
         self.sent = bytearray()
         self._overrun_seen = False
 
     @property
     def interrupts(self) -> bool:
-        """For as long as it does, the main loop stands still."""
+        """Return whether it interrupts; while it does, the main loop stands still."""
         return bool(self.values[self.CR1] >> 5 & 1 and (self.received or self.overrun))
 
     @property
     def baud(self) -> float:
-        """What the other end must be set to."""
+        """Return the line's rate in baud."""
         return self._clocks.apb_hz(self._bus) / self.values[self.BRR]
 
     def read(self, offset: int) -> int:
@@ -241,7 +241,7 @@ class Usart(Registers):
 
 
 class Port(Registers):
-    """GPIOA (chapter 8): which pin does what."""
+    """GPIOA (chapter 8): the function of each pin."""
 
     MODER, PUPDR, AFRL, AFRH = 0x00, 0x0C, 0x20, 0x24
     kept: ClassVar[dict[int, int]] = {MODER: 0xA800_0000, PUPDR: 0x6400_0000, AFRL: 0, AFRH: 0}
@@ -251,7 +251,7 @@ class Port(Registers):
         self._clocks = clocks
 
     def function(self, pin: int) -> tuple[int, int, int]:
-        """Mode (2: alternate), pull (1: up), alternate function."""
+        """Return a pin's mode (2: alternate), pull (1: up) and alternate function."""
         mode, pull = (self.values[register] >> 2 * pin & 3 for register in (self.MODER, self.PUPDR))
         return mode, pull, self.values[self.AFRL if pin < 8 else self.AFRH] >> 4 * (pin % 8) & 15
 

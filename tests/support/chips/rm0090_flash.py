@@ -6,11 +6,11 @@ from chips.registers import READY_LOOKS, Registers, demand
 from chips.rm0090 import Clocks
 
 SECTORS = [(16, 4), (64, 1), (128, 7)]
-"""KiB and how many of them, from the start of the flash (table 5)."""
+"""(KiB, number of such sectors) from the start of the flash (table 5)."""
 
 
 class PowerCutError(Exception):
-    """The power went in the middle of an operation of the flash."""
+    """Raised when the power goes in the middle of an operation of the flash."""
 
 
 class Flash(Registers):
@@ -22,14 +22,14 @@ class Flash(Registers):
     PG, SER, MER, STRT, LOCK, BSY = 1 << 0, 1 << 1, 1 << 2, 1 << 16, 1 << 31, 1 << 16
     WRPERR, PGAERR, PGPERR, PGSERR = 1 << 4, 1 << 5, 1 << 6, 1 << 7
     ERASE_MS, WORD_MS = 2000, 0.1
-    """The longest that a sector of 128 KiB and a word may take, 32 bits at a time (datasheet, table 39)."""
+    """Longest erasure of a 128 KiB sector, and longest programming of a 32-bit word (datasheet, table 39)."""
 
     def __init__(self, clocks: Clocks, content: bytearray) -> None:
         super().__init__()
         self.content = content
         self.operations = 0
         self.cut_at: int | None = None
-        """The operation in which the power goes; counted from 0."""
+        """Number of the operation in which the power goes, from 0."""
         self.protected: set[int] = set()
         """Sectors that the option bytes protect."""
         self.in_use: set[int] = set()
@@ -90,7 +90,7 @@ class Flash(Registers):
             return
         start, end = extent(sector)
         if self._power_goes():
-            # Half erased, and what is left of it is neither.
+            # half erased: neither the old content nor empty
             middle = (start + end) // 2
             self.content[start:middle] = b"\xff" * (middle - start)
             self.content[middle:end] = bytes(byte | 0x55 for byte in self.content[middle:end])
@@ -100,7 +100,7 @@ class Flash(Registers):
         self._take(self.ERASE_MS)
 
     def program(self, offset: int, size: int, value: int) -> None:
-        """A write into the flash itself, `offset` bytes from its start."""
+        """Write into the flash, `offset` bytes from its start."""
         demand(not self._busy, "FLASH: programmed in the middle of an operation")
         control = self.values[self.CR]
         fault = 0
@@ -133,13 +133,13 @@ class Flash(Registers):
         return self.cut_at is not None and self.operations > self.cut_at
 
     def _take(self, milliseconds: float) -> None:
-        """The processor stands still: it runs from the flash that is being written."""
+        """Let the operation's time pass: the processor runs from this flash and stands still."""
         self._busy = READY_LOOKS
         self._clocks.now_ms += milliseconds
 
 
 def extent(sector: int) -> tuple[int, int]:
-    """Where a sector begins and ends, from the start of the flash."""
+    """Return where a sector begins and ends, from the start of the flash."""
     start = 0
     for kib, count in SECTORS:
         for _ in range(count):
@@ -150,5 +150,5 @@ def extent(sector: int) -> tuple[int, int]:
 
 
 def sector_of(offset: int) -> int:
-    """The sector that lies there."""
+    """Return the number of the sector at this place."""
     return next(sector for sector in range(12) if extent(sector)[0] <= offset < extent(sector)[1])

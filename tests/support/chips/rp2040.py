@@ -1,7 +1,7 @@
-"""The program that is built for the Pico -> its drivers running: a Cortex-M0 among models of the RP2040's datasheet.
+"""A program built for the Pico -> its drivers running: a Cortex-M0 with models of the datasheet.
 
-rp2040py runs the whole program, and slowly, and knows neither PLL nor clocks; this is for drivers that are wrong in one
-thing. The camera's is an Arducam Mega on the SPI.
+rp2040py runs the whole program, slowly, and models neither PLL nor clocks. This runs the drivers alone, fast enough for
+many drivers with a fault each. The camera is an Arducam Mega on the SPI.
 """
 
 from collections import deque
@@ -31,14 +31,14 @@ from firmware_bridge.emulate.arducam_mega import HEIGHT, WIDTH, Mega
 BOARD = BOARDS["rp2040"]
 CAMERA_LIMIT_HZ = 8 * MHZ
 FLASH_LIMIT_HZ = 50 * MHZ
-"""Of a read by 03h: W25Q16JV."""
+"""Fastest clock of the W25Q16JV for reads by command 03h."""
 _VECTORS = 0x100
 _SELECT, _BUTTON = 17, 15
 _PINS_BLOCK, _PADS_BLOCK = 5, 8
 
 
 class Pins(Peripheral):
-    """SIO: the chip select, and the button, which nobody presses."""
+    """SIO: the chip select, and the button, never pressed."""
 
     def __init__(self, camera: Mega) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class Spi(Block):
 
 
 class Uart(Block):
-    """UART (PL011): its dividers count from the next write to LCR_H on, and change only while it is off."""
+    """UART (PL011): dividers take effect at the next write to LCR_H and change only while it is off."""
 
     FR, IBRD, FBRD, LCR_H, CR = 0x18, 0x24, 0x28, 0x2C, 0x30
 
@@ -101,7 +101,7 @@ class Uart(Block):
 
     @property
     def baud(self) -> float:
-        """What the other end must be set to."""
+        """Return the line's rate in baud."""
         demand(bool(self.values.get(self.CR, 0) & 1 and self._divider_64), "UART: off")
         return self._clocks.peripheral_hz * 4 / self._divider_64
 
@@ -128,7 +128,7 @@ class Ssi(Registers):
 
 
 class CameraBoard(Processor):
-    """A Pico with this camera."""
+    """A Pico with a camera."""
 
     def __init__(self, built: Built, camera: Mega) -> None:
         super().__init__(built, bytearray(b"\xff" * BOARD.flash.size), UC_CPU_ARM_CORTEX_M0, 0, vectors=_VECTORS)
@@ -152,36 +152,39 @@ class CameraBoard(Processor):
 
     @classmethod
     def started(cls, built: Built, camera: Mega) -> "CameraBoard":
-        """Power on, and all drivers set up."""
+        """Return a Pico after `start`."""
         board = cls(built, camera)
         board.start()
         return board
 
     def start(self) -> None:
-        """From the second stage of the boot loader on, where the boot ROM ends."""
+        """Run from the second-stage boot loader, where the boot ROM ends, and set up all drivers."""
         self._go(BOARD.flash.origin | 1, self.symbols["main"] & ~1)
         self.call("ink_board_init")
 
     @property
     def flash_hz(self) -> float:
-        """Of the flash's line."""
+        """Return the clock of the flash's line."""
         return self.clocks.system_hz / self.ssi.values[Ssi.BAUDR]
 
     @property
     def systick_ms(self) -> float:
-        """Between two of its interrupts."""
+        """Return the time between two of SysTick's interrupts."""
         demand(self.core.values[Core.CSR] == 7, "SysTick: it is off, or on another clock")
         return 1000 * (self.core.values[Core.RVR] + 1) / self.clocks.system_hz
 
     def segment(self, picture: bytes) -> int:
-        """How many instructions the app's own segmentation takes for a picture."""
+        """Segment a picture by the app's code and return how many instructions that takes."""
         place = self.symbols["picture"]
         self._uc.mem_write(place, picture)
         return self.count("ink_segment", self.symbols["segmenter"], place, WIDTH, HEIGHT)
 
     @property
     def watchdog_s(self) -> float:
-        """From the last feeding to the reset: it counts down twice a microsecond, which is its tick (RP2040-E1)."""
+        """Return the time from the last feeding to the reset.
+
+        The watchdog counts down twice a tick, which is a microsecond (RP2040-E1).
+        """
         ticks = self._watchdog.read(0x2C)
         demand(bool(ticks >> 9 & 1), "WATCHDOG: it has no tick")
         demand(self.clocks.reference_hz / (ticks & 511) == MHZ, "WATCHDOG: its tick is no microsecond")
@@ -190,7 +193,7 @@ class CameraBoard(Processor):
         return self._watchdog.read(0x04) / 2e6
 
     def take(self, *, looks: int = 100) -> bytes | None:
-        """A picture as the app takes it, ten milliseconds between two looks; None if it fails."""
+        """Take a picture as the app does, 10 ms between two looks; return None if it fails."""
         self.call("ink_board_camera_start")
         for _ in range(looks):
             if self.call("ink_board_camera_ready") & 0xFF:
@@ -206,7 +209,7 @@ class CameraBoard(Processor):
         return b"".join(rows)
 
     def pass_ms(self, milliseconds: int) -> None:
-        """As SysTick's handler counts them."""
+        """Advance the milliseconds that SysTick's handler counts."""
         place = self.symbols["ink_milliseconds"]
         now_ms = int.from_bytes(self._uc.mem_read(place, 4), "little")
         self._uc.mem_write(place, (now_ms + milliseconds).to_bytes(4, "little"))

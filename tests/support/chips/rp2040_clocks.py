@@ -1,4 +1,4 @@
-"""Register accesses of an RP2040 -> what its resets, crystal, PLL and clocks do: chapters 2.14 to 2.18 as models.
+"""Register accesses of an RP2040 -> its resets, crystal, PLL and clocks (datasheet, 2.14 to 2.18).
 
 What the datasheet forbids, or leaves undefined, raises MisuseError: a driver may do nothing that works only by luck.
 """
@@ -10,16 +10,16 @@ from chips.registers import READY_LOOKS, Registers, demand
 
 MHZ = 1_000_000
 CRYSTAL_HZ = 12 * MHZ
-"""Of a Pico."""
+"""Frequency of a Pico's crystal."""
 RING_HZ = 6.5 * MHZ
-"""The ring oscillator's, that the part begins with; nobody may count on it."""
+"""Frequency of the ring oscillator, on which the part starts; a driver must not rely on it."""
 LEAST_START_MS = 1
-"""That this crystal takes (2.16.3)."""
+"""Shortest start-up time that this crystal may be given (2.16.3)."""
 PLL_BLOCK, SPI0_BLOCK, UART0_BLOCK, UART1_BLOCK = 12, 16, 22, 23
 
 
 class Resets(Registers):
-    """RESETS (2.14): a block that is let out of its reset is ready some looks later, if it has a clock."""
+    """RESETS (2.14): a block released from reset is ready some reads later, if it has a clock."""
 
     RESET, WDSEL, DONE = 0x00, 0x04, 0x08
     kept: ClassVar[dict[int, int]] = {RESET: 0x01FF_FFFF, WDSEL: 0, DONE: 0}
@@ -27,7 +27,7 @@ class Resets(Registers):
     def __init__(self) -> None:
         super().__init__()
         self.on_reset: dict[int, Callable[[], None]] = {}
-        """By block, what its reset does."""
+        """Block -> what its reset does."""
         self.clocked: Callable[[int], bool] = lambda _: True
         self._looks = 0
 
@@ -52,7 +52,7 @@ class Resets(Registers):
 
 
 class Block(Registers):
-    """A peripheral that must be out of its reset; registers that `kept` has not keep what is written, 0 at first."""
+    """A peripheral that must be out of reset; registers outside `kept` hold what is written, 0 at first."""
 
     def __init__(self, resets: Resets, block: int) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class Pll(Block):
 
     @property
     def hz(self) -> float:
-        """Of its output."""
+        """Return the frequency of its output."""
         demand(self._locked, "PLL: it is chosen before it has locked")
         demand(not self.values[self.PWR] & self.POST_DIVIDERS_OFF, "PLL: it is chosen while its post dividers are off")
         first, second = (self.values[self.PRIM] >> place & 7 for place in (16, 12))
@@ -206,7 +206,7 @@ class Clocks(Registers):
         return self.system_hz
 
     def feeds(self, block: int) -> bool:
-        """Whether a block has what it is clocked with."""
+        """Return whether a block has its clock."""
         return block not in (SPI0_BLOCK, UART0_BLOCK, UART1_BLOCK) or bool(self.values[self.PERI_CTRL] & self._PERI_ON)
 
     def read(self, offset: int) -> int:
@@ -237,7 +237,7 @@ class Clocks(Registers):
 
 
 class Alias(Registers):
-    """Registers once more, where a write changes but the bits that it has (2.1.2)."""
+    """An alias of registers in which a write sets or clears only the bits that it has (2.1.2)."""
 
     def __init__(self, part: Registers, change: Callable[[int, int], int]) -> None:
         super().__init__()
@@ -251,6 +251,6 @@ class Alias(Registers):
 
 
 def with_aliases(base: int, part: Registers) -> dict[int, Registers]:
-    """Where the registers lie, and where their bits are set and cleared."""
+    """Return the registers at their address, and their aliases that set and clear bits."""
     setting, clearing = Alias(part, lambda old, bits: old | bits), Alias(part, lambda old, bits: old & ~bits)
     return {base: part, base + 0x2000: setting, base + 0x3000: clearing}

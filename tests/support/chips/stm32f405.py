@@ -1,7 +1,7 @@
-"""The program that is built for the STM32F405 -> the part running it: a Cortex-M4 among the models of RM0090.
+"""A program built for the STM32F405 -> the part running it: a Cortex-M4 with models of RM0090.
 
-A millisecond is over when the program sleeps or has done so many instructions; then SysTick's handler is called, and
-the USARTs' if there is something to take.
+A millisecond is over when the program sleeps or has done INSTRUCTIONS_PER_MS. Then SysTick's handler is called, and a
+USART's if it interrupts.
 """
 
 from itertools import count
@@ -19,21 +19,21 @@ from firmware_bridge.build.compile import Built
 BOARD = BOARDS["stm32f405"]
 FLASH_BYTES = BOARD.flash.size
 INSTRUCTIONS_PER_MS = 100_000
-"""Of 168,000 cycles: the flash makes it wait."""
+"""A millisecond has 168,000 cycles, some of them waits for the flash."""
 _USART1, _USART2 = 37, 38
 _STORM = 10
-"""Interrupts in a row of one USART that have no end."""
+"""This many interrupts of a USART in a row count as endless."""
 
 
 class Debugger(Registers):
-    """DBGMCU (chapter 38): what stands still while a debugger holds the processor."""
+    """DBGMCU (chapter 38): what pauses while a debugger holds the processor."""
 
     APB1_FZ = 0x08
     kept: ClassVar[dict[int, int]] = {APB1_FZ: 0}
 
 
 class Part(Processor):
-    """Power on with `content` in the flash; the program is where it was linked. `lsi_hz`: the watchdog's clock."""
+    """The part, powered on with `content` in the flash. lsi_hz: the watchdog's clock."""
 
     def __init__(self, built: Built, content: bytearray | None = None, *, lsi_hz: int = 32_000) -> None:
         super().__init__(built, content or bytearray(b"\xff" * FLASH_BYTES), UC_CPU_ARM_CORTEX_M4, INSTRUCTIONS_PER_MS)
@@ -55,7 +55,7 @@ class Part(Processor):
         })  # fmt: skip
 
     def run_ms(self, milliseconds: int) -> None:
-        """Let it run so long after `reset`; ResetError by the watchdog."""
+        """Run for this long after `reset`. ResetError if the watchdog bites."""
         end_ms = self.clocks.now_ms + milliseconds
         while self.clocks.now_ms < end_ms:
             self.run()
