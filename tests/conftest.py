@@ -1,4 +1,4 @@
-"""What all tests share: how hypothesis runs, a key store that is nobody's, and a table of what was measured."""
+"""Set up every test: hypothesis, an empty key store, the folder of the run, a table of measurements."""
 
 import secrets
 import tempfile
@@ -10,14 +10,14 @@ import pytest
 from hypothesis import settings
 from once import run_folder
 
-# Two busy cores make any single example slow now and then; what is tested is what it does, not how long it takes.
+# No deadline: on two busy cores a single example may be slow, and what is tested is the result.
 settings.register_profile("inkgate", deadline=None)
 settings.load_profile("inkgate")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(needs)
-    run_folder()  # here, so that the processes which run the tests are given it
+    run_folder()  # here, so that the worker processes inherit it
 
 
 @pytest.fixture(scope="session")
@@ -28,13 +28,13 @@ def _folder_of_keys() -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def _keys(_folder_of_keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands under test, in this process and in others, find and leave no keys in the user's own store."""
+    """Keep commands under test, in this process and in others, away from the user's own key store."""
     monkeypatch.setenv("INKGATE_KEYS", str(_folder_of_keys / secrets.token_hex(8)))
     monkeypatch.setenv("INKGATE_STATE", str(_folder_of_keys / secrets.token_hex(8)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests have recorded under the property `measured`, in their order."""
+    """Print what tests recorded under the property `measured`, in order."""
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
     lines = [str(value) for report in reports for name, value in report.user_properties if name == "measured"]
     if lines:

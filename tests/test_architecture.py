@@ -1,4 +1,4 @@
-"""The structure that docs/architecture.md describes, held against the files."""
+"""The files have the structure that docs/architecture.md describes."""
 
 import ast
 import importlib

@@ -1,4 +1,4 @@
-"""What the documents for people name, held against the tree: files, functions, links, rooms and floors."""
+"""Files, functions, links, rooms and floors that the documents name exist."""
 
 import ast
 import functools
@@ -30,20 +30,20 @@ FOLDER = re.compile(r"^[\w.-]+(?:/[\w.-]+)*/$")
 SCRIPT = re.compile(r"^tests/[\w/]+\.py$")
 LINK = re.compile(r"\]\(([^)#:]+)\)")
 PLACEHOLDER = re.compile(r"\b[A-Z][A-Z_]+\b")
-"""What stands for a name to be filled in, as in `boards/NAME/board.toml`."""
+"""A name to be filled in, as in `boards/NAME/board.toml`."""
 
 MADE = ("runs/", "build/")
-"""What commands make is not in the tree."""
+"""Folders that commands make, which are not in the tree."""
 
 
 def prose(document: Path) -> str:
-    """The document without its code blocks, each row of a table and each paragraph in one line."""
+    """Return the document without code blocks, each row of a table and each paragraph in one line."""
     text = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"\n(?![\n|]) *", " ", text)
 
 
 def named(document: Path) -> Iterator[tuple[str, list[str], list[Path]]]:
-    """Every file or folder in backticks: as it is written, the names behind its colon, and where it may lie."""
+    """Yield every file or folder in backticks: its text, the names behind its colon, where it may lie."""
     for line in prose(document).splitlines():
         spans = SPAN.findall(line)
         first = spans[0] if line.startswith("|") and spans and FOLDER.match(spans[0]) else None
@@ -65,7 +65,7 @@ def matches(path: str, places: list[Path]) -> list[Path]:
 
 @functools.cache
 def names_in_python(path: Path) -> frozenset[str]:
-    """Functions, classes and constants at a module's top, and `Class.member`."""
+    """Return a module's functions, classes and constants, and `Class.member` of each class."""
 
     def targets(node: ast.stmt) -> list[str]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -80,7 +80,7 @@ def names_in_python(path: Path) -> frozenset[str]:
 
 
 def defines(path: Path, name: str) -> bool:
-    """Whether the file defines it: in C, a line that is not indented, names it and is no #include."""
+    """Return whether the file defines a name; in C, an unindented line with it that is no #include."""
     if path.suffix == ".py":
         return name in names_in_python(path)
     return bool(re.search(rf"^(?:\w[^;\n]*?\b|#define ){re.escape(name)}\b[^;\n]*$", path.read_text(), re.MULTILINE))

@@ -1,4 +1,4 @@
-"""Every command of the README, as written there: those of its code blocks are run in order, what it mentions exists."""
+"""The README's commands: those of its code blocks run in order, as written; mentioned ones exist."""
 
 import contextlib
 import os
@@ -42,31 +42,31 @@ NOT_RUN = {
     "inkgate firmware provision --port auto": "a board; tests/firmware_bridge/link/test_provision.py",
     "inkgate firmware monitor --port auto": "a board; tests/firmware_bridge/cli/test_firmware.py",
 }
-"""Commands of the code blocks that no test runs as written: why, and what does their work elsewhere."""
+"""Commands of the code blocks that are not run as written -> why not, and which test does their work."""
 
 Environment = Mapping[str, str]
 
 
 def command_of(line: str) -> str:
-    """A line of a code block without its comment and without the `&` of a background job."""
+    """Return a line of a code block without its comment and the `&` of a background job."""
     return re.sub(r"\s+#.*$|\s*&$", "", re.sub(r"\s+#.*$", "", line)).strip()
 
 
 def blocks() -> list[list[str]]:
-    """Lines of every code block that holds commands."""
+    """Return the lines of every code block that holds commands."""
     found = ([line for line in block.splitlines() if line.strip()] for block in FENCE.findall(README))
     return [lines for lines in found if any(COMMAND.match(line) for line in lines)]
 
 
 def mentioned() -> list[str]:
-    """Commands in running text."""
+    """Return the commands in running text."""
     spans = re.findall(r"`([^`]+)`", FENCE.sub("", README))
     return [text for text in (" ".join(span.split()) for span in spans) if COMMAND.match(text)]
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the commands find what they find in a checkout."""
+    """Make a folder in which commands find what a checkout has."""
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("Makefile", "tests"):
         (folder / name).symlink_to(ROOT / name)
@@ -76,7 +76,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(place: Path) -> Environment:
-    """A home without a past, this checkout's inkgate first, and the data where they are."""
+    """Return an environment with an empty home, this checkout's inkgate first on the path, and the data."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("INKGATE_", "XDG_"))}
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     home = place / "home"
@@ -85,7 +85,7 @@ def environment(place: Path) -> Environment:
 
 
 def run_all(lines: list[str], place: Path, environment: Environment) -> None:
-    """Run the lines one after the other, as a person does who types them; each must end well."""
+    """Run the lines one after the other, as a person types them; each must succeed."""
     with contextlib.ExitStack() as jobs:
         for line in lines:
             command = command_of(line)
@@ -105,7 +105,7 @@ def run_all(lines: list[str], place: Path, environment: Environment) -> None:
 
 @contextlib.contextmanager
 def in_background(line: str, place: Path, environment: Environment) -> Iterator[None]:
-    """Start a line that ends with `&`; the next one comes when its board is there, as it does for who types it."""
+    """Start a line that ends with `&`, and wait for its board, as whoever types the next line does."""
     words = shlex.split(command_of(line))
     link = place / words[words.index("--link") + 1]
     job = subprocess.Popen(
@@ -132,7 +132,7 @@ def block_with(command: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def path_walked(place: Path, environment: Environment) -> None:
-    """The path from handwriting to decisions was walked, and its bundle is there."""
+    """Run the commands of the path from handwriting to decisions."""
     folder = data_folder()
     missing = [source.path for source in FILES if not (folder / source.path).is_file()]
     if missing:
@@ -182,7 +182,7 @@ def test_every_target_of_make_that_the_readme_names_exists(place: Path, environm
         done = subprocess.run(
             ["bash", "-c", dry], cwd=place, env=environment, capture_output=True, text=True, check=False
         )
-        # What the target needs may be missing in this folder; the target itself may not.
+        # The target's prerequisites may be missing in this folder, but not the target itself.
         assert "No rule to make target `" not in done.stderr, text
         assert f"No rule to make target '{text.split()[1]}'" not in done.stderr, text
 

@@ -1,4 +1,4 @@
-"""What holds for the suite itself: what was not checked is counted, common work is done once, no file is long."""
+"""The suite counts what it did not check, does common work once, and has no long file."""
 
 import ast
 import os
@@ -76,7 +76,7 @@ def test_a_need_that_nobody_knows_is_an_error_and_no_skip(suite: Path) -> None:
 
 
 def calls_of_the_head(path: Path) -> set[str]:
-    """The names of what is called when the file is imported, outside functions and classes."""
+    """Return the names of the functions called at the file's import."""
     head = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Expr | ast.Assign | ast.If)]
     calls = [call.func for node in head for call in ast.walk(node) if isinstance(call, ast.Call)]
     return {ast.unparse(function).rpartition(".")[2] for function in calls}

@@ -1,4 +1,4 @@
-"""The wheel: built from the sources, installed alone into an empty environment, it is whole."""
+"""The wheel is complete: built from the sources and installed alone, every module imports."""
 
 import os
 import shutil
@@ -24,11 +24,11 @@ print("imported")
 """
 
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-"""Without another tree of inkgate that may be on the path."""
+"""The environment without PYTHONPATH, which may lead to another tree of inkgate."""
 
 
 def run(*command: str | Path) -> str:
-    """Run a command away from the sources and give its output; fail with all that it said."""
+    """Run a command away from the sources and return its output; fail with all that it printed."""
     done = subprocess.run(
         [str(part) for part in command], cwd="/", env=_ENVIRONMENT, capture_output=True, text=True, check=False
     )
@@ -38,7 +38,7 @@ def run(*command: str | Path) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of the sources, for a build leaves files beside them."""
+    """Build the wheel from a copy of the sources, because a build leaves files beside them."""
     sources, made = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheel")
     for name in BUILT_FROM:
         shutil.copy(ROOT / name, sources)
@@ -51,13 +51,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with nothing of inkgate but the wheel; other people's packages are those of this one."""
+    """Make an environment with the wheel alone of inkgate; other packages are this environment's."""
     home = tmp_path_factory.mktemp("environment")
     venv.create(home, symlinks=True)
     python = home / "bin" / "python"
     run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel)
     site_packages = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
-    # A path named in a .pth is not searched for further .pth files, so this one's editable inkgate stays out.
+    # A path in a .pth is not searched for further .pth files, so this environment's editable inkgate stays out.
     (site_packages / "other_packages.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return home
 
