@@ -3,7 +3,8 @@
 Stop and wait: a question has a number, one above the last one's, and is repeated until an answer with that number
 comes. The board carries out the question with the next number, repeats its answer to the last one and ignores all
 others. So loss, damage, repetition and delay can neither run the network twice on one fragment nor match an answer to
-the wrong question. In C the state of `Answering` has a fixed size: one fragment, one answer, three counters.
+the wrong question. `Answering` keeps one fragment, one answer and three counters. Its twin in C, core/line/answering.c,
+runs no network and keeps no fragment.
 """
 
 from collections.abc import Callable, Iterator

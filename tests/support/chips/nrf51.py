@@ -1,7 +1,7 @@
 """A program built for the nRF51822 -> the part running it: a Cortex-M0 with models of its manual.
 
-The manual is the nRF51 reference manual 3.0. QEMU's microbit runs the same program but has no watchdog. A millisecond is
-over when the program sleeps or has done INSTRUCTIONS_PER_MS.
+The manual is the nRF51 reference manual 3.0. QEMU's microbit runs the same program but has no watchdog. A millisecond
+is over when the program sleeps or has done INSTRUCTIONS_PER_MS.
 """
 
 from collections import deque
