@@ -22,7 +22,7 @@ help: ## this list
 demo: $(READY) ## the main job, from handwriting to decisions (DATASET=synthetic|qmnist|FILE.npz)
 	$(BIN)/inkgate demo --dataset $(DATASET)
 
-test: $(READY) check ## every check and every test, on all cores up to WORKERS
+test: $(READY) check ## every check and every test, on as many cores as there are, at most WORKERS
 	$(BIN)/pytest -n logical --maxprocesses $(WORKERS) --dist worksteal
 
 check: $(READY) ## style, types, layers, fresh generated files

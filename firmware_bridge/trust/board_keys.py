@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from firmware_bridge.trust.errors import KeyExposedError, KeyStoreError
+from firmware_bridge.trust.errors import BoardKeyExposedError, KeyStoreError
 from firmware_bridge.trust.folder import BOARD_KEYS_VARIABLE, board_keys_folder
 from firmware_bridge.wire import messages as wire
 
@@ -37,8 +37,8 @@ class BoardKey:
 class KeyStore:
     """A store of board keys: one file for each board, named after it; folder 0700, files 0600.
 
-    Every method raises KeyExposedError if anybody else could read or change the folder or a file, and KeyStoreError if
-    something cannot be read or written. A missing folder holds no keys.
+    Every method raises BoardKeyExposedError if anybody else could read or change the folder or a file, and KeyStoreError
+    if something cannot be read or written. A missing folder holds no keys.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -168,11 +168,11 @@ class KeyStore:
         except OSError as error:
             raise self._failed(error) from error
         if found.st_uid not in (os.geteuid(), _ROOT):
-            raise KeyExposedError(
+            raise BoardKeyExposedError(
                 f"{path}: belongs to another user, who could read the keys: `sudo chown $USER {path}`"
             )
         if stat.S_IMODE(found.st_mode) & 0o077:
-            raise KeyExposedError(f"{path}: others can read or change the keys of boards: `chmod go= {path}`")
+            raise BoardKeyExposedError(f"{path}: others can read or change the keys of boards: `chmod go= {path}`")
 
     def _failed(self, error: OSError) -> KeyStoreError:
         where = error.filename or self.folder

@@ -9,7 +9,7 @@ class KeyStoreError(BridgeError):
     exit_code = ExitCode.USAGE
 
 
-class KeyExposedError(KeyStoreError):
+class BoardKeyExposedError(KeyStoreError):
     """Someone other than its owner can read or change the key store."""
 
     exit_code = ExitCode.REFUSED
@@ -21,7 +21,7 @@ class SigningKeyError(BridgeError):
     exit_code = ExitCode.USAGE
 
 
-class ExposedKeyError(SigningKeyError):
+class SigningKeyExposedError(SigningKeyError):
     """Someone other than its owner can read the secret signing key."""
 
     exit_code = ExitCode.REFUSED

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from firmware_bridge.errors import ToolMissingError
 from firmware_bridge.installing import install_extra
-from firmware_bridge.trust.errors import ExposedKeyError, SigningKeyError
+from firmware_bridge.trust.errors import SigningKeyError, SigningKeyExposedError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -59,7 +59,7 @@ class TrustedKey:
 def load_signing_key(path: Path) -> SigningKey:
     """Load the secret key from a PEM file.
 
-    ExposedKeyError if others can read the file, SigningKeyError if it is missing, unreadable or no Ed25519 key,
+    SigningKeyExposedError if others can read the file, SigningKeyError if it is missing, unreadable or no Ed25519 key,
     ToolMissingError without the package cryptography.
     """
     _need_cryptography()
@@ -69,7 +69,9 @@ def load_signing_key(path: Path) -> SigningKey:
     try:
         mode = path.stat().st_mode
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise ExposedKeyError(f"{path}: others may read this secret key: chmod 600 {path}, or make a new one")
+            raise SigningKeyExposedError(
+                f"{path}: others may read this secret key: chmod 600 {path}, or make a new one"
+            )
         key = load_pem_private_key(path.read_bytes(), password=None)
     except FileNotFoundError as error:
         raise SigningKeyError(

@@ -520,7 +520,7 @@ class Identity:
     kernels: str
     """Name of the kernel set whose arithmetic the network is computed in, as `inkgate verify` names it."""
     runtime: str
-    """Name of what runs the network: an interpreter, or the firmware itself."""
+    """Name of what runs the network: an interpreter."""
     version: str
     """Version of the runtime."""
     machine: str

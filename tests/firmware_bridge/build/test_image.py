@@ -21,7 +21,7 @@ from firmware_bridge.build.errors import (
     UntrustedImageError,
 )
 from firmware_bridge.trust import signing
-from firmware_bridge.trust.errors import ExposedKeyError, SigningKeyError
+from firmware_bridge.trust.errors import SigningKeyError, SigningKeyExposedError
 from firmware_bridge.wire.messages import PROTOCOL_HASH
 
 STM32, RP2040 = BOARDS["stm32f405"], BOARDS["rp2040"]
@@ -206,7 +206,7 @@ def test_a_signing_key_that_others_can_read_is_refused(tmp_path: Path, mode: int
     path = tmp_path / signing.SECRET_NAME
     signing.create_signing_key(path)
     path.chmod(mode)
-    with pytest.raises(ExposedKeyError, match="chmod 600") as refusal:
+    with pytest.raises(SigningKeyExposedError, match="chmod 600") as refusal:
         signing.load_signing_key(path)
     assert refusal.value.exit_code == 4
 

@@ -25,7 +25,7 @@ from firmware_bridge.session.errors import (
 )
 from firmware_bridge.session.events import BoardInfo, Connected, FragmentReceived, WordEnded
 from firmware_bridge.trust.board_keys import KeyStore
-from firmware_bridge.trust.errors import KeyExposedError
+from firmware_bridge.trust.errors import BoardKeyExposedError
 from firmware_bridge.wire import messages as wire
 
 PEN = "virtual-pen"
@@ -134,7 +134,7 @@ def test_a_key_store_that_others_can_read_stops_the_run(store: KeyStore) -> None
     with board:
         port = board.start()
         store.folder.chmod(0o750)
-        with open_link(port, keys=store, connect_patience_s=30.0) as link, pytest.raises(KeyExposedError):
+        with open_link(port, keys=store, connect_patience_s=30.0) as link, pytest.raises(BoardKeyExposedError):
             list(link.events())
 
 

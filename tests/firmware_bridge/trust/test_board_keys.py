@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from firmware_bridge.trust import board_keys
 from firmware_bridge.trust.board_keys import BoardKey, KeyStore
-from firmware_bridge.trust.errors import KeyExposedError, KeyStoreError
+from firmware_bridge.trust.errors import BoardKeyExposedError, KeyStoreError
 from firmware_bridge.trust.folder import board_keys_folder
 
 KEY = bytes(range(32))
@@ -59,7 +59,7 @@ def test_a_key_that_others_could_read_or_change_is_refused_with_the_command_that
     (path,) = store.folder.glob("*.key")
     path.chmod(mode)
     for look in (store.load, lambda: store.get("pen-1"), lambda: store.note("pen-1", 3)):
-        with pytest.raises(KeyExposedError, match="chmod go=") as caught:
+        with pytest.raises(BoardKeyExposedError, match="chmod go=") as caught:
             look()
         assert caught.value.exit_code == 4
 
@@ -68,7 +68,7 @@ def test_a_folder_that_others_could_enter_is_refused(store: KeyStore) -> None:
     store.put("pen-1", KEY)
     store.folder.chmod(0o755)
     for act in (store.load, lambda: store.put("pen-2", KEY), lambda: store.start_board("pen-2")):
-        with pytest.raises(KeyExposedError):
+        with pytest.raises(BoardKeyExposedError):
             act()
 
 
@@ -77,7 +77,7 @@ def test_a_key_of_another_user_is_refused(store: KeyStore, monkeypatch: pytest.M
     monkeypatch.setattr("os.geteuid", lambda: store.folder.stat().st_uid + 1)
     if store.folder.stat().st_uid == 0:
         monkeypatch.setattr(board_keys, "_ROOT", -1)
-    with pytest.raises(KeyExposedError, match="another user"):
+    with pytest.raises(BoardKeyExposedError, match="another user"):
         store.load()
 
 

@@ -282,7 +282,7 @@ struct ink_wire_identity {
     uint8_t model_sha256[32];
     /* Name of the kernel set whose arithmetic the network is computed in, as `inkgate verify` names it. */
     char kernels[32 + 1];
-    /* Name of what runs the network: an interpreter, or the firmware itself. */
+    /* Name of what runs the network: an interpreter. */
     char runtime[24 + 1];
     /* Version of the runtime. */
     char version[24 + 1];
