@@ -37,8 +37,8 @@ class BoardKey:
 class KeyStore:
     """A store of board keys: one file for each board, named after it; folder 0700, files 0600.
 
-    Every method raises BoardKeyExposedError if anybody else could read or change the folder or a file, and KeyStoreError
-    if something cannot be read or written. A missing folder holds no keys.
+    Every method raises BoardKeyExposedError if anybody else could read or change the folder or a file, KeyStoreError if
+    something cannot be read or written. A missing folder holds no keys.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
