@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,25 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 FOLDERS = sorted({path.parent for path in SOURCES})
 
 
+def name_of(node: ast.AST) -> str:
+    """Return the last part of a name, e.g. `exit` of `sys.exit`; "" if the node is none."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def bare_exits(source: str) -> list[int]:
+    """Return the lines that end a process, or give an error its exit code, by a constant and not by its name."""
+    lines = []
+    for node in ast.walk(ast.parse(source)):
+        given: list[ast.expr | None] = []
+        if isinstance(node, ast.Call) and name_of(node.func) in ("exit", "_exit", "quit", "SystemExit"):
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            given = [node.value] if "exit_code" in map(name_of, targets) else []
+        lines += [node.lineno] if any(isinstance(value, ast.Constant) for value in given) else []
+    return lines
+
+
 def test_the_layers_hold() -> None:
     done = subprocess.run(
         [str(Path(sys.executable).with_name("lint-imports"))], cwd=ROOT, capture_output=True, text=True, check=False
@@ -30,12 +50,28 @@ def test_a_module_says_in_its_first_sentence_what_becomes_of_what(path: Path) ->
     assert docstring, "no module docstring"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", [*SOURCES, ROOT / "inkgate.py"], ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_command_ends_with_a_bare_number(path: Path) -> None:
-    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
-    exits = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr in ("exit", "_exit")]
-    bare = [call.lineno for call in exits if any(isinstance(given, ast.Constant) for given in call.args)]
-    assert not bare, "name it with firmware_bridge.errors.ExitCode"
+    assert bare_exits(path.read_text()) == [], "name it with firmware_bridge.errors.ExitCode"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "sys.exit(1)",
+        "os._exit(4)",
+        "context.exit(code=3)",
+        "raise SystemExit(2)",
+        "exit(1)",
+        "quit(0)",
+        "exit_code = 3",
+        "exit_code: int = 3",
+        "self.exit_code = 3",
+    ],
+)
+def test_every_way_to_end_with_a_bare_number_is_found(line: str) -> None:
+    assert bare_exits(line) == [1]
+    assert bare_exits(re.sub(r"\d", "ExitCode.USAGE", line)) == []
 
 
 def test_every_error_of_inkgate_has_one_root_and_an_exit_code() -> None:
