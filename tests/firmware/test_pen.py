@@ -3,7 +3,7 @@
 import ctypes
 import functools
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, fields
 
 import clib
 import numpy as np
@@ -288,7 +288,7 @@ def test_pressure_is_told_against_the_nominal() -> None:
 
 
 def test_both_sides_have_the_same_defaults() -> None:
-    memory = library().buffer(22)
+    memory = library().buffer(2 * len(fields(PenConfig)))
     library().function("twin_pen_defaults")(memory)
     assert tuple(np.frombuffer(memory, np.uint16).tolist()) == astuple(PenConfig())
 

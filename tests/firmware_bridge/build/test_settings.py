@@ -76,7 +76,7 @@ def test_defaults_are_those_of_the_c_and_of_its_python_twin() -> None:
 def test_every_setting_of_the_pen_reaches_its_place_in_the_c() -> None:
     flags = tuple(f"-D{SETTINGS[name].macro}={value}" for name, value in values(PEN).items())
     lib = clib.library("pen", "mem", clib.TWINS / "twin_pen.c", flags=flags)
-    memory = lib.buffer(22)
+    memory = lib.buffer(2 * len(fields(PenConfig)))
     lib.function("twin_pen_defaults")(memory)
     assert tuple(np.frombuffer(memory, np.uint16).tolist()) == astuple(PEN)
     assert all(a != b for a, b in zip(astuple(PEN), astuple(PenConfig()), strict=True))

@@ -7,20 +7,36 @@
 const size_t size_of_pen = sizeof(struct ink_pen);
 const size_t size_of_segmenter = sizeof(struct ink_segmenter);
 
-void twin_pen_init(struct ink_pen *pen, const uint16_t numbers[11])
+/* The places of the settings in an array of numbers, in the order of the Python twin. */
+enum {
+    RATE_HZ,
+    CONTACT,
+    RELEASE,
+    NOMINAL,
+    GAP,
+    BACK,
+    LINE,
+    SPACING,
+    PEN_UP_MS,
+    WORD_MS,
+    LEAST_SAMPLES,
+    NUMBERS,
+};
+
+void twin_pen_init(struct ink_pen *pen, const uint16_t numbers[NUMBERS])
 {
     const struct ink_pen_config config = {
-        .rate_hz = numbers[0],
-        .contact = numbers[1],
-        .release = numbers[2],
-        .nominal = numbers[3],
-        .gap = numbers[4],
-        .back = numbers[5],
-        .line = numbers[6],
-        .spacing = numbers[7],
-        .pen_up_ms = numbers[8],
-        .word_ms = numbers[9],
-        .least_samples = (uint8_t)numbers[10],
+        .rate_hz = numbers[RATE_HZ],
+        .contact = numbers[CONTACT],
+        .release = numbers[RELEASE],
+        .nominal = numbers[NOMINAL],
+        .gap = numbers[GAP],
+        .back = numbers[BACK],
+        .line = numbers[LINE],
+        .spacing = numbers[SPACING],
+        .pen_up_ms = numbers[PEN_UP_MS],
+        .word_ms = numbers[WORD_MS],
+        .least_samples = (uint8_t)numbers[LEAST_SAMPLES],
     };
     ink_pen_init(pen, &config);
 }
@@ -37,13 +53,18 @@ size_t twin_pen_points(const struct ink_pen *pen, struct ink_point *points, uint
     return pen->count;
 }
 
-void twin_pen_defaults(uint16_t numbers[11])
+void twin_pen_defaults(uint16_t numbers[NUMBERS])
 {
     const struct ink_pen_config *config = &ink_pen_settings;
-    const uint16_t values[11] = {config->rate_hz, config->contact, config->release, config->nominal,
-                                 config->gap,     config->back,    config->line,    config->spacing,
-                                 config->pen_up_ms, config->word_ms, config->least_samples};
-    for (int i = 0; i < 11; i++) {
-        numbers[i] = values[i];
-    }
+    numbers[RATE_HZ] = config->rate_hz;
+    numbers[CONTACT] = config->contact;
+    numbers[RELEASE] = config->release;
+    numbers[NOMINAL] = config->nominal;
+    numbers[GAP] = config->gap;
+    numbers[BACK] = config->back;
+    numbers[LINE] = config->line;
+    numbers[SPACING] = config->spacing;
+    numbers[PEN_UP_MS] = config->pen_up_ms;
+    numbers[WORD_MS] = config->word_ms;
+    numbers[LEAST_SAMPLES] = config->least_samples;
 }
