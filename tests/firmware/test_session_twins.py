@@ -26,6 +26,7 @@ from twin_session import OUTBOX_FRAGMENTS, Memory, TwinBoard
 
 from firmware_bridge.session.events import WordEnded
 from firmware_bridge.session.host import HostSession
+from firmware_bridge.session.questions import Question
 from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire import tags
@@ -227,7 +228,7 @@ class Line(LineModel):
 
     @precondition(lambda self: self.host.info is not None and self.asked is None)
     @rule(question=st.sampled_from(QUESTIONS))
-    def somebody_asks(self, question: wire.Identify | wire.Probe | wire.Provision) -> None:
+    def somebody_asks(self, question: Question) -> None:
         self.asked = question
         self.host.ask(question, self.now_ms / 1000)
 
