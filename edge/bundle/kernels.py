@@ -62,13 +62,16 @@ class Kernels:
         return self.oracle or self.name
 
 
+LITERT_OPTIMISED: Final = "litert-optimised"
+"""LiteRT's kernels without a delegate: they run float models too, and let every tensor be read."""
+
 _WRONG: Final = "tflite-runtime's reference kernels give wrong results; use --kernels default"
 _UNDELEGATED: Final = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
 
 _ALL: Final = (
     Kernels("litert-reference", LITERT, "reference", "BUILTIN_REF"),
-    Kernels("litert-xnnpack", LITERT, DEFAULT, "AUTO", delegate="XNNPACK", undelegated="litert-optimised"),
-    Kernels("litert-optimised", LITERT, "optimised", _UNDELEGATED),
+    Kernels("litert-xnnpack", LITERT, DEFAULT, "AUTO", delegate="XNNPACK", undelegated=LITERT_OPTIMISED),
+    Kernels(LITERT_OPTIMISED, LITERT, "optimised", _UNDELEGATED),
     Kernels("inkgate-c", reserved="the on-board engine", oracle="litert-reference"),
     Kernels("tflite-runtime-reference", TFLITE_RUNTIME, "reference", "BUILTIN_REF", wrong=_WRONG),
     Kernels(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from edge.bundle.kernels import LITERT_OPTIMISED
 from quantize.interpreter.executors import interpreter
 from quantize.model.graph import Array, Graph, Quantization, load_graph
 from quantize.model.trace import LSTM, LSTM_STATES
@@ -136,7 +137,7 @@ def limits(q: Quantization, bits: int) -> tuple[float, float]:
 
 def _stream(float_model: bytes, graph: Graph, words: Words) -> Iterator[dict[int, Array]]:
     """Yield for every word: tensor index -> float32 [T, ...], its values after each fragment."""
-    engine: Any = interpreter(float_model, "litert-optimised", preserve=True)
+    engine: Any = interpreter(float_model, LITERT_OPTIMISED, preserve=True)
     watched = sorted({graph.input.index, *_outputs(graph), *_states(graph)})
     fragments = (words.fragments.astype(np.float32) + np.float32(128.0)) / np.float32(255.0)
     for start, length in zip(words.starts, words.lengths, strict=True):

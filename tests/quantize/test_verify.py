@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from edge.bundle.bundle import Bundle
-from edge.bundle.kernels import comparable
+from edge.bundle.kernels import TABLE, comparable, reserved, runs_on
 from edge.errors import RunError
 from edge.ink.fragment_set import FragmentSet
 from quantize.arithmetic.matmul import single_thread
@@ -86,7 +86,7 @@ def test_a_bundle_says_whom_it_knows_and_where_it_came_from(bundle_path: Path, r
     assert (bundle_path / manifest.provenance.run).resolve() == run_path.resolve()
     assert set(manifest.provenance.run_sha256) >= {"config.json", "model.keras", "test.npz"}
     assert {"tensorflow", "ai-edge-litert"} <= set(manifest.provenance.versions)
-    golden = {f"golden-{kernels}.bin" for kernels in (manifest.executor.kernels, "inkgate-c")}
+    golden = {f"golden-{kernels}.bin" for kernels in (manifest.executor.kernels, *reserved())}
     assert set(manifest.files) == {"model.tflite", "calibration.json", "float.npz"} | golden
 
 
@@ -149,11 +149,11 @@ def test_every_kernel_set_says_who_ran_it_and_every_operation_how_it_rounds(repo
     for name, found in by_name.items():
         assert (found["executor"], found["version"]) == ("ai-edge-litert", metadata.version("ai-edge-litert"))
         assert found["machine"].startswith(platform.system())
-        assert found["runs_on"] == ("litert-reference" if name == "inkgate-c" else name)
+        assert found["runs_on"] == runs_on(name)
         assert all(op["rule"] for op in found["ops"])
     rules = {name: [op["rule"] for op in found["ops"]] for name, found in by_name.items()}
-    assert rules["inkgate-c"] == rules["litert-reference"]
-    assert len({tuple(rule) for rule in rules.values()}) == 3
+    assert all(rules[name] == rules[runs_on(name)] for name in reserved())
+    assert len({tuple(rule) for rule in rules.values()}) >= 3
     assert [found["deployed"] for found in by_name.values()].count(True) == 1
     assert report["machine"]["architecture"] == platform.machine()
 
@@ -164,13 +164,13 @@ def test_the_report_covers_weights_activations_states_and_temporaries(report: di
         kinds = {tensor["kind"] for tensor in tensors}
         unread = "not the LSTM's temporaries" in found["readable"]
         assert kinds == {"weight", "activation", "state"} | (set() if unread else {"temporary"})
-        assert unread == (found["kernels"] == "litert-xnnpack")
+        assert unread == bool(TABLE[found["runs_on"]].delegate)
         assert sum(tensor["name"].endswith(("hidden_state", "cell_state")) for tensor in tensors) == 2
 
 
 def test_golden_vectors_are_compared_in_every_tensor(report: dict[str, Any]) -> None:
     deployed = report["deployed"]["kernels"]
-    assert {found["kernels"] for found in report["golden"]} == {deployed, "inkgate-c"}
+    assert {found["kernels"] for found in report["golden"]} == {deployed, *reserved()}
     for found in report["golden"]:
         assert (found["passed"], found["error"], found["mismatches"]) == (True, None, 0)
         assert found["values"] > 100_000

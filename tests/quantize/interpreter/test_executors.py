@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from edge.bundle.kernels import TABLE, comparable
+from edge.bundle.kernels import TABLE, comparable, runs_on
 from quantize.arithmetic.matmul import single_thread
 from quantize.arithmetic.reference import Reference
 from quantize.errors import KernelSetError, ModelFileError, UnsupportedGraphError
@@ -42,7 +42,7 @@ def test_kernels_that_do_not_run_here_are_refused(make_model: MakeModel, monkeyp
 
 def test_unknown_kernels_are_refused_with_the_known_names(make_model: MakeModel) -> None:
     for load in (EngineExecutor.load, Tracer):
-        with pytest.raises(KernelSetError, match="litert-reference, litert-xnnpack, litert-optimised, inkgate-c"):
+        with pytest.raises(KernelSetError, match=f"known: {', '.join(comparable())}"):
             load(make_model(3), "cmsis-nn")
 
 
@@ -153,7 +153,7 @@ def test_only_a_delegate_keeps_the_temporaries_of_the_lstm_to_itself(make_model:
     every = points(load_graph(model))
     for kernels in comparable():
         missing = set(every) - set(Tracer(model, kernels).points)
-        assert {point.kind for point in missing} == ({"temporary"} if kernels == "litert-xnnpack" else set())
+        assert {point.kind for point in missing} == ({"temporary"} if TABLE[runs_on(kernels)].delegate else set())
 
 
 def test_exposing_every_tensor_changes_no_logit(make_model: MakeModel, make_words: Callable[..., Words]) -> None:
