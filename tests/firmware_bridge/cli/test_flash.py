@@ -17,9 +17,6 @@ from firmware_bridge.cli import flash as cli_flash
 from firmware_bridge.emulate import virtual_board
 from firmware_bridge.emulate.board_memory import Unprovisioned
 from firmware_bridge.emulate.virtual_board import VirtualBoard
-from firmware_bridge.flash import choose
-from firmware_bridge.flash.choose import choose_method
-from firmware_bridge.link.errors import PortMissingError
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire.messages import Kind
 
@@ -184,24 +181,6 @@ def test_a_board_whose_key_was_erased_confirms_the_image_and_gets_the_command_fo
         flashed = flashed_and_asked(folder, board.path, "--erase-key")
         assert facts(flashed)["confirmed"] is True
         assert f"`inkgate firmware provision --port {board.path} --again`" in flashed.stderr
-
-
-@pytest.mark.parametrize(("ports", "probes", "expected"), [(1, 1, "uart"), (0, 1, "swd"), (0, 0, "uart")])
-def test_the_way_is_the_first_that_finds_a_board(
-    ports: int, probes: int, expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def find_board() -> str:
-        if not ports:
-            raise PortMissingError("auto: no board")
-        return "/dev/ttyUSB0"
-
-    monkeypatch.setattr(choose, "find_board", find_board)
-    monkeypatch.setattr("firmware_bridge.flash.swd.probe_is_there", lambda: bool(probes))
-    assert choose_method(STM32, None, None, None, None) == expected
-    assert choose_method(STM32, None, "/dev/x", None, None) == "uart"
-    assert choose_method(STM32, "swd", "/dev/x", None, None) == "swd"
-    assert choose_method(RP2040, None, None, None, "0123") == "swd"
-    assert choose_method(RP2040, None, "/dev/x", Path("d"), None) == "uf2"
 
 
 def test_erasing_the_key_of_a_pico_overwrites_its_store(folder: Path) -> None:

@@ -3,7 +3,6 @@
 import dataclasses
 import platform
 from collections.abc import Callable
-from fractions import Fraction
 
 import msgspec
 import numpy as np
@@ -18,7 +17,7 @@ from quantize.arithmetic.rules import DOUBLE, DOUBLE_UP, SINGLE, Rule, by_factor
 from quantize.errors import KernelSetError, UnsupportedGraphError
 from quantize.interpreter.executors import EngineExecutor, Tracer, interpreter
 from quantize.machine import this_machine
-from quantize.model.graph import load_graph
+from quantize.model.graph import Graph, load_graph
 from quantize.model.trace import points
 from quantize.model.words import Words
 from quantize.proof.compare import TensorReport, compare, first_mismatch
@@ -74,6 +73,11 @@ def test_the_state_is_carried_inside_a_word_and_cleared_between_words(
     cell = reference.trace(repeated)["9.cell_state"]
     assert (cell[0] != cell[1]).any()
     assert (cell[0] == cell[3]).all()
+
+
+def test_the_hidden_state_is_the_lstms_output(make_model: MakeModel, make_words: MakeWords) -> None:
+    trace = Reference.load(make_model(3)).trace(make_words(2))
+    assert (trace["9.hidden_state"] == trace["9.output"][:, 0]).all()
 
 
 def test_words_do_not_depend_on_their_neighbours(make_model: MakeModel, make_words: MakeWords) -> None:
@@ -226,20 +230,6 @@ def one_output(bias: int, factor: float) -> bytes:
 # --- what the reference does not take ------------------------------------------------------------------------------
 
 
-def test_the_accumulator_is_exact_where_float32_would_round() -> None:
-    """864 products of 127 and 128 pass 2^24: the matrix must use float64, and wrap at 32 bits like C."""
-    from quantize.arithmetic.matmul import Matrix
-
-    weights = np.full((1, 2000), 127, dtype=np.int8)
-    weights[0, 0] = 126
-    matrix = Matrix(weights, np.asarray([2**31 - 1], dtype=np.int64), 0)
-    assert matrix.dtype is np.float64
-    x = np.full((1, 2000), 127, dtype=np.int8)
-    total = 2000 * 127 * 127 - 127 + 2**31 - 1
-    assert matrix.accumulate(x.astype(np.float64))[0, 0] == total - 2**32
-    assert Fraction(total) > 2**31
-
-
 def test_an_unknown_kernel_set_is_refused_with_the_known_names() -> None:
     with pytest.raises(KernelSetError, match="litert-reference"):
         kernel_set("tflm")
@@ -257,3 +247,33 @@ def test_a_processor_without_avx_takes_the_neon_code(monkeypatch: pytest.MonkeyP
 def test_a_cell_scale_for_which_the_kernel_computes_nothing_is_refused(make_model: MakeModel) -> None:
     with pytest.raises(UnsupportedGraphError, match="op 9 UNIDIRECTIONAL_SEQUENCE_LSTM: the cell state has scale"):
         Reference.load(make_model(cell_exponent=-8))
+
+
+def without(graph: Graph, slot: int, tensor: int) -> Graph:
+    """Return the graph with another tensor at one of the LSTM's inputs."""
+    inputs = list(graph.ops[9].inputs)
+    inputs[slot] = tensor
+    lstm = dataclasses.replace(graph.ops[9], inputs=tuple(inputs))
+    return dataclasses.replace(graph, ops=(*graph.ops[:9], lstm, *graph.ops[10:]))
+
+
+@pytest.mark.parametrize(
+    ("slot", "present", "reason"),
+    [
+        (9, True, "peephole weights"),
+        (16, True, "a projection"),
+        (20, True, "layer normalisation"),
+        (1, False, "lacks a gate"),
+        (12, False, "lacks a gate, a bias"),
+    ],
+)
+def test_a_variant_of_the_lstm_is_refused_by_name(slot: int, present: bool, reason: str, make_model: MakeModel) -> None:
+    graph = load_graph(make_model(3))
+    with pytest.raises(UnsupportedGraphError, match=f"op 9 UNIDIRECTIONAL_SEQUENCE_LSTM: .*{reason}"):
+        Reference(without(graph, slot, graph.ops[9].inputs[2] if present else -1))
+
+
+def test_an_lstm_without_variable_states_is_refused(make_model: MakeModel) -> None:
+    graph = load_graph(make_model(3))
+    with pytest.raises(UnsupportedGraphError, match="states are int32 and int16"):
+        Reference(without(graph, 18, graph.ops[9].inputs[12]))

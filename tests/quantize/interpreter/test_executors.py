@@ -1,20 +1,14 @@
 """Executors: the kernels that really run, what can be traced, and what is refused."""
 
 import dataclasses
-import sys
 from collections.abc import Callable
 
-import numpy as np
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from edge.bundle.kernels import TABLE, comparable, runs_on
-from quantize.arithmetic.matmul import single_thread
-from quantize.arithmetic.reference import Reference
-from quantize.errors import KernelSetError, ModelFileError, UnsupportedGraphError
+from quantize.errors import KernelSetError, ModelFileError
 from quantize.interpreter.executors import EngineExecutor, Tracer, interpreter, run
-from quantize.model.float_model import FloatModel
-from quantize.model.graph import Graph, load_graph
+from quantize.model.graph import load_graph
 from quantize.model.trace import points
 from quantize.model.words import Words
 
@@ -84,68 +78,6 @@ def test_a_trace_holds_every_point_for_every_fragment(
     assert list(trace) == [point.key for point in litert.points]
     for point in litert.points:
         assert trace[point.key].shape == (len(words.fragments), *point.shape)
-
-
-def test_the_hidden_state_is_the_lstms_output(make_model: MakeModel, make_words: Callable[..., Words]) -> None:
-    trace = Reference.load(make_model(3)).trace(make_words(2))
-    assert (trace["9.hidden_state"] == trace["9.output"][:, 0]).all()
-
-
-def blas_threads() -> set[int]:
-    """Return the number of threads of NumPy's matrix products now."""
-    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
-
-
-def without(graph: Graph, slot: int, tensor: int) -> Graph:
-    """Return the graph with another tensor at one of the LSTM's inputs."""
-    inputs = list(graph.ops[9].inputs)
-    inputs[slot] = tensor
-    lstm = dataclasses.replace(graph.ops[9], inputs=tuple(inputs))
-    return dataclasses.replace(graph, ops=(*graph.ops[:9], lstm, *graph.ops[10:]))
-
-
-@pytest.mark.parametrize(
-    ("slot", "present", "reason"),
-    [
-        (9, True, "peephole weights"),
-        (16, True, "a projection"),
-        (20, True, "layer normalisation"),
-        (1, False, "lacks a gate"),
-        (12, False, "lacks a gate, a bias"),
-    ],
-)
-def test_a_variant_of_the_lstm_is_refused_by_name(slot: int, present: bool, reason: str, make_model: MakeModel) -> None:
-    graph = load_graph(make_model(3))
-    with pytest.raises(UnsupportedGraphError, match=f"op 9 UNIDIRECTIONAL_SEQUENCE_LSTM: .*{reason}"):
-        Reference(without(graph, slot, graph.ops[9].inputs[2] if present else -1))
-
-
-def test_an_lstm_without_variable_states_is_refused(make_model: MakeModel) -> None:
-    graph = load_graph(make_model(3))
-    with pytest.raises(UnsupportedGraphError, match="states are int32 and int16"):
-        Reference(without(graph, 18, graph.ops[9].inputs[12]))
-
-
-def test_float_weights_that_are_damaged_or_incomplete_are_refused() -> None:
-    with pytest.raises(ModelFileError, match="cannot be read"):
-        FloatModel.load(b"PK\3\4 but no archive")
-    with pytest.raises(ModelFileError, match=r"lack .*lstm\.recurrent"):
-        FloatModel({"conv1.kernel": np.zeros(1)})
-
-
-def test_blas_computes_on_one_thread_inside_and_on_as_many_as_before_outside() -> None:
-    with threadpool_limits(2, user_api="blas"):
-        assert blas_threads() == {2}
-        with single_thread():
-            assert blas_threads() == {1}
-        assert blas_threads() == {2}
-
-
-def test_without_threadpoolctl_the_number_of_threads_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    with threadpool_limits(2, user_api="blas"):
-        monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-        with single_thread():
-            assert blas_threads() == {2}
 
 
 def test_only_a_delegate_keeps_the_temporaries_of_the_lstm_to_itself(make_model: MakeModel) -> None:
