@@ -103,13 +103,16 @@ def judge(
 def decide(logits: npt.ArrayLike, thresholds: Thresholds, users: Sequence[str], *, final: bool) -> Decision:
     """Decide on a word so far, by the rule of `judge`: logits [T, K+1] -> the decision after T symbols.
 
-    final: whether the word has ended. Never raises: logits of another shape, with a NaN or an infinity -> UNAVAILABLE.
+    final: whether the word has ended. Whatever the logits are, nothing is raised: what is no array of finite numbers of
+    that shape is UNAVAILABLE.
     """
     try:
         values = np.asarray(logits, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return unavailable("the logits are not numbers", 0, final=final)
     symbols = len(values) if values.ndim == 2 else 0
+    if not all(users):
+        return unavailable("a user has no name", symbols, final=final)
     if symbols == 0 or values.shape[1] != len(users) + 1 or not users:
         return unavailable(f"logits of shape {list(values.shape)} for {len(users)} users", symbols, final=final)
     judged = judge(word_scores(values)[-1], symbols, thresholds, final=final)

@@ -114,7 +114,10 @@ def _flash_by_drive(
     progress: install.Progress,
 ) -> str:
     board = find(header.board)
-    source = f"which was flashed from here to a {board.name}, if not to this one, which its boot drive does not say"
+    source = (
+        f"which was flashed from here to a board of model {board.name}, if not to this one, which its boot drive does "
+        "not say"
+    )
     install.check_version(header, newest, source)
     folder = uf2_drive.find_drive(board, [drive] if drive else uf2_drive.mounted_folders())
     uf2_drive.copy(uf2.encode_image(content, board, erase_key=erase_key), folder, progress)

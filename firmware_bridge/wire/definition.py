@@ -184,9 +184,11 @@ def _field(where: str, entry: dict[str, Any], numbers: dict[str, int], choices: 
 
     kind = entry["type"]
     if kind in UINT_BYTES:
-        high = number("max") if "max" in entry else None
+        # What says nothing, or says it in another order, is the same protocol: it must not make another hash.
+        largest = (1 << 8 * UINT_BYTES[kind]) - 1
+        high = number("max") if entry.get("max", largest) != largest else None
         low = number("min") if "min" in entry else 0
-        one_of = tuple(entry.get("one_of", ()))
+        one_of = tuple(sorted(set(entry.get("one_of", ()))))
         return Field(entry["name"], kind, entry["doc"], size=UINT_BYTES[kind], low=low, high=high, one_of=one_of)
     if kind == "bytes":
         return Field(entry["name"], kind, entry["doc"], size=number("size"))

@@ -143,6 +143,13 @@ def test_logits_of_another_shape_are_unavailable(logits: object) -> None:
     assert decide(logits, FLAT, [], final=False).verdict is Verdict.UNAVAILABLE
 
 
+def test_a_number_beyond_all_floats_and_a_user_without_a_name_are_unavailable() -> None:
+    assert decide([[10**400, 0, 0, 0]] * 4, FLAT, USERS, final=True).verdict is Verdict.UNAVAILABLE
+    certain = [[50.0] + [0.0] * len(USERS)] * 8
+    assert decide(certain, FLAT, USERS, final=True).verdict is Verdict.ACCEPT
+    assert decide(certain, FLAT, ["", *USERS[1:]], final=True).verdict is Verdict.UNAVAILABLE
+
+
 @pytest.mark.filterwarnings("error")
 def test_logits_at_the_ends_of_float64_never_accept_by_overflow() -> None:
     for signs in itertools.product([-1.7e308, 0.0, 1.7e308], repeat=3):

@@ -62,6 +62,19 @@ def test_any_number_name_or_type_that_changes_makes_another_protocol_hash(old: s
     assert changed.sha256[:8] != wire.PROTOCOL_HASH
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("one_of = [1, 8]", "one_of = [8, 1]"),
+        ('name = "message", type = "u8"', 'name = "message", type = "u8", max = 255'),
+    ],
+)
+def test_a_limit_said_otherwise_or_that_limits_nothing_keeps_the_protocol_hash(old: str, new: str) -> None:
+    source = generate.SOURCE.read_text()
+    assert old in source
+    assert definition.parse(source.replace(old, new, 1).encode()).sha256[:8] == wire.PROTOCOL_HASH
+
+
 def test_the_order_of_fields_is_part_of_the_protocol() -> None:
     hello = next(message for message in PROTOCOL.messages if message.name == "hello")
     turned = dataclasses.replace(hello, fields=hello.fields[::-1])
