@@ -21,7 +21,7 @@ from edge.bundle.bundle import (
     Manifest,
     PinnedExecutor,
     Provenance,
-    require_writable,
+    require_writable_bundle,
     write_bundle,
 )
 from edge.bundle.bundle import MODEL as MODEL_FILE
@@ -68,7 +68,7 @@ def make_bundle(
     needed. Afterwards: ConversionRefusedError if the model does not convert well, VectorsDifferError if the interpreter
     does not compute what the reference does.
     """
-    require_writable(out)
+    require_writable_bundle(out)
     run = Run.open(run_path)
     rng = np.random.default_rng(run.config.seed)
     calibration, development = run.fragments(CALIBRATION), run.fragments(DEVELOPMENT)

@@ -71,7 +71,6 @@ def load(order: Order) -> Handwriting:
     two writers.
     """
     writing = _read(order)
-    _check_names(writing.fragments, order.dataset)
     _draw(order, writing, 0)
     return writing
 
@@ -156,6 +155,7 @@ def make_backbone(
 
 def _read(order: Order) -> Handwriting:
     fragments = datasets.load(order.dataset, pixel_bits=8)
+    _check_names(fragments, order.dataset)  # before strangers are invented, which takes many seconds
     if order.strangers is None:
         return Handwriting(fragments, datasets.split_writers(fragments))
     others = datasets.load(order.strangers, pixel_bits=8)
@@ -166,8 +166,9 @@ def _read(order: Order) -> Handwriting:
         )
     offset = int(fragments.writers.max()) + 1 - int(others.writers.min())
     others = replace(others, writer=others.writer + np.int32(offset), writer_names=())
-    split = datasets.split_writers(others)
-    return Handwriting(join([fragments, others]), split, tuple(int(w) for w in fragments.writers))
+    both = join([fragments, others])
+    _check_names(both, order.dataset)  # a stranger is called by its id, which may be a user's name
+    return Handwriting(both, datasets.split_writers(others), tuple(int(w) for w in fragments.writers))
 
 
 def _check_names(fragments: FragmentSet, dataset: str) -> None:
@@ -178,7 +179,7 @@ def _check_names(fragments: FragmentSet, dataset: str) -> None:
     names = [fragments.name_of(int(writer)) for writer in fragments.writers]
     for name, count in Counter(names).items():
         if count > 1:
-            raise NamesError(f"{dataset}: {count} writers are called {name!r}; give each a name of his own")
+            raise NamesError(f"{dataset}: {count} writers are called {name!r}; give each a name of its own")
         if not name.strip() or not name.isprintable():
             raise NamesError(f"{dataset}: a writer is called {name!r}; a name must be printable text")
 

@@ -87,7 +87,7 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def require_writable(folder: Path, option: str) -> None:
+def require_writable_run(folder: Path, option: str) -> None:
     """Raise UnwritableError, which names the option, if the folder cannot be made or written to.
 
     Nothing is made.

@@ -193,7 +193,7 @@ def write_bundle(path: str | os.PathLike[str], manifest: Manifest, contents: Map
     lacking = [name for name in _required(manifest) if name not in contents]
     if lacking:
         raise NotABundleError(f"{target}: a bundle needs {', '.join(lacking)}")
-    require_writable(target)
+    require_writable_bundle(target)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())}
     complete = msgspec.structs.replace(manifest, files=hashes)
     Bundle(target, complete, "", contents).golden()
@@ -211,7 +211,7 @@ def write_bundle(path: str | os.PathLike[str], manifest: Manifest, contents: Map
     return Bundle.open(target)
 
 
-def require_writable(target: Path) -> None:
+def require_writable_bundle(target: Path) -> None:
     """Refuse a target to which no bundle can be written; nothing is made there.
 
     NotABundleError says what is in the way.

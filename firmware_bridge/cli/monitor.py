@@ -23,6 +23,16 @@ from firmware_bridge.wire.pixels import Pixels, depth
 
 _SECONDS = click.FloatRange(min=0, min_open=True)
 _INK = 128
+_JSON_NAMES: dict[type[Event], str] = {
+    Connected: "Connected",
+    WordStarted: "WordStarted",
+    FragmentReceived: "Fragment",
+    WordEnded: "WordEnded",
+    BoardFault: "BoardFault",
+    LinkLost: "LinkLost",
+    Statistics: "Statistics",
+}
+"""What scripts read: a class that is renamed keeps its name here."""
 _HALVES = {(False, False): " ", (True, False): "\u2580", (False, True): "\u2584", (True, True): "\u2588"}
 
 
@@ -55,7 +65,7 @@ def monitor(port: str, pixels: bool, words: int | None, idle_timeout: float | No
 
 def as_object(event: Event) -> dict[str, Any]:
     """Return an event as a JSON object; a fragment's pixels are 33 rows of 33 two-digit hex numbers."""
-    found: dict[str, Any] = {"event": type(event).__name__}
+    found: dict[str, Any] = {"event": _JSON_NAMES[type(event)]}
     for field in fields(event):
         value = getattr(event, field.name)
         if is_dataclass(value) and not isinstance(value, type):

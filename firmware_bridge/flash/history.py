@@ -48,7 +48,9 @@ def _adopt(old: Path, path: Path) -> None:
     try:
         old.unlink()
     except OSError as error:
-        raise FlashedListError(f"{old}: cannot be moved to {path}: {error.strerror}") from error
+        raise FlashedListError(
+            f"{old}: cannot be moved to {path}: {error.strerror}; remove it yourself, or make the folder writable"
+        ) from error
 
 
 class Versions:

@@ -61,7 +61,7 @@ class Grid:
     low: int
     high: int
 
-    def real(self, integers: Array) -> npt.NDArray[np.float64]:
+    def dequantise(self, integers: Array) -> npt.NDArray[np.float64]:
         """Return the real values that integers of the tensor stand for."""
         return (integers.astype(np.float64) - self.zero_point) * self.scale
 
@@ -72,7 +72,7 @@ class Grid:
 
     def round(self, values: Array) -> npt.NDArray[np.float64]:
         """Return the values nearest to real values that the tensor can hold."""
-        return self.real(np.clip(self.steps(values), self.low, self.high))
+        return self.dequantise(np.clip(self.steps(values), self.low, self.high))
 
 
 def grids(graph: Graph) -> Iterator[tuple[Point, Grid]]:
@@ -95,7 +95,7 @@ class _Meter:
         self.signal = self.error = self.op_error = self.grid_error = 0.0
 
     def add(self, integers: Array, exact: Floats, op_alone: Floats) -> None:
-        wanted, got = exact.astype(np.float64), self.grid.real(integers)
+        wanted, got = exact.astype(np.float64), self.grid.dequantise(integers)
         steps = self.grid.steps(exact)
         self.values += wanted.size
         self.clipped += int(np.count_nonzero((steps < self.grid.low) | (steps > self.grid.high)))
@@ -132,7 +132,7 @@ def measure_noise(reference: Reference, floating: FloatModel, words: Words) -> l
     for _, chunk in words.chunks(CHUNK_FRAGMENTS):
         integers = reference.trace(chunk)
         given = {
-            meter.point.tensor: meter.grid.real(integers[key]).astype(np.float32)
+            meter.point.tensor: meter.grid.dequantise(integers[key]).astype(np.float32)
             for key, meter in meters.items()
             if meter.point.tensor is not None
         }

@@ -21,6 +21,7 @@ from train.errors import NamesError, OverwriteError, TooFewWritersError, Unwrita
 from train.network import fit_users, pretrain
 from train.network.backbone import Backbone
 from train.network.training_settings import PretrainSettings
+from train.synthetic import writers
 from train.trained_run import load_model
 
 MakeBackbone = Callable[..., Backbone]
@@ -244,6 +245,28 @@ def test_names_that_a_gate_cannot_say_are_refused_before_any_work(
     with pytest.raises(NamesError, match=says):
         train_draws(replace(order, dataset=str(tmp_path / "named.npz")), make_backbone(), tmp_path / "run", 1)
     assert enrolment.calls == 0
+
+
+def test_names_are_checked_before_a_stranger_is_invented(
+    order: Order, hands: FragmentSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def invent(*arguments: Any, **more: Any) -> Any:
+        raise AssertionError("strangers are invented")
+
+    monkeypatch.setattr(writers, "synthetic_set", invent)
+    replace(hands, writer_names=("twin",) * len(hands.writers)).save(tmp_path / "named.npz")
+    with pytest.raises(NamesError, match="a name of its own"):
+        load(replace(order, dataset=str(tmp_path / "named.npz"), strangers="synthetic"))
+
+
+def test_a_user_called_as_a_stranger_is_numbered_is_refused(
+    order: Order, hands: FragmentSet, hands_file: Path, tmp_path: Path
+) -> None:
+    own = hands.of_writers(hands.writers[:2])
+    number = int(own.writers.max()) + 1  # the first stranger's
+    replace(own, writer_names=("Ada", str(number))).save(tmp_path / "own.npz")
+    with pytest.raises(NamesError, match=f"2 writers are called '{number}'"):
+        load(replace(order, dataset=str(tmp_path / "own.npz"), strangers=str(hands_file), users=1))
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_any_work(

@@ -38,10 +38,10 @@ def evaluate(
     from train.evaluation.evaluate import det_curves, score, subject_run
     from train.evaluation.evaluate import evaluate as measure
     from train.evaluation.model_card import DET_LENGTHS, write_report
-    from train.trained_run import require_writable, write_json
+    from train.trained_run import require_writable_run, write_json
 
     folder = report or (path if (path / CONFIG).is_file() else path.parent / f"{path.name}-evaluation")
-    require_writable(folder, "--report")
+    require_writable_run(folder, "--report")
     with progress_bars() as progress:
         draws, about = score(path, fragments, progress, from_draw)
         metrics = {**about, **measure(draws, rounds, progress)}

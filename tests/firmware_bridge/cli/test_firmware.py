@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,12 +16,14 @@ from images import sealed
 
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
 from firmware_bridge.build.compile import SOURCES
+from firmware_bridge.cli import monitor as cli_monitor
 from firmware_bridge.emulate import virtual_board
 from firmware_bridge.emulate.board_memory import Unprovisioned
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.installing import install_extra, install_package
 from firmware_bridge.link.ports import KNOWN_BOARDS
 from firmware_bridge.session import host
+from firmware_bridge.session.events import Event
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.messages import PROTOCOL_HASH, Kind
@@ -109,10 +112,17 @@ def test_monitor_shows_every_symbol_of_a_word(folder: Path) -> None:
         assert code(shown) == 0, shown.exception
     events = [json.loads(line) for line in shown.stdout.splitlines()]
     kinds = [event["event"] for event in events if event["event"] != "Statistics"]
-    assert kinds == ["Connected", "WordStarted", "FragmentReceived", "FragmentReceived", "WordEnded"]
+    assert kinds == ["Connected", "WordStarted", "Fragment", "Fragment", "WordEnded"]
     assert events[0]["authenticated"] is False
-    drawn = next(event["pixels"] for event in events if event["event"] == "FragmentReceived")
+    drawn = next(event["pixels"] for event in events if event["event"] == "Fragment")
     assert [bytes.fromhex(row) for row in drawn] == [bytes(row) for row in word[0]]
+
+
+def test_every_event_has_a_name_in_json() -> None:
+    names = [cli_monitor._JSON_NAMES[kind] for kind in get_args(Event)]
+    assert sorted(names) == [
+        "BoardFault", "Connected", "Fragment", "LinkLost", "Statistics", "WordEnded", "WordStarted",
+    ]  # fmt: skip
 
 
 def test_monitor_draws_for_people(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The record of what was flashed from here: its place, its content, how an older one is found."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -55,3 +56,17 @@ def test_a_damaged_record_of_an_earlier_inkgate_is_named_and_stays_where_it_is(p
     with pytest.raises(FlashedListError, match="signing"):
         open_history()
     assert places[1].read_text() == "{"
+
+
+def test_a_record_that_cannot_be_moved_is_named_with_what_helps(
+    places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places[1].write_text(json.dumps({"rp2040": "0.7.0"}))
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    # Whoever runs the tests may be root, whom no folder's mode stops.
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(FlashedListError, match=r"flashed\.json: cannot be moved.*denied; remove it yourself, or make"):
+        open_history()
