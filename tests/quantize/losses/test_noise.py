@@ -114,12 +114,14 @@ def test_the_logits_operation_alone_errs_by_its_weights_and_its_rounding(
     same = as_quantised(floating, graph)
     integers = reference.trace(words)
     given = {
-        p.tensor: grid.real(integers[p.key]).astype(np.float32) for p, grid in grids(graph) if p.tensor is not None
+        p.tensor: grid.dequantise(integers[p.key]).astype(np.float32)
+        for p, grid in grids(graph)
+        if p.tensor is not None
     }
     exact = same.trace(graph, words, given)["10.output"].astype(np.float64)
     grid = next(grid for point, grid in grids(graph) if point.key == "10.output")
-    least, most = grid.real(np.asarray([grid.low, grid.high]))
-    error = np.abs(grid.real(integers["10.output"]) - np.clip(exact, least, most)) / grid.scale
+    least, most = grid.dequantise(np.asarray([grid.low, grid.high]))
+    error = np.abs(grid.dequantise(integers["10.output"]) - np.clip(exact, least, most)) / grid.scale
     # A bias is rounded to the product of two scales as well, thousands of times finer.
     assert error.max() < 0.51
 
