@@ -114,6 +114,11 @@ def main() -> None:
         _fail(f"this command needs {error.name}, which is not installed: {install_extra('train')}", ExitCode.USAGE)
     except InkgateError as error:
         _fail(str(error), error.exit_code)
+    except PermissionError as error:
+        # Whether a file is there cannot be said of a folder that this user may not enter, and must not be guessed.
+        if error.filename is None:
+            raise
+        _fail(f"{error.filename}: this user may not read it: let its owner allow that, or name another", ExitCode.USAGE)
 
 
 def _fail(message: str, exit_code: int, usage: str = "") -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 import pytest
 from click.shell_completion import ShellComplete
+from images import sealed
 
 import inkgate
+from firmware_bridge.boards import BOARDS
 
 
 def run(*arguments: str, code: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -123,3 +125,40 @@ def test_boards_and_their_apps_are_completed(words: str, expected: list[str]) ->
     *before, begun = words.split(" ")
     completer = ShellComplete(inkgate.cli, {}, "inkgate", "_INKGATE_COMPLETE")
     assert [item.value for item in completer.get_completions(before, begun)] == expected
+
+
+BARRED = """
+import os, sys
+import edge.cli.run, firmware_bridge.cli.flash, inkgate
+if os.geteuid() == 0:
+    os.seteuid(65534)  # root may enter every folder
+sys.argv = ["inkgate", *sys.argv[1:]]
+inkgate.main()
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("run", "--port", "x", "--bundle", "{locked}/bundle"), ("firmware", "flash", "{image}", "--drive", "{drive}")],
+    ids=["bundle", "signing keys"],
+)
+def test_a_folder_that_this_user_may_not_enter_is_a_sentence_and_not_taken_for_empty(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
+    locked, image, drive = tmp_path / "locked", tmp_path / "a.img", tmp_path / "drive"
+    for folder in (locked, drive):
+        folder.mkdir()
+    image.write_bytes(sealed(BOARDS["rp2040"]))
+    locked.chmod(0)
+    given = [word.format(locked=locked, image=image, drive=drive) for word in command]
+    # The folders above are their owner's alone: the command starts inside, so that another user needs no way through.
+    tmp_path.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", BARRED, *(os.path.relpath(word, tmp_path) if "/" in word else word for word in given)],
+        cwd=tmp_path, env={**os.environ, "INKGATE_SIGNING": "locked"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    locked.chmod(0o700)
+    assert done.returncode == 2, done.stderr
+    assert "locked" in done.stderr
+    assert "may not read it" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -17,7 +17,10 @@ from firmware_bridge.flash.errors import BoardNotFoundError, FlashError
 
 RP2040 = BOARDS["rp2040"]
 FAMILY = 0xE48BFF56
-QUIET = lambda what, done, total: None  # noqa: E731
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    """Report no progress."""
 
 
 def test_the_crc_is_that_of_the_catalogue() -> None:
@@ -137,7 +140,7 @@ def test_a_drive_that_stays_has_not_taken_the_image(tmp_path: Path) -> None:
     drive = make_drive(tmp_path / "drive")
     passed = iter(range(1000))
     with pytest.raises(FlashError, match="still a drive") as failure:
-        uf2_drive.copy(bytes(512), drive, QUIET, clock=lambda: float(next(passed)), sleep=lambda s: None)
+        uf2_drive.copy(bytes(512), drive, quiet, clock=lambda: float(next(passed)), sleep=lambda s: None)
     assert failure.value.exit_code == 3
 
 
@@ -174,4 +177,4 @@ def test_a_drive_that_is_full_is_a_failure(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(FlashError, match="No space"):
-        uf2_drive.copy(bytes(512), make_drive(tmp_path / "drive"), QUIET)
+        uf2_drive.copy(bytes(512), make_drive(tmp_path / "drive"), quiet)
