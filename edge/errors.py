@@ -70,6 +70,16 @@ class OtherLogitsError(UnverifiedError):
     """The golden words give other logits here than where the bundle was verified."""
 
 
+class ReaderCardError(EdgeError):
+    """A reader of symbols, or its card, is missing or cannot be read."""
+
+
+class ReaderDiffersError(EdgeError):
+    """A reader's card is that of another model."""
+
+    exit_code = ExitCode.REFUSED
+
+
 class GoldenError(EdgeError):
     """A file holds no golden vectors, or damaged ones."""
 
