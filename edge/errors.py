@@ -157,6 +157,12 @@ class PinError(EdgeError):
     """A PIN is too short, too plain, or holds what the reader cannot read."""
 
 
+class PinExposedError(PinError):
+    """Someone other than its owner can read the file of a PIN."""
+
+    exit_code = ExitCode.REFUSED
+
+
 class UserNameError(EdgeError):
     """A user's name is not one that can be told from others and shown as it is."""
 
