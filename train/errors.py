@@ -55,6 +55,10 @@ class UnwritableError(TrainError):
     """A file that a command was asked for cannot be written."""
 
 
+class NothingToReadError(TrainError):
+    """A set shows no symbol of the alphabet that a reader should learn or be measured on."""
+
+
 class DemoError(TrainError):
     """A step of the demo failed; the error carries that step's exit code."""
 

@@ -79,17 +79,27 @@ def load_qmnist(data_dir: Path | str | None = None) -> FragmentSet:
     symbol is the digit, order its place in the form. Raises MissingDataError when the files are not there,
     CorruptDataError when their SHA-256 is not the published one.
     """
+    images, labels = load_images(data_dir)
+    writer, symbol, order = ids(labels)
+    return FragmentSet(pixels=embed(images), writer=writer, symbol=symbol, order=order)
+
+
+def load_images(data_dir: Path | str | None = None) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """Return QMNIST's images uint8 [60000, 28, 28] and its rows of labels int32 [60000, 8].
+
+    Raises MissingDataError, CorruptDataError.
+    """
     folder = data_folder(data_dir)
     images = read_idx(verified(folder, IMAGES), IMAGES.path)
     labels = read_idx(verified(folder, LABELS), LABELS.path)
     if labels.ndim != 2 or labels.shape != (len(images), _QMNIST_COLUMNS):
         raise CorruptDataError(f"{LABELS.path}: shape {labels.shape} does not describe {len(images)} images")
-    return FragmentSet(
-        pixels=embed(images),
-        writer=labels[:, _WRITER].astype(np.int32),
-        symbol=labels[:, _DIGIT].astype(np.int32),
-        order=labels[:, _ORDER].astype(np.int32),
-    )
+    return images, labels.astype(np.int32)
+
+
+def ids(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Return writer, symbol and order, int32 [N], of QMNIST's rows of labels."""
+    return labels[:, _WRITER].copy(), labels[:, _DIGIT].copy(), labels[:, _ORDER].copy()
 
 
 def verified(folder: Path, source: SourceFile) -> bytes:

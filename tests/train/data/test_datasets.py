@@ -121,7 +121,7 @@ def test_a_user_with_one_fragment_cannot_enrol() -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(UnknownDatasetError, match=r"qmnist, synthetic or a path"):
+    with pytest.raises(UnknownDatasetError, match=r"qmnist, synthetic, .*unipen-sessions or a path"):
         datasets.load("omniglot")
 
 
