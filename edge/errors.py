@@ -198,3 +198,7 @@ class RosterKeyError(RosterRefusedError):
 
 class ForeignRosterError(RosterRefusedError):
     """The roster's users were enrolled with another network."""
+
+
+class EvidenceError(EdgeError):
+    """An evidence model that cannot be read, or does not fit the bundle's networks."""
