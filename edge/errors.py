@@ -92,6 +92,10 @@ class OldBundleError(NotABundleError):
     """The bundle has an earlier format, which lacks what this version needs."""
 
 
+class NoUsersError(EdgeError):
+    """The bundle's network was trained for no user, and what was asked for needs some."""
+
+
 class RunError(EdgeError):
     """A run directory, or a file that it should hold, is missing, damaged or contradicts itself."""
 
