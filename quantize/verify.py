@@ -178,7 +178,7 @@ def _compare_all(
 
 
 def _sum_outputs(compared: Sequence[KernelSetReport | GoldenReport]) -> dict[str, dict[str, OutputReport]]:
-    """Return the sums over all comparisons of each model's outputs, by the model's file and the output's name."""
+    """Return the sums over all comparisons, by the model's file and the output's name."""
     sums: dict[str, dict[str, OutputReport]] = {}
     for part in compared:
         for output in part.outputs:

@@ -1,4 +1,4 @@
-"""A path given for a bundle or a run -> the bundle meant, or what is there and what helps without harm."""
+"""What was given for a bundle or a run -> the bundle meant, or what is there and what helps."""
 
 from pathlib import Path
 from typing import Final
@@ -19,9 +19,9 @@ _RUN_MARKS = (CONFIG, PLAN, MODEL, ENROL, TEST)
 
 
 def find_bundle(text: str) -> Path:
-    """Return the folder of the bundle that comes with inkgate for the text `ready`, any other text as a path.
+    """Return the path that a text names; `ready` names the bundle that comes with inkgate.
 
-    So `./ready` is a path. NotABundleError if this inkgate comes without one.
+    `./ready` is a path. NotABundleError if this inkgate comes without one.
     """
     if text != READY:
         return Path(text)

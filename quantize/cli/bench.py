@@ -255,7 +255,7 @@ def _bare(bundle: Bundle, engine: Engine) -> Any:
 def _batched_loop(
     engine: Engine, reference: Reference, inputs: npt.NDArray[np.int8], words: npt.NDArray[np.int64], logits: Logits
 ) -> float:
-    """Run the words side by side in the NumPy reference, store their logits, if any, and return the seconds."""
+    """Run the words side by side in the NumPy reference, store any logits and return the seconds."""
     began = time.perf_counter()
     batch = Words(inputs[words.ravel()], np.full(len(words), WORD))
     outputs = reference.outputs(batch)

@@ -20,7 +20,7 @@ CHUNK_FRAGMENTS = 512
 
 
 class FloatModel:
-    """The float network conv1, conv2, ... (tanh, no padding) -> fc (tanh) -> lstm -> logits, or as far as fc.
+    """The float network conv1, conv2, ... (tanh, no padding) -> fc (tanh) [-> lstm -> logits].
 
     Its weights are arrays named "<layer>.<weight>":
 

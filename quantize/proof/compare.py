@@ -98,7 +98,7 @@ def compare(
 
 
 def compare_outputs(engine: EngineExecutor, reference: Reference, words: Words) -> dict[str, TensorReport]:
-    """Compare every output of the edge's engine, which keeps no tensors; return reports by name of the output."""
+    """Compare every output of the edge's engine, which keeps no tensors; return reports by output."""
     reports, got = {}, engine.outputs(words)
     for name, expected in reference.outputs(words).items():
         reports[name] = TensorReport("all", f"{name} of the edge's engine, no tensors kept", "activation")
