@@ -145,3 +145,52 @@ class TooFewWordsError(EdgeError):
     """The board wrote fewer words than were waited for."""
 
     exit_code = ExitCode.DEVICE
+
+
+class EnrolmentError(EdgeError):
+    """What was written cannot enrol anybody: too little of it, too plain, or unlike itself."""
+
+    exit_code = ExitCode.NEGATIVE
+
+
+class PinError(EdgeError):
+    """A PIN is too short, too plain, or holds what the reader cannot read."""
+
+
+class PinExposedError(PinError):
+    """Someone other than its owner can read the file of a PIN."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class UserNameError(EdgeError):
+    """A user's name is not one that can be told from others and shown as it is."""
+
+
+class UserError(EdgeError):
+    """There is no user of that name, there already is one, or there is no room for another."""
+
+
+class RosterError(EdgeError):
+    """The roster cannot be read or written."""
+
+
+class RosterRefusedError(RosterError):
+    """The roster is not one that this machine wrote last for this network.
+
+    Root of the reasons for which nobody of a roster may enter.
+    """
+
+    exit_code = ExitCode.REFUSED
+
+
+class RosterAlteredError(RosterRefusedError):
+    """The file is no roster, or a bit of it was changed."""
+
+
+class RosterKeyError(RosterRefusedError):
+    """There is no key for the roster here: it is a copy from another machine, or an older copy put back."""
+
+
+class ForeignRosterError(RosterRefusedError):
+    """The roster's users were enrolled with another network."""

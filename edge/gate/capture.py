@@ -9,6 +9,7 @@ from edge.errors import CaptureError
 from edge.gate.loop import Notice, link_lost
 from edge.ink.fragment import Pixels
 from edge.ink.fragment_set import FragmentSet, join
+from edge.ink.symbols import UNKNOWN, code_of
 from firmware_bridge.session.events import (
     BoardFault,
     Connected,
@@ -20,9 +21,6 @@ from firmware_bridge.session.events import (
 )
 from firmware_bridge.wire.pixels import depth
 
-ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-"""Characters by symbol code, as in the sets derived from NIST's forms."""
-
 
 @dataclass(frozen=True)
 class CapturedWord:
@@ -30,11 +28,6 @@ class CapturedWord:
 
     word: int
     pixels: Pixels
-
-
-def symbol_codes(text: str) -> list[int]:
-    """Return the class code of each character, -1 if it is neither a digit nor a Latin letter."""
-    return [ALPHABET.find(character) for character in text]
 
 
 def whole_words(events: Iterable[Event]) -> Iterator[CapturedWord | Notice]:
@@ -88,7 +81,9 @@ def add_word(fragments: FragmentSet | None, writer: str, pixels: Pixels, symbols
     word = FragmentSet(
         pixels,
         np.full(count, number, np.int32),
-        np.asarray(symbol_codes(symbols) if symbols is not None else [-1] * count, np.int32),
+        np.asarray(
+            [code_of(character) for character in symbols] if symbols is not None else [UNKNOWN] * count, np.int32
+        ),
         np.arange(order, order + count, dtype=np.int32),
         (writer,),
     )

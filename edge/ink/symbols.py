@@ -1,10 +1,10 @@
-"""A written character <-> its class code: digits, then small letters, then capitals."""
+"""A written character <-> its class code, as in the sets derived from NIST's forms."""
 
 DIGITS = "0123456789"
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-SYMBOLS = DIGITS + LETTERS + CAPITALS
-"""All characters that have a class code, in the order of their codes."""
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+SYMBOLS = DIGITS + CAPITALS + LETTERS
+"""Characters by class code: 0 to 9 digits, 10 to 35 capitals, 36 to 61 small letters."""
 
 UNKNOWN = -1
 """The class code of a fragment of which nobody knows what was written."""

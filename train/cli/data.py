@@ -162,7 +162,8 @@ def _load(name: str, pixel_bits: int, data_dir: Path | None, options: dict[str, 
 
 
 def _symbols(choice: str) -> str:
-    from train.synthetic.alphabet import DIGITS, LETTERS, SYMBOLS
+    from edge.ink.symbols import DIGITS, LETTERS
+    from train.synthetic.alphabet import SYMBOLS
 
     return {"digits": DIGITS, "letters": LETTERS, "all": SYMBOLS}.get(choice, choice)
 
@@ -171,26 +172,20 @@ def _summary(fragments: "FragmentSet") -> dict[str, Any]:
     """Return what `data info` says of a set, as JSON values."""
     import numpy as np
 
+    from edge.ink.symbols import name_of
+
     counts = np.unique(fragments.writer, return_counts=True)[1]
     codes, numbers = np.unique(fragments.symbol, return_counts=True)
     return {
         "fragments": len(fragments),
         "writers": len(fragments.writers),
         "per_writer": {"least": int(counts.min()), "median": float(np.median(counts)), "most": int(counts.max())},
-        "symbols": {_symbol_name(int(code)): int(n) for code, n in zip(codes, numbers, strict=True)},
+        "symbols": {name_of(int(code)): int(n) for code, n in zip(codes, numbers, strict=True)},
         "pixel_bits": fragments.pixel_bits,
         "ink_share": round(float((fragments.pixels >= 128).mean()), 4),
         "sha256": fragments.sha256,
         "split": _split_sizes(fragments),
     }
-
-
-def _symbol_name(code: int) -> str:
-    from train.synthetic.alphabet import SYMBOLS
-
-    if code == -1:
-        return "unknown"
-    return SYMBOLS[code] if 0 <= code < len(SYMBOLS) else str(code)
 
 
 def _split_sizes(fragments: "FragmentSet") -> dict[str, int] | str:

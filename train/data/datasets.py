@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from edge.ink.fragment_set import FragmentSet
 from edge.ink.raster import PEN_WIDTH
+from edge.ink.symbols import DIGITS
 from train.data import ink_files, mnist
 from train.data.ink import Ink, fragments
 from train.data.qmnist_ink import load_qmnist_ink
 from train.errors import TooFewWritersError, UnknownDatasetError
-from train.synthetic.alphabet import DIGITS
 
 INK_SOURCES = ("qmnist-ink", *ink_files.FILES)
 """Datasets that are kept as strokes, which any pen can draw."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.errors import CaptureError
-from edge.gate.capture import CapturedWord, add_word, symbol_codes, whole_words
+from edge.gate.capture import CapturedWord, add_word, whole_words
 from edge.gate.loop import Notice
 from firmware_bridge.session.events import BoardFault, Event, LinkLost
 
@@ -46,10 +46,6 @@ def test_a_new_name_gets_the_next_id_and_an_old_one_goes_on_counting(words: list
     assert set(fragments.symbol.tolist()[: a + b]) == {-1}
     assert [fragments.name_of(w) for w in (0, 1)] == ["Ada", "Ben"]
     np.testing.assert_array_equal(fragments.pixels[a : a + b], words[1])
-
-
-def test_symbol_codes_are_those_of_nist_forms() -> None:
-    assert symbol_codes("09AZaz é") == [0, 9, 10, 35, 36, 61, -1, -1]
 
 
 def test_another_number_of_symbols_or_another_depth_is_refused(words: list[np.ndarray]) -> None:
