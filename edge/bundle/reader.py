@@ -152,7 +152,7 @@ def _borders(prepared: Prepared, symbols: int) -> tuple[dict[str, Any], dict[str
         raise ModelRefusedError(f"the reader has {len(inputs)} inputs and {len(outputs)} outputs, not one of each")
     source, sink = inputs[0], outputs[0]
     if source["dtype"] is not np.int8 or tuple(source["shape"]) != _INPUT_SHAPE:
-        found = f"{np.dtype(source['dtype'])} {list(source['shape'])}"
+        found = f"{np.dtype(source['dtype'])} {[int(n) for n in source['shape']]}"
         raise ModelRefusedError(f"the reader's input is {found}, not int8 {list(_INPUT_SHAPE)}")
     scale, zero_point = source["quantization"]
     if np.float32(scale) != np.float32(INPUT_SCALE) or zero_point != INPUT_ZERO_POINT:
