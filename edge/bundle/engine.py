@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from edge.bundle.golden import FEATURES, LOGITS, GoldenVectors
+from edge.bundle.golden import FEATURES, LOGITS, GoldenVectors, Stamp
 from edge.bundle.kernels import DEFAULT, INTERPRETERS, TABLE, TFLITE_RUNTIME, find_requested, recognise, requests
 from edge.errors import (
     EngineError,
@@ -49,6 +49,15 @@ class Runtime(NamedTuple):
     module: Any
     name: str
     version: str
+
+
+class Prepared(NamedTuple):
+    """An allocated interpreter, what it is, the kernel set that really runs, and its graph's operations."""
+
+    interpreter: Any
+    runtime: Runtime
+    kernels: str
+    operations: tuple[str, ...]
 
 
 class Step(NamedTuple):
@@ -115,24 +124,9 @@ class Engine:
         they are known to be wrong, ModelRefusedError if the model cannot be read or is not a one-fragment int8 model of
         features, with or without a state and logits.
         """
-        runtime = find_runtime(runtime_name)
-        asked = find_requested(runtime.name, kernels)
-        content = model if isinstance(model, bytes) else _read(Path(model))
-        if content[4:8] != b"TFL3":
-            raise ModelRefusedError("the model is not a TFLite file")
-        try:
-            resolver = getattr(runtime.module.OpResolverType, asked.resolver)
-            interpreter = runtime.module.Interpreter(
-                model_content=content, experimental_op_resolver_type=resolver, num_threads=threads
-            )
-            interpreter.allocate_tensors()
-            operations = [str(op["op_name"]) for op in interpreter._get_ops_details()]
-        except AttributeError as error:
-            raise KernelsRefusedError(f"{runtime.name} {runtime.version} has no {kernels} kernels: {error}") from error
-        except (ValueError, RuntimeError) as error:
-            raise ModelRefusedError(f"{runtime.name} cannot prepare the model: {error}") from error
-        engine = Engine(interpreter, runtime, recognise(asked, operations).name)
-        if (_STATE_OP in operations) != (engine.outputs > 0):
+        prepared = prepare(model, kernels, threads, runtime_name)
+        engine = Engine(prepared.interpreter, prepared.runtime, prepared.kernels)
+        if (_STATE_OP in prepared.operations) != (engine.outputs > 0):
             raise ModelRefusedError(
                 f"the model has logits without a state, or a state ({_STATE_OP}) without logits; "
                 "make it with `inkgate quantize`"
@@ -187,30 +181,13 @@ class Engine:
         is cleared afterwards. OtherRuntimeError, OtherKernelsError or OtherOutputsError for the first of these that
         differs.
         """
-        stamp = golden.stamp
-        made, here = f"{stamp.runtime} {stamp.version}", self.runtime
-        if made != here:
-            anew = (
-                f"nothing verifies {_OLD}, for `inkgate quantize` runs on LiteRT alone"
-                if self.runtime_name == _OLD
-                else f"`inkgate quantize` where {here} is installed verifies that"
-            )
-            install = install_package(f"{stamp.runtime}=={stamp.version}")
-            raise OtherRuntimeError(
-                f"it was verified on {made}, here is {here}; {install} brings the verified one, {anew}; {_unverified()}"
-            )
-        if self.kernels != stamp.kernels:
-            verified = TABLE.get(stamp.kernels)
-            off = _OFF.format(verified.delegate) if verified and verified.undelegated == self.kernels else ""
-            raise OtherKernelsError(
-                f"it was verified on kernels {stamp.kernels}, this machine runs {self.kernels}{off}; `inkgate verify` "
-                f"says how far they differ; {_unverified()}"
-            )
+        here, stamp = self.runtime, golden.stamp
+        require_verified(stamp, Runtime(None, self.runtime_name, self.version), self.kernels)
         difference = golden.first_difference(self.run_int8(golden.words()))
         if difference is not None:
             raise OtherOutputsError(
                 f"{here}, kernels {self.kernels}, does not compute here what was verified on {stamp.machine}: "
-                f"{difference}; `inkgate verify` says in which operation; {_unverified()}"
+                f"{difference}; `inkgate verify` says in which operation; {unverified()}"
             )
         self.verified = True
 
@@ -241,11 +218,61 @@ class Engine:
         return outputs | ({LOGITS: np.stack([code.logits for code in codes])} if self.outputs else {})
 
 
+def prepare(model: str | os.PathLike[str] | bytes, kernels: str, threads: int, runtime_name: str) -> Prepared:
+    """Prepare an interpreter for a model from a path or from its bytes, as `Engine.load` describes.
+
+    RuntimeMissingError, KernelsRefusedError, or ModelRefusedError if the model cannot be read or prepared.
+    """
+    runtime = find_runtime(runtime_name)
+    asked = find_requested(runtime.name, kernels)
+    content = model if isinstance(model, bytes) else _read(Path(model))
+    if content[4:8] != b"TFL3":
+        raise ModelRefusedError("the model is not a TFLite file")
+    try:
+        resolver = getattr(runtime.module.OpResolverType, asked.resolver)
+        interpreter = runtime.module.Interpreter(
+            model_content=content, experimental_op_resolver_type=resolver, num_threads=threads
+        )
+        interpreter.allocate_tensors()
+        operations = tuple(str(op["op_name"]) for op in interpreter._get_ops_details())
+    except AttributeError as error:
+        raise KernelsRefusedError(f"{runtime.name} {runtime.version} has no {kernels} kernels: {error}") from error
+    except (ValueError, RuntimeError) as error:
+        raise ModelRefusedError(f"{runtime.name} cannot prepare the model: {error}") from error
+    return Prepared(interpreter, runtime, recognise(asked, operations).name, operations)
+
+
+def require_verified(stamp: Stamp, runtime: Runtime, kernels: str) -> None:
+    """Refuse a runtime or kernels other than those that made golden vectors.
+
+    OtherRuntimeError or OtherKernelsError.
+    """
+    made, here = f"{stamp.runtime} {stamp.version}", f"{runtime.name} {runtime.version}"
+    if made != here:
+        anew = (
+            f"nothing verifies {_OLD}, for `inkgate quantize` runs on LiteRT alone"
+            if runtime.name == _OLD
+            else f"`inkgate quantize` where {here} is installed verifies that"
+        )
+        install = install_package(f"{stamp.runtime}=={stamp.version}")
+        raise OtherRuntimeError(
+            f"it was verified on {made}, here is {here}; {install} brings the verified one, {anew}; {unverified()}"
+        )
+    if kernels != stamp.kernels:
+        verified = TABLE.get(stamp.kernels)
+        off = _OFF.format(verified.delegate) if verified and verified.undelegated == kernels else ""
+        raise OtherKernelsError(
+            f"it was verified on kernels {stamp.kernels}, this machine runs {kernels}{off}; `inkgate verify` "
+            f"says how far they differ; {unverified()}"
+        )
+
+
 _NONE: Final = np.empty(0, np.int8)
 _OFF: Final = " ({} is off, as where LiteRT cannot read /proc/cpuinfo and /sys/devices/system/cpu)"
 
 
-def _unverified() -> str:
+def unverified() -> str:
+    """Return how to run what was not verified, in words."""
     return f"`inkgate run --kernels {'|'.join(requests())}` runs it unverified"
 
 

@@ -7,6 +7,7 @@ from firmware_bridge.trust.errors import KeyFolderError
 
 BOARD_KEYS_VARIABLE = "INKGATE_KEYS"
 SIGNING_VARIABLE = "INKGATE_SIGNING"
+ROSTER_KEYS_VARIABLE = "INKGATE_ROSTER_KEYS"
 """Environment variables, each of which replaces the usual folder."""
 
 
@@ -24,6 +25,14 @@ def signing_folder() -> Path:
     KeyFolderError if the variable is unset and the user has no home folder.
     """
     return _default_folder("signing", SIGNING_VARIABLE)
+
+
+def roster_keys_folder() -> Path:
+    """Return $INKGATE_ROSTER_KEYS, or inkgate/rosters in the user's configuration folder.
+
+    KeyFolderError if the variable is unset and the user has no home folder.
+    """
+    return _default_folder("rosters", ROSTER_KEYS_VARIABLE)
 
 
 def _default_folder(name: str, variable: str) -> Path:

@@ -11,12 +11,11 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
-from rich.markup import escape
 from rich.status import Status
+from rich.text import Text
 
 from edge.bundle.bundle import Bundle
-from firmware_bridge.cli.options import json_option
+from firmware_bridge.cli.options import json_option, plain_console
 
 
 @click.command()
@@ -28,7 +27,7 @@ from firmware_bridge.cli.options import json_option
     default=0.10,
     show_default=True,
     type=click.FloatRange(0, 1),
-    help="FAR below which to reject early.",
+    help="FAR below which a running decision calls the score low.",
 )
 @click.option(
     "--max-clipped",
@@ -69,33 +68,31 @@ def quantize(
     from edge.bundle.run_directory import Run
     from quantize.arithmetic.kernel_sets import differs_by_processor
 
-    console = Console(stderr=True)
+    console = plain_console()
     # Converting silences file descriptor 2 for a while; the status line is written to a copy of it.
-    status_line = Console(file=os.fdopen(os.dup(2), "w"))
+    status_line = plain_console(os.fdopen(os.dup(2), "w"))
     make = _from_backbone(ctx, fragments_path) if source.suffix == ".npz" else _from_run(ctx, far, far_reject)
     draws = [] if source.suffix == ".npz" else Run.open(source).draws()[1:]
     jobs = [(source, out), *((draw.path, draw.path / "bundle") for draw in draws)]
     made: list[dict[str, Any]] = []
     for number, (given, target) in enumerate(jobs, start=1):
         prefix = f"[{number}/{len(jobs)}] {given}: " if len(jobs) > 1 else ""
-        with status_line.status(escape(f"{prefix}starting")) as status:
+        with status_line.status(Text(f"{prefix}starting")) as status:
             command = shlex.join(["inkgate", *sys.argv[1:]])
             bundle = make(given, target, max_clipped=max_clipped, command=command, say=_teller(status, prefix))
         made.append(_summary(bundle))
         if not as_json:
-            console.print(
-                f"{escape(str(target))}: {made[-1]['model_bytes']:,} bytes of int8 model for {made[-1]['users']} users"
-            )
+            console.print(f"{target}: {made[-1]['model_bytes']:,} bytes of int8 model for {made[-1]['users']} users")
         if differs_by_processor(bundle.manifest.executor.kernels):
             text = (
                 f"{target} is pinned to {bundle.manifest.executor.kernels}, for XNNPACK is off here: gates with other "
                 "processors will refuse it, for these kernels compute otherwise there; quantise where XNNPACK runs"
             )
-            console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+            console.print(text, style="yellow", highlight=False, soft_wrap=True)
     if as_json:
         click.echo(json.dumps({**made[0], "draws": made[1:]}))
     else:
-        console.print(f"Next: inkgate verify {escape(str(out))}")
+        console.print(f"Next: inkgate verify {out}")
 
 
 def _from_run(ctx: click.Context, far: float, far_reject: float) -> Callable[..., Bundle]:
@@ -140,4 +137,4 @@ def _summary(bundle: Bundle) -> dict[str, Any]:
 
 
 def _teller(status: Status, prefix: str) -> Callable[[str], None]:
-    return lambda step: status.update(escape(f"{prefix}{step}"))
+    return lambda step: status.update(Text(f"{prefix}{step}"))

@@ -1,7 +1,6 @@
 """A report of `inkgate verify` -> its summary on a terminal."""
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from quantize.losses.drift import DriftReport
@@ -21,10 +20,10 @@ def show_report(console: Console, report: Report) -> None:
     console.print(f"{report.values:,} values compared, {report.mismatches:,} differ.")
     for model, outputs in report.outputs.items():
         counted = ", ".join(f"{o.mismatches:,} of {o.values:,} {o.name} differ" for o in outputs.values())
-        console.print(f"Outputs of {escape(model)}: {counted}.")
+        console.print(f"Outputs of {model}: {counted}.")
     for vectors in report.golden:
         state = "equal in every tensor" if vectors.passed else f"refused: {vectors.error}"
-        console.print(f"{escape(vectors.file)}: {vectors.words} words, {vectors.values:,} values, {state}.")
+        console.print(f"{vectors.file}: {vectors.words} words, {vectors.values:,} values, {state}.")
     for drift in report.drift:
         console.print(_drift(drift, report.is_reserved(drift.kernels)))
     if report.decisions is not None:
@@ -33,7 +32,7 @@ def show_report(console: Console, report: Report) -> None:
     if worst is not None:
         console.print(f"{worst.share:.0%} of the noise that int8 adds to the {report.last} comes from {worst.name}.")
     for note in report.notes:
-        console.print(f"Note: {escape(note)}.")
+        console.print(f"Note: {note}.")
 
 
 def _show_decisions(console: Console, decisions: Decided) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edge.ink.pen import MAX_POINTS, MAX_STROKES, Pen, PenConfig, PenEvent, capture
 from edge.ink.raster import POINT, Points, raster_strokes
-from train.synthetic.alphabet import DIGITS
+from edge.ink.symbols import DIGITS
 from train.synthetic.board_input import write_word
 from train.synthetic.digitiser import sample_word
 from train.synthetic.writers import invent_writer, write_symbol

@@ -152,6 +152,7 @@ class ModelBuilder:
         names = {
             "CONV_2D": "Conv2DOptions",
             "FULLY_CONNECTED": "FullyConnectedOptions",
+            "MAX_POOL_2D": "Pool2DOptions",
             "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTMOptions",
         }
         if kind in names:
