@@ -49,7 +49,14 @@ class RosterFile:
         RosterAlteredError, RosterKeyError or ForeignRosterError, exit code 4, unless the file is bit for bit what this
         machine wrote last for this network; RosterError if it cannot be read.
         """
-        return self._load(self._read())
+        content = self._read()
+        while True:
+            try:
+                return self._load(content)
+            except RosterKeyError:
+                before, content = content, self._read()
+                if content == before:  # else it was replaced, and its key with it, after it was read
+                    raise
 
     def change(self, change: Callable[[Roster], Roster]) -> Roster:
         """Replace the roster by what `change` makes of it, and return that; nobody else writes meanwhile.

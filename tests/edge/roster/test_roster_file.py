@@ -279,6 +279,24 @@ def test_users_added_by_several_processes_at_once_are_all_there(file: RosterFile
     assert {user.name for user in roster.users} == expected
 
 
+def test_a_roster_that_is_replaced_while_it_is_read_is_not_taken_for_an_older_copy(
+    file: RosterFile, keys: FileKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(file, "Ada")
+    names, get = ["Ben", "Cleo"], keys.get
+
+    def late(roster: bytes) -> tuple[bytes, ...]:
+        if names:
+            name = names.pop()
+            monkeypatch.setattr(keys, "get", get)
+            add(RosterFile(file.path, NETWORK, FileKeys(keys.folder)), name)
+            monkeypatch.setattr(keys, "get", late)
+        return get(roster)
+
+    monkeypatch.setattr(keys, "get", late)
+    assert [user.name for user in file.load().users] == ["Ada", "Cleo", "Ben"]
+
+
 def test_a_thousand_users_load_in_a_second(file: RosterFile, record_property: Callable[[str, object], None]) -> None:
     users = tuple(make_user(f"user {n}", n, writings=5, symbols=12) for n in range(1000))
     file.change(lambda roster: Roster(users, (), roster.version))
