@@ -26,7 +26,7 @@ from firmware_bridge.cli.options import json_option
     default=0.10,
     show_default=True,
     type=click.FloatRange(0, 1),
-    help="FAR below which to reject early.",
+    help="FAR below which a running decision calls the score low.",
 )
 @click.option(
     "--max-clipped",
