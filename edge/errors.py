@@ -11,6 +11,10 @@ class FragmentSetError(EdgeError):
     """A set of fragments is missing, damaged or not what it says."""
 
 
+class NamesError(FragmentSetError):
+    """A name by which a writer cannot be shown, or told from another."""
+
+
 class ThresholdsError(EdgeError):
     """Thresholds cannot be made from these scores, or contradict themselves."""
 

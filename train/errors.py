@@ -27,10 +27,6 @@ class TooFewWritersError(TrainError):
     """A set has too few writers, or too few fragments by a writer, for what was asked."""
 
 
-class NamesError(TrainError):
-    """Names by which writers of a set cannot be told apart or printed."""
-
-
 class BudgetError(TrainError):
     """No structure of the network satisfies the budget (equation 4), or the request makes no network."""
 

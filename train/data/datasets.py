@@ -75,13 +75,13 @@ def load(
     Raises UnknownDatasetError, MissingDataError, CorruptDataError, or FragmentSet.load's own errors for an .npz.
     """
     if name == "qmnist":
-        return mnist.load_qmnist(data_dir).to_bits(pixel_bits)
+        return mnist.load_qmnist(data_dir).of_kind("scan").to_bits(pixel_bits)
     if name == "synthetic":
         from train.synthetic.writers import synthetic_set
 
-        return synthetic_set(writers, per_writer, seed, symbols, progress).to_bits(pixel_bits)
+        return synthetic_set(writers, per_writer, seed, symbols, progress).of_kind("invented").to_bits(pixel_bits)
     if name in INK_SOURCES:
-        return fragments(load_strokes(name, data_dir), width).to_bits(pixel_bits)
+        return fragments(load_strokes(name, data_dir), width).of_kind("pen").to_bits(pixel_bits)
     if name.endswith(".npz"):
         return FragmentSet.load(Path(name)).to_bits(pixel_bits)
     raise UnknownDatasetError(f"no dataset is called {name!r}; take {', '.join(SOURCES)} or a path that ends in .npz")

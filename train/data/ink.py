@@ -93,8 +93,8 @@ def pixels_of(ink: Ink, widths: int | NDArray[np.integer] = PEN_WIDTH, processes
 
 
 def fragments(ink: Ink, widths: int | NDArray[np.integer] = PEN_WIDTH, processes: int | None = None) -> FragmentSet:
-    """Return the fragments of `pixels_of` with their writers, symbols and orders."""
-    return FragmentSet(pixels_of(ink, widths, processes), ink.writer, ink.symbol, ink.order)
+    """Return the fragments of `pixels_of` with their writers, symbols, orders and sessions."""
+    return FragmentSet(pixels_of(ink, widths, processes), ink.writer, ink.symbol, ink.order, session=ink.session)
 
 
 def scale_mm(size: NDArray[np.floating], writer: Ids, units_per_mm: NDArray[np.floating]) -> NDArray[np.float64]:

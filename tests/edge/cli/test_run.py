@@ -20,7 +20,7 @@ from edge.cli.capture import capture
 from edge.cli.journal import journal
 from edge.cli.run import run
 from edge.decision.rule import Decision
-from edge.errors import BundleAlteredError, CaptureError, JournalError, TooFewWordsError
+from edge.errors import BundleAlteredError, JournalError, NamesError, TooFewWordsError
 from edge.gate.journal import Journal
 from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.link.errors import PortLostError
@@ -220,7 +220,7 @@ def test_capture_asks_again_for_a_word_of_the_wrong_length(
     fitting = [word for word in words[:4] if len(word) == len(words[0])]
     assert len(FragmentSet.load(out)) == sum(map(len, fitting))
     assert result.stderr.count("write the word") == 4 - len(fitting)
-    assert isinstance(invoke(capture, "--port", "p", "--writer", "\n", "--out", out).exception, CaptureError)
+    assert isinstance(invoke(capture, "--port", "p", "--writer", "\n", "--out", out).exception, NamesError)
 
 
 @pytest.fixture
