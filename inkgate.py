@@ -23,6 +23,10 @@ COMMANDS = {
         "The whole path on this machine: writers, enrolment, int8, proof, board, decisions.",
     ),
     "evaluate": ("train.cli.evaluate:evaluate", "Error rates of a run or a bundle by number of symbols, with bounds."),
+    "evaluate-reader": (
+        "train.cli.train_reader:evaluate_reader",
+        "What readers of symbols read: by symbol, confusions, calibration, size, time.",
+    ),
     "firmware": ("firmware_bridge.cli.firmware:firmware", "Build, sign, flash, inspect, watch and provision boards."),
     "journal": ("edge.cli.journal:journal", "Show and verify the journal of decisions."),
     "ports": ("firmware_bridge.cli.ports:ports", "List serial ports and the boards recognised on them."),
@@ -30,6 +34,7 @@ COMMANDS = {
     "run": ("edge.cli.run:run", "Decide who writes: fragments from a board, a decision after each."),
     "simulate": ("train.cli.simulate:simulate", "A virtual pen or camera board on a pseudo-terminal."),
     "train": ("train.cli.train:train", "Enrol users from the shipped backbone, or train everything from scratch."),
+    "train-reader": ("train.cli.train_reader:train_reader", "Train and quantise a reader of digits or of letters."),
     "verify": ("quantize.cli.verify:verify", "Prove the int8 model against the fixed-point reference."),
 }
 

@@ -39,7 +39,7 @@ class RuntimeMissingError(EngineError):
 
 
 class ModelRefusedError(EngineError):
-    """The model is not a stateful one-fragment int8 model."""
+    """The model is not a one-fragment int8 model with the outputs that are needed."""
 
     exit_code = ExitCode.USAGE
 
@@ -70,8 +70,8 @@ class OtherKernelsError(UnverifiedError):
     """
 
 
-class OtherLogitsError(UnverifiedError):
-    """The golden words give other logits here than where the bundle was verified."""
+class OtherOutputsError(UnverifiedError):
+    """The golden words give other logits or features here than where the bundle was verified."""
 
 
 class ReaderCardError(EdgeError):
@@ -103,10 +103,7 @@ class NotABundleError(EdgeError):
 
 
 class OldBundleError(NotABundleError):
-    """The bundle has an earlier format.
-
-    It lacks what is needed to verify the machine that it would run on.
-    """
+    """The bundle has an earlier format, which lacks what this version needs."""
 
 
 class RunError(EdgeError):

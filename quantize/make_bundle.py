@@ -173,7 +173,7 @@ def _evidence(
 ) -> tuple[Scores, npt.NDArray[np.int32]]:
     """Return evidence [W, 20, K] and writer [W] of about `words` words, equally many by every writer."""
     index, writer = sample_words(fragments, writers, MAX_SYMBOLS, max(1, -(-words // len(writers))), rng)
-    return word_scores(engine.run_words(to_int8(fragments.pixels[index]))), writer
+    return word_scores(engine.run_words(to_int8(fragments.pixels[index])).logits), writer
 
 
 def _pixel_bits(run: Run) -> Literal[1, 8]:

@@ -1,6 +1,6 @@
 """A directory -> the bundle it holds, every file verified before one byte of it is used.
 
-BUNDLE/  model.tflite      the stateful one-fragment int8 network
+BUNDLE/  model.tflite      the one-fragment int8 network: its features and, for users, its logits
          calibration.json  ranges seen in calibration
          float.npz         weights of its float twin, for verification
          golden-NAME.bin   golden vectors of kernel set NAME: of the pinned one, and of those reserved for engines to
@@ -38,8 +38,13 @@ from edge.errors import (
     UnverifiedError,
 )
 
-FORMAT: Final = "inkgate-bundle/2"
-OLD_FORMATS: Final = ("inkgate-bundle/1",)
+FORMAT: Final = "inkgate-bundle/3"
+OLD_FORMATS: Final = {
+    "inkgate-bundle/1": "has no golden vectors, so nothing tells whether this machine computes what was verified",
+    "inkgate-bundle/2": "has no features, by which a user is known who was not trained into it",
+}
+"""Formats of earlier versions, and what a bundle of such a format lacks."""
+
 MODEL, CALIBRATION, FLOAT = "model.tflite", "calibration.json", "float.npz"
 REQUIRED: Final = (MODEL, CALIBRATION, FLOAT)
 UNHASHED: Final = frozenset({MANIFEST, "verify.json", "report.html"})
@@ -87,7 +92,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     file of the bundle, by name.
     """
 
-    format: Literal["inkgate-bundle/2"]
+    format: Literal["inkgate-bundle/3"]
     plan: dict[str, Any]
     users: tuple[str, ...]
     pixel_bits: Literal[1, 8]
@@ -250,8 +255,8 @@ def _decode(folder: Path, raw: bytes) -> Manifest:
         if found.format in OLD_FORMATS:
             run = os.path.normpath(folder / found.provenance.run)
             raise OldBundleError(
-                f"{folder}: {found.format} has no golden vectors, so nothing tells whether this machine computes what "
-                f"was verified; `inkgate quantize {run} --out {folder}` makes it anew"
+                f"{folder}: {found.format} {OLD_FORMATS[found.format]}; "
+                f"`inkgate quantize {run} --out {folder}` makes it anew"
             )
         return msgspec.json.decode(raw, type=Manifest)
     except (msgspec.DecodeError, ThresholdsError, UnicodeDecodeError) as error:

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bundle.engine import Prepared, prepare, require_verified, unverified
-from edge.bundle.golden import GoldenVectors, file_name
+from edge.bundle.golden import LOGITS, GoldenVectors, file_name
 from edge.bundle.kernels import DEFAULT
 from edge.bundle.reader_card import ReaderCard, decode_card
-from edge.errors import EngineError, ModelRefusedError, OtherLogitsError, ReaderCardError
+from edge.errors import EngineError, ModelRefusedError, OtherOutputsError, ReaderCardError
 from edge.ink.fragment import INPUT_SCALE, INPUT_ZERO_POINT, SIDE
 
 MODEL, CARD = "reader.tflite", "reader.json"
@@ -110,12 +110,12 @@ class Reader:
         """Check that this reader is what made the golden vectors, and set `verified`.
 
         Runtime, version and kernels must be the same, and every logit of the golden fragments equal bit for bit.
-        OtherRuntimeError, OtherKernelsError or OtherLogitsError for the first of these that differs.
+        OtherRuntimeError, OtherKernelsError or OtherOutputsError for the first of these that differs.
         """
         require_verified(golden.stamp, self._runtime, self.kernels)
-        difference = golden.first_difference(self.logits_int8(golden.fragments))
+        difference = golden.first_difference({LOGITS: self.logits_int8(golden.fragments)})
         if difference is not None:
-            raise OtherLogitsError(
+            raise OtherOutputsError(
                 f"the reader: {self.runtime}, kernels {self.kernels}, does not compute here what was verified on "
                 f"{golden.stamp.machine}: {difference}; {unverified()}"
             )

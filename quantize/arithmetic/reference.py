@@ -6,6 +6,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from edge.bundle.golden import LOGITS
 from quantize.arithmetic.fixedpoint import INT8_MIN, saturate_int8
 from quantize.arithmetic.kernel_sets import LITERT_REFERENCE, KernelSet
 from quantize.arithmetic.lstm import LOWEST_WEIGHT, prepare_lstm
@@ -13,7 +14,7 @@ from quantize.arithmetic.matmul import Matrix
 from quantize.arithmetic.rules import Product
 from quantize.errors import UnsupportedGraphError
 from quantize.model.graph import OPTIONAL, Array, Graph, Op, Tensor, load_graph
-from quantize.model.trace import LSTM, OUTPUT, Trace
+from quantize.model.trace import LSTM, OUTPUT, Trace, output_points
 from quantize.model.words import Words
 
 Step: TypeAlias = Callable[[Array, Words], Mapping[str, Array]]
@@ -21,6 +22,8 @@ Step: TypeAlias = Callable[[Array, Words], Mapping[str, Array]]
 
 Prepared: TypeAlias = tuple[str, Step]
 """(name of the rounding rule, the function that computes the operation)."""
+
+Int8 = npt.NDArray[np.int8]
 
 _NONE, _RELU = 0, 1
 """Codes of fused activations in TFLite's schema (ActivationFunctionType)."""
@@ -62,11 +65,16 @@ class Reference:
             trace.update({f"{op.position}.{role}": array for role, array in results.items()})
         return trace
 
-    def logits(self, words: Words) -> npt.NDArray[np.int8]:
-        """Return the graph's output alone, int8 [N, outputs], in bounded memory for any number of words."""
-        last = f"{self._steps[-1][0].position}.{OUTPUT}"
-        chunks = [self.trace(chunk)[last] for _, chunk in words.chunks(CHUNK_FRAGMENTS)]
-        return np.concatenate(chunks).reshape(len(words.fragments), -1)
+    def outputs(self, words: Words) -> dict[str, Int8]:
+        """Return the graph's outputs alone, int8 [N, n] by name, in bounded memory for any number of words."""
+        keys = {name: point.key for name, point in output_points(self.graph).items()}
+        traces = (self.trace(chunk) for _, chunk in words.chunks(CHUNK_FRAGMENTS))
+        rows = [{name: trace[key] for name, key in keys.items()} for trace in traces]
+        return {name: np.concatenate([row[name] for row in rows]).reshape(len(words.fragments), -1) for name in keys}
+
+    def logits(self, words: Words) -> Int8:
+        """Return the logits alone, int8 [N, K+1]. KeyError if the graph has none."""
+        return self.outputs(words)[LOGITS]
 
 
 def _prepare(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:

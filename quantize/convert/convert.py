@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edge.errors import RunError
 from edge.ink.fragment import SIDE
-from quantize.convert.flatbuffer import edit, with_weights
+from quantize.convert.flatbuffer import edit, with_features, with_weights
 from quantize.convert.graph_checks import check_clipping, check_fused, check_graph
 from quantize.convert.ranges import Clipping, Range, measure_clipping, measure_ranges
 from quantize.convert.refit import orient, refit
@@ -106,7 +106,7 @@ def convert_to_float(model: Any) -> bytes:
 def quantize_float(float_model: bytes, ranges: Mapping[int, Range]) -> bytes:
     """Return the int8 model of a float model and the ranges of its tensors.
 
-    ConversionRefusedError if the quantiser fails.
+    Its outputs are logits, if the float model has any, and features. ConversionRefusedError if the quantiser fails.
     """
     tensorflow, lite = import_tensorflow(), find_lite_steps()
     with quietly():
@@ -119,7 +119,7 @@ def quantize_float(float_model: bytes, ranges: Mapping[int, Range]) -> bytes:
             )
         except Exception as error:
             raise ConversionRefusedError(f"the TFLite quantiser failed: {first_line(error)}") from error
-    return edit(bytes(quantized))
+    return with_features(edit(bytes(quantized)))
 
 
 def float_weights(model: Any) -> dict[str, npt.NDArray[Any]]:

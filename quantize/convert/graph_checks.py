@@ -66,7 +66,7 @@ def _check_integer(graph: Graph) -> None:
 
 
 def _check_ends(graph: Graph) -> None:
-    source, output = graph.input, graph.output
+    source = graph.input
     if source.dtype != np.int8 or source.shape != (1, 1, SIDE, SIDE, 1):
         raise InputQuantizationError(f"the input is {source.dtype} {list(source.shape)}")
     if np.float32(source.q.scale) != np.float32(INPUT_SCALE) or source.q.zero_point != INPUT_ZERO_POINT:
@@ -74,5 +74,6 @@ def _check_ends(graph: Graph) -> None:
             f"the input has scale {source.q.scale!r} and zero point {source.q.zero_point}; the edge feeds pixel - 128, "
             "which is scale 1/255 and zero point -128"
         )
-    if output.dtype != np.int8 or int(np.prod(output.shape)) != output.shape[-1]:
-        raise InputQuantizationError(f"the output is {output.dtype} {list(output.shape)}, not one row of int8 logits")
+    for name, output in graph.named_outputs.items():
+        if output.dtype != np.int8 or int(np.prod(output.shape)) != output.shape[-1]:
+            raise InputQuantizationError(f"the {name} are {output.dtype} {list(output.shape)}, not one row of int8")

@@ -1,13 +1,14 @@
-"""Words -> int8 logits and every tensor on the way, by the interpreter of a named kernel set."""
+"""Words -> int8 outputs and every tensor on the way, by the interpreter of a named kernel set."""
 
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.bundle.engine import Engine
+from edge.bundle.golden import LOGITS
 from edge.bundle.kernels import DELEGATE, LITERT, TABLE, Kernels, comparable, runs_on
 from firmware_bridge.installing import install_extra
 from quantize.errors import DependencyError, KernelSetError, ModelFileError
@@ -16,20 +17,7 @@ from quantize.model.graph import Array, load_graph
 from quantize.model.trace import LSTM_TEMPORARIES, Point, Trace, points
 from quantize.model.words import Words
 
-
-class Executor(Protocol):
-    """Something that computes a model.
-
-    name: the kernels that really run. version: the package and version that they come from.
-    """
-
-    name: str
-    version: str
-
-    def logits(self, words: Words) -> npt.NDArray[np.int8]:
-        """Return int8 logits [N, outputs], the state cleared at the start of every word."""
-
-
+Int8 = npt.NDArray[np.int8]
 Result = TypeVar("Result")
 
 
@@ -55,9 +43,13 @@ class EngineExecutor:
             raise KernelSetError(f"{kernels} was asked for and this machine runs {executor.name}")
         return executor
 
-    def logits(self, words: Words) -> npt.NDArray[np.int8]:
-        """Return int8 logits [N, outputs], the state cleared at the start of every word."""
-        return np.stack(run(words, self._engine.reset, self._engine.step_int8))
+    def outputs(self, words: Words) -> dict[str, Int8]:
+        """Return the model's outputs int8 [N, n] by name, the state cleared at the start of every word."""
+        return self._engine.run_int8(np.split(words.fragments, words.starts[1:]))
+
+    def logits(self, words: Words) -> Int8:
+        """Return int8 logits [N, K+1], the state cleared at the start of every word."""
+        return self.outputs(words)[LOGITS]
 
 
 class Tracer:

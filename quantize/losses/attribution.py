@@ -74,8 +74,8 @@ def _parts(graph: Graph, floating: FloatModel) -> Iterator[_Part]:
             yield f"{layer}, hidden state", "state", floating.altered(rounding=hidden), ()
         elif op.kind == "TANH":
             yield f"{layer}, sums and tanh", "activation", floating, (*sums, outputs[op.position])
-        elif op.kind == "QUANTIZE" or op.outputs[0] in graph.outputs:
-            name = layer if op.outputs[0] in graph.outputs else f"{layer}, {op.kind}"
+        elif op.kind == "QUANTIZE" or op.outputs[0] == graph.logits.index:
+            name = layer if op.outputs[0] == graph.logits.index else f"{layer}, {op.kind}"
             yield name, "activation", floating, (outputs[op.position],)
         sums = (outputs[op.position],) if own and op.kind != LSTM else ()
 
@@ -95,7 +95,7 @@ def _with_part(
     for _, after in then:
         rounded = after.round(np.tanh(rounded))
     last = chain[-1][0]
-    if last.tensor is None or last.tensor in graph.outputs:
+    if last.tensor is None or last.tensor == graph.logits.index:
         return rounded
     return _logits(graph, model.trace(graph, words, {last.tensor: rounded.astype(np.float32)}))
 

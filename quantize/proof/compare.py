@@ -7,7 +7,7 @@ import numpy as np
 
 from quantize.arithmetic.reference import CHUNK_FRAGMENTS, Reference
 from quantize.errors import GraphsDifferError
-from quantize.interpreter.executors import Tracer
+from quantize.interpreter.executors import EngineExecutor, Tracer
 from quantize.model.graph import Array, Graph
 from quantize.model.trace import LSTM, LSTM_CONSTANTS, Kind, points, short_name
 from quantize.model.words import Words
@@ -95,6 +95,16 @@ def compare(
             report.add(expected[key], got[key], locate)
         progress(len(chunk.fragments))
     return stored + list(computed.values())
+
+
+def compare_outputs(engine: EngineExecutor, reference: Reference, words: Words) -> list[TensorReport]:
+    """Compare every output of the edge's engine, which keeps no tensors, in the order of computation."""
+    reports, got = [], engine.outputs(words)
+    for name, expected in reference.outputs(words).items():
+        report = TensorReport("all", f"{name} of the edge's engine, no tensors kept", "activation")
+        report.add(got[name], expected, words.locate)
+        reports.append(report)
+    return reports
 
 
 def first_mismatch(tensors: list[TensorReport]) -> TensorReport | None:

@@ -16,11 +16,10 @@ from quantize.interpreter.executors import EngineExecutor, Tracer
 from quantize.machine import Machine
 from quantize.model.trace import points
 from quantize.model.words import Words
-from quantize.proof.compare import TensorReport, compare
+from quantize.proof.compare import TensorReport, compare, compare_outputs
 from quantize.proof.findings import GoldenReport, KernelSetReport, OpReport
 
 STORED = "stored, read back from the interpreter"
-UNWATCHED = "logits of the edge's engine, no tensors kept"
 
 
 def compare_kernel_set(
@@ -49,12 +48,11 @@ def compare_kernel_set(
     report.executor, report.version = split_version(tracer.version)
     report.runs_on, report.readable = runs_on(kernels), tracer.readable
     report.ops = _by_op(compare(tracer, reference, words, progress), reference)
-    report.unwatched = TensorReport("all", UNWATCHED, "activation")
     began = time.process_time()
-    logits = reference.logits(words)
+    reference.outputs(words)
     report.reference_fragments_per_s = round(len(words.fragments) / max(time.process_time() - began, 1e-6))
-    report.unwatched.add(engine.logits(words), logits, words.locate)
-    parts: list[OpReport | TensorReport] = [*report.ops, report.unwatched]
+    report.unwatched = compare_outputs(engine, reference, words)
+    parts: list[OpReport | TensorReport] = [*report.ops, *report.unwatched]
     report.values, report.mismatches = sum(part.values for part in parts), sum(part.mismatches for part in parts)
     report.max_abs = max(part.max_abs for part in parts)
     report.first = _first(report)
@@ -128,9 +126,9 @@ def _by_op(tensors: list[TensorReport], reference: Reference) -> list[OpReport]:
 def _first(report: KernelSetReport) -> str | None:
     """Return where the difference shows first, None if there is none.
 
-    Computed tensors are searched first, then stored ones, then the engine's logits.
+    Computed tensors are searched first, then stored ones, then the engine's outputs.
     """
     tensors = [tensor for op in report.ops for tensor in op.tensors if tensor.mismatches]
     computed = [tensor for tensor in tensors if tensor.kind != "weight"]
-    engine = [report.unwatched] if report.unwatched is not None and report.unwatched.mismatches else []
+    engine = [tensor for tensor in report.unwatched if tensor.mismatches]
     return next((tensor.describe() for tensor in (*computed, *tensors, *engine)), None)

@@ -41,7 +41,7 @@ class KernelSetReport(msgspec.Struct):
     executor, version  the interpreter
     runs_on            the kernels that the interpreter ran: another name than `kernels` only if nothing runs those yet
     readable           which tensors could be read
-    unwatched          the logits of the edge's engine, which keeps no tensors
+    unwatched          the outputs of the edge's engine, which keeps no tensors: the features, and the logits if any
     error              why the kernel set could not be compared
     reference_fragments_per_s  speed of the NumPy reference with every tensor computed, in CPU time of one core
     """
@@ -61,7 +61,7 @@ class KernelSetReport(msgspec.Struct):
     first: str | None = None
     reference_fragments_per_s: int = 0
     ops: list[OpReport] = []
-    unwatched: TensorReport | None = None
+    unwatched: list[TensorReport] = []
 
     @property
     def reserved(self) -> bool:

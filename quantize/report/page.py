@@ -159,7 +159,7 @@ def _tensors(sets: Sequence[KernelSetReport]) -> str:
 
 def _named(found: KernelSetReport) -> Iterator[tuple[tuple[str, str, int], TensorReport]]:
     """Yield every tensor of a kernel set with its key: operation, name, number among equal names."""
-    tensors = [tensor for op in found.ops for tensor in op.tensors] + ([found.unwatched] if found.unwatched else [])
+    tensors = [*(tensor for op in found.ops for tensor in op.tensors), *found.unwatched]
     seen: Counter[tuple[str, str]] = Counter()
     for tensor in tensors:
         yield (tensor.op, tensor.name, seen[tensor.op, tensor.name]), tensor
@@ -177,10 +177,10 @@ def _golden(golden: Sequence[GoldenReport]) -> str:
         f'<td class="left"><small>{escape(vectors.error or vectors.tells_apart)}</small></td></tr>'
         for vectors in golden
     ]
-    heads = ("file", "<stamped", "words", "fragments", "values", "differ", "<kernel sets that its logits tell apart")
+    heads = ("file", "<stamped", "words", "fragments", "values", "differ", "<kernel sets that its outputs tell apart")
     return (
-        "<p>The gate runs these words whenever it starts and decides nothing if one logit differs. Here every tensor "
-        "in the files is compared with the reference.</p>" + table(heads, rows)
+        "<p>The gate runs these words whenever it starts and decides nothing if one value of an output differs. Here "
+        "every tensor in the files is compared with the reference.</p>" + table(heads, rows)
     )
 
 

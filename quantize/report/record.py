@@ -13,7 +13,7 @@ from quantize.losses.noise import TensorNoise
 from quantize.machine import Machine
 from quantize.proof.findings import GoldenReport, KernelSetReport
 
-FORMAT = "inkgate-verify/2"
+FORMAT = "inkgate-verify/3"
 
 
 class Deployed(msgspec.Struct):

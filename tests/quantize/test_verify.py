@@ -135,7 +135,8 @@ def test_nothing_differs_in_any_tensor_of_any_kernel_set(report: dict[str, Any])
     assert [found["kernels"] for found in report["kernel_sets"]] == list(comparable())
     for found in report["kernel_sets"]:
         assert (found["mismatches"], found["passed"], found["error"]) == (0, True, None), found["kernels"]
-        tensors = [tensor for op in found["ops"] for tensor in op["tensors"]] + [found["unwatched"]]
+        tensors = [tensor for op in found["ops"] for tensor in op["tensors"]] + found["unwatched"]
+        assert [tensor["name"].split()[0] for tensor in found["unwatched"]] == ["features", "logits"]
         assert found["values"] == sum(tensor["values"] for tensor in tensors) > 4_000_000
         assert all(t["mismatches"] == 0 and t["max_abs"] == 0 and t["first"] is None for t in tensors)
     compared = [*report["kernel_sets"], *report["golden"]]

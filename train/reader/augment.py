@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
+from train.reader.settings import Distortion
+
 _GRID = 5
 """Places along each side at which the elastic distortion is drawn; in between it is interpolated."""
-
-
-@dataclass(frozen=True)
-class Distortion:
-    """The largest distortions of a fragment, which leave a symbol what it is.
-
-    rotation_deg, shear  turn, and slant as a share of the height
-    zoom                 change of width and height, each by itself
-    shift_px             shift, along each axis by itself
-    elastic_px           standard deviation of the displacements that bend the strokes
-    threshold            how far from 128 the grey lies at which ink begins: strokes become thinner or thicker
-    """
-
-    rotation_deg: float = 10.0
-    shear: float = 0.2
-    zoom: float = 0.12
-    shift_px: float = 2.0
-    elastic_px: float = 0.8
-    threshold: float = 56.0
 
 
 def distort(pixels: Any, seed: Any, amount: Distortion) -> Any:

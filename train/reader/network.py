@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tf_keras
 
 if TYPE_CHECKING:
     from train.reader.structure import Structure
 
-DROPOUT = 0.3
-"""Share of the hidden layer's outputs that are blanked at random in training, where the structure is refined."""
+HIDDEN, LOGITS = "hidden-relu", "logits"
+"""Names of the layer that gives the hidden layer's outputs, and of the last layer, which makes logits of them."""
 
 
 def build(structure: Structure, symbols: int, batch: int | None = None) -> tf_keras.Model:
@@ -21,19 +21,19 @@ def build(structure: Structure, symbols: int, batch: int | None = None) -> tf_ke
     layers = tf_keras.layers
     x = source = layers.Input((structure.side, structure.side, 1), batch_size=batch, name="fragment")
     for number, layer in enumerate(structure.convolutions, start=1):
-        x = layers.Conv2D(layer.maps, layer.kernel, layer.stride, use_bias=not structure.refined, name=f"conv{number}")(
-            x
-        )
-        x = _activate(x, structure)
+        name = f"conv{number}"
+        convolution = layers.Conv2D(layer.maps, layer.kernel, layer.stride, use_bias=not structure.refined, name=name)
+        x = _activate(convolution(x), structure, name)
         if layer.pool > 1:
-            x = layers.MaxPooling2D(layer.pool)(x)
-    x = layers.Flatten()(x)
-    x = _activate(layers.Dense(structure.hidden, use_bias=not structure.refined, name="hidden")(x), structure)
+            x = layers.MaxPooling2D(layer.pool, name=f"{name}-pool")(x)
+    x = layers.Flatten(name="flatten")(x)
+    hidden = layers.Dense(structure.hidden, use_bias=not structure.refined, name="hidden")
+    x = _activate(hidden(x), structure, "hidden")
+    return tf_keras.Model(source, layers.Dense(symbols, name=LOGITS)(x), name="reader")
+
+
+def _activate(x: Any, structure: Structure, name: str) -> Any:
+    """Return the layer's output after batch normalisation, if the structure is refined, and ReLU."""
     if structure.refined:
-        x = layers.Dropout(DROPOUT)(x)
-    return tf_keras.Model(source, layers.Dense(symbols, name="logits")(x), name="reader")
-
-
-def _activate(x: object, structure: Structure) -> object:
-    normalised = tf_keras.layers.BatchNormalization(momentum=0.98)(x) if structure.refined else x
-    return tf_keras.layers.ReLU()(normalised)
+        x = tf_keras.layers.BatchNormalization(momentum=0.98, name=f"{name}-norm")(x)
+    return tf_keras.layers.ReLU(name=f"{name}-relu")(x)

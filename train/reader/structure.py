@@ -25,7 +25,7 @@ class Structure:
     side        pixels along each side of its input
     pixel_bits  bits a pixel of its input
     hidden      units of the fully connected layer
-    refined     whether it is trained with batch normalisation, dropout, augmentation and averaged weights
+    refined     whether it is trained with batch normalisation, which the converter merges into the weights
     """
 
     name: str

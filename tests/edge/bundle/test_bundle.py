@@ -84,7 +84,7 @@ def test_a_manifest_cannot_leave_a_required_file_unhashed(bundle: Bundle) -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "inkgate-bundle/3"}, "format"),
+        ({"format": "inkgate-bundle/4"}, "format"),
         ({"pixel_bits": 4}, "pixel_bits"),
         ({"users": []}, "users"),
         ({"users": ["Ada", "Ada", "Ben"]}, "distinct"),
@@ -160,14 +160,17 @@ def test_a_failed_write_leaves_the_old_bundle_and_no_rubbish(
     assert [path.name for path in bundle.path.parent.iterdir()] == ["bundle"]
 
 
-def test_a_bundle_of_before_golden_vectors_is_refused_with_the_command_that_makes_it_anew(bundle: Bundle) -> None:
+@pytest.mark.parametrize(("version", "lacks"), [(1, "has no golden vectors"), (2, "has no features")])
+def test_a_bundle_of_an_earlier_format_is_refused_with_the_command_that_makes_it_anew(
+    bundle: Bundle, version: int, lacks: str
+) -> None:
     path = bundle.path / "manifest.json"
-    fields = json.loads(path.read_text()) | {"format": "inkgate-bundle/1"}
+    fields = json.loads(path.read_text()) | {"format": f"inkgate-bundle/{version}"}
     del fields["files"][GOLDEN]
     (bundle.path / GOLDEN).unlink()
     path.write_text(json.dumps(fields))
     command = f"inkgate quantize {bundle.path.parent} --out {bundle.path}"
-    with pytest.raises(OldBundleError, match=f"has no golden vectors.*`{command}`") as caught:
+    with pytest.raises(OldBundleError, match=f"{lacks}.*`{command}`") as caught:
         Bundle.open(bundle.path)
     assert caught.value.exit_code == 2
 

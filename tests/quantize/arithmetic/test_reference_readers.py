@@ -83,5 +83,5 @@ def test_a_pooling_that_would_have_to_requantise_is_refused() -> None:
     pooled = graph.tensors[graph.ops[1].outputs[0]]
     other = dataclasses.replace(pooled, quantization=graph.input.quantization)
     tensors = tuple(other if tensor is pooled else tensor for tensor in graph.tensors)
-    with pytest.raises(UnsupportedGraphError, match="op 1 MAX_POOL_2D: .*changes the scale"):
+    with pytest.raises(UnsupportedGraphError, match=r"op 1 MAX_POOL_2D: .*changes the scale"):
         Reference(dataclasses.replace(graph, tensors=tensors))

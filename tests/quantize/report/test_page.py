@@ -75,8 +75,8 @@ def test_what_is_no_report_is_refused(content: bytes) -> None:
 
 def test_a_report_of_another_format_is_refused(report: Report) -> None:
     other = changed(report)
-    other.format = "inkgate-verify/3"
-    with pytest.raises(ReportError, match=r"format inkgate-verify/3, this inkgate reads inkgate-verify/2"):
+    other.format = "inkgate-verify/4"
+    with pytest.raises(ReportError, match=r"format inkgate-verify/4, this inkgate reads inkgate-verify/3"):
         make_page(other.encode())
 
 
@@ -139,7 +139,7 @@ def test_a_kernel_set_that_did_not_run_says_so_and_leaves_the_page_whole(report:
         other = changed(report)
         for found in other.kernel_sets:
             if found.kernels in missing:
-                found.error, found.ops, found.unwatched = "no such <kernels> here", [], None
+                found.error, found.ops, found.unwatched = "no such <kernels> here", [], []
         assert "not compared: no such <kernels> here" in Checker(make_page(other.encode())).text
 
 
