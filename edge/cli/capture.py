@@ -10,7 +10,8 @@ from edge.errors import CaptureError
 from edge.gate.capture import CapturedWord, add_word, next_session, whole_words
 from edge.ink.fragment_set import FragmentSet
 from edge.ink.names import check_name
-from firmware_bridge.cli.options import CONNECT_S, json_option, port_option, unauthenticated_option
+from edge.roster.enrolling import NEED
+from firmware_bridge.cli.options import CONNECT_S, json_option, port_option, say, unauthenticated_option
 from firmware_bridge.link.link import open_link
 
 
@@ -36,6 +37,7 @@ def capture(
     console = Console(stderr=True)
     fragments = FragmentSet.load(out) if out.exists() else None
     session, captured = next_session(fragments, writer), 0
+    say(console, NEED)
     with open_link(port, allow_unauthenticated=allow_unauthenticated, connect_patience_s=CONNECT_S) as link:
         for item in whole_words(link.events()):
             if isinstance(item, CapturedWord):

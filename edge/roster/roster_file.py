@@ -26,7 +26,7 @@ def roster_beside(bundle: Path) -> Path:
 
 
 class RosterFile:
-    """The roster in one file, which is readable on the machine that wrote it last and with its network only.
+    """The roster in one file, readable with its network on the machine that wrote it last.
 
     Each writing makes a new key and forgets the one before: an older copy of the file, with a user who was removed
     since, can be read by nobody any more, wherever it was kept.
@@ -93,7 +93,10 @@ class RosterFile:
         return roster
 
     def _key_of(self, content: bytes) -> bytes:
-        """Return the key that the file says it was written with. RosterAlteredError, RosterKeyError without it."""
+        """Return the key that the file names.
+
+        RosterAlteredError if it names none, RosterKeyError if the key is not here.
+        """
         header = read_header(content)
         known = self._keys.get(header.roster)
         for key in known:
