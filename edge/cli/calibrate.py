@@ -8,7 +8,7 @@ from rich.console import Console
 
 from edge.bundle.bundle import Bundle
 from edge.cli.enrolling import Desk, Teller, enrol_from_file, follow
-from edge.cli.output import emit
+from edge.cli.output import counted, emit
 from edge.cli.roster import Networks, bundle_option, idle_option, open_networks, open_roster, roster_option
 from edge.decision.enrolment import Material
 from edge.errors import EnrolmentError, TooFewWordsError
@@ -69,7 +69,7 @@ def calibrate(
         file.change(lambda roster: roster.forget_visitors())
         if as_json:
             emit({"event": "forgotten", "visitors": before, "roster": str(file.path)})
-        teller.say(f"{before} visitors are forgotten, in {file.path}")
+        teller.say(f"{counted(before, 'visitor')} forgotten, in {file.path}")
         return
     networks = open_networks(bundle)
     plan = Plan(networks.reader.alphabet, writings=writings, least_writings=1, min_fragments=MIN_SYMBOLS)
@@ -91,7 +91,7 @@ def calibrate(
     stored = len(file.load().visitors)
     if as_json:
         emit({"event": "calibrated", "visitors": stored - before, "total": stored, "roster": str(file.path)})
-    teller.say(f"{stored - before} visitors wrote; {stored} in all in {file.path}")
+    teller.say(f"{counted(stored - before, 'visitor')} wrote; {stored} in all in {file.path}")
     if visitors is not None and stored - before < visitors:
         raise TooFewWordsError(f"{stored - before} of {visitors} visitors wrote enough")
 
@@ -132,4 +132,4 @@ def _store(visitors: list[Material], file: RosterFile, teller: Teller) -> None:
     for stored in file.change(add_all).visitors[-len(visitors) :]:
         if teller.as_json:
             emit({"event": "visitor", "number": stored.number, "kind": stored.kind, "fragments": len(stored)})
-        teller.say(f"visitor {stored.number} is stored: {stored.kind}, {len(stored)} fragments")
+        teller.say(f"visitor {stored.number} is stored: input {stored.kind}, {counted(len(stored), 'fragment')}")

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from edge.bundle.bundle import Bundle
 from edge.cli.enrolling import Desk, Teller, enrol_from_file, follow
-from edge.cli.output import emit
+from edge.cli.output import counted, emit
 from edge.cli.roster import (
     bundle_option,
     complete_user,
@@ -140,7 +140,7 @@ def add(
                 "seconds": round(time.perf_counter() - begun_s, 3),
             }
         )
-    teller.say(f"{name} is enrolled: {_told(user)}; {len(roster.users)} users in {file.path}")
+    teller.say(f"{name} is enrolled: {_told(user)}; {counted(len(roster.users), 'user')} in {file.path}")
 
 
 @users.command("list")
@@ -157,7 +157,7 @@ def list_users(bundle_path: Path, roster_path: Path | None, as_json: bool) -> No
             emit(_record(user))
         else:
             say(console, f"{user.name}  {_told(user)}, {user.created}")
-    say(console, f"{len(roster.users)} users and {len(roster.visitors)} visitors in {file.path}")
+    say(console, f"{counted(len(roster.users), 'user')} and {counted(len(roster.visitors), 'visitor')} in {file.path}")
 
 
 @users.command()
@@ -206,7 +206,7 @@ def remove(name: str, bundle_path: Path, roster_path: Path | None, as_json: bool
     roster = file.change(lambda roster: roster.remove(name))
     if as_json:
         emit({"event": "removed", "name": name, "users": len(roster.users), "roster": str(file.path)})
-    say(Console(stderr=True), f"{name} is removed; {len(roster.users)} users in {file.path}")
+    say(Console(stderr=True), f"{name} is removed; {counted(len(roster.users), 'user')} in {file.path}")
 
 
 def _read_pin(asks: bool, path: Path | None, alphabet: str, min_symbols: int) -> str | None:
@@ -248,7 +248,7 @@ def _record(user: Enrolment) -> dict[str, Any]:
 
 def _told(user: Enrolment) -> str:
     pin = "with a PIN" if user.pin is not None else "without a PIN"
-    return f"{user.kind}, {user.writings} writings, {len(user)} fragments, {pin}"
+    return f"input {user.kind}, {counted(user.writings, 'writing')}, {counted(len(user), 'fragment')}, {pin}"
 
 
 def _text(value: object) -> str:
