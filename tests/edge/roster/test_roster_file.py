@@ -108,6 +108,14 @@ def test_the_roster_of_another_network_is_refused_and_said_so(file: RosterFile, 
         assert caught.value.exit_code == ExitCode.REFUSED
 
 
+def test_a_roster_cannot_be_passed_off_as_that_of_another_network(file: RosterFile, keys: FileKeys) -> None:
+    add(file, "Ada")
+    other = bytes(reversed(NETWORK))
+    file.path.write_bytes(file.path.read_bytes().replace(NETWORK, other))
+    with pytest.raises(RosterAlteredError):
+        RosterFile(file.path, other, keys).load()
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602])
 def test_an_exposed_key_is_refused(file: RosterFile, keys: FileKeys, mode: int) -> None:
     add(file, "Ada")
