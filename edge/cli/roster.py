@@ -19,6 +19,7 @@ from edge.errors import NotABundleError
 from edge.roster import writing
 from edge.roster.roster_file import RosterFile, roster_beside
 from firmware_bridge.errors import InkgateError
+from firmware_bridge.trust.folder import state_folder
 
 bundle_option = click.option(
     "--bundle", "bundle_path", required=True, type=click.Path(path_type=Path), help="What `quantize` made."
@@ -31,6 +32,10 @@ idle_option = click.option(
     type=click.FloatRange(min=0, min_open=True),
     help="Give up when nobody has written for so many seconds.",
 )
+
+
+_INSTALLED = Path(__file__).resolve().parents[1]
+"""Folder of the package, whose files are the installer's and perhaps of several users."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +60,16 @@ def open_networks(bundle: Bundle) -> Networks:
 
 
 def open_roster(bundle: Bundle, path: Path | None) -> RosterFile:
-    """Return the file of the bundle's roster, at `path` or beside the bundle.
+    """Return the file of the bundle's roster, at `path` or where it is by default.
 
-    NotABundleError if the bundle has no reader.
+    That is beside the bundle; of a bundle that came with inkgate, in the user's folder of records. NotABundleError if
+    the bundle has no reader.
     """
-    return RosterFile(path or roster_beside(bundle.path), networks_sha256(bundle))
+    network = networks_sha256(bundle)
+    if path is None:
+        installed = bundle.path.resolve().is_relative_to(_INSTALLED)
+        path = roster_beside(state_folder() / bundle.path.name if installed else bundle.path)
+    return RosterFile(path, network)
 
 
 def networks_sha256(bundle: Bundle) -> bytes:

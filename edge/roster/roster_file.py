@@ -120,6 +120,7 @@ class RosterFile:
         """Write the file, for its owner alone, whole or not at all; it is on the disk when this returns."""
         fresh = self.path.with_name(f".{self.path.name}.fresh")  # the lock admits one writer
         try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             fresh.unlink(missing_ok=True)
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as stream:

@@ -80,6 +80,16 @@ def test_users_stay_when_a_bundle_is_made_anew_around_the_same_networks(
     assert networks_sha256(write_bundle(tmp_path / "warmer", manifest, warmer)) != networks_sha256(whole)
 
 
+def test_the_roster_lies_beside_the_bundle_but_not_among_installed_files(
+    whole: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INKGATE_STATE", str(tmp_path / "state"))
+    assert open_roster(whole, None).path == tmp_path / "whole.roster"
+    assert open_roster(whole, tmp_path / "x").path == tmp_path / "x"
+    shipped = dataclasses.replace(whole, path=Path(golden.__file__).with_name("ready"))
+    assert open_roster(shipped, None).path == tmp_path / "state" / "ready.roster"
+
+
 WITHOUT_TENSORFLOW = """
 import sys
 sys.modules.update(dict.fromkeys(["tensorflow", "tf_keras", "keras", "matplotlib", "scipy", "sklearn"]))

@@ -206,10 +206,10 @@ def test_a_change_that_fails_changes_nothing(file: RosterFile, monkeypatch: pyte
     assert add(file, "Ben").version == 2
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path, keys: FileKeys) -> None:
-    file = RosterFile(tmp_path / "nowhere" / "a.roster", NETWORK, keys)
-    with pytest.raises(RosterError, match="nowhere"):
-        add(file, "Ada")
+def test_a_folder_is_made_and_one_that_cannot_be_made_is_named(tmp_path: Path, keys: FileKeys) -> None:
+    assert add(RosterFile(tmp_path / "new" / "a.roster", NETWORK, keys), "Ada").version == 1
+    with pytest.raises(RosterError, match=r"new/a\.roster"):
+        add(RosterFile(tmp_path / "new" / "a.roster" / "b.roster", NETWORK, keys), "Ada")
     with pytest.raises(RosterError, match="cannot be read"):
         RosterFile(tmp_path, NETWORK, keys).load()
 
