@@ -8,14 +8,13 @@ import time
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from edge.answer.listen import SCHEME, Listener
 from edge.answer.network import EngineNetwork, answer, answer_each, describe_gate
 from edge.bundle.bundle import MODEL, Bundle
 from edge.bundle.engine import Engine
 from edge.bundle.kernels import request_for, requests
-from firmware_bridge.cli.options import json_option
+from firmware_bridge.cli.options import json_option, plain_console
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.transport import BAUD_RATE, SerialTransport
 from firmware_bridge.session.board import BoardSession
@@ -44,7 +43,7 @@ def answer_command(bundle_path: Path, port: str | None, link: Path | None, kerne
     """
     if (port is None) == (link is None):
         raise click.UsageError("give either --port, the line on which somebody asks, or --link, to make one here")
-    console = Console(stderr=True)
+    console = plain_console()
     bundle = Bundle.open(bundle_path)
     manifest, model = bundle.manifest, bundle.contents[MODEL]
     pinned = manifest.executor

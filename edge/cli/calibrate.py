@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from edge.bundle.bundle import Bundle
 from edge.cli.enrolling import Desk, Teller, enrol_from_file, follow
@@ -17,7 +16,7 @@ from edge.ink.fragment_set import FragmentSet
 from edge.roster.enrolling import MIN_SYMBOLS, Enrolling, Plan
 from edge.roster.roster import Roster
 from edge.roster.roster_file import RosterFile
-from firmware_bridge.cli.options import CONNECT_S, json_option, unauthenticated_option
+from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, unauthenticated_option
 from firmware_bridge.link.link import open_link
 
 WRITINGS = 3
@@ -61,7 +60,7 @@ def calibrate(
     """
     if [source is not None, port is not None, forget].count(True) != 1:
         raise click.UsageError("give one of --from, a file of fragments, --port, a board to write at, and --forget")
-    teller = Teller(Console(stderr=True), as_json)
+    teller = Teller(plain_console(), as_json)
     bundle = Bundle.open(bundle_path)
     file = open_roster(bundle, roster_path)
     before = len(file.load().visitors)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from edge.cli.output import emit
 from edge.errors import CaptureError
@@ -11,7 +10,7 @@ from edge.gate.capture import CapturedWord, add_word, next_session, whole_words
 from edge.ink.fragment_set import FragmentSet
 from edge.ink.names import check_name
 from edge.roster.enrolling import NEED
-from firmware_bridge.cli.options import CONNECT_S, json_option, port_option, say, unauthenticated_option
+from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, port_option, say, unauthenticated_option
 from firmware_bridge.link.link import open_link
 
 
@@ -34,7 +33,7 @@ def capture(
 ) -> None:
     """Record a writer's fragments from a board; the file holds every whole word as soon as it is written."""
     check_name(writer)
-    console = Console(stderr=True)
+    console = plain_console()
     fragments = FragmentSet.load(out) if out.exists() else None
     session, captured = next_session(fragments, writer), 0
     say(console, NEED)
@@ -44,13 +43,13 @@ def capture(
                 try:
                     fragments = add_word(fragments, writer, item, symbols, session)
                 except CaptureError as error:
-                    console.print(str(error), style="yellow", markup=False)
+                    console.print(str(error), style="yellow")
                     continue
                 fragments.save(out)
                 captured += 1
                 console.print(f"word {captured}: {len(item.pixels)} fragments")
             else:
-                console.print(item.text, style="dim", markup=False)
+                console.print(item.text, style="dim")
             if captured == words:
                 break
     if as_json and fragments is not None:

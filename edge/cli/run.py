@@ -15,7 +15,7 @@ from edge.errors import EdgeError, GoldenError, TooFewWordsError, UnverifiedErro
 from edge.gate.display import Display
 from edge.gate.journal import Journal
 from edge.gate.loop import WORD_TIMEOUT_S, Gate, Notice, Outcome, Rule, refuse
-from firmware_bridge.cli.options import CONNECT_S, json_option, port_option, unauthenticated_option
+from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, port_option, unauthenticated_option
 from firmware_bridge.link.link import open_link
 
 _SECONDS = click.FloatRange(min=0, min_open=True)
@@ -60,7 +60,7 @@ def run(
     board must prove that it has the key that this machine gave it (`inkgate firmware provision`); without a key it is
     refused unless --allow-unauthenticated, and then every decision says so.
     """
-    console = Console(stderr=True)
+    console = plain_console()
     bundle = Bundle.open(bundle_path)
     try:
         engine = bundle.engine(kernels)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from edge.bundle.bundle import Bundle
 from edge.cli.enrolling import Desk, Teller, enrol_from_file, follow
@@ -30,7 +29,7 @@ from edge.roster import enrolling as limits
 from edge.roster.enrolling import Enrolling, Plan, Stage
 from edge.roster.pin import check_pin
 from edge.roster.words import writer_of
-from firmware_bridge.cli.options import CONNECT_S, json_option, say, unauthenticated_option
+from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, say, unauthenticated_option
 from firmware_bridge.link.link import open_link
 
 _PATH = click.Path(path_type=Path)
@@ -96,7 +95,7 @@ def add(
         raise click.UsageError("give either --from, a file of fragments, or --port, a board to write at")
     if asks_pin and pin_file is not None:
         raise click.UsageError("give either --pin, to be asked for it, or --pin-file")
-    teller = Teller(Console(stderr=True), as_json)
+    teller = Teller(plain_console(), as_json)
     bundle = Bundle.open(bundle_path)
     file = open_roster(bundle, roster_path)
     file.load().require_new(name)
@@ -149,7 +148,7 @@ def add(
 @json_option
 def list_users(bundle_path: Path, roster_path: Path | None, as_json: bool) -> None:
     """List who may enter; no PIN is shown."""
-    console = Console(stderr=True)
+    console = plain_console()
     file = open_roster(Bundle.open(bundle_path), roster_path)
     roster = file.load()
     for user in roster.users:
@@ -177,7 +176,7 @@ def show(name: str, bundle_path: Path, roster_path: Path | None, as_json: bool) 
         emit(record)
         return
     for field, value in record.items():
-        say(Console(stderr=True), f"{field:<10} {_text(value)}")
+        say(plain_console(), f"{field:<10} {_text(value)}")
 
 
 @users.command()
@@ -192,7 +191,7 @@ def rename(name: str, new: str, bundle_path: Path, roster_path: Path | None, as_
     file.change(lambda roster: roster.rename(name, new))
     if as_json:
         emit({"event": "renamed", "name": new, "was": name, "roster": str(file.path)})
-    say(Console(stderr=True), f"{name} is called {new} now, in {file.path}")
+    say(plain_console(), f"{name} is called {new} now, in {file.path}")
 
 
 @users.command()
@@ -206,7 +205,7 @@ def remove(name: str, bundle_path: Path, roster_path: Path | None, as_json: bool
     roster = file.change(lambda roster: roster.remove(name))
     if as_json:
         emit({"event": "removed", "name": name, "users": len(roster.users), "roster": str(file.path)})
-    say(Console(stderr=True), f"{name} is removed; {counted(len(roster.users), 'user')} in {file.path}")
+    say(plain_console(), f"{name} is removed; {counted(len(roster.users), 'user')} in {file.path}")
 
 
 def _read_pin(asks: bool, path: Path | None, alphabet: str, min_symbols: int) -> str | None:

@@ -26,7 +26,7 @@ from edge.decision.evidence import word_scores
 from edge.errors import NotABundleError, RunError
 from edge.ink.fragment import SIDE, Pixels, to_int8
 from edge.ink.fragment_set import sample_words
-from firmware_bridge.cli.options import json_option
+from firmware_bridge.cli.options import json_option, plain_console
 from firmware_bridge.errors import ExitCode
 from quantize.arithmetic.kernel_sets import kernel_set
 from quantize.arithmetic.reference import Reference
@@ -118,7 +118,7 @@ def bench(ctx: click.Context, bundle_path: Path | None, sizes: list[int], as_jso
     bundle = Bundle.open(bundle_path or _demo())
     engine = bundle.engine("default")
     workload = find_workload(bundle, sizes[-1])
-    console = Console(stderr=True)
+    console = plain_console()
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("fragments", total=sizes[-1])
         rows = measure(bundle, engine, workload, sizes, lambda fragments: progress.advance(task, fragments))
@@ -127,7 +127,7 @@ def bench(ctx: click.Context, bundle_path: Path | None, sizes: list[int], as_jso
         click.echo(msgspec.json.encode(_report(bundle, engine, workload, rows, check_ms)))
     else:
         _show(console, engine, workload, rows)
-        console.print(_say_check(check_ms), markup=False)
+        console.print(_say_check(check_ms))
     if check_ms is not None and check_ms > CHECK_LIMIT_MS:
         console.print(f"the check at the start takes more than {CHECK_LIMIT_MS:.0f} ms", style="bold red")
         ctx.exit(ExitCode.NEGATIVE)

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
 from rich.status import Status
+from rich.text import Text
 
 from edge.bundle.bundle import Bundle
-from firmware_bridge.cli.options import json_option
+from firmware_bridge.cli.options import json_option, plain_console
 
 
 @click.command()
@@ -49,14 +48,14 @@ def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipp
     from quantize.arithmetic.kernel_sets import differs_by_processor
     from quantize.make_bundle import make_bundle
 
-    console = Console(stderr=True)
+    console = plain_console()
     # Converting silences file descriptor 2 for a while; the status line is written to a copy of it.
-    status_line = Console(file=os.fdopen(os.dup(2), "w"))
+    status_line = plain_console(os.fdopen(os.dup(2), "w"))
     jobs = [(run_path, out), *((draw.path, draw.path / "bundle") for draw in Run.open(run_path).draws()[1:])]
     made: list[dict[str, Any]] = []
     for number, (source, target) in enumerate(jobs, start=1):
         prefix = f"[{number}/{len(jobs)}] {source}: " if len(jobs) > 1 else ""
-        with status_line.status(escape(f"{prefix}starting")) as status:
+        with status_line.status(Text(f"{prefix}starting")) as status:
             bundle = make_bundle(
                 source,
                 target,
@@ -68,19 +67,17 @@ def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipp
             )
         made.append(_summary(bundle))
         if not as_json:
-            console.print(
-                f"{escape(str(target))}: {made[-1]['model_bytes']:,} bytes of int8 model for {made[-1]['users']} users"
-            )
+            console.print(f"{target}: {made[-1]['model_bytes']:,} bytes of int8 model for {made[-1]['users']} users")
         if differs_by_processor(bundle.manifest.executor.kernels):
             text = (
                 f"{target} is pinned to {bundle.manifest.executor.kernels}, for XNNPACK is off here: gates with other "
                 "processors will refuse it, for these kernels compute otherwise there; quantise where XNNPACK runs"
             )
-            console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+            console.print(text, style="yellow", highlight=False, soft_wrap=True)
     if as_json:
         click.echo(json.dumps({**made[0], "draws": made[1:]}))
     else:
-        console.print(f"Next: inkgate verify {escape(str(out))}")
+        console.print(f"Next: inkgate verify {out}")
 
 
 def _summary(bundle: Bundle) -> dict[str, Any]:
@@ -98,4 +95,4 @@ def _summary(bundle: Bundle) -> dict[str, Any]:
 
 
 def _teller(status: Status, prefix: str) -> Callable[[str], None]:
-    return lambda step: status.update(escape(f"{prefix}{step}"))
+    return lambda step: status.update(Text(f"{prefix}{step}"))

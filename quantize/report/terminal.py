@@ -1,7 +1,6 @@
 """A report of `inkgate verify` -> its summary on a terminal."""
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from quantize.losses.drift import DriftReport
@@ -21,7 +20,7 @@ def show_report(console: Console, report: Report) -> None:
     console.print(f"{report.values:,} values compared, {report.mismatches:,} differ.")
     for vectors in report.golden:
         state = "equal in every tensor" if vectors.passed else f"refused: {vectors.error}"
-        console.print(f"{escape(vectors.file)}: {vectors.words} words, {vectors.values:,} values, {state}.")
+        console.print(f"{vectors.file}: {vectors.words} words, {vectors.values:,} values, {state}.")
     for drift in report.drift:
         console.print(_drift(drift, report.is_reserved(drift.kernels)))
     against, differ = report.int8_against_float, report.decisions_against_float
@@ -38,7 +37,7 @@ def show_report(console: Console, report: Report) -> None:
             f"Equal error rate at {report.eer.symbols} symbols: {rates}; shift {report.eer_shift_points:+.2f}."
         )
     for note in report.notes:
-        console.print(f"Note: {escape(note)}.")
+        console.print(f"Note: {note}.")
 
 
 def _kernel_sets(report: Report) -> Table:

@@ -100,7 +100,7 @@ def simulate(
     BOARD-00000000, so run one at a time: a host takes two of them for one board that goes back in time. With --no-key
     it is another board each time.
     """
-    from rich.markup import escape
+    from rich.text import Text
 
     from firmware_bridge.emulate import power_on
     from firmware_bridge.emulate.board_memory import SelfProvisioned, Unprovisioned
@@ -115,7 +115,7 @@ def simulate(
     if firmware is not None:
         _check_firmware(firmware, kind, dataset, board)
     bits = 8 if grey else 1
-    with progress_console().status(escape(f"taking fragments from {dataset}")):
+    with progress_console().status(Text(f"taking fragments from {dataset}")):
         # On an emulated digitiser the writers write anew: of the dataset only their names are needed.
         fragments = load(dataset, pixel_bits=bits, per_writer=1 if firmware and kind == "pen" else SYNTHETIC_PER_WRITER)
     rng = np.random.default_rng(seed)
@@ -135,7 +135,7 @@ def simulate(
             given = board_input.write_texts(writing, texts, rng)
         else:
             given = board_input.photograph([fragments.pixels[index] for index in drawn], rng)
-        with progress_console().status(f"building {firmware} {kind}"):
+        with progress_console().status(Text(f"building {firmware} {kind}")):
             emulator = power_on.build_and_power_on(firmware, kind, memory, {"pixel_bits": bits})
         simulated = EmulatedBoard(emulator, given, fast=fast, loss=loss, corrupt=corrupt, seed=seed, link=link)
     else:
