@@ -168,10 +168,6 @@ class PinExposedError(PinError):
     exit_code = ExitCode.REFUSED
 
 
-class UserNameError(EdgeError):
-    """A user's name is not one that can be told from others and shown as it is."""
-
-
 class UserError(EdgeError):
     """There is no user of that name, there already is one, or there is no room for another."""
 
