@@ -14,6 +14,7 @@ from edge.bundle.engine import Prepared, prepare, require_verified, unverified
 from edge.bundle.golden import LOGITS, GoldenVectors, file_name
 from edge.bundle.kernels import DEFAULT
 from edge.bundle.reader_card import ReaderCard, decode_card
+from edge.decision import exact
 from edge.errors import EngineError, ModelRefusedError, OtherOutputsError, ReaderCardError
 from edge.ink.fragment import INPUT_SCALE, INPUT_ZERO_POINT, SIDE
 
@@ -78,14 +79,12 @@ class Reader:
     def read(self, fragments: Int8) -> npt.NDArray[np.float64]:
         """Return the log-probabilities float64 [N, S] of the symbols shown by fragments int8 [N, 33, 33, 1].
 
-        They are calibrated by the card's temperature, and the probabilities of a row sum to 1. EngineError if the
-        interpreter fails.
+        They are calibrated by the card's temperature, and the probabilities of a row sum to 1; equal logits give the
+        same bits on every machine. EngineError if the interpreter fails.
         """
-        logits = self.logits_int8(fragments).astype(np.float64)
-        scaled = (logits - self.output_zero_point) * (self.output_scale / self.card.temperature)
-        below = scaled - scaled.max(axis=1, keepdims=True)
-        chances: npt.NDArray[np.float64] = below - np.log(np.exp(below).sum(axis=1, keepdims=True))
-        return chances
+        steps = self.logits_int8(fragments).T.astype(np.float64) - self.output_zero_point
+        scaled = steps * (self.output_scale / self.card.temperature)
+        return np.ascontiguousarray((scaled - exact.log_sum_exp(scaled)).T)
 
     def logits_int8(self, fragments: Int8) -> Int8:
         """Return the logits int8 [N, S], as the graph gives them, of fragments int8 [N, 33, 33, 1].
@@ -152,7 +151,7 @@ def _borders(prepared: Prepared, symbols: int) -> tuple[dict[str, Any], dict[str
         raise ModelRefusedError(f"the reader has {len(inputs)} inputs and {len(outputs)} outputs, not one of each")
     source, sink = inputs[0], outputs[0]
     if source["dtype"] is not np.int8 or tuple(source["shape"]) != _INPUT_SHAPE:
-        found = f"{np.dtype(source['dtype'])} {list(source['shape'])}"
+        found = f"{np.dtype(source['dtype'])} {[int(n) for n in source['shape']]}"
         raise ModelRefusedError(f"the reader's input is {found}, not int8 {list(_INPUT_SHAPE)}")
     scale, zero_point = source["quantization"]
     if np.float32(scale) != np.float32(INPUT_SCALE) or zero_point != INPUT_ZERO_POINT:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,19 @@ Int8 = npt.NDArray[np.int8]
 Result = TypeVar("Result")
 
 
+class Executor(Protocol):
+    """Something that computes a model as the edge does.
+
+    name: the kernels that really run. version: the package and version that they come from.
+    """
+
+    name: str
+    version: str
+
+    def outputs(self, words: Words) -> dict[str, Int8]:
+        """Return the model's outputs int8 [N, n] by name, each word from a cleared state if there is any."""
+
+
 class EngineExecutor:
     """The edge's own engine as an executor, so that what is measured is what decides.
 
@@ -37,7 +50,7 @@ class EngineExecutor:
 
         KernelSetError for an unknown name or if this machine runs other kernels (XNNPACK absent).
         """
-        wanted = _wanted(kernels)
+        wanted = wanted_kernels(kernels)
         executor = EngineExecutor(Engine.load(model, wanted.request))
         if executor.name != wanted.name:
             raise KernelSetError(f"{kernels} was asked for and this machine runs {executor.name}")
@@ -50,6 +63,10 @@ class EngineExecutor:
     def logits(self, words: Words) -> Int8:
         """Return int8 logits [N, K+1], the state cleared at the start of every word."""
         return self.outputs(words)[LOGITS]
+
+
+LoadExecutor: TypeAlias = Callable[[bytes, str], Executor]
+"""(model, name of a kernel set) -> an executor. KernelSetError if this machine does not run these kernels."""
 
 
 class Tracer:
@@ -65,7 +82,7 @@ class Tracer:
 
         KernelSetError for an unknown name or if this machine runs other kernels (XNNPACK absent).
         """
-        wanted = _wanted(kernels)
+        wanted = wanted_kernels(kernels)
         delegated = bool(wanted.delegate)
         self.graph = load_graph(model)
         self.points = tuple(p for p in points(self.graph) if not (delegated and p.tensor is None))
@@ -140,7 +157,7 @@ def interpreter(model: bytes, kernels: str, *, preserve: bool = False) -> Any:
     preserve: keep intermediate tensors readable. KernelSetError if LiteRT has no such kernels, ModelFileError if it
     cannot load the model, DependencyError if LiteRT is not installed.
     """
-    wanted = _wanted(kernels)
+    wanted = wanted_kernels(kernels)
     try:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
     except ImportError as error:
@@ -160,7 +177,7 @@ def interpreter(model: bytes, kernels: str, *, preserve: bool = False) -> Any:
     return made
 
 
-def _wanted(kernels: str) -> Kernels:
+def wanted_kernels(kernels: str) -> Kernels:
     """Return LiteRT's kernels that compute a kernel set.
 
     KernelSetError, listing the known names, if there are none.

@@ -7,7 +7,7 @@ import numpy as np
 
 from quantize.arithmetic.reference import CHUNK_FRAGMENTS, Reference
 from quantize.errors import GraphsDifferError
-from quantize.interpreter.executors import EngineExecutor, Tracer
+from quantize.interpreter.executors import Executor, Tracer
 from quantize.model.graph import Array, Graph
 from quantize.model.trace import LSTM, LSTM_CONSTANTS, Kind, points, short_name
 from quantize.model.words import Words
@@ -97,7 +97,7 @@ def compare(
     return stored + list(computed.values())
 
 
-def compare_outputs(engine: EngineExecutor, reference: Reference, words: Words) -> list[TensorReport]:
+def compare_outputs(engine: Executor, reference: Reference, words: Words) -> list[TensorReport]:
     """Compare every output of the edge's engine, which keeps no tensors, in the order of computation."""
     reports, got = [], engine.outputs(words)
     for name, expected in reference.outputs(words).items():

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import numpy as np
 
 from edge.bundle import golden
-from edge.bundle.bundle import Bundle
+from edge.bundle.bundle import Bundle, PinnedExecutor
 from edge.bundle.kernels import runs_on
 from edge.errors import EdgeError
 from quantize.arithmetic.kernel_sets import kernel_set
 from quantize.arithmetic.reference import Reference
 from quantize.errors import DependencyError, KernelSetError, WordsError
-from quantize.interpreter.executors import EngineExecutor, Tracer
+from quantize.interpreter.executors import EngineExecutor, LoadExecutor, Tracer
 from quantize.machine import Machine
 from quantize.model.trace import points
 from quantize.model.words import Words
@@ -30,17 +30,19 @@ def compare_kernel_set(
     *,
     deployed: bool,
     reference_model: bytes | None = None,
+    load: LoadExecutor = EngineExecutor.load,
     progress: Callable[[int], None] = lambda _fragments: None,
 ) -> KernelSetReport:
     """Compare the reference, with these kernels' arithmetic, with the interpreter that runs them.
 
     The report has an `error` if the kernels do not run here. reference_model: another model for the reference alone;
-    GraphsDifferError if it has another structure. progress: gets the number of fragments computed since its last call.
+    GraphsDifferError if it has another structure. load: makes what the edge computes the model with. progress: gets the
+    number of fragments computed since its last call.
     """
     report = KernelSetReport(kernels, deployed, machine=machine.describe())
     try:
         reference = Reference.load(reference_model or model, kernel_set(kernels, machine.architecture))
-        tracer, engine = Tracer(model, kernels), EngineExecutor.load(model, kernels)
+        tracer, engine = Tracer(model, kernels), load(model, kernels)
     except (KernelSetError, EdgeError, DependencyError) as error:
         report.error = str(error)
         progress(len(words.fragments))
@@ -63,21 +65,21 @@ def compare_kernel_set(
 def compare_golden(bundle: Bundle, machine: Machine) -> list[GoldenReport]:
     """Check the bundle's files of golden vectors against model, manifest and kernel set's reference."""
     names = sorted(name for name in bundle.contents if name.startswith("golden-"))
-    return [_golden(bundle, name, machine) for name in names]
-
-
-def split_version(version: str) -> tuple[str, str]:
-    """Split "ai-edge-litert 2.3.0" into ("ai-edge-litert", "2.3.0")."""
-    name, _, number = version.rpartition(" ")
-    return name, number
-
-
-def _golden(bundle: Bundle, name: str, machine: Machine) -> GoldenReport:
-    report = GoldenReport(name)
     model, pinned = bundle.contents["model.tflite"], bundle.manifest.executor
-    kernels = name.removeprefix("golden-").removesuffix(".bin")
+    return [compare_vectors(name, bundle.contents[name], model, pinned, machine) for name in names]
+
+
+def compare_vectors(
+    name: str, content: bytes, model: bytes, pinned: PinnedExecutor, machine: Machine, prefix: str = "golden-"
+) -> GoldenReport:
+    """Check one file of golden vectors against its model, what the bundle is pinned to, and the reference.
+
+    name: of the file: prefix, kernel set and ".bin".
+    """
+    report = GoldenReport(name)
+    kernels = name.removeprefix(prefix).removesuffix(".bin")
     try:
-        vectors = golden.decode(bundle.contents[name])
+        vectors = golden.decode(content)
         stamp = vectors.stamp
         report.kernels, report.executor, report.version = stamp.kernels, stamp.runtime, stamp.version
         report.machine, report.tells_apart = stamp.machine, stamp.tells_apart
@@ -108,6 +110,12 @@ def _golden(bundle: Bundle, name: str, machine: Machine) -> GoldenReport:
     report.error = first
     report.passed = first is None
     return report
+
+
+def split_version(version: str) -> tuple[str, str]:
+    """Split "ai-edge-litert 2.3.0" into ("ai-edge-litert", "2.3.0")."""
+    name, _, number = version.rpartition(" ")
+    return name, number
 
 
 def _by_op(tensors: list[TensorReport], reference: Reference) -> list[OpReport]:

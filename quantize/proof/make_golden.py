@@ -1,18 +1,20 @@
 """A model and handwriting -> golden vectors: a few words on which kernel sets can be told apart."""
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.bundle.engine import Engine
 from edge.bundle.golden import GoldenVectors, Stamp
+from edge.bundle.reader import Reader
 from edge.ink.fragment import SIDE, Pixels
 from edge.ink.fragment_set import FragmentSet, sample_words
 from quantize.arithmetic.kernel_sets import kernel_set, rivals
 from quantize.arithmetic.reference import Reference
 from quantize.errors import VectorsDifferError
-from quantize.interpreter.executors import EngineExecutor, Tracer
+from quantize.interpreter.executors import EngineExecutor, LoadExecutor, Tracer
 from quantize.machine import this_machine, version_of
 from quantize.model.trace import output_points, points
 from quantize.model.words import Words
@@ -25,16 +27,23 @@ TRIES = 20
 """Draws of words to try before some kernel sets may give the same outputs."""
 
 
-def draw_words(model: bytes, handwriting: FragmentSet, bits: int, rng: np.random.Generator) -> tuple[Words, str]:
+def draw_words(
+    model: bytes,
+    handwriting: FragmentSet,
+    bits: int,
+    rng: np.random.Generator,
+    handwritten: Sequence[int] = HANDWRITTEN,
+) -> tuple[Words, str]:
     """Draw the golden words; return them and the kernel sets that their outputs tell apart.
 
+    handwritten: lengths of the handwritten words.
     The text is "a | b | c = d" if c and d give the same logits and features. Words are drawn until all kernel sets
     differ, at most TRIES times; then the draw on which most differ is taken.
     """
     references = {label: Reference.load(model, kernels) for label, kernels in rivals().items()}
     best: tuple[int, Words, str] | None = None
     for _ in range(TRIES):
-        words = _draw(handwriting.to_bits(bits), bits, rng)
+        words = _draw(handwriting.to_bits(bits), bits, rng, handwritten)
         groups = _groups({name: reference.outputs(words) for name, reference in references.items()})
         if best is None or len(groups) > best[0]:
             best = len(groups), words, " | ".join(" = ".join(group) for group in groups)
@@ -44,14 +53,21 @@ def draw_words(model: bytes, handwriting: FragmentSet, bits: int, rng: np.random
     return best[1:]
 
 
-def make_golden(model: bytes, kernels: str, engine: Engine, words: Words, tells_apart: str) -> GoldenVectors:
+def make_golden(
+    model: bytes,
+    kernels: str,
+    engine: Engine | Reader,
+    words: Words,
+    tells_apart: str,
+    load: LoadExecutor = EngineExecutor.load,
+) -> GoldenVectors:
     """Return the reference's tensors on these words, after checking them with an interpreter.
 
     Every tensor that can be read is checked; VectorsDifferError if one bit differs. engine: its runtime and version go
-    into the stamp.
+    into the stamp. load: makes what the edge computes the model with.
     """
     reference = Reference.load(model, kernel_set(kernels))
-    unwatched = compare_outputs(EngineExecutor.load(model, reference.name), reference, words)
+    unwatched = compare_outputs(load(model, reference.name), reference, words)
     wrong = first_mismatch([*compare(Tracer(model, kernels), reference, words), *unwatched])
     if wrong is not None:
         raise VectorsDifferError(f"golden vectors of {kernels}: {engine.runtime} differs: {wrong.describe()}")
@@ -72,7 +88,7 @@ def make_golden(model: bytes, kernels: str, engine: Engine, words: Words, tells_
     return GoldenVectors(stamp, sha256, words.fragments, words.lengths.astype(np.int32), tensors, outputs)
 
 
-def _draw(handwriting: FragmentSet, bits: int, rng: np.random.Generator) -> Words:
+def _draw(handwriting: FragmentSet, bits: int, rng: np.random.Generator, handwritten: Sequence[int]) -> Words:
     """Draw words of white, black and random fragments, then handwritten words, each by one writer."""
     noise = rng.integers(0, 256, (3, SIDE, SIDE), dtype=np.uint8)
     made: list[Pixels] = [
@@ -80,7 +96,7 @@ def _draw(handwriting: FragmentSet, bits: int, rng: np.random.Generator) -> Word
         np.full((2, SIDE, SIDE), 255, np.uint8),
         np.where(noise >= 128, np.uint8(255), np.uint8(0)) if bits == 1 else noise,
     ]
-    for length in HANDWRITTEN:
+    for length in handwritten:
         index, _ = sample_words(handwriting, rng.choice(handwriting.writers), length, 1, rng)
         made.append(handwriting.pixels[index[0]])
     return Words.of(made)

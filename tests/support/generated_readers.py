@@ -42,6 +42,7 @@ class ReaderNetwork(Network):
                 x = self.pool(x, layer.pool, side, depth)
         x = self.reshape(x, (1, side * side * depth))
         x = self.dense(x, side * side * depth, self.hidden, (1, self.hidden), fusedActivationFunction=RELU)
+        self.lifted = True  # logits have no ReLU, and a zero point in the middle
         return self.b.finish(source, self.dense(x, self.hidden, self.users, (1, self.users)))
 
     def zero_point(self) -> int:

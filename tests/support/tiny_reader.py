@@ -1,6 +1,5 @@
-"""A tiny generated reader of digits -> the files of it that a bundle holds."""
+"""A reader of four symbols with invented integers, and its card: the proof does without a trained one."""
 
-import functools
 import hashlib
 
 import numpy as np
@@ -12,22 +11,38 @@ from edge.bundle.kernels import request_for
 from edge.bundle.reader import CARD, MODEL, Reader, golden_name
 from edge.bundle.reader_card import FORMAT, ReaderCard
 
+ALPHABET = "0127"
 DIGITS = "0123456789"
 
 
-@functools.cache
-def model() -> bytes:
-    return ReaderNetwork(len(DIGITS), "random", np.random.default_rng(500)).build()
+def card_of(model: bytes, **fields: object) -> ReaderCard:
+    known = {
+        "format": FORMAT,
+        "alphabet": ALPHABET,
+        "temperature": 1.5,
+        "model_sha256": hashlib.sha256(model).hexdigest(),
+        "network": "shipped",
+        "trained_on": (),
+        "accuracy": (),
+        "command": "test",
+        "created": "2026-01-01T00:00:00+00:00",
+        "versions": {},
+    }
+    return ReaderCard(**(known | fields))  # type: ignore[arg-type]
+
+
+def make_reader(seed: int = 1, symbols: int = len(ALPHABET)) -> bytes:
+    return ReaderNetwork(symbols, "random", np.random.default_rng(seed)).build()
 
 
 def reader_files(pinned: PinnedExecutor, temperature: float = 1.0) -> dict[str, bytes]:
-    """Return the reader's model, card and golden vectors by their names in a bundle that is pinned so."""
-    sha256 = hashlib.sha256(model()).hexdigest()
-    card = ReaderCard(FORMAT, DIGITS, temperature, sha256, "tiny", (), (), "test", "2026-01-01T00:00:00Z", {})
-    reader = Reader.load(model(), card, request_for(pinned.kernels), runtime_name=pinned.runtime)
+    """Return model, card and golden vectors of a reader of digits by their names in a bundle that is pinned so."""
+    model = make_reader(500, len(DIGITS))
+    card = card_of(model, alphabet=DIGITS, temperature=temperature)
+    reader = Reader.load(model, card, request_for(pinned.kernels), runtime_name=pinned.runtime)
     fragments = np.random.default_rng(4).choice(np.array([-128, 127], np.int8), (6, 33, 33, 1))
     lengths = np.ones(len(fragments), np.int32)
     stamp = Stamp("test", "0", reader.runtime_name, reader.version, reader.kernels, "none", "this machine", "")
     tensors = {"0.output": reader.logits_int8(fragments)}
-    golden = GoldenVectors(stamp, sha256, fragments, lengths, tensors, {LOGITS: "0.output"})
-    return {MODEL: model(), CARD: card.encode(), golden_name(pinned.kernels): golden.encode()}
+    golden = GoldenVectors(stamp, card.model_sha256, fragments, lengths, tensors, {LOGITS: "0.output"})
+    return {MODEL: model, CARD: card.encode(), golden_name(pinned.kernels): golden.encode()}

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 from rich.table import Table
 
-from firmware_bridge.cli.options import json_option, say
+from firmware_bridge.cli.options import json_option, plain_console, say
 from train.cli.bars import progress_bars
 from train.cli.data import folder_option
 
@@ -61,7 +60,7 @@ def train_reader(
     seconds = round(time.monotonic() - began, 1)
     _show([figures], as_json, {"reader": str(out), "report": str(out / PAGE), "seconds": seconds})
     if not as_json:
-        say(Console(stderr=True), f"{out}: made in {seconds:.0f} s; report: {out / PAGE}")
+        say(plain_console(), f"{out}: made in {seconds:.0f} s; report: {out / PAGE}")
 
 
 @click.command("evaluate-reader")
@@ -99,4 +98,4 @@ def _show(readers: list[ReaderFigures], as_json: bool, more: dict[str, str | flo
         shares = {found.set: f"{100 * found.accuracy:.2f}" for found in reader.sets}
         numbers = (f"{reader.bytes:,}", f"{reader.macs:,}", f"{reader.microseconds:g}")
         table.add_row(reader.name, reader.network, *numbers, *(shares.get(name, "-") for name in sets))
-    Console(stderr=True).print(table)
+    plain_console().print(table)
