@@ -106,6 +106,10 @@ class OldBundleError(NotABundleError):
     """The bundle has an earlier format, which lacks what this version needs."""
 
 
+class NoUsersError(EdgeError):
+    """The bundle's network was trained for no user, and what was asked for needs some."""
+
+
 class RunError(EdgeError):
     """A run directory, or a file that it should hold, is missing, damaged or contradicts itself."""
 
@@ -191,3 +195,7 @@ class RosterKeyError(RosterRefusedError):
 
 class ForeignRosterError(RosterRefusedError):
     """The roster's users were enrolled with another network."""
+
+
+class EvidenceError(EdgeError):
+    """An evidence model that cannot be read, or does not fit the bundle's networks."""
