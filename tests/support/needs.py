@@ -40,6 +40,7 @@ NEEDS: Final = {
     "ziglang": _module("ziglang", "ziglang"),
     "ai-edge-litert": _module("ai_edge_litert", "ai-edge-litert"),
     "omniglot": _data("omniglot"),
+    "ink": _data("ink"),
 }
 
 
