@@ -317,7 +317,7 @@ class Captured(NamedTuple):
 
 
 def capture(samples: Iterable[tuple[int, int, int]], config: PenConfig | None = None) -> list[list[Points]]:
-    """Return the points of every symbol of every word that a board captures from samples, as `capture_timed` does."""
+    """Return the points of every symbol of every word that `capture_timed` finds."""
     return [[symbol.points for symbol in word] for word in capture_timed(samples, config)]
 
 

@@ -15,9 +15,9 @@ WritingEvent = WordStarted | FragmentReceived | WordEnded | BoardFault
 def fragment_messages(
     index: int, pixels: Pixels, pixel_bits: int, duration_ms: int | None = None, pause_ms: int | None = None
 ) -> Iterator[wire.Fragment]:
-    """Yield the messages that carry one fragment: one at 1 bit a pixel, 5 at 8; its times as FragmentReceived has them.
+    """Yield the messages that carry one fragment: one at 1 bit a pixel, 5 at 8.
 
-    PixelsError unless the pixels are uint8 [33, 33].
+    duration_ms, pause_ms: as FragmentReceived has them. PixelsError unless the pixels are uint8 [33, 33].
     """
     packed = pack(pixels, pixel_bits)
     lasted = wire.LONG_DURATION_MS if duration_ms is None else min(duration_ms, wire.LONG_DURATION_MS)
