@@ -106,6 +106,10 @@ class OldBundleError(NotABundleError):
     """The bundle has an earlier format, which lacks what this version needs."""
 
 
+class NoUsersError(EdgeError):
+    """The bundle's network was trained for no user, and what was asked for needs some."""
+
+
 class RunError(EdgeError):
     """A run directory, or a file that it should hold, is missing, damaged or contradicts itself."""
 
@@ -164,10 +168,6 @@ class PinExposedError(PinError):
     exit_code = ExitCode.REFUSED
 
 
-class UserNameError(EdgeError):
-    """A user's name is not one that can be told from others and shown as it is."""
-
-
 class UserError(EdgeError):
     """There is no user of that name, there already is one, or there is no room for another."""
 
@@ -195,3 +195,7 @@ class RosterKeyError(RosterRefusedError):
 
 class ForeignRosterError(RosterRefusedError):
     """The roster's users were enrolled with another network."""
+
+
+class EvidenceError(EdgeError):
+    """An evidence model that cannot be read, or does not fit the bundle's networks."""

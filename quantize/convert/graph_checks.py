@@ -14,12 +14,13 @@ from quantize.model.trace import LSTM, LSTM_STATES
 INTEGER_OPS = {"CONV_2D", "FULLY_CONNECTED", "QUANTIZE", "RESHAPE", "TANH", LSTM}
 
 
-def check_graph(graph: Graph) -> None:
-    """Refuse a graph that the edge cannot run.
+def check_graph(graph: Graph, recurrent: bool = True) -> None:
+    """Refuse a graph that the edge cannot run. recurrent: whether it must have an LSTM.
 
     UnfusedError, FloatGraphError, InputQuantizationError or CellRangeError, naming the reason.
     """
-    check_fused(graph)
+    if recurrent:
+        check_fused(graph)
     _check_integer(graph)
     _check_ends(graph)
     for op in graph.ops:

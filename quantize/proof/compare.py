@@ -97,13 +97,12 @@ def compare(
     return stored + list(computed.values())
 
 
-def compare_outputs(engine: Executor, reference: Reference, words: Words) -> list[TensorReport]:
-    """Compare every output of the edge's engine, which keeps no tensors, in the order of computation."""
-    reports, got = [], engine.outputs(words)
+def compare_outputs(engine: Executor, reference: Reference, words: Words) -> dict[str, TensorReport]:
+    """Compare every output of the edge's engine, which keeps no tensors; return reports by output."""
+    reports, got = {}, engine.outputs(words)
     for name, expected in reference.outputs(words).items():
-        report = TensorReport("all", f"{name} of the edge's engine, no tensors kept", "activation")
-        report.add(got[name], expected, words.locate)
-        reports.append(report)
+        reports[name] = TensorReport("all", f"{name} of the edge's engine, no tensors kept", "activation")
+        reports[name].add(got[name], expected, words.locate)
     return reports
 
 

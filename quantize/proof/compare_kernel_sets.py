@@ -14,10 +14,10 @@ from quantize.arithmetic.reference import Reference
 from quantize.errors import DependencyError, KernelSetError, WordsError
 from quantize.interpreter.executors import EngineExecutor, LoadExecutor, Tracer
 from quantize.machine import Machine
-from quantize.model.trace import points
+from quantize.model.trace import output_points, points
 from quantize.model.words import Words
 from quantize.proof.compare import TensorReport, compare, compare_outputs
-from quantize.proof.findings import GoldenReport, KernelSetReport, OpReport
+from quantize.proof.findings import GoldenReport, KernelSetReport, OpReport, OutputReport
 
 STORED = "stored, read back from the interpreter"
 
@@ -53,7 +53,9 @@ def compare_kernel_set(
     began = time.process_time()
     reference.outputs(words)
     report.reference_fragments_per_s = round(len(words.fragments) / max(time.process_time() - began, 1e-6))
-    report.unwatched = compare_outputs(engine, reference, words)
+    outputs = compare_outputs(engine, reference, words)
+    report.unwatched = list(outputs.values())
+    report.outputs = [OutputReport(name, found.values, found.mismatches) for name, found in outputs.items()]
     parts: list[OpReport | TensorReport] = [*report.ops, *report.unwatched]
     report.values, report.mismatches = sum(part.values for part in parts), sum(part.mismatches for part in parts)
     report.max_abs = max(part.max_abs for part in parts)
@@ -93,11 +95,15 @@ def compare_vectors(
         return report
     report.words, report.fragments = len(words), len(words.fragments)
     wanted = {point.key: point for point in points(reference.graph)}
+    outputs = {name: point.key for name, point in output_points(reference.graph).items()}
+    if dict(vectors.outputs) != outputs:
+        report.error = f"the golden vectors call {vectors.outputs} outputs, the model's are {outputs}"
+        return report
     other = set(wanted) ^ set(vectors.tensors)
     if other:
         report.error = f"not in both the golden vectors and the model: {', '.join(sorted(other))}"
         return report
-    first = None
+    first, named = None, {key: name for name, key in outputs.items()}
     for key, point in wanted.items():
         values, tensor = vectors.tensors[key], TensorReport(f"{point.position} {point.op}", point.name, point.kind)
         if values.shape != trace[key].shape:
@@ -106,6 +112,8 @@ def compare_vectors(
         tensor.add(values, trace[key], words.locate)
         report.values, report.mismatches = report.values + tensor.values, report.mismatches + tensor.mismatches
         report.max_abs = max(report.max_abs, tensor.max_abs)
+        if key in named:
+            report.outputs.append(OutputReport(named[key], tensor.values, tensor.mismatches))
         first = first or (tensor.describe() if tensor.mismatches else None)
     report.error = first
     report.passed = first is None

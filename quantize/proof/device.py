@@ -15,20 +15,13 @@ from firmware_bridge.session.errors import PixelDepthError, ProtocolViolationErr
 from firmware_bridge.wire.messages import Identity
 from firmware_bridge.wire.pixels import depth
 from quantize.errors import OtherModelError
+from quantize.proof.findings import OutputReport
 
 BLACK_AND_WHITE = (-128, 127)
 """The int8 values that a fragment of 1 bit a pixel has."""
 
 Progress = Callable[[int, int], None]
 """Progress callback: (fragments done, fragments in all)."""
-
-
-class OutputReport(msgspec.Struct):
-    """The comparison of one output of the model."""
-
-    name: str
-    values: int
-    mismatches: int
 
 
 class DeviceReport(msgspec.Struct):

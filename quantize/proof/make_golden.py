@@ -68,7 +68,7 @@ def make_golden(
     """
     reference = Reference.load(model, kernel_set(kernels))
     unwatched = compare_outputs(load(model, reference.name), reference, words)
-    wrong = first_mismatch([*compare(Tracer(model, kernels), reference, words), *unwatched])
+    wrong = first_mismatch([*compare(Tracer(model, kernels), reference, words), *unwatched.values()])
     if wrong is not None:
         raise VectorsDifferError(f"golden vectors of {kernels}: {engine.runtime} differs: {wrong.describe()}")
     kinds = {op.position: op.kind for op in reference.graph.ops}

@@ -130,12 +130,12 @@ def test_a_swapped_tanh_table_is_not_written(
 
 
 def test_a_bundle_gets_the_vectors_of_the_engines_kernels_and_of_what_is_reserved(
-    model: bytes, handwriting: FragmentSet, monkeypatch: pytest.MonkeyPatch
+    model: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quantize.proof.make_golden, "TRIES", 1)
     for asked, name in (("default", "litert-xnnpack"), ("reference", "litert-reference")):
         engine = Engine.load(model, asked)
-        files = golden_files(engine, model, handwriting, 1, np.random.default_rng(0))
+        files = golden_files(engine, model, 1, np.random.default_rng(0))
         assert sorted(files) == sorted(f"golden-{each}.bin" for each in (name, *reserved()))
         for file, content in files.items():
             golden = decode(content)
