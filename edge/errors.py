@@ -172,10 +172,6 @@ class PinExposedError(PinError):
     exit_code = ExitCode.REFUSED
 
 
-class UserNameError(EdgeError):
-    """A user's name is not one that can be told from others and shown as it is."""
-
-
 class UserError(EdgeError):
     """There is no user of that name, there already is one, or there is no room for another."""
 
@@ -203,3 +199,7 @@ class RosterKeyError(RosterRefusedError):
 
 class ForeignRosterError(RosterRefusedError):
     """The roster's users were enrolled with another network."""
+
+
+class EvidenceError(EdgeError):
+    """An evidence model that cannot be read, or does not fit the bundle's networks."""

@@ -91,6 +91,11 @@ class WhoModel:
         """Return E_d^-1, [D, D, S]."""
         return exact.inverse(np.moveaxis(self.noise, 0, -1))[0]
 
+    @cached_property
+    def spread_inverse(self) -> Floats:
+        """Return (U + V_d + E_d)^-1, the inverse covariance of everybody's z, [D, D, S]."""
+        return exact.inverse(np.moveaxis(self.writer + self.symbol + self.noise, 0, -1))[0]
+
     def project(self, features: npt.NDArray[np.int8]) -> Floats:
         """Return z [D, n] of features int8 [n, F]."""
         return exact.multiply(self.projection.T, features.T.astype(np.float64) * FEATURE_STEP)
@@ -111,6 +116,16 @@ class WhoModel:
         """Return the squared distances [n] of z [D, n] from their mean, in units of E_d."""
         away = z - (exact.total(z.T) / z.shape[1])[:, None]
         return exact.dot(away, exact.apply(self.noise_inverse[:, :, symbol, None], away))
+
+    def distance(self, z: Floats, symbols: Sequence[int], means: Floats) -> float:
+        """Return how far a word lies from how anybody writes its symbols: 1 on average, for writing.
+
+        It is the mean over fragments of the squared Mahalanobis distance per dimension. z: [D, T]. means: [S, D], m_d
+        on the device.
+        """
+        chosen = list(symbols)
+        away = z - means[chosen].T
+        return float(exact.total(exact.dot(away, exact.apply(self.spread_inverse[:, :, chosen], away)))) / z.size
 
     def known(self, keys: Iterable[tuple[int, int, int]]) -> list[tuple[Floats, Floats, Floats]]:
         """Return what fragments say of their symbol, by (symbol, count >= 1, steadiness): Q, K and V_d - K V_d.
@@ -185,6 +200,21 @@ class People:
     def __len__(self) -> int:
         return len(self.counts)
 
+    def select(self, index: Ints) -> "People":
+        """Return some of the people, by their places."""
+        if len(index) == len(self) and (index == np.arange(len(self))).all():
+            return self
+        return People(
+            self.model,
+            self.counts[index],
+            self.levels[index],
+            self.means[..., index],
+            self.expected[..., index],
+            self.precision[..., index],
+            self.weighted[..., index],
+            self.constant[index],
+        )
+
     def log_density(self, z: Floats, symbols: Sequence[int]) -> Floats:
         """Return the log density [K] of a word's features under each person, but for a term that all share.
 
@@ -238,7 +268,7 @@ def enrolled(model: WhoModel, gathered: Sequence[Gathered], means: Floats) -> Pe
     sums = np.stack([person.sums for person in gathered], axis=-1)
     number = np.maximum(counts, 1).T[:, None, :].astype(np.float64)
     offset = np.where(counts.T[:, None, :] > 0, sums / number - means, 0.0)
-    return _people(model, counts, np.asarray([_level(person) for person in gathered]), means, offset)
+    return _people(model, counts, np.asarray([level_of(person) for person in gathered]), means, offset)
 
 
 def adapt_means(model: WhoModel, counts: Ints, sums: Floats) -> Floats:
@@ -256,7 +286,7 @@ def adapt_means(model: WhoModel, counts: Ints, sums: Floats) -> Floats:
     return np.asarray(base + common + own * (number / (number + DEVICE_PRIOR)))
 
 
-def _level(person: Gathered) -> int:
+def level_of(person: Gathered) -> int:
     """Return the place in STEADINESS that is nearest to what a person's repeated symbols say."""
     s = (STEADINESS_PRIOR + person.scatter) / (STEADINESS_PRIOR + person.repeated)
     return int(np.argmin(np.abs(exact.log(STEADINESS) - exact.log(np.asarray(s)))))

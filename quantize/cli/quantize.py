@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
@@ -80,7 +79,7 @@ def quantize(
     # Converting silences file descriptor 2 for a while; the status line is written to a copy of it.
     status_line = plain_console(os.fdopen(os.dup(2), "w"))
     make = _from_backbone(ctx, fragments_path) if source.suffix == ".npz" else _from_run(ctx, far, far_reject)
-    make = partial(make, reader=_find_reader(reader, console), max_clipped=max_clipped)
+    make = partial(make, reader=_find_reader(reader), max_clipped=max_clipped)
     draws = [] if source.suffix == ".npz" else Run.open(source).draws()[1:]
     jobs = [(source, out), *((draw.path, draw.path / "bundle") for draw in draws)]
     made: list[dict[str, Any]] = []
@@ -121,17 +120,14 @@ def _from_backbone(ctx: click.Context, fragments_path: Path | None) -> Callable[
     return partial(make_ready_bundle, fragments=FragmentSet.load(fragments_path) if fragments_path else None)
 
 
-def _find_reader(name: str, console: Console) -> tuple[bytes, bytes] | None:
-    """Return model and card of a reader: a shipped one by its alphabet's name, else that in a folder; None for none.
+def _find_reader(name: str) -> tuple[bytes, bytes] | None:
+    """Return model and card of a reader: the shipped one of that alphabet, else the one in that folder.
 
-    ReaderCardError if there is none there. An inkgate that comes without any reader puts none in, and says so.
+    None for "none". ReaderCardError if there is no reader there.
     """
     from edge.bundle.reader import SHIPPED, find_shipped, read_files
 
     if name == "none":
-        return None
-    if name == "digits" and not (SHIPPED / name).is_dir():
-        console.print("this inkgate comes without a reader of digits: the bundle gets none", style="yellow")
         return None
     return find_shipped(name) if (SHIPPED / name).is_dir() else read_files(name)
 

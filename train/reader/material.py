@@ -33,7 +33,12 @@ PENS = (30, 120)
 VERSIONS = 3
 """How often each symbol of UNIPEN is drawn to train on, each time with another pen."""
 MNIST_TEST = "MNIST's test digits"
-UNIPEN_LICENCE = "UNIPEN train_r01_v07 (Guyon et al. 1994), CC BY 4.0; older text inside asks for research use"
+LICENCES = {
+    "qmnist": "images MNIST (LeCun, Cortes, Burges), CC BY-SA 3.0 as commonly stated; writers QMNIST, BSD-style",
+    "unipen": "UNIPEN train_r01_v07 (Guyon et al. 1994), CC BY 4.0; older text inside asks for research use",
+    "synthetic": "",
+}
+"""First word of a source's name -> what is to be said wherever the reader is passed on."""
 
 _SYNTHETIC_WRITERS, _SYNTHETIC_EACH, _SEED = 150, 60, 20_261_128
 
@@ -166,7 +171,7 @@ def _invented(alphabet: str) -> FragmentSet:
 
 
 def _note(name: str, own: FragmentSet) -> SourceNote:
-    licence = UNIPEN_LICENCE if name.startswith("unipen") else ""
+    licence = LICENCES[name.partition("-")[0]]
     return SourceNote(f"{name}, background writers", len(own.writers), len(own), own.sha256, licence)
 
 
