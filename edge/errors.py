@@ -106,6 +106,10 @@ class OldBundleError(NotABundleError):
     """The bundle has an earlier format, which lacks what this version needs."""
 
 
+class NoReaderError(EdgeError):
+    """The bundle has no reader of symbols, and what was asked for needs one."""
+
+
 class NoUsersError(EdgeError):
     """The bundle's network was trained for no user, and what was asked for needs some."""
 
@@ -166,10 +170,6 @@ class PinExposedError(PinError):
     """Someone other than its owner can read the file of a PIN."""
 
     exit_code = ExitCode.REFUSED
-
-
-class UserNameError(EdgeError):
-    """A user's name is not one that can be told from others and shown as it is."""
 
 
 class UserError(EdgeError):

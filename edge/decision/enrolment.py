@@ -1,4 +1,4 @@
-"""What a person wrote to be known by, as the networks saw it: features, symbols and readings, checked."""
+"""What the networks saw of a person's writing -> the material he is known by, checked."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""Writings, one after another -> taken, or to be written again, until there are enough of them; sans-IO.
+"""Writings, one after another -> taken, or to be written again, until they are enough; sans-IO.
 
 The stages are those of a fingerprint reader (fprintd): each writing is a stage that is passed or tried again.
 """
@@ -22,8 +22,8 @@ MIN_FRAGMENTS: Final = WRITINGS * MIN_SYMBOLS
 MOST_RETRIES: Final = 10
 
 NEED: Final = (
-    f"`inkgate users add` takes at least {LEAST_WRITINGS} writings of {MIN_SYMBOLS} symbols, "
-    f"{MIN_FRAGMENTS} fragments in all without a PIN; {WRITINGS} writings are usual"
+    f"to be enrolled by `inkgate users add` a writer needs {MIN_FRAGMENTS} fragments of different symbols, or "
+    f"{WRITINGS} writings ({LEAST_WRITINGS} at least) of a PIN of {MIN_SYMBOLS} symbols or more"
 )
 """How much a person has to write, as told where writing is captured."""
 
@@ -40,7 +40,12 @@ class Stage(Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """What is told of a writing: PASSED or RETRY, why it is to be written again, and what was taken until now."""
+    """What is told of a writing.
+
+    stage                PASSED or RETRY
+    reason               why it is to be written again, "" if it is not
+    writings, fragments  what was taken until now
+    """
 
     stage: Stage
     reason: str
@@ -73,17 +78,19 @@ def reads_as_pin(taken: Sequence[Writing], writing: Writing, pin: Int8s | None) 
 class Plan:
     """What is asked of one person.
 
-    alphabet       the reader's
-    pin            what is to be written, checked by `check_pin`; None: any symbols
-    writings       how many
-    min_symbols    symbols of a writing, at least
-    min_fragments  symbols of all writings together, at least
-    retries        so many writings may be tried again
+    alphabet        the reader's
+    pin             what is to be written, checked by `check_pin`; None: any symbols
+    writings        how many
+    least_writings  how many will do if no more come
+    min_symbols     symbols of a writing, at least
+    min_fragments   symbols of all writings together, at least
+    retries         so many writings may be tried again
     """
 
     alphabet: str
     pin: str | None = field(default=None, repr=False)
     writings: int = WRITINGS
+    least_writings: int = LEAST_WRITINGS
     min_symbols: int = MIN_SYMBOLS
     min_fragments: int = 1
     retries: int = MOST_RETRIES
@@ -124,10 +131,14 @@ class Enrolling:
     @property
     def enough(self) -> bool:
         """Return whether a person can be enrolled from what was taken, if no more comes."""
-        return len(self.taken) >= min(LEAST_WRITINGS, self.plan.writings) and self.fragments >= self.plan.min_fragments
+        least = min(self.plan.least_writings, self.plan.writings)
+        return len(self.taken) >= least and self.fragments >= self.plan.min_fragments
 
     def offer(self, writing: Writing) -> tuple["Enrolling", Answer]:
-        """Return the state after one more writing, and what to tell. ValueError if it has ended, done or failed."""
+        """Return the state after one more writing, and what to tell.
+
+        ValueError if the enrolment is done or has failed.
+        """
         if self.done or self.failed:
             raise ValueError("the enrolment has ended")
         reason = self._unfit(writing)

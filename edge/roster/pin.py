@@ -12,7 +12,10 @@ LEAST_DIFFERENT: Final = 3
 
 
 def check_pin(pin: str, alphabet: str, min_symbols: int) -> str:
-    """Return the PIN. PinError if it is short, plain, or holds what is not in the alphabet; no message shows it."""
+    """Return the PIN.
+
+    PinError if it is short, plain, or holds what is not in the alphabet. No message shows it.
+    """
     if not all(character in alphabet for character in pin):
         raise PinError(f"the PIN holds what the bundle's reader cannot read; it reads {alphabet}")
     if len(pin) < min_symbols:

@@ -1,11 +1,12 @@
 """Users by name and visitors by number: values that are never changed, only replaced."""
 
+import unicodedata
 from dataclasses import dataclass, replace
 from typing import Final
 
 from edge.decision.enrolment import Enrolment, Material, Visitor
 from edge.errors import EnrolmentError, UserError
-from edge.roster.names import alike, check_name
+from edge.ink.names import check_name
 
 MAX_USERS: Final = 1000
 MAX_VISITORS: Final = 1000
@@ -31,14 +32,14 @@ class Roster:
         for user in self.users:
             if user.name == name:
                 return user
-        near = [user.name for user in self.users if alike(user.name, name)]
+        near = [user.name for user in self.users if _alike(user.name, name)]
         hint = f"there is {near[0]!r}" if near else "`inkgate users list` shows who is there"
         raise UserError(f"there is no user {name!r}: {hint}")
 
     def require_new(self, name: str) -> None:
-        """Raise UserNameError if that is no name, UserError if it is taken or there is no room for a user."""
+        """Raise NamesError if that is no name, UserError if it is taken or there is no room for a user."""
         check_name(name)
-        taken = [user.name for user in self.users if alike(user.name, name)]
+        taken = [user.name for user in self.users if _alike(user.name, name)]
         if taken:
             raise UserError(f"there is a user {taken[0]!r} already: `inkgate users remove` him, or take another name")
         if len(self.users) >= MAX_USERS:
@@ -47,7 +48,7 @@ class Roster:
     def add(self, user: Enrolment) -> "Roster":
         """Return the roster with the user added.
 
-        UserNameError if that is no name, UserError if it is taken or there is no room, EnrolmentError if the material
+        NamesError if that is no name, UserError if it is taken or there is no room, EnrolmentError if the material
         is of another network than the others'.
         """
         self.require_new(user.name)
@@ -62,7 +63,7 @@ class Roster:
     def rename(self, name: str, new: str) -> "Roster":
         """Return the roster with the user under a new name, at the same place.
 
-        UserError if there is no user `name` or the new name is another user's, UserNameError if it is no name.
+        UserError if there is no user `name` or the new name is another user's, NamesError if it is no name.
         """
         renamed = self.get(name)
         others = replace(self, users=tuple(user for user in self.users if user is not renamed))
@@ -97,3 +98,8 @@ class Roster:
             kept = (other.features.shape[1], other.readings.shape[1])
             if found != kept:
                 raise EnrolmentError(f"{found} features and symbols a fragment, where the roster has {kept}")
+
+
+def _alike(one: str, other: str) -> bool:
+    """Return whether two names differ in capitals at most."""
+    return unicodedata.normalize("NFKC", one).casefold() == unicodedata.normalize("NFKC", other).casefold()

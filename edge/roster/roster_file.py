@@ -26,7 +26,7 @@ def roster_beside(bundle: Path) -> Path:
 
 
 class RosterFile:
-    """The roster in one file, which is readable on the machine that wrote it last and with its network only.
+    """The roster in one file, readable with its network on the machine that wrote it last.
 
     Each writing makes a new key and forgets the one before: an older copy of the file, with a user who was removed
     since, can be read by nobody any more, wherever it was kept.
@@ -49,7 +49,14 @@ class RosterFile:
         RosterAlteredError, RosterKeyError or ForeignRosterError, exit code 4, unless the file is bit for bit what this
         machine wrote last for this network; RosterError if it cannot be read.
         """
-        return self._load(self._read())
+        content = self._read()
+        while True:
+            try:
+                return self._load(content)
+            except RosterKeyError:
+                before, content = content, self._read()
+                if content == before:  # else it was replaced, and its key with it, after it was read
+                    raise
 
     def change(self, change: Callable[[Roster], Roster]) -> Roster:
         """Replace the roster by what `change` makes of it, and return that; nobody else writes meanwhile.
@@ -86,7 +93,10 @@ class RosterFile:
         return roster
 
     def _key_of(self, content: bytes) -> bytes:
-        """Return the key that the file says it was written with. RosterAlteredError, RosterKeyError without it."""
+        """Return the key that the file names.
+
+        RosterAlteredError if it names none, RosterKeyError if the key is not here.
+        """
         header = read_header(content)
         known = self._keys.get(header.roster)
         for key in known:
@@ -110,6 +120,7 @@ class RosterFile:
         """Write the file, for its owner alone, whole or not at all; it is on the disk when this returns."""
         fresh = self.path.with_name(f".{self.path.name}.fresh")  # the lock admits one writer
         try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             fresh.unlink(missing_ok=True)
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as stream:

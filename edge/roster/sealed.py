@@ -1,4 +1,4 @@
-"""A roster <-> the bytes of its file: a header in clear, then everything encrypted, all of it authenticated.
+"""A roster <-> the bytes of its file: a header in clear, the rest encrypted, all authenticated.
 
 ChaCha20-Poly1305 (RFC 8439; a Raspberry Pi 4 has no AES instructions). The header is the associated data, so a file in
 which any bit was changed is refused. It holds
@@ -37,7 +37,7 @@ _HEADER: Final = struct.Struct(f">8sH{ID_BYTES}s{ID_BYTES}s{NETWORK_BYTES}s{NONC
 
 
 class Header(NamedTuple):
-    """What stands in clear at the file's beginning; its fields are proved only when the rest was decrypted."""
+    """What stands in clear at the file's beginning; proved only when the rest was decrypted."""
 
     magic: bytes
     format: int
@@ -74,7 +74,10 @@ def seal(roster: Roster, identity: bytes, key: bytes, network: bytes, nonce: byt
 
 
 def unseal(content: bytes, key: bytes) -> Roster:
-    """Return the roster. RosterAlteredError unless every bit of the file is as `seal` wrote it with that key."""
+    """Return the roster in a file's bytes.
+
+    RosterAlteredError unless every bit is as `seal` wrote it with that key.
+    """
     header = read_header(content)
     try:
         plain = ChaCha20Poly1305(key).decrypt(header.nonce, content[_HEADER.size :], content[: _HEADER.size])

@@ -29,7 +29,7 @@ class Reader(Protocol):
     def alphabet(self) -> str: ...
 
     def read(self, fragments: Int8s, /) -> npt.NDArray[np.float64]:
-        """Return the log-probabilities float64 [n, S] of the alphabet's symbols for fragments int8 [n, 33, 33, 1]."""
+        """Return log-probabilities float64 [n, S] of the symbols, for fragments int8 [n, 33, 33, 1]."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""A folder that only its owner can enter <-> the contents of its files, each written whole or not at all."""
+"""A folder that only its owner can enter <-> its files' contents, each written whole or not at all."""
 
 import fcntl
 import os

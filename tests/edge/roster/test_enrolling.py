@@ -131,7 +131,7 @@ class AnyOrder(RuleBasedStateMachine):
         retries=st.integers(0, 4),
     )
     def begin(self, pin: str | None, writings: int, least: int, retries: int) -> None:
-        self.plan = Plan(DIGITS, pin, writings, 4, least, retries)
+        self.plan = Plan(DIGITS, pin, writings, 3, 4, least, retries)
         self.enrolling, self.texts, self.offered = Enrolling(self.plan), list[str](), 0
 
     @precondition(lambda self: not (self.enrolling.done or self.enrolling.failed))

@@ -5,7 +5,7 @@ from enrolments import make_material, make_user, told
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.errors import EnrolmentError, UserError, UserNameError
+from edge.errors import EnrolmentError, NamesError, UserError
 from edge.roster import roster as roster_module
 from edge.roster.roster import Roster
 
@@ -55,8 +55,15 @@ def test_an_unknown_user_is_named_and_one_of_other_capitals_is_proposed() -> Non
         roster.get("Eve")
     with pytest.raises(UserError, match="no user 'ADA': there is 'Ada'"):
         roster.remove("ADA")
-    with pytest.raises(UserNameError):
+    with pytest.raises(NamesError):
         roster.rename("Ada", "\u0410da")
+
+
+def test_names_that_differ_in_capitals_alone_are_not_two_users() -> None:
+    roster = Roster().add(make_user("Straße"))
+    with pytest.raises(UserError, match="there is a user 'Straße' already"):
+        roster.add(make_user("STRASSE"))
+    assert names(roster.rename("Straße", "STRASSE")) == ["STRASSE"]
 
 
 def test_there_is_room_for_a_thousand(monkeypatch: pytest.MonkeyPatch) -> None:

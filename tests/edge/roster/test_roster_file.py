@@ -108,6 +108,14 @@ def test_the_roster_of_another_network_is_refused_and_said_so(file: RosterFile, 
         assert caught.value.exit_code == ExitCode.REFUSED
 
 
+def test_a_roster_cannot_be_passed_off_as_that_of_another_network(file: RosterFile, keys: FileKeys) -> None:
+    add(file, "Ada")
+    other = bytes(reversed(NETWORK))
+    file.path.write_bytes(file.path.read_bytes().replace(NETWORK, other))
+    with pytest.raises(RosterAlteredError):
+        RosterFile(file.path, other, keys).load()
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602])
 def test_an_exposed_key_is_refused(file: RosterFile, keys: FileKeys, mode: int) -> None:
     add(file, "Ada")
@@ -198,10 +206,10 @@ def test_a_change_that_fails_changes_nothing(file: RosterFile, monkeypatch: pyte
     assert add(file, "Ben").version == 2
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path, keys: FileKeys) -> None:
-    file = RosterFile(tmp_path / "nowhere" / "a.roster", NETWORK, keys)
-    with pytest.raises(RosterError, match="nowhere"):
-        add(file, "Ada")
+def test_a_folder_is_made_and_one_that_cannot_be_made_is_named(tmp_path: Path, keys: FileKeys) -> None:
+    assert add(RosterFile(tmp_path / "new" / "a.roster", NETWORK, keys), "Ada").version == 1
+    with pytest.raises(RosterError, match=r"new/a\.roster"):
+        add(RosterFile(tmp_path / "new" / "a.roster" / "b.roster", NETWORK, keys), "Ada")
     with pytest.raises(RosterError, match="cannot be read"):
         RosterFile(tmp_path, NETWORK, keys).load()
 
@@ -277,6 +285,24 @@ def test_users_added_by_several_processes_at_once_are_all_there(file: RosterFile
     assert roster.version == 24
     expected = {f"{name} {n}" for name in ("Ada", "Ben", "Cleo") for n in range(8)}
     assert {user.name for user in roster.users} == expected
+
+
+def test_a_roster_that_is_replaced_while_it_is_read_is_not_taken_for_an_older_copy(
+    file: RosterFile, keys: FileKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(file, "Ada")
+    names, get = ["Ben", "Cleo"], keys.get
+
+    def late(roster: bytes) -> tuple[bytes, ...]:
+        if names:
+            name = names.pop()
+            monkeypatch.setattr(keys, "get", get)
+            add(RosterFile(file.path, NETWORK, FileKeys(keys.folder)), name)
+            monkeypatch.setattr(keys, "get", late)
+        return get(roster)
+
+    monkeypatch.setattr(keys, "get", late)
+    assert [user.name for user in file.load().users] == ["Ada", "Cleo", "Ben"]
 
 
 def test_a_thousand_users_load_in_a_second(file: RosterFile, record_property: Callable[[str, object], None]) -> None:
