@@ -21,9 +21,11 @@ from edge.decision.rule import Decision, Verdict, unavailable
 from edge.decision.what import Readings, log_probability_of, read_word
 from edge.decision.who import Gathered, People, WhoModel, adapt_means, enrolled, strangers
 from edge.errors import EvidenceError, UserError
+from edge.ink.fragment_set import KINDS
 
 NEAR: Final = 5
 """A device is known from other people's writing if at least so many of them wrote on it."""
+PEN, INVENTED, UNKNOWN = "pen", "invented", "unknown"
 UNLIKELY: Final = -30.0
 """A PIN that a word says with less than e^-30 of the probability of its likeliest reading was not written."""
 
@@ -78,22 +80,24 @@ class Identities:
     ) -> None:
         """Learn the users. others: people who may not enter, but wrote on the same device.
 
-        UserError if the claim is no user's name, EvidenceError if a user's kind of input has no model.
+        Invented writers count as writers with a pen. Writing of unknown kind is judged as the kind that it is most
+        like. UserError if the claim is no user's name, EvidenceError if a user's kind of input has no model.
         """
         if policy.claim is not None and policy.claim not in [user.name for user in users]:
             raise UserError(f"there is no user {policy.claim!r}: `inkgate users list` shows who is there")
         self._alphabet, self._policy = evidence.alphabet, policy
         self._groups: list[_Group] = []
-        for kind in sorted({user.kind for user in users}):
-            if kind not in evidence.who:
-                raise EvidenceError(
-                    f"there is no model of input {kind!r}, only of {', '.join(sorted(evidence.who))}: the FAR would be "
-                    "unknown; enrol with an input that has one"
-                )
-            mine = [user for user in users if user.kind == kind]
-            also = [person for person in others if person.kind == kind]
+        told = {kind: _model_for(evidence, kind, [p for p in (*users, *others) if p.kind == kind]) for kind in KINDS}
+        for kind in sorted({told[user.kind] for user in users}):
+            mine = [user for user in users if told[user.kind] == kind]
+            also = [person for person in others if told[person.kind] == kind]
             self._groups.append(_group(evidence, kind, mine, also))
         self._open_users = sum(pin is None for group in self._groups for pin in group.pins)
+
+    @property
+    def users(self) -> int:
+        """Return how many users there are."""
+        return sum(len(group.names) for group in self._groups)
 
     def opinions(self, features: npt.NDArray[np.int8], readings: npt.ArrayLike) -> list[Opinion]:
         """Return what a word says of each user whom the policy lets in: features int8 [T, F], readings [T, S]."""
@@ -168,6 +172,27 @@ class Identities:
             return f"{symbols} of at least {self._policy.min_symbols} symbols"
         unknown = "" if best.far_known else " (FAR unknown on this device: the strict threshold holds)"
         return f"score {'above' if enough else 'below'} the threshold of {best.threshold:.2f}{unknown}"
+
+
+def _model_for(evidence: EvidenceModel, kind: str, people: Sequence[Material]) -> str:
+    """Return the kind of input whose model people of a kind are judged by; "" if there are no people."""
+    if not people:
+        return ""
+    if kind in evidence.who:
+        return kind
+    if kind == INVENTED and PEN in evidence.who:
+        return PEN
+    if kind == UNKNOWN:
+        return max(sorted(evidence.who), key=lambda name: _likeness(evidence.who[name], people))
+    raise EvidenceError(
+        f"there is no model of input {kind!r}, only of {', '.join(sorted(evidence.who))}: the FAR would be unknown; "
+        "enrol with an input that has one"
+    )
+
+
+def _likeness(model: WhoModel, people: Sequence[Material]) -> float:
+    """Return the log density of people's fragments as anybody's, on average, in the features' space."""
+    return float(np.mean([model.likeness(person.features, person.symbols) for person in people]))
 
 
 def _group(evidence: EvidenceModel, kind: str, users: Sequence[Enrolment], others: Sequence[Material]) -> _Group:

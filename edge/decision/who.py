@@ -127,6 +127,18 @@ class WhoModel:
         away = z - means[chosen].T
         return float(exact.total(exact.dot(away, exact.apply(self.spread_inverse[:, :, chosen], away)))) / z.size
 
+    def likeness(self, features: npt.NDArray[np.int8], symbols: npt.NDArray[np.integer]) -> float:
+        """Return how dense everybody's writing is where fragments lie: -1/2 (distance D + log det), on average.
+
+        Models are compared by it, so the determinant is that of the covariance of the features themselves, which the
+        projection spreads: log det(U + V_d + E_d) - log det(P' P).
+        """
+        z = self.project(features)
+        distance = self.distance(z, symbols.tolist(), self.means)
+        _, spread = exact.inverse(np.moveaxis(self.writer + self.symbol + self.noise, 0, -1))
+        _, volume = exact.inverse(exact.multiply(self.projection.T, self.projection))
+        return -0.5 * (distance * len(z) + float(exact.total(spread[symbols])) / len(symbols) - float(volume))
+
     def known(self, keys: Iterable[tuple[int, int, int]]) -> list[tuple[Floats, Floats, Floats]]:
         """Return what fragments say of their symbol, by (symbol, count >= 1, steadiness): Q, K and V_d - K V_d.
 

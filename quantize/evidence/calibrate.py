@@ -57,9 +57,17 @@ def calibrate(by_length: dict[int, Trials]) -> Calibration:
     def spread(values: Sequence[float]) -> tuple[float, ...]:
         return tuple(float(v) for v in np.interp(np.arange(1, MAX_SYMBOLS + 1), lengths, values))
 
-    columns = [spread([row[i] for row in rows]) for rows in (lines, tails, costs) for i in (0, 1)]
     least = min(by_length.values(), key=lambda trials: len(trials.impostor))
-    return Calibration(*columns, trials=len(least.impostor), writers=least.writers)
+    return Calibration(
+        slope=spread([slope for slope, _ in lines]),
+        offset=spread([offset for _, offset in lines]),
+        tail=spread([tail for tail, _ in tails]),
+        rate=spread([rate for _, rate in tails]),
+        cllr=spread([cost for cost, _ in costs]),
+        cllr_min=spread([least_cost for _, least_cost in costs]),
+        trials=len(least.impostor),
+        writers=least.writers,
+    )
 
 
 def fit_line(genuine: Floats, impostor: Floats) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from edge.bundle.manifest import FORMAT, ErrorRates, Manifest, PinnedExecutor, P
 from edge.decision.evidence import MAX_SYMBOLS, word_scores
 from edge.decision.rule import Decision, decide
 from edge.decision.thresholds import Thresholds
-from edge.gate.loop import Rule
+from edge.gate.judging import Rule
 from edge.ink.fragment import to_int8
 from firmware_bridge.session.events import BoardInfo, Connected, Event, FragmentReceived, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Kind

@@ -14,7 +14,8 @@ from edge.bundle.engine import Engine
 from edge.decision.rule import Decision, Verdict
 from edge.errors import EngineError, JournalError
 from edge.gate.journal import Entry, Journal
-from edge.gate.loop import Gate, Outcome, Rule
+from edge.gate.judging import Rule
+from edge.gate.loop import Gate, Outcome
 from firmware_bridge.session.events import (
     BoardFault,
     Connected,
