@@ -33,6 +33,10 @@ class OtherModelError(QuantizeError):
     exit_code = ExitCode.REFUSED
 
 
+class BackboneFileError(QuantizeError):
+    """The file is no backbone, or a damaged one."""
+
+
 class WordsError(QuantizeError):
     """The words to compute are empty or have the wrong shape."""
 
@@ -73,3 +77,7 @@ class GraphsDifferError(QuantizeError):
     """Two models were compared that do not compute the same operations on the same shapes."""
 
     exit_code = ExitCode.NEGATIVE
+
+
+class EvidenceFitError(QuantizeError):
+    """The handwriting is too little, or too much alike, to fit an evidence model to."""

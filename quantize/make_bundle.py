@@ -1,10 +1,11 @@
-"""A run directory -> its bundle: model converted, thresholds fitted on strangers, everything hashed."""
+"""A run, or a backbone alone -> the bundle: model converted, thresholds fitted, everything hashed."""
 
 import hashlib
 import io
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
@@ -13,21 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bundle.bundle import CALIBRATION as CALIBRATION_FILE
-from edge.bundle.bundle import (
-    FLOAT,
-    FORMAT,
-    Bundle,
-    ErrorRates,
-    Manifest,
-    PinnedExecutor,
-    Provenance,
-    require_writable_bundle,
-    write_bundle,
-)
+from edge.bundle.bundle import FLOAT, Bundle, require_writable_bundle, write_bundle
 from edge.bundle.bundle import MODEL as MODEL_FILE
 from edge.bundle.engine import Engine
 from edge.bundle.golden import file_name
 from edge.bundle.kernels import reserved
+from edge.bundle.manifest import FORMAT, ErrorRates, Manifest, PinnedExecutor, Provenance, ReaderRecord
+from edge.bundle.reader_card import decode_card
 from edge.bundle.run_directory import Run
 from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, MODEL, PLAN, TEST
 from edge.decision.evidence import MAX_SYMBOLS, word_scores
@@ -35,17 +28,23 @@ from edge.decision.rule import judge
 from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.errors import RunError
 from edge.ink.fragment import to_int8
-from edge.ink.fragment_set import FragmentSet, sample_words
-from quantize.convert.convert import MAX_CLIPPED_SHARE, convert
+from edge.ink.fragment_set import FragmentSet, join, sample_words
+from quantize.convert.backbone import BackboneFile
+from quantize.convert.convert import MAX_CLIPPED_SHARE, Conversion, convert
 from quantize.convert.tensorflow import load_keras
 from quantize.machine import version_of
+from quantize.model.invented import invented_writing
 from quantize.model.words import Words
 from quantize.proof.make_golden import draw_words, make_golden
+from quantize.proof.reader import reader_files
 
 CALIBRATION_WORDS = 300
 THRESHOLD_WORDS = 2000
 RATE_WORDS = 1000
 VERSIONS = ("tensorflow", "tf_keras", "ai-edge-litert", "numpy")
+
+ReaderFiles = tuple[bytes, bytes]
+"""The bytes of a reader's model and of its card, as edge.bundle.reader.find_shipped returns them."""
 
 Scores = npt.NDArray[np.float64]
 Say = Callable[[str], None]
@@ -58,12 +57,14 @@ def make_bundle(
     far_accept: float = 0.01,
     far_reject: float = 0.10,
     max_clipped: float = MAX_CLIPPED_SHARE,
+    reader: ReaderFiles | None = None,
     command: str = "",
     say: Say = lambda _step: None,
 ) -> Bundle:
     """Convert the run's model, fit thresholds, verify golden vectors and write the bundle.
 
-    Thresholds are fitted with the edge's own engine, on strangers of the development set. say: gets each step's name.
+    Thresholds are fitted with the edge's own engine, on strangers of the development set. reader: model and card of the
+    reader of symbols to put in; None for none. say: gets each step's name.
     Before TensorFlow is loaded: NotABundleError if no bundle can be written to `out`, RunError if the run lacks what is
     needed. Afterwards: ConversionRefusedError if the model does not convert well, VectorsDifferError if the interpreter
     does not compute what the reference does.
@@ -84,10 +85,8 @@ def make_bundle(
     say("measuring error rates on the test set")
     rates = error_rates(engine, run, thresholds, rng)
     say("verifying golden vectors")
-    golden = golden_files(engine, conversion.model, development, _pixel_bits(run), rng)
-    weights: dict[str, Any] = conversion.weights
-    stored = io.BytesIO()
-    np.savez_compressed(stored, **weights)
+    golden = golden_files(engine, conversion.model, _pixel_bits(run), rng)
+    reading = _reader_files(reader, _pixel_bits(run), rng)
     manifest = Manifest(
         format=FORMAT,
         plan=run.plan,
@@ -97,14 +96,51 @@ def make_bundle(
         executor=PinnedExecutor(engine.runtime_name, engine.version, engine.kernels),
         error_rates=rates,
         provenance=_provenance(run, out, command),
+        reader=_reader_record(reader),
     )
-    contents = {
-        MODEL_FILE: conversion.model,
-        CALIBRATION_FILE: json.dumps(conversion.calibration, indent=2).encode() + b"\n",
-        FLOAT: stored.getvalue(),
-        **golden,
-    }
-    return write_bundle(out, manifest, contents)
+    return write_bundle(out, manifest, {**_converted_files(conversion), **golden, **reading})
+
+
+def make_ready_bundle(
+    backbone_path: Path,
+    out: Path,
+    *,
+    fragments: FragmentSet | None = None,
+    seed: int = 1,
+    max_clipped: float = MAX_CLIPPED_SHARE,
+    reader: ReaderFiles | None = None,
+    command: str = "",
+    say: Say = lambda _step: None,
+) -> Bundle:
+    """Convert a backbone's features, verify golden vectors and write a bundle without users.
+
+    fragments: handwriting to calibrate on, besides what is invented. seed: of the words that are drawn. The others, and
+    errors, are as of `make_bundle`; BackboneFileError for a file that is no backbone.
+    """
+    require_writable_bundle(out)
+    backbone, rng = BackboneFile.read(backbone_path), np.random.default_rng(seed)
+    invented = invented_writing().to_bits(backbone.pixel_bits)
+    calibration = _beside(invented, fragments.to_bits(backbone.pixel_bits)) if fragments else invented
+    say("building the network of the features")
+    network = backbone.network()
+    say(f"converting to int8, calibrated on {CALIBRATION_WORDS} whole words")
+    conversion = convert(network, calibration_words(calibration, rng), max_clipped, recurrent=False)
+    engine = Engine.load(conversion.model)
+    say("verifying golden vectors")
+    golden = golden_files(engine, conversion.model, backbone.pixel_bits, rng)
+    reading = _reader_files(reader, backbone.pixel_bits, rng)
+    manifest = Manifest(
+        format=FORMAT,
+        plan=backbone.plan,
+        users=(),
+        pixel_bits=backbone.pixel_bits,
+        thresholds=None,
+        executor=PinnedExecutor(engine.runtime_name, engine.version, engine.kernels),
+        error_rates=ErrorRates(),
+        provenance=_provenance_of_backbone(backbone, seed, command),
+        reader=_reader_record(reader),
+    )
+    return write_bundle(out, manifest, {**_converted_files(conversion), **golden, **reading})
 
 
 def calibration_words(fragments: FragmentSet, rng: np.random.Generator) -> Words:
@@ -127,15 +163,13 @@ def fit_development(
     return fit_thresholds(evidence.max(axis=-1), far_accept, far_reject)
 
 
-def golden_files(
-    engine: Engine, model: bytes, fragments: FragmentSet, bits: int, rng: np.random.Generator
-) -> dict[str, bytes]:
+def golden_files(engine: Engine, model: bytes, bits: int, rng: np.random.Generator) -> dict[str, bytes]:
     """Make golden vectors of the engine's kernels and of every reserved kernel set, by file name.
 
     The vectors of a reserved set are computed by its oracle; whatever runs the set later must compute the same.
-    The handwriting is strangers', because a bundle goes to places where its users' handwriting must not.
+    The handwriting is invented, because a bundle goes to places where nobody's handwriting must.
     """
-    words, tells_apart = draw_words(model, fragments, bits, rng)
+    words, tells_apart = draw_words(model, invented_writing(), bits, rng)
     kernels = dict.fromkeys((engine.kernels, *reserved()))
     return {file_name(name): make_golden(model, name, engine, words, tells_apart).encode() for name in kernels}
 
@@ -173,7 +207,32 @@ def _evidence(
 ) -> tuple[Scores, npt.NDArray[np.int32]]:
     """Return evidence [W, 20, K] and writer [W] of about `words` words, equally many by every writer."""
     index, writer = sample_words(fragments, writers, MAX_SYMBOLS, max(1, -(-words // len(writers))), rng)
-    return word_scores(engine.run_words(to_int8(fragments.pixels[index]))), writer
+    return word_scores(engine.run_words(to_int8(fragments.pixels[index])).logits), writer
+
+
+def _beside(one: FragmentSet, other: FragmentSet) -> FragmentSet:
+    """Return both sets together, their writers kept apart."""
+    offset = np.int32(int(one.writers.max()) + 1 - int(other.writers.min()))
+    return join([one, replace(other, writer=other.writer + offset, writer_names=())])
+
+
+def _reader_files(reader: ReaderFiles | None, bits: int, rng: np.random.Generator) -> dict[str, bytes]:
+    return {} if reader is None else reader_files(*reader, invented_writing(), bits, rng)
+
+
+def _reader_record(reader: ReaderFiles | None) -> ReaderRecord | None:
+    if reader is None:
+        return None
+    card = decode_card(reader[1])
+    return ReaderRecord(card.alphabet, card.temperature)
+
+
+def _converted_files(conversion: Conversion) -> dict[str, bytes]:
+    weights: dict[str, Any] = conversion.weights
+    stored = io.BytesIO()
+    np.savez_compressed(stored, **weights)
+    calibration = json.dumps(conversion.calibration, indent=2).encode() + b"\n"
+    return {MODEL_FILE: conversion.model, CALIBRATION_FILE: calibration, FLOAT: stored.getvalue()}
 
 
 def _pixel_bits(run: Run) -> Literal[1, 8]:
@@ -193,10 +252,32 @@ def _provenance(run: Run, out: Path, command: str) -> Provenance:
         dataset=run.config.dataset,
         seed=run.config.seed,
         draw=run.config.draw,
-        versions={name: version_of(name) for name in VERSIONS},
-        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        versions=_versions(),
+        created=_now(),
         command=command,
     )
+
+
+def _provenance_of_backbone(backbone: BackboneFile, seed: int, command: str) -> Provenance:
+    return Provenance(
+        run="",
+        run_sha256=dict(backbone.sha256),
+        data_sha256=backbone.about.get("data_sha256", ""),
+        dataset=backbone.about.get("dataset", "unknown"),
+        seed=seed,
+        draw=0,
+        versions=_versions(),
+        created=_now(),
+        command=command,
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {name: version_of(name) for name in VERSIONS}
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def _hashes(run: Run) -> dict[str, str]:

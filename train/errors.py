@@ -55,6 +55,14 @@ class UnwritableError(TrainError):
     """A file that a command was asked for cannot be written."""
 
 
+class NothingToReadError(TrainError):
+    """A set shows no symbol of the alphabet that a reader should learn or be measured on."""
+
+
+class UnknownReaderError(TrainError):
+    """A reader of an alphabet or with a network for which there is no handwriting or no structure."""
+
+
 class DemoError(TrainError):
     """A step of the demo failed; the error carries that step's exit code."""
 

@@ -14,6 +14,7 @@ from edge.answer.network import EngineNetwork, answer, answer_each, describe_gat
 from edge.bundle.bundle import MODEL, Bundle
 from edge.bundle.engine import Engine
 from edge.bundle.kernels import request_for, requests
+from edge.cli.bundle_path import bundle_option
 from firmware_bridge.cli.options import json_option, plain_console
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.transport import BAUD_RATE, SerialTransport
@@ -21,7 +22,7 @@ from firmware_bridge.session.board import BoardSession
 
 
 @click.command("answer")
-@click.option("--bundle", "bundle_path", required=True, type=click.Path(path_type=Path), help="What `quantize` made.")
+@bundle_option
 @click.option("--port", help="Serial port at whose other end somebody asks, or socket://HOST:PORT to listen on.")
 @click.option(
     "--link", type=click.Path(path_type=Path), help="Instead of a port: make a pty, and this path lead to it."

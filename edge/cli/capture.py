@@ -9,7 +9,8 @@ from edge.errors import CaptureError
 from edge.gate.capture import CapturedWord, add_word, next_session, whole_words
 from edge.ink.fragment_set import FragmentSet
 from edge.ink.names import check_name
-from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, port_option, unauthenticated_option
+from edge.roster.enrolling import NEED
+from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, port_option, say, unauthenticated_option
 from firmware_bridge.link.link import open_link
 
 
@@ -35,6 +36,7 @@ def capture(
     console = plain_console()
     fragments = FragmentSet.load(out) if out.exists() else None
     session, captured = next_session(fragments, writer), 0
+    say(console, NEED)
     with open_link(port, allow_unauthenticated=allow_unauthenticated, connect_patience_s=CONNECT_S) as link:
         for item in whole_words(link.events()):
             if isinstance(item, CapturedWord):

@@ -1,4 +1,4 @@
-"""Apply the decision rule to one word or many at once: ACCEPT a user, REJECT, CONTINUE, UNAVAILABLE."""
+"""Apply the decision rule to one word or many at once: ACCEPT a user, REJECT, LEANING, UNAVAILABLE."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +16,15 @@ from edge.decision.thresholds import Thresholds
 class Verdict(Enum):
     """What is known of a word. It has no truth value.
 
+    ACCEPT and REJECT are said of a word that has ended, and are final. LEANING is an opinion about a word that goes on.
+
     Any two codes differ in at least 16 of 32 bits, and a value that is none of them (zero, null, a flipped bit) reads
     as UNAVAILABLE, so that damage never becomes ACCEPT.
     """
 
     ACCEPT = 0xA5A5C33C
     REJECT = 0x5A5AC33C
-    CONTINUE = 0xA5A53CC3
+    LEANING = 0xA5A53CC3
     UNAVAILABLE = 0x5A5A3CC3
 
     @classmethod
@@ -35,10 +37,14 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Decision:
-    """One decision about the word so far. ValueError for an ACCEPT without a user, a score or a symbol.
+    """One decision about the word so far.
 
-    user: the accepted user's name, None otherwise. score: the best user's evidence (natural logarithm of a
-    probability), None where there is none. symbols: fragments seen. final: no other decision about this word follows.
+    user: the accepted user's name; of LEANING, the name of the user who would be accepted if the word ended here, None
+    for nobody; None otherwise. score: the best user's evidence (natural logarithm of a probability), None where there
+    is none. symbols: fragments seen. final: no other decision about this word follows.
+
+    ValueError for a user without a score or a symbol, for an ACCEPT without a user, for an ACCEPT or REJECT that is not
+    final, and for a LEANING that is.
     """
 
     verdict: Verdict
@@ -49,13 +55,15 @@ class Decision:
     reason: str
 
     def __post_init__(self) -> None:
-        accepted = self.verdict is Verdict.ACCEPT
-        if accepted and (not self.user or self.score is None or not np.isfinite(self.score) or self.symbols < 1):
-            raise ValueError("an ACCEPT names a user and rests on a finite score of at least one symbol")
-        if not accepted and self.user is not None:
+        named = self.verdict is Verdict.ACCEPT or self.user is not None
+        if named and (not self.user or self.score is None or not np.isfinite(self.score) or self.symbols < 1):
+            raise ValueError("who is named is named by a finite score of at least one symbol, and ACCEPT names a user")
+        if self.user is not None and self.verdict not in (Verdict.ACCEPT, Verdict.LEANING):
             raise ValueError(f"{self.verdict.name} names no user")
-        if self.final and self.verdict is Verdict.CONTINUE:
-            raise ValueError("CONTINUE is never final")
+        if self.verdict in (Verdict.ACCEPT, Verdict.REJECT) and self.final is not True:
+            raise ValueError(f"{self.verdict.name} is always final")
+        if self.verdict is Verdict.LEANING and self.final is not False:
+            raise ValueError("LEANING is never final")
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a decision has no truth value: compare its verdict with Verdict.ACCEPT")
@@ -64,17 +72,13 @@ class Decision:
 class Verdicts(NamedTuple):
     """The verdicts on words, in arrays of one shape.
 
-    codes: values of Verdict. best: the best users' labels. scores: the best users' evidence.
+    codes: values of Verdict. users: labels of the users who are accepted, or whom LEANING names; -1 for nobody.
+    scores: the best users' evidence.
     """
 
     codes: npt.NDArray[np.uint32]
-    best: npt.NDArray[np.int64]
+    users: npt.NDArray[np.int64]
     scores: Floats
-
-    @property
-    def users(self) -> npt.NDArray[np.int64]:
-        """Return the accepted users' numbers, -1 for a word that is not accepted."""
-        return np.where(self.codes == _ACCEPT, self.best, -1)
 
 
 def judge(
@@ -82,22 +86,20 @@ def judge(
 ) -> Verdicts:
     """Judge words by their evidence [..., K] after `symbols` symbols [...]: the one decision rule.
 
-    The score is the best user's evidence; of equals, the first is the best. The first of these that holds is the
-    verdict:
+    final: whether the word has ended. The score is the best user's evidence; of equals, the first is the best. The
+    first of these that holds is the verdict:
 
-        score not finite, or no symbol       UNAVAILABLE
-        min_symbols reached, score >= accept ACCEPT the best user
-        final: the word has ended            REJECT
-        min_symbols reached, score < reject  REJECT
-        otherwise                            CONTINUE
+        score not finite, or no symbol                UNAVAILABLE
+        min_symbols reached, score >= accept, final   ACCEPT the best user
+        min_symbols reached, score >= accept          LEANING, which names the best user
+        final                                         REJECT
+        otherwise                                     LEANING, which names nobody
     """
     best, scores = evidence.argmax(axis=-1), evidence.max(axis=-1)
-    accept, reject = thresholds.at(symbols)
-    long_enough = symbols >= thresholds.min_symbols
+    accept, _ = thresholds.at(symbols)
     known = np.isfinite(scores) & (symbols >= 1)
-    accepted = known & long_enough & (scores >= accept)
-    rejected = known & (final | (long_enough & (scores < reject)))
-    return Verdicts(_CODES[1 * known + rejected + 2 * accepted], best, scores)
+    enough = known & (symbols >= thresholds.min_symbols) & (scores >= accept)
+    return Verdicts(_CODES[1 * known + (known & final) + (enough & final)], np.where(enough, best, -1), scores)
 
 
 def decide(logits: npt.ArrayLike, thresholds: Thresholds, users: Sequence[str], *, final: bool) -> Decision:
@@ -120,8 +122,8 @@ def decide(logits: npt.ArrayLike, thresholds: Thresholds, users: Sequence[str], 
     if verdict is Verdict.UNAVAILABLE:
         damaged = "score" if np.isfinite(values).all() else "logit"
         return unavailable(f"a {damaged} is not a finite number", symbols, final=final)
-    user = users[int(judged.best)] if verdict is Verdict.ACCEPT else None
-    return Decision(verdict, user, float(judged.scores), symbols, final, _reason(verdict, symbols, thresholds, final))
+    user, score = (None if judged.users < 0 else users[int(judged.users)]), float(judged.scores)
+    return Decision(verdict, user, score, symbols, final, _reason(user, score, symbols, thresholds, final))
 
 
 def unavailable(reason: str, symbols: int, *, final: bool = True) -> Decision:
@@ -129,20 +131,18 @@ def unavailable(reason: str, symbols: int, *, final: bool = True) -> Decision:
     return Decision(Verdict.UNAVAILABLE, None, None, symbols, final, reason)
 
 
-_ACCEPT = np.uint32(Verdict.ACCEPT.value)
-# Indexed by 1 * known + rejected + 2 * accepted: 0 is what is not known; 4 is accepted and has ended.
+# Indexed by how many of these hold, each of which needs the one before: known, ended, enough evidence at the end.
 _CODES = np.asarray(
-    [v.value for v in (Verdict.UNAVAILABLE, Verdict.CONTINUE, Verdict.REJECT, Verdict.ACCEPT, Verdict.ACCEPT)],
-    dtype=np.uint32,
+    [v.value for v in (Verdict.UNAVAILABLE, Verdict.LEANING, Verdict.REJECT, Verdict.ACCEPT)], dtype=np.uint32
 )
 
 
-def _reason(verdict: Verdict, symbols: int, thresholds: Thresholds, final: bool) -> str:
-    """Say in words why the rule came to this verdict."""
+def _reason(user: str | None, score: float, symbols: int, thresholds: Thresholds, final: bool) -> str:
+    """Say in words why the rule came to its verdict; user: who was named."""
     if symbols < thresholds.min_symbols:
         return f"{symbols} of at least {thresholds.min_symbols} symbols"
-    if verdict is Verdict.ACCEPT:
+    if user is not None:
         return "score above the threshold"
-    if verdict is Verdict.CONTINUE:
-        return "score between the thresholds"
-    return "score below the threshold at the end of the word" if final else "score below the threshold"
+    if final:
+        return "score below the threshold at the end of the word"
+    return "score below the threshold" if score < thresholds.at(symbols)[1] else "score between the thresholds"

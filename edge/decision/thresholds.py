@@ -11,12 +11,12 @@ from edge.errors import ThresholdsError
 
 
 class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
-    """Where a score accepts and where it rejects, by number of symbols t = 1..20 (at position t - 1).
+    """Where a score accepts and where it is low, by number of symbols t = 1..20 (at position t - 1).
 
     The thresholds are made from `trials` words of writers who are neither enrolled nor used to report errors, so that
     of such words a share of at most far_accept scores >= accept[t] and at most far_reject scores >= reject[t]. Words of
     fewer than min_symbols are never accepted. ThresholdsError if the lists are not 20 finite numbers with reject <=
-    accept.
+    accept. A word that has ended below accept[t] is rejected; reject[t] only tells, while it goes on, how far it is.
     """
 
     accept: tuple[float, ...]

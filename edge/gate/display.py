@@ -5,10 +5,9 @@ from rich.control import Control
 from rich.segment import ControlType
 from rich.text import Text
 
-from edge.decision.rule import Verdict
+from edge.decision.rule import Decision, Verdict
 from edge.gate.loop import Notice, Outcome
 
-_MARKS = {Verdict.ACCEPT: ("+", "green"), Verdict.REJECT: ("-", "red"), Verdict.CONTINUE: ("·", "dim")}
 _STYLES = {Verdict.ACCEPT: "bold green", Verdict.REJECT: "bold red", Verdict.UNAVAILABLE: "bold yellow"}
 
 
@@ -28,7 +27,7 @@ class Display:
     def outcome(self, outcome: Outcome) -> None:
         decision = outcome.decision
         if not decision.final:
-            self._evidence.append(*_MARKS[decision.verdict])
+            self._evidence.append(*_mark(decision))
             if self._console.is_terminal:
                 self._erase()
                 self._console.print(self._line(outcome), end="\r", overflow="ellipsis", no_wrap=True)
@@ -47,5 +46,12 @@ class Display:
         if decision.final:
             line.append(decision.verdict.name, style=_STYLES[decision.verdict])
             line.append(f" {decision.user}" if decision.user else "", style="bold")
+        elif decision.user:
+            line.append(f"leaning: {decision.user}", style="dim")
         score = "" if decision.score is None else f"  score {decision.score:.3f}"
         return line.append(f"{score}  {outcome.latency_ms:.1f} ms  ").append(decision.reason, style="dim")
+
+
+def _mark(decision: Decision) -> tuple[str, str]:
+    """Return the mark of a running decision and its style: whether it leans to somebody."""
+    return ("+", "green") if decision.user else ("·", "dim")

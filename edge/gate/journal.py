@@ -33,7 +33,7 @@ class Entry(msgspec.Struct, frozen=True):
     time                  ISO 8601 in UTC
     board, session, word  which word
     symbols               fragments seen
-    decision              name of the verdict
+    decision              name of the verdict; old journals have CONTINUE, ACCEPT and REJECT where LEANING stands now
     final                 whether it closed the word
     latency_ms            from the event's arrival to the decision
     bundle                Bundle.sha256 of what decided

@@ -5,10 +5,12 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.status import Status
 from rich.text import Text
 
@@ -17,7 +19,7 @@ from firmware_bridge.cli.options import json_option, plain_console
 
 
 @click.command()
-@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("source", metavar="RUN|BACKBONE.npz", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Directory of the bundle to write.")
 @click.option("--far", default=0.01, show_default=True, type=click.FloatRange(0, 1), help="FAR at which to accept.")
 @click.option(
@@ -25,7 +27,7 @@ from firmware_bridge.cli.options import json_option, plain_console
     default=0.10,
     show_default=True,
     type=click.FloatRange(0, 1),
-    help="FAR below which to reject early.",
+    help="FAR below which a running decision calls the score low.",
 )
 @click.option(
     "--max-clipped",
@@ -34,11 +36,37 @@ from firmware_bridge.cli.options import json_option, plain_console
     type=click.FloatRange(0, 1),
     help="Refuse a model of which a tensor loses more than this share of its calibration values.",
 )
+@click.option(
+    "--fragments",
+    "fragments_path",
+    type=click.Path(path_type=Path),
+    help="BACKBONE.npz: calibrate on this handwriting (.npz) too, besides what is invented.",
+)
+@click.option(
+    "--reader",
+    default="digits",
+    show_default=True,
+    help="Reader of symbols to put in: one that comes with inkgate, a folder of `train-reader`, or none.",
+)
 @json_option
-def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipped: float, as_json: bool) -> None:
+@click.pass_context
+def quantize(
+    ctx: click.Context,
+    source: Path,
+    out: Path,
+    far: float,
+    far_reject: float,
+    max_clipped: float,
+    fragments_path: Path | None,
+    reader: str,
+    as_json: bool,
+) -> None:
     """Turn the trained network of RUN into the int8 bundle that the edge runs.
 
     Other draws of users in RUN/draws/N become bundles of their own, in RUN/draws/N/bundle.
+
+    A backbone (BACKBONE.npz, with BACKBONE.json beside it) becomes a bundle without users: its network gives the
+    features by which users are known who are enrolled on the gate.
 
     A bundle is pinned to the interpreter, its version and the kernels that run here. By default they are XNNPACK's,
     whose arithmetic is the same on x86-64 and on a Raspberry Pi. If XNNPACK is off and other kernels run, a warning
@@ -46,25 +74,20 @@ def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipp
     """
     from edge.bundle.run_directory import Run
     from quantize.arithmetic.kernel_sets import differs_by_processor
-    from quantize.make_bundle import make_bundle
 
     console = plain_console()
     # Converting silences file descriptor 2 for a while; the status line is written to a copy of it.
     status_line = plain_console(os.fdopen(os.dup(2), "w"))
-    jobs = [(run_path, out), *((draw.path, draw.path / "bundle") for draw in Run.open(run_path).draws()[1:])]
+    make = _from_backbone(ctx, fragments_path) if source.suffix == ".npz" else _from_run(ctx, far, far_reject)
+    make = partial(make, reader=_find_reader(reader), max_clipped=max_clipped)
+    draws = [] if source.suffix == ".npz" else Run.open(source).draws()[1:]
+    jobs = [(source, out), *((draw.path, draw.path / "bundle") for draw in draws)]
     made: list[dict[str, Any]] = []
-    for number, (source, target) in enumerate(jobs, start=1):
-        prefix = f"[{number}/{len(jobs)}] {source}: " if len(jobs) > 1 else ""
+    for number, (given, target) in enumerate(jobs, start=1):
+        prefix = f"[{number}/{len(jobs)}] {given}: " if len(jobs) > 1 else ""
         with status_line.status(Text(f"{prefix}starting")) as status:
-            bundle = make_bundle(
-                source,
-                target,
-                far_accept=far,
-                far_reject=far_reject,
-                max_clipped=max_clipped,
-                command=shlex.join(["inkgate", *sys.argv[1:]]),
-                say=_teller(status, prefix),
-            )
+            command = shlex.join(["inkgate", *sys.argv[1:]])
+            bundle = make(given, target, command=command, say=_teller(status, prefix))
         made.append(_summary(bundle))
         if not as_json:
             console.print(f"{target}: {made[-1]['model_bytes']:,} bytes of int8 model for {made[-1]['users']} users")
@@ -80,17 +103,57 @@ def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipp
         console.print(f"Next: inkgate verify {out}")
 
 
+def _from_run(ctx: click.Context, far: float, far_reject: float) -> Callable[..., Bundle]:
+    """Return what makes a bundle of a run. click.UsageError for an option that means nothing there."""
+    from quantize.make_bundle import make_bundle
+
+    _refuse(ctx, ("fragments_path",), "a run is calibrated on its own handwriting")
+    return partial(make_bundle, far_accept=far, far_reject=far_reject)
+
+
+def _from_backbone(ctx: click.Context, fragments_path: Path | None) -> Callable[..., Bundle]:
+    """Return what makes a bundle of a backbone. click.UsageError for an option that means nothing there."""
+    from edge.ink.fragment_set import FragmentSet
+    from quantize.make_bundle import make_ready_bundle
+
+    _refuse(ctx, ("far", "far_reject"), "a backbone has no users, for whom thresholds could be fitted")
+    return partial(make_ready_bundle, fragments=FragmentSet.load(fragments_path) if fragments_path else None)
+
+
+def _find_reader(name: str) -> tuple[bytes, bytes] | None:
+    """Return model and card of a reader: the shipped one of that alphabet, else the one in that folder.
+
+    None for "none". ReaderCardError if there is no reader there.
+    """
+    from edge.bundle.reader import SHIPPED, find_shipped, read_files
+
+    if name == "none":
+        return None
+    return find_shipped(name) if (SHIPPED / name).is_dir() else read_files(name)
+
+
+def _refuse(ctx: click.Context, names: tuple[str, ...], why: str) -> None:
+    given = [p.opts[-1] for p in ctx.command.params if p.name in names and _was_given(ctx, p.name)]
+    if given:
+        raise click.UsageError(f"{why}: leave {', '.join(given)} away")
+
+
+def _was_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
 def _summary(bundle: Bundle) -> dict[str, Any]:
-    manifest = bundle.manifest
+    manifest, thresholds = bundle.manifest, bundle.manifest.thresholds
     return {
         "bundle": str(bundle.path),
         "sha256": bundle.sha256,
         "users": len(manifest.users),
+        "reader": manifest.reader.alphabet if manifest.reader else None,
         "model_bytes": len(bundle.contents["model.tflite"]),
         "executor": {"version": manifest.executor.version, "kernels": manifest.executor.kernels},
-        "far": {"target": manifest.thresholds.far_accept, "by_symbols": manifest.error_rates.far},
+        "far": {"target": thresholds.far_accept if thresholds else None, "by_symbols": manifest.error_rates.far},
         "frr": {"by_symbols": manifest.error_rates.frr},
-        "threshold_words": manifest.thresholds.trials,
+        "threshold_words": thresholds.trials if thresholds else 0,
     }
 
 

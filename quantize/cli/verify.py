@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from edge.bundle.bundle import Bundle
+from edge.cli.bundle_path import BundlePath
 from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.cli.options import json_option, plain_console
 from firmware_bridge.errors import ExitCode
@@ -16,7 +17,7 @@ from quantize.errors import ReportError
 
 
 @click.command()
-@click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
+@click.argument("bundle_path", metavar="BUNDLE", type=BundlePath())
 @click.option(
     "--kernels",
     multiple=True,

@@ -36,8 +36,9 @@ def _show(console: Console, report: DeviceVerification) -> None:
         lines = (
             f"{device.board} ({device.firmware}), {device.machine}",
             f"{device.executor} {device.version}, kernels {device.kernels}, model {report.model_sha256[:12]}",
-            f"{report.words} golden words, {report.fragments} fragments: {device.values:,} logits compared with those "
-            f"of {device.golden}, {device.mismatches:,} differ.",
+            f"{report.words} golden words, {report.fragments} fragments compared with those of {device.golden}: "
+            + "; ".join(f"{o.values:,} {o.name}, {o.mismatches:,} differ" for o in device.outputs)
+            + ".",
         )
         for line in lines:
             console.print(line, highlight=False, soft_wrap=True)

@@ -73,7 +73,7 @@ def judge_words(words: Words, logits: Logits, thresholds: Thresholds) -> tuple[V
 
 
 def differ(one: Verdicts, other: Verdicts) -> npt.NDArray[np.bool_]:
-    """Return, for each word, whether verdict or accepted user differs."""
+    """Return, for each word, whether verdict or named user differs."""
     different: npt.NDArray[np.bool_] = (one.codes != other.codes) | (one.users != other.users)
     return different
 

@@ -205,10 +205,10 @@ def _split_sizes(fragments: "FragmentSet") -> dict[str, int] | str:
 
 def _sources(data_dir: Path | None) -> dict[str, str]:
     from train.data.ink_files import FILES as INK_FILES
-    from train.data.mnist import FILES, data_folder
+    from train.data.mnist import WRITERS_FILES, data_folder
 
     folder = data_folder(data_dir)
-    missing = [source.path for source in FILES if not (folder / source.path).is_file()]
+    missing = [source.path for source in WRITERS_FILES if not (folder / source.path).is_file()]
     state = f"in {folder}" if not missing else f"not in {folder}; `inkgate data fetch` downloads it"
     return {
         "qmnist": f"60,000 digits of 539 people, {state}",

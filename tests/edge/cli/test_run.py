@@ -205,6 +205,7 @@ def test_capture_keeps_every_whole_word_and_adds_to_the_file(
     first = invoke(capture, "--port", "p", "--writer", "Ada", "--out", out, "--words", 2, "--json")
     assert first.exit_code == 0, first.output
     assert records(first)[0]["words"] == 2
+    assert "needs 20 fragments of different symbols, or 5 writings (3 at least) of a PIN" in first.stderr
     second = invoke(capture, "--port", "p", "--writer", "Ben", "--out", out)
     assert second.exit_code == 0
     fragments = FragmentSet.load(out)

@@ -43,12 +43,9 @@ def as_promised(word: np.ndarray, thresholds: Thresholds, final: bool) -> tuple[
     score, position = max(evidence), min(len(word), MAX_SYMBOLS) - 1
     if not all(math.isfinite(q) for q in word.ravel()) or not math.isfinite(score):
         return Verdict.UNAVAILABLE, None
-    if len(word) >= thresholds.min_symbols:
-        if score >= thresholds.accept[position]:
-            return Verdict.ACCEPT, USERS[evidence.index(score)]
-        if score < thresholds.reject[position]:
-            return Verdict.REJECT, None
-    return (Verdict.REJECT if final else Verdict.CONTINUE), None
+    if len(word) >= thresholds.min_symbols and score >= thresholds.accept[position]:
+        return (Verdict.ACCEPT if final else Verdict.LEANING), USERS[evidence.index(score)]
+    return (Verdict.REJECT if final else Verdict.LEANING), None
 
 
 @given(words_and_thresholds())
@@ -95,10 +92,21 @@ def test_what_is_not_finite_or_has_no_symbol_is_unavailable_and_nothing_else_is(
 
 
 @pytest.mark.parametrize("final", [False, True])
-def test_a_word_too_short_is_never_accepted_and_never_rejected_early(final: bool) -> None:
+def test_a_word_too_short_is_never_accepted_and_leans_to_nobody(final: bool) -> None:
     for symbols, score in itertools.product((1, 2), (0.0, -99.0)):
         judged = judge(np.array([score, -100.0]), symbols, FLAT, final=final)
-        assert Verdict(int(judged.codes)) is (Verdict.REJECT if final else Verdict.CONTINUE)
+        assert Verdict(int(judged.codes)) is (Verdict.REJECT if final else Verdict.LEANING)
+        assert judged.users == -1
+
+
+def test_a_running_word_is_neither_accepted_nor_rejected_and_says_where_it_leans() -> None:
+    high, middle, low = ([0.0, 9.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 9.0])
+    said = [decide(np.tile(row, (4, 1)), FLAT, USERS, final=False) for row in (high, middle, low)]
+    assert [d.verdict for d in said] == [Verdict.LEANING] * 3
+    assert [d.user for d in said] == ["Ben", None, None]
+    assert [d.reason for d in said] == [
+        "score above the threshold", "score between the thresholds", "score below the threshold"
+    ]  # fmt: skip
 
 
 def test_the_accepted_user_is_the_one_with_the_most_evidence() -> None:
@@ -183,9 +191,17 @@ def test_neither_a_verdict_nor_a_decision_can_be_used_as_a_bool() -> None:
         (Verdict.ACCEPT, "Ada", math.nan, 4, True, ""),
         (Verdict.ACCEPT, "Ada", -0.1, 0, True, ""),
         (Verdict.REJECT, "Ada", -0.1, 4, True, ""),
-        (Verdict.CONTINUE, None, -0.1, 4, True, ""),
+        (Verdict.UNAVAILABLE, "Ada", -0.1, 4, True, ""),
+        (Verdict.ACCEPT, "Ada", -0.1, 4, False, ""),
+        (Verdict.ACCEPT, "Ada", -0.1, 4, None, ""),
+        (Verdict.REJECT, None, -0.1, 4, False, ""),
+        (Verdict.LEANING, None, -0.1, 4, True, ""),
+        (Verdict.LEANING, "", -0.1, 4, False, ""),
+        (Verdict.LEANING, "Ada", None, 4, False, ""),
+        (Verdict.LEANING, "Ada", math.inf, 4, False, ""),
+        (Verdict.LEANING, "Ada", -0.1, 0, False, ""),
     ],
 )
 def test_a_decision_that_contradicts_itself_cannot_be_made(fields: tuple[object, ...]) -> None:
-    with pytest.raises(ValueError, match=r"ACCEPT|names no user|never final"):
+    with pytest.raises(ValueError, match=r"ACCEPT|names no user|always final|never final"):
         Decision(*fields)

@@ -15,9 +15,9 @@ def say(decision: Decision, word: int = 3) -> Outcome:
 
 
 WORD = [
-    say(Decision(Verdict.CONTINUE, None, -1.0, 1, False, "a long reason that is no longer true")),
-    say(Decision(Verdict.REJECT, None, -1.9, 2, False, "low")),
-    say(Decision(Verdict.ACCEPT, "Ada", -0.5, 3, False, "high")),
+    say(Decision(Verdict.LEANING, None, -1.0, 1, False, "a long reason that is no longer true")),
+    say(Decision(Verdict.LEANING, None, -1.9, 2, False, "low")),
+    say(Decision(Verdict.LEANING, "Ada", -0.5, 3, False, "high")),
     say(Decision(Verdict.ACCEPT, "Ada", -0.5, 3, True, "high")),
 ]
 
@@ -31,11 +31,12 @@ def test_a_word_is_one_line_with_its_evidence_fragment_by_fragment(terminal: boo
     display.outcome(say(unavailable("link lost", 0), word=4))
     text = stream.getvalue()
     assert text.count("\n") == 2
-    assert "word 3    ·-+  3 symbols  ACCEPT Ada  score -0.500  1.2 ms  high" in text
+    assert "word 3    ··+  3 symbols  ACCEPT Ada  score -0.500  1.2 ms  high" in text
     assert "word 4      0 symbols  UNAVAILABLE  1.2 ms  link lost" in text
     assert ("\r" in text) == terminal
     assert ("\x1b[2K" in text) == terminal
     assert ("a long reason" in text) == terminal
+    assert text.count("leaning: Ada") == terminal
 
 
 def test_what_a_board_says_is_text_and_never_markup() -> None:

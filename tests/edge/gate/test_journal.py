@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
     target = tmp_path / "journal.db"
     with Journal(target) as journal:
         for word, symbols in itertools.product(range(1, 6), (1, 2, 3)):
-            decision = "ACCEPT" if symbols == 3 else "CONTINUE"
+            decision = "ACCEPT" if symbols == 3 else "LEANING"
             assert journal.record(
                 entry(word, symbols, symbols == 3, decision=decision, user="Ada" if symbols == 3 else None)
             )
@@ -48,7 +48,7 @@ entries = st.builds(
     session=st.integers(0, 2**32 - 1),
     word=st.integers(0, 2**32 - 1),
     symbols=st.integers(0, 1024),
-    decision=st.sampled_from(["ACCEPT", "REJECT", "CONTINUE", "UNAVAILABLE"]),
+    decision=st.sampled_from(["ACCEPT", "REJECT", "LEANING", "UNAVAILABLE", "CONTINUE"]),
     user=st.none() | st.text(),
     score=st.none() | st.floats(allow_nan=False, allow_infinity=False),
     final=st.booleans(),
@@ -103,7 +103,7 @@ def test_a_decision_recorded_again_is_recorded_once(path: Path) -> None:
         entry(5, 3, user="Ben"),
         entry(5, 3, score=-0.5),
         entry(5, 8),
-        entry(5, 2, final=False, decision="ACCEPT"),
+        entry(5, 2, final=False, decision="LEANING"),
         entry(5, 3, bundle="c" * 64),
     ],
 )
@@ -116,7 +116,7 @@ def test_a_word_is_never_decided_twice_in_different_ways(path: Path, other: Entr
 
 def test_the_journal_knows_which_words_are_decided(path: Path) -> None:
     with Journal(path) as journal:
-        journal.record(entry(9, 1, False, decision="CONTINUE", user=None))
+        journal.record(entry(9, 1, False, decision="LEANING", user=None))
         assert journal.decided("pen", 7, 5)
         assert not journal.decided("pen", 7, 9)
         assert not journal.decided("pen", 8, 5)

@@ -51,9 +51,12 @@ def test_a_score_that_just_reaches_a_threshold_is_judged_as_on_the_edge(reached:
     assert score is not None
     accept, reject = {"accept": (score, score - 1), "reject": (score + 1, score)}[reached]
     thresholds = Thresholds((accept,) * MAX_SYMBOLS, (reject,) * MAX_SYMBOLS, 3, 0.01, 0.1, 300)
-    decision = decide(logits, thresholds, USERS, final=False)
-    assert decision.verdict is (Verdict.ACCEPT if reached == "accept" else Verdict.CONTINUE)
-    assert said(judge_words(words, logits, thresholds)[0], -1) == (decision.verdict, decision.user)
+    running, final = (decide(logits, thresholds, USERS, final=ended) for ended in (False, True))
+    assert final.verdict is (Verdict.ACCEPT if reached == "accept" else Verdict.REJECT)
+    assert (running.verdict, running.user) == (Verdict.LEANING, final.user)
+    judged = judge_words(words, logits, thresholds)
+    assert said(judged[0], -1) == (running.verdict, running.user)
+    assert said(judged[1], 0) == (final.verdict, final.user)
 
 
 def changed(make_words: Callable[..., Words]) -> tuple[Words, np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ def final(decision: str, user: str | None = None, word: int = 1, session: int = 
 
 
 def running(word: int, session: int = 7) -> dict[str, Any]:
-    return {**final("CONTINUE", None, word, session), "final": False}
+    return {**final("LEANING", None, word, session), "final": False}
 
 
 @pytest.mark.parametrize(
