@@ -15,6 +15,10 @@ COMMANDS = {
     "adapt": ("train.cli.adapt:adapt", "Derive the network from the task in seven stages, or within a budget."),
     "answer": ("edge.cli.answer:answer_command", "Answer `inkgate verify --port` on this machine, as a board would."),
     "bench": ("quantize.cli.bench:bench", "Time and error over up to 100,000 fragments, beside the published table."),
+    "calibrate": (
+        "edge.cli.calibrate:calibrate",
+        "Let visitors write, without names: what this device makes of writing.",
+    ),
     "capture": ("edge.cli.capture:capture", "Record a writer's fragments from a board into a .npz file."),
     "completion": ("inkgate:completion", "Print the shell completion script for bash, zsh or fish."),
     "data": ("train.cli.data:data", "Fetch, describe and export sets of fragments."),
@@ -23,6 +27,10 @@ COMMANDS = {
         "The whole path on this machine: writers, enrolment, int8, proof, board, decisions.",
     ),
     "evaluate": ("train.cli.evaluate:evaluate", "Error rates of a run or a bundle by number of symbols, with bounds."),
+    "evaluate-reader": (
+        "train.cli.train_reader:evaluate_reader",
+        "What readers of symbols read: by symbol, confusions, calibration, size, time.",
+    ),
     "firmware": ("firmware_bridge.cli.firmware:firmware", "Build, sign, flash, inspect, watch and provision boards."),
     "journal": ("edge.cli.journal:journal", "Show and verify the journal of decisions."),
     "ports": ("firmware_bridge.cli.ports:ports", "List serial ports and the boards recognised on them."),
@@ -30,6 +38,8 @@ COMMANDS = {
     "run": ("edge.cli.run:run", "Decide who writes: fragments from a board, a decision after each."),
     "simulate": ("train.cli.simulate:simulate", "A virtual pen or camera board on a pseudo-terminal."),
     "train": ("train.cli.train:train", "Enrol users from the shipped backbone, or train everything from scratch."),
+    "train-reader": ("train.cli.train_reader:train_reader", "Train and quantise a reader of digits or of letters."),
+    "users": ("edge.cli.users:users", "Enrol users without training; list, show, rename and remove them."),
     "verify": ("quantize.cli.verify:verify", "Prove the int8 model against the fixed-point reference."),
 }
 

@@ -11,6 +11,10 @@ class FragmentSetError(EdgeError):
     """A set of fragments is missing, damaged or not what it says."""
 
 
+class NamesError(FragmentSetError):
+    """A name by which a writer cannot be shown, or told from another."""
+
+
 class ThresholdsError(EdgeError):
     """Thresholds cannot be made from these scores, or contradict themselves."""
 
@@ -35,7 +39,7 @@ class RuntimeMissingError(EngineError):
 
 
 class ModelRefusedError(EngineError):
-    """The model is not a stateful one-fragment int8 model."""
+    """The model is not a one-fragment int8 model with the outputs that are needed."""
 
     exit_code = ExitCode.USAGE
 
@@ -66,8 +70,18 @@ class OtherKernelsError(UnverifiedError):
     """
 
 
-class OtherLogitsError(UnverifiedError):
-    """The golden words give other logits here than where the bundle was verified."""
+class OtherOutputsError(UnverifiedError):
+    """The golden words give other logits or features here than where the bundle was verified."""
+
+
+class ReaderCardError(EdgeError):
+    """A reader of symbols, or its card, is missing or cannot be read."""
+
+
+class ReaderDiffersError(EdgeError):
+    """A reader's card is that of another model."""
+
+    exit_code = ExitCode.REFUSED
 
 
 class GoldenError(EdgeError):
@@ -89,10 +103,11 @@ class NotABundleError(EdgeError):
 
 
 class OldBundleError(NotABundleError):
-    """The bundle has an earlier format.
+    """The bundle has an earlier format, which lacks what this version needs."""
 
-    It lacks what is needed to verify the machine that it would run on.
-    """
+
+class NoUsersError(EdgeError):
+    """The bundle's network was trained for no user, and what was asked for needs some."""
 
 
 class RunError(EdgeError):
@@ -135,3 +150,52 @@ class TooFewWordsError(EdgeError):
     """The board wrote fewer words than were waited for."""
 
     exit_code = ExitCode.DEVICE
+
+
+class EnrolmentError(EdgeError):
+    """What was written cannot enrol anybody: too little of it, too plain, or unlike itself."""
+
+    exit_code = ExitCode.NEGATIVE
+
+
+class PinError(EdgeError):
+    """A PIN is too short, too plain, or holds what the reader cannot read."""
+
+
+class PinExposedError(PinError):
+    """Someone other than its owner can read the file of a PIN."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class UserError(EdgeError):
+    """There is no user of that name, there already is one, or there is no room for another."""
+
+
+class RosterError(EdgeError):
+    """The roster cannot be read or written."""
+
+
+class RosterRefusedError(RosterError):
+    """The roster is not one that this machine wrote last for this network.
+
+    Root of the reasons for which nobody of a roster may enter.
+    """
+
+    exit_code = ExitCode.REFUSED
+
+
+class RosterAlteredError(RosterRefusedError):
+    """The file is no roster, or a bit of it was changed."""
+
+
+class RosterKeyError(RosterRefusedError):
+    """There is no key for the roster here: it is a copy from another machine, or an older copy put back."""
+
+
+class ForeignRosterError(RosterRefusedError):
+    """The roster's users were enrolled with another network."""
+
+
+class EvidenceError(EdgeError):
+    """An evidence model that cannot be read, or does not fit the bundle's networks."""

@@ -33,6 +33,10 @@ class OtherModelError(QuantizeError):
     exit_code = ExitCode.REFUSED
 
 
+class BackboneFileError(QuantizeError):
+    """The file is no backbone, or a damaged one."""
+
+
 class WordsError(QuantizeError):
     """The words to compute are empty or have the wrong shape."""
 

@@ -1,10 +1,11 @@
-"""A run directory -> its bundle: model converted, thresholds fitted on strangers, everything hashed."""
+"""A run, or a backbone alone -> the bundle: model converted, thresholds fitted, everything hashed."""
 
 import hashlib
 import io
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
@@ -35,10 +36,12 @@ from edge.decision.rule import judge
 from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.errors import RunError
 from edge.ink.fragment import to_int8
-from edge.ink.fragment_set import FragmentSet, sample_words
-from quantize.convert.convert import MAX_CLIPPED_SHARE, convert
+from edge.ink.fragment_set import FragmentSet, join, sample_words
+from quantize.convert.backbone import BackboneFile
+from quantize.convert.convert import MAX_CLIPPED_SHARE, Conversion, convert
 from quantize.convert.tensorflow import load_keras
 from quantize.machine import version_of
+from quantize.model.invented import invented_writing
 from quantize.model.words import Words
 from quantize.proof.make_golden import draw_words, make_golden
 
@@ -84,10 +87,7 @@ def make_bundle(
     say("measuring error rates on the test set")
     rates = error_rates(engine, run, thresholds, rng)
     say("verifying golden vectors")
-    golden = golden_files(engine, conversion.model, development, _pixel_bits(run), rng)
-    weights: dict[str, Any] = conversion.weights
-    stored = io.BytesIO()
-    np.savez_compressed(stored, **weights)
+    golden = golden_files(engine, conversion.model, _pixel_bits(run), rng)
     manifest = Manifest(
         format=FORMAT,
         plan=run.plan,
@@ -98,13 +98,46 @@ def make_bundle(
         error_rates=rates,
         provenance=_provenance(run, out, command),
     )
-    contents = {
-        MODEL_FILE: conversion.model,
-        CALIBRATION_FILE: json.dumps(conversion.calibration, indent=2).encode() + b"\n",
-        FLOAT: stored.getvalue(),
-        **golden,
-    }
-    return write_bundle(out, manifest, contents)
+    return write_bundle(out, manifest, {**_converted_files(conversion), **golden})
+
+
+def make_ready_bundle(
+    backbone_path: Path,
+    out: Path,
+    *,
+    fragments: FragmentSet | None = None,
+    seed: int = 1,
+    max_clipped: float = MAX_CLIPPED_SHARE,
+    command: str = "",
+    say: Say = lambda _step: None,
+) -> Bundle:
+    """Convert a backbone's features, verify golden vectors and write a bundle without users.
+
+    fragments: handwriting to calibrate on, besides what is invented. seed: of the words that are drawn. Errors as of
+    `make_bundle`, and BackboneFileError.
+    """
+    require_writable_bundle(out)
+    backbone, rng = BackboneFile.read(backbone_path), np.random.default_rng(seed)
+    invented = invented_writing().to_bits(backbone.pixel_bits)
+    calibration = _beside(invented, fragments.to_bits(backbone.pixel_bits)) if fragments else invented
+    say("building the network of the features")
+    network = backbone.network()
+    say(f"converting to int8, calibrated on {CALIBRATION_WORDS} whole words")
+    conversion = convert(network, calibration_words(calibration, rng), max_clipped, recurrent=False)
+    engine = Engine.load(conversion.model)
+    say("verifying golden vectors")
+    golden = golden_files(engine, conversion.model, backbone.pixel_bits, rng)
+    manifest = Manifest(
+        format=FORMAT,
+        plan=backbone.plan,
+        users=(),
+        pixel_bits=backbone.pixel_bits,
+        thresholds=None,
+        executor=PinnedExecutor(engine.runtime_name, engine.version, engine.kernels),
+        error_rates=ErrorRates(),
+        provenance=_provenance_of_backbone(backbone, seed, command),
+    )
+    return write_bundle(out, manifest, {**_converted_files(conversion), **golden})
 
 
 def calibration_words(fragments: FragmentSet, rng: np.random.Generator) -> Words:
@@ -127,15 +160,13 @@ def fit_development(
     return fit_thresholds(evidence.max(axis=-1), far_accept, far_reject)
 
 
-def golden_files(
-    engine: Engine, model: bytes, fragments: FragmentSet, bits: int, rng: np.random.Generator
-) -> dict[str, bytes]:
+def golden_files(engine: Engine, model: bytes, bits: int, rng: np.random.Generator) -> dict[str, bytes]:
     """Make golden vectors of the engine's kernels and of every reserved kernel set, by file name.
 
     The vectors of a reserved set are computed by its oracle; whatever runs the set later must compute the same.
-    The handwriting is strangers', because a bundle goes to places where its users' handwriting must not.
+    The handwriting is invented, because a bundle goes to places where nobody's handwriting must.
     """
-    words, tells_apart = draw_words(model, fragments, bits, rng)
+    words, tells_apart = draw_words(model, invented_writing(), bits, rng)
     kernels = dict.fromkeys((engine.kernels, *reserved()))
     return {file_name(name): make_golden(model, name, engine, words, tells_apart).encode() for name in kernels}
 
@@ -173,7 +204,21 @@ def _evidence(
 ) -> tuple[Scores, npt.NDArray[np.int32]]:
     """Return evidence [W, 20, K] and writer [W] of about `words` words, equally many by every writer."""
     index, writer = sample_words(fragments, writers, MAX_SYMBOLS, max(1, -(-words // len(writers))), rng)
-    return word_scores(engine.run_words(to_int8(fragments.pixels[index]))), writer
+    return word_scores(engine.run_words(to_int8(fragments.pixels[index])).logits), writer
+
+
+def _beside(one: FragmentSet, other: FragmentSet) -> FragmentSet:
+    """Return both sets together, their writers kept apart."""
+    offset = np.int32(int(one.writers.max()) + 1 - int(other.writers.min()))
+    return join([one, replace(other, writer=other.writer + offset, writer_names=())])
+
+
+def _converted_files(conversion: Conversion) -> dict[str, bytes]:
+    weights: dict[str, Any] = conversion.weights
+    stored = io.BytesIO()
+    np.savez_compressed(stored, **weights)
+    calibration = json.dumps(conversion.calibration, indent=2).encode() + b"\n"
+    return {MODEL_FILE: conversion.model, CALIBRATION_FILE: calibration, FLOAT: stored.getvalue()}
 
 
 def _pixel_bits(run: Run) -> Literal[1, 8]:
@@ -193,10 +238,32 @@ def _provenance(run: Run, out: Path, command: str) -> Provenance:
         dataset=run.config.dataset,
         seed=run.config.seed,
         draw=run.config.draw,
-        versions={name: version_of(name) for name in VERSIONS},
-        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        versions=_versions(),
+        created=_now(),
         command=command,
     )
+
+
+def _provenance_of_backbone(backbone: BackboneFile, seed: int, command: str) -> Provenance:
+    return Provenance(
+        run="",
+        run_sha256=dict(backbone.sha256),
+        data_sha256=backbone.about.get("data_sha256", ""),
+        dataset=backbone.about.get("dataset", "unknown"),
+        seed=seed,
+        draw=0,
+        versions=_versions(),
+        created=_now(),
+        command=command,
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {name: version_of(name) for name in VERSIONS}
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def _hashes(run: Run) -> dict[str, str]:

@@ -35,11 +35,12 @@ from quantize.losses.noise import measure_noise
 from quantize.machine import Machine, this_machine, version_of
 from quantize.model.float_model import FloatModel
 from quantize.model.graph import Graph, load_graph
+from quantize.model.invented import invented_writing
 from quantize.model.words import Words
 from quantize.proof.compare_kernel_sets import compare_golden, compare_kernel_set
-from quantize.proof.findings import GoldenReport, KernelSetReport
+from quantize.proof.findings import GoldenReport, KernelSetReport, OutputReport
 from quantize.proof.samples import draw_samples
-from quantize.report.record import Deployed, Proof, Report
+from quantize.report.record import Decided, Deployed, Proof, Report
 
 REPORT, PAGE = "verify.json", "report.html"
 SEED = 20160629
@@ -103,19 +104,24 @@ def _verify(
     notes: list[str] = []
     model, pinned, machine = bundle.contents[MODEL], bundle.manifest.executor, this_machine()
     run, test = _test_set(bundle, notes)
-    handwriting = fragments or test
+    handwriting, written = fragments or test, "handwriting"
     if handwriting is None:
-        notes.append("no handwriting: words of scribbles and artificial fragments only; give --fragments FILE.npz")
-    samples = draw_samples(words, handwriting, np.random.default_rng(SEED))
+        handwriting, written = invented_writing().to_bits(bundle.manifest.pixel_bits), "invented handwriting"
+        notes.append("no handwriting of people: all words are invented or artificial; give --fragments FILE.npz")
+    samples = draw_samples(words, handwriting, written, np.random.default_rng(SEED))
     kernel_sets = _compare_all(model, asked, pinned.kernels, samples.words, machine, reference_model, progress)
     measured = Measured(run, test, samples.words, SEED)
-    if measured.trials is None:
-        notes.append("no equal error rate: the run's test set with users' and strangers' words is not there")
     step = _stepper(progress)
     step("how the kernel sets drift apart")
-    computed = compute_all(model, asked, pinned.kernels, measured.words, machine)
     graph, thresholds = load_graph(model), bundle.manifest.thresholds
-    drift = [measure_drift(computed[0], other, measured.words, thresholds, graph) for other in computed[1:]]
+    computed, drift = [], []
+    if thresholds is None:
+        notes.append("no decisions: the network has features only")
+    else:
+        computed = compute_all(model, asked, pinned.kernels, measured.words, machine)
+        drift = [measure_drift(computed[0], other, measured.words, thresholds, graph) for other in computed[1:]]
+        if measured.trials is None:
+            notes.append("no equal error rate: the run's test set with users' and strangers' words is not there")
     golden = compare_golden(bundle, machine)
     compared: list[KernelSetReport | GoldenReport] = [*kernel_sets, *golden]
     proof = Proof(
@@ -132,6 +138,7 @@ def _verify(
         values=sum(part.values for part in compared),
         mismatches=sum(part.mismatches for part in compared),
         max_abs=max(part.max_abs for part in compared),
+        outputs=_sum_outputs(compared),
         notes=notes,
         kernel_sets=kernel_sets,
         golden=golden,
@@ -170,6 +177,17 @@ def _compare_all(
     return reports
 
 
+def _sum_outputs(compared: Sequence[KernelSetReport | GoldenReport]) -> dict[str, dict[str, OutputReport]]:
+    """Return the sums over all comparisons, by the model's file and the output's name."""
+    sums: dict[str, dict[str, OutputReport]] = {}
+    for part in compared:
+        for output in part.outputs:
+            total = sums.setdefault(part.model, {}).setdefault(output.name, OutputReport(output.name, 0, 0))
+            total.values += output.values
+            total.mismatches += output.mismatches
+    return sums
+
+
 def _stepper(progress: Progress) -> Callable[[str], None]:
     steps = itertools.count()
     return lambda what: progress(what, next(steps), 2)
@@ -198,7 +216,7 @@ def _failures(bundle: Bundle, report: Report, named: Sequence[str]) -> list[str]
                 f"{found.executor} {found.version}: `inkgate quantize` makes a bundle for that"
             )
     failures += [f"{vectors.file}: {vectors.error}" for vectors in report.golden if not vectors.passed]
-    shift = report.eer_shift_points
+    shift = report.decisions.eer_shift_points if report.decisions else None
     if shift is not None and shift > MAX_EER_SHIFT_POINTS:
         failures.append(
             f"int8 raises the equal error rate by {shift:.2f} points, at most {MAX_EER_SHIFT_POINTS} is allowed"
@@ -229,29 +247,38 @@ def _test_set(bundle: Bundle, notes: list[str]) -> tuple[Run | None, FragmentSet
 
 
 def measure_losses(proof: Proof, bundle: Bundle, measured: Measured, computed: list[Computed], seed: int) -> Report:
-    """Return the proof extended by what int8 costs: the deployed kernels' logits beside float's.
+    """Return the proof extended by what int8 costs: the deployed kernels' values beside float's.
 
-    computed: the deployed kernels' logits first, then those of other kernel sets.
+    computed: the deployed kernels' logits first, then those of other kernel sets; empty if there are no logits.
     """
     floating = FloatModel.load(bundle.contents[FLOAT])
-    deployed, manifest, words = computed[0], bundle.manifest, measured.words
-    reference = Reference.load(bundle.contents[MODEL], kernel_set(deployed.kernels, deployed.architecture))
-    graph, thresholds = reference.graph, manifest.thresholds
-    exact, int8 = floating.logits(words).astype(np.float64), dequantise(deployed.logits, graph)
-    eer = None if measured.trials is None else _error_rates(measured.trials, exact, computed, graph)
-    some = pick(words, NOISE_WORDS, seed)
+    kernels = bundle.manifest.executor.kernels
+    reference = Reference.load(bundle.contents[MODEL], kernel_set(kernels, proof.machine.architecture))
+    some = pick(measured.words, NOISE_WORDS, seed)
     return Report(
         **msgspec.structs.asdict(proof),
+        decisions=_decided(bundle, measured, computed, floating, reference.graph) if computed else None,
+        noise_measured_on=describe(some, measured.material.source),
+        noise=measure_noise(reference, floating, some),
+        attribution=attribute(reference.graph, floating, some),
+        histograms=measure_histograms(reference, some),
+    )
+
+
+def _decided(
+    bundle: Bundle, measured: Measured, computed: list[Computed], floating: FloatModel, graph: Graph
+) -> Decided:
+    deployed, words, thresholds = computed[0], measured.words, bundle.thresholds
+    exact, int8 = floating.logits(words).astype(np.float64), dequantise(deployed.logits, graph)
+    eer = None if measured.trials is None else _error_rates(measured.trials, exact, computed, graph)
+    users = bundle.manifest.users
+    return Decided(
         measured_on=measured.material,
         int8_against_float=measure_int8_loss(words, exact, int8, thresholds),
         decisions_against_float=measure_decision_differences(words, exact, int8, thresholds),
-        differing_words=list_differences(words, exact, int8, thresholds, manifest.users, measured.writers),
+        differing_words=list_differences(words, exact, int8, thresholds, users, measured.writers),
         eer=eer,
         eer_shift_points=None if eer is None else round(eer.percent[deployed.kernels] - eer.percent[FLOAT32], 6),
-        noise_measured_on=describe(some, measured.material.source),
-        noise=measure_noise(reference, floating, some),
-        attribution=attribute(graph, floating, some),
-        histograms=measure_histograms(reference, some),
     )
 
 

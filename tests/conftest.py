@@ -1,4 +1,4 @@
-"""Set up every test: hypothesis, an empty key store, the folder of the run, a table of measurements."""
+"""Set up every test: hypothesis, empty key stores, the folder of the run, a table of measurements."""
 
 import secrets
 import tempfile
@@ -28,8 +28,9 @@ def _folder_of_keys() -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def _keys(_folder_of_keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep commands under test, in this process and in others, away from the user's own key store."""
+    """Keep commands under test, in this process and in others, away from the user's own keys."""
     monkeypatch.setenv("INKGATE_KEYS", str(_folder_of_keys / secrets.token_hex(8)))
+    monkeypatch.setenv("INKGATE_ROSTER_KEYS", str(_folder_of_keys / secrets.token_hex(8)))
     monkeypatch.setenv("INKGATE_STATE", str(_folder_of_keys / secrets.token_hex(8)))
 
 

@@ -119,3 +119,33 @@ def test_what_runs_at_the_edge_loads_where_tensorflow_is_not_installed() -> None
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
     assert "inkgate quantize" in done.stderr
+
+
+def taken_for_markup(source: str) -> list[int]:
+    """Return the lines that show a text to people in a way that takes brackets in it for markup."""
+    lines = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        given = {keyword.arg: keyword.value for keyword in node.keywords}
+        plain = isinstance(given.get("markup"), ast.Constant) and getattr(given["markup"], "value", None) is False
+        text = ast.unparse(node.args[0]) if node.args else ""
+        wrong = (
+            (name_of(node.func) == "Console" and not plain)
+            or (name_of(node.func) == "status" and text and not text.startswith("Text("))
+            or (name_of(node.func) == "TextColumn" and re.search("description|fields", text) and not plain)
+        )
+        lines += [node.lineno] if wrong else []
+    return lines
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_shown_where_brackets_in_a_name_are_markup(path: Path) -> None:
+    assert taken_for_markup(path.read_text()) == [], "take firmware_bridge.cli.options.plain_console, and Text"
+
+
+@pytest.mark.parametrize(
+    "line", ["Console(stderr=True)", "console.status(f'reading {name}')", "TextColumn('{task.description}')"]
+)
+def test_every_way_to_show_a_name_as_markup_is_found(line: str) -> None:
+    assert taken_for_markup(line) == [1]

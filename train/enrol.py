@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,10 +14,10 @@ import numpy as np
 from edge.bundle.places import MANIFEST
 from edge.bundle.run_directory import Run, RunConfig
 from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, DRAWS, ENROL, MODEL, TEST
-from edge.errors import RunError
+from edge.errors import NamesError, RunError
 from edge.ink.fragment_set import FragmentSet, join
 from train.data import datasets
-from train.errors import BackboneError, NamesError, OverwriteError, TooFewWritersError, UnwritableError
+from train.errors import BackboneError, OverwriteError, TooFewWritersError, UnwritableError
 from train.network.backbone import Backbone
 from train.network.training_settings import EnrolSettings, PretrainSettings
 from train.plan.architecture import ArchitecturePlan, adapt
@@ -67,8 +66,8 @@ def load(order: Order) -> Handwriting:
     and unseen strangers are writers of that source, with ids that do not clash.
 
     Raises TooFewWritersError when that source is the dataset itself, whose users would be strangers to themselves, or
-    when there are fewer writers than users wanted. Raises NamesError when a name is blank, not printable or shared by
-    two writers.
+    when there are fewer writers than users wanted. Raises NamesError when a stranger has the number that
+    is the name of a user.
     """
     writing = _read(order)
     _draw(order, writing, 0)
@@ -155,7 +154,6 @@ def make_backbone(
 
 def _read(order: Order) -> Handwriting:
     fragments = datasets.load(order.dataset, pixel_bits=8)
-    _check_names(fragments, order.dataset)  # before strangers are invented, which takes many seconds
     if order.strangers is None:
         return Handwriting(fragments, datasets.split_writers(fragments))
     others = datasets.load(order.strangers, pixel_bits=8)
@@ -166,22 +164,11 @@ def _read(order: Order) -> Handwriting:
         )
     offset = int(fragments.writers.max()) + 1 - int(others.writers.min())
     others = replace(others, writer=others.writer + np.int32(offset), writer_names=())
-    both = join([fragments, others])
-    _check_names(both, order.dataset)  # a stranger is called by its id, which may be a user's name
+    try:
+        both = join([fragments, others])
+    except NamesError as error:  # a stranger is called by its id, which may be a user's name
+        raise NamesError(f"{order.dataset}: {error}") from error
     return Handwriting(both, datasets.split_writers(others), tuple(int(w) for w in fragments.writers))
-
-
-def _check_names(fragments: FragmentSet, dataset: str) -> None:
-    """Raise NamesError unless every writer has a printable name that nobody else has.
-
-    A gate displays the name, and evaluation finds the users by it.
-    """
-    names = [fragments.name_of(int(writer)) for writer in fragments.writers]
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise NamesError(f"{dataset}: {count} writers are called {name!r}; give each a name of its own")
-        if not name.strip() or not name.isprintable():
-            raise NamesError(f"{dataset}: a writer is called {name!r}; a name must be printable text")
 
 
 def _train_draw(

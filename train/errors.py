@@ -27,10 +27,6 @@ class TooFewWritersError(TrainError):
     """A set has too few writers, or too few fragments by a writer, for what was asked."""
 
 
-class NamesError(TrainError):
-    """Names by which writers of a set cannot be told apart or printed."""
-
-
 class BudgetError(TrainError):
     """No structure of the network satisfies the budget (equation 4), or the request makes no network."""
 
@@ -53,6 +49,14 @@ class OverwriteError(TrainError):
 
 class UnwritableError(TrainError):
     """A file that a command was asked for cannot be written."""
+
+
+class NothingToReadError(TrainError):
+    """A set shows no symbol of the alphabet that a reader should learn or be measured on."""
+
+
+class UnknownReaderError(TrainError):
+    """A reader of an alphabet or with a network for which there is no handwriting or no structure."""
 
 
 class DemoError(TrainError):

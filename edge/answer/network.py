@@ -44,14 +44,15 @@ class EngineNetwork:
         self._engine = engine
 
     def step(self, pixels: Pixels, first: bool) -> bytes:
-        """Return the int8 logits, as bytes, after one fragment uint8 [33, 33].
+        """Return the int8 outputs after one fragment uint8 [33, 33]: logits, if any, then features.
 
         first: the fragment begins a word, so the state is cleared before. NetworkFailedError if the interpreter fails.
         """
         try:
             if first:
                 self._engine.reset()
-            return self._engine.step_int8(to_int8(pixels)).tobytes()
+            codes = self._engine.step_int8(to_int8(pixels))
+            return codes.logits.tobytes() + codes.features.tobytes()
         except EngineError as error:
             raise NetworkFailedError(str(error)) from error
 

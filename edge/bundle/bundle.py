@@ -1,6 +1,6 @@
 """A directory -> the bundle it holds, every file verified before one byte of it is used.
 
-BUNDLE/  model.tflite      the stateful one-fragment int8 network
+BUNDLE/  model.tflite      the one-fragment int8 network: its features and, for users, its logits
          calibration.json  ranges seen in calibration
          float.npz         weights of its float twin, for verification
          golden-NAME.bin   golden vectors of kernel set NAME: of the pinned one, and of those reserved for engines to
@@ -32,14 +32,20 @@ from edge.errors import (
     GoldenError,
     ModelRefusedError,
     NotABundleError,
+    NoUsersError,
     OldBundleError,
     RuntimeMissingError,
     ThresholdsError,
     UnverifiedError,
 )
 
-FORMAT: Final = "inkgate-bundle/2"
-OLD_FORMATS: Final = ("inkgate-bundle/1",)
+FORMAT: Final = "inkgate-bundle/3"
+OLD_FORMATS: Final = {
+    "inkgate-bundle/1": "has no golden vectors, so nothing tells whether this machine computes what was verified",
+    "inkgate-bundle/2": "has no features, by which a user is known who was not trained into it",
+}
+"""Formats of earlier versions, and what a bundle of such a format lacks."""
+
 MODEL, CALIBRATION, FLOAT = "model.tflite", "calibration.json", "float.npz"
 REQUIRED: Final = (MODEL, CALIBRATION, FLOAT)
 UNHASHED: Final = frozenset({MANIFEST, "verify.json", "report.html"})
@@ -66,7 +72,8 @@ class ErrorRates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a bundle came from.
 
-    run: the RUN directory, relative to the bundle. run_sha256: hashes of its files, by name.
+    run: the RUN directory, relative to the bundle, "" if it was made from a backbone. run_sha256: hashes of the files
+    that it was made from, by name.
     """
 
     run: str
@@ -83,24 +90,27 @@ class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of manifest.json.
 
-    plan: the network's plan.json. users: names of users 0..K-1 in the order of the logits. files: hash of every other
-    file of the bundle, by name.
+    plan: the network's plan.json. users: names of users 0..K-1 in the order of the logits; there are none where the
+    network has features only. thresholds: those of the users' logits, None where there are none. files: hash of every
+    other file of the bundle, by name.
     """
 
-    format: Literal["inkgate-bundle/2"]
+    format: Literal["inkgate-bundle/3"]
     plan: dict[str, Any]
     users: tuple[str, ...]
     pixel_bits: Literal[1, 8]
-    thresholds: Thresholds
+    thresholds: Thresholds | None
     executor: PinnedExecutor
     error_rates: ErrorRates
     provenance: Provenance
     files: dict[str, str] = {}
 
     def __post_init__(self) -> None:
-        """Raise ValueError unless the users are distinct printable names and the files plain names."""
-        if not self.users or len(set(self.users)) != len(self.users):
-            raise ValueError("users must be distinct, and at least one")
+        """Raise ValueError unless users are distinct printable names with thresholds, and files plain names."""
+        if len(set(self.users)) != len(self.users):
+            raise ValueError("users must be distinct")
+        if (self.thresholds is None) != (not self.users):
+            raise ValueError("thresholds belong to users, and users need them")
         if not all(name.strip() and name.isprintable() for name in self.users):
             raise ValueError("a user's name must be printable text")
         if any(Path(name).name != name or name in UNHASHED for name in self.files):
@@ -150,10 +160,20 @@ class Bundle:
             raise type(error)(f"{self.path / name}: {error}; `inkgate quantize` makes the bundle anew") from error
         return vectors
 
+    @property
+    def thresholds(self) -> Thresholds:
+        """Return the thresholds of the users' logits. NoUsersError if the network was trained for no user."""
+        if self.manifest.thresholds is None:
+            raise NoUsersError(
+                f"{self.path}: the network knows no user by itself; `inkgate train` and `inkgate quantize RUN` make "
+                "one that does"
+            )
+        return self.manifest.thresholds
+
     def engine(self, kernels: str | None = None, threads: int = 1) -> Engine:
         """Return the bundle's network on the pinned interpreter and kernels, its state cleared.
 
-        The engine has computed the golden words, each logit bit for bit as verified; otherwise UnverifiedError says
+        The engine has computed the golden words, each output bit for bit as verified; otherwise UnverifiedError says
         what differs.
 
         kernels: run on these, and return the engine whatever it computes; `Engine.verified` says whether that is what
@@ -170,8 +190,9 @@ class Bundle:
         except RuntimeMissingError as error:
             wanted = f"{pinned.runtime}=={pinned.version}"
             raise RuntimeMissingError(f"{error}; {self.path} was verified on {wanted}: install just that") from error
-        if engine.outputs != len(self.manifest.users) + 1:
-            raise ModelRefusedError(f"{engine.outputs} logits for {len(self.manifest.users)} users and the stranger")
+        users = len(self.manifest.users)
+        if engine.outputs != (users + 1 if users else 0):
+            raise ModelRefusedError(f"{engine.outputs} logits for {users} users and the stranger")
         try:
             engine.verify(vectors)
         except UnverifiedError as error:
@@ -250,8 +271,8 @@ def _decode(folder: Path, raw: bytes) -> Manifest:
         if found.format in OLD_FORMATS:
             run = os.path.normpath(folder / found.provenance.run)
             raise OldBundleError(
-                f"{folder}: {found.format} has no golden vectors, so nothing tells whether this machine computes what "
-                f"was verified; `inkgate quantize {run} --out {folder}` makes it anew"
+                f"{folder}: {found.format} {OLD_FORMATS[found.format]}; "
+                f"`inkgate quantize {run} --out {folder}` makes it anew"
             )
         return msgspec.json.decode(raw, type=Manifest)
     except (msgspec.DecodeError, ThresholdsError, UnicodeDecodeError) as error:

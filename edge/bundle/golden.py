@@ -9,9 +9,11 @@ memory:
     arrays      each at a multiple of 16 bytes, zeros in between, in the order of the entries
     32s         SHA-256 of all that precedes
 
-The entries are "stamp" (lines "key: value"), "fragments" int8 [N, 33, 33, 1], "lengths" int32 [W] (sum N), then every
-tensor [N, ...] in the order of computation, named as quantize.model.trace names it ("9.cell_state"). The last tensor is
-the logits. Each word starts from a cleared state. A file that is not byte for byte what `encode` writes is refused.
+The entries are "stamp" and "outputs" (lines "key: value"), "fragments" int8 [N, 33, 33, 1], "lengths" int32 [W] (sum
+N), then every tensor [N, ...] in the order of computation, named as quantize.model.trace names it ("9.cell_state"). The
+outputs say which tensor is which output of the model, in the order of computation ("features: 7.output", then
+"logits: 10.output"). Each word starts from a cleared state. A file that is not byte for byte what `encode` writes is
+refused.
 """
 
 import hashlib
@@ -26,7 +28,7 @@ import numpy.typing as npt
 from edge.errors import ForeignVectorsError, GoldenError, StaleVectorsError
 from edge.ink.fragment import SIDE
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 MAGIC: Final = b"INKGOLD\0"
 
 Array = npt.NDArray[Any]
@@ -37,7 +39,11 @@ _ENTRY: Final = struct.Struct("<48sII6IQQ")
 _ALIGN, _RANK, _DIGEST = 16, 6, 32
 _DTYPES: Final[dict[int, str]] = {1: "<i1", 2: "<i2", 3: "<i4", 4: "<u1"}
 _TEXT: Final = 4
-_STAMP, _FRAGMENTS, _LENGTHS = "stamp", "fragments", "lengths"
+_STAMP, _OUTPUTS, _FRAGMENTS, _LENGTHS = "stamp", "outputs", "fragments", "lengths"
+_FIRST: Final = (_STAMP, _OUTPUTS, _FRAGMENTS, _LENGTHS)
+
+LOGITS, FEATURES = "logits", "features"
+"""Names of outputs: one logit for each class (users and the stranger, or symbols); the features of a fragment."""
 
 
 def file_name(kernels: str) -> str:
@@ -53,8 +59,8 @@ class Stamp:
     kernels           the kernel set
     rules             the rounding rule that each operation follows
     machine           where they were made
-    tells_apart       which kernel sets the logits of these words tell apart: "|" between sets whose logits differ, "="
-                      between sets whose logits are equal
+    tells_apart       which kernel sets the outputs of these words tell apart: "|" between sets whose outputs differ,
+                      "=" between sets whose outputs are equal
     """
 
     tool: str
@@ -75,16 +81,17 @@ class Stamp:
 
 
 class Difference(NamedTuple):
-    """The first logit that is not the golden one; word, step and logit are counted from 0."""
+    """The first value of an output that is not the golden one; numbers are counted from 0."""
 
     word: int
     step: int
-    logit: int
+    output: str
+    position: int
     expected: int
     got: int
 
     def __str__(self) -> str:
-        place = f"golden word {self.word}, step {self.step}, logit {self.logit}"
+        place = f"golden word {self.word}, step {self.step}, {self.output} {self.position}"
         return f"{place}: expected {self.expected}, got {self.got}"
 
 
@@ -94,7 +101,8 @@ class GoldenVectors:
 
     fragments     int8 [N, 33, 33, 1], the words one after another
     lengths       int32 [W], the number of fragments of each word; their sum is N
-    tensors       [N, ...] each, by name, in the order of computation; the last one is the logits
+    tensors       [N, ...] each, by name, in the order of computation
+    outputs       name of each of the model's outputs -> name of its tensor, an int8 one, in the order of computation
     model_sha256  hex
 
     GoldenError if the arrays do not fit each other.
@@ -105,6 +113,7 @@ class GoldenVectors:
     fragments: Int8
     lengths: npt.NDArray[np.int32]
     tensors: Mapping[str, Array]
+    outputs: Mapping[str, str]
 
     def __post_init__(self) -> None:
         _require(
@@ -119,44 +128,70 @@ class GoldenVectors:
         _require(len(self.tensors) > 0, "there are no tensors")
         for name, array in self.tensors.items():
             _require(0 < len(name) < 48 and name.isascii() and name.isprintable(), f"{name!r} names no tensor")
-            _require(name not in (_STAMP, _FRAGMENTS, _LENGTHS), f"a tensor cannot be called {name}")
+            _require(name not in _FIRST, f"a tensor cannot be called {name}")
             _require(array.dtype in (np.int8, np.int16, np.int32), f"{name} is {array.dtype}")
             _require(2 <= array.ndim <= _RANK and len(array) == count and array.size > 0, f"{name} has another shape")
-        last = next(reversed(list(self.tensors)))
-        _require(self.tensors[last].dtype == np.int8, f"{last} comes last and is no logits")
+        _require(len(self.outputs) > 0, "there are no outputs")
+        for output, name in self.outputs.items():
+            _require(output.isidentifier() and output.isascii(), f"{output!r} names no output")
+            there = name in self.tensors and self.tensors[name].dtype == np.int8
+            _require(there, f"{output} is {name}, which is no int8 tensor among them")
+
+    def output(self, name: str) -> Int8:
+        """Return what the model gave at each fragment as the output of that name, int8 [N, n].
+
+        It has no columns if the model has no such output.
+        """
+        if name not in self.outputs:
+            return np.empty((len(self.fragments), 0), np.int8)
+        values: Int8 = self.tensors[self.outputs[name]]
+        return values.reshape(len(self.fragments), -1)
 
     @property
     def logits(self) -> Int8:
-        """Return what the model gave at each fragment, int8 [N, K+1]: the last tensor."""
-        last: Int8 = list(self.tensors.values())[-1]
-        return last.reshape(len(self.fragments), -1)
+        """Return the model's logits at each fragment, int8 [N, K+1]."""
+        return self.output(LOGITS)
+
+    @property
+    def features(self) -> Int8:
+        """Return the model's features of each fragment, int8 [N, F]."""
+        return self.output(FEATURES)
 
     def words(self) -> Iterator[Int8]:
         """Yield the fragments of each word, int8 [T, 33, 33, 1]."""
         yield from np.split(self.fragments, np.cumsum(self.lengths)[:-1])
 
-    def first_difference(self, logits: Int8) -> Difference | None:
-        """Return the first of the logits int8 [N, K+1] that is not the golden one, None if all are equal.
+    def first_difference(self, outputs: Mapping[str, Int8]) -> Difference | None:
+        """Return the first value of the outputs that is not the golden one, None if all are equal.
 
-        logits: those of the same fragments. GoldenError for another shape.
+        outputs: int8 [N, n] of the same fragments by the name of each output, all of the model's. The first is that of
+        the earliest fragment, there of the output that is computed first. GoldenError for other outputs or shapes.
         """
-        expected = self.logits
-        if logits.shape != expected.shape:
-            raise GoldenError(f"logits of shape {list(logits.shape)} where the golden ones are {list(expected.shape)}")
-        wrong = np.argwhere(logits != expected)
+        if set(outputs) != set(self.outputs):
+            raise GoldenError(f"outputs {', '.join(outputs)} where the golden ones are {', '.join(self.outputs)}")
+        found = [self._first_of(name, outputs[name]) for name in self.outputs]
+        return min((place for place in found if place is not None), key=lambda place: place[:2], default=None)
+
+    def _first_of(self, output: str, got: Int8) -> Difference | None:
+        expected = self.output(output)
+        if got.shape != expected.shape:
+            raise GoldenError(f"{output} of shape {list(got.shape)} where the golden ones are {list(expected.shape)}")
+        wrong = np.argwhere(got != expected)
         if len(wrong) == 0:
             return None
-        fragment, logit = (int(i) for i in wrong[0])
+        fragment, position = (int(i) for i in wrong[0])
         ends = np.cumsum(self.lengths)
         word = int(np.searchsorted(ends, fragment, side="right"))
         step = fragment - int(ends[word] - self.lengths[word])
-        return Difference(word, step, logit, int(expected[fragment, logit]), int(logits[fragment, logit]))
+        wanted, found = int(expected[fragment, position]), int(got[fragment, position])
+        return Difference(word, step, output, position, wanted, found)
 
     def encode(self) -> bytes:
         """Return the content of the file."""
-        text = "".join(f"{f.name}: {getattr(self.stamp, f.name)}\n" for f in fields(self.stamp))
+        stamp = {field.name: getattr(self.stamp, field.name) for field in fields(self.stamp)}
         arrays: dict[str, Array] = {
-            _STAMP: np.frombuffer(text.encode(), np.uint8),
+            _STAMP: _text(stamp),
+            _OUTPUTS: _text(self.outputs),
             _FRAGMENTS: self.fragments,
             _LENGTHS: self.lengths,
             **self.tensors,
@@ -190,11 +225,11 @@ def decode(content: bytes) -> GoldenVectors:
     _require(digest == content[-_DIGEST:], "the file was altered: its hash is not the one at its end")
     # The hash excludes accidents; the checks below refuse a file that was made wrong.
     end = _HEADER.size + entries * _ENTRY.size
-    _require(entries >= 4 and end <= size - _DIGEST, f"{entries} entries do not fit into the file")
+    _require(entries > len(_FIRST) and end <= size - _DIGEST, f"{entries} entries do not fit into the file")
     arrays = dict(_array(content, position) for position in range(_HEADER.size, end, _ENTRY.size))
-    _require(list(arrays)[:3] == [_STAMP, _FRAGMENTS, _LENGTHS], "the first entries are not stamp, fragments, lengths")
-    stamp = _stamp(arrays.pop(_STAMP))
-    golden = GoldenVectors(stamp, model.hex(), arrays.pop(_FRAGMENTS), arrays.pop(_LENGTHS), arrays)
+    _require(tuple(arrays)[: len(_FIRST)] == _FIRST, f"the first entries are not {', '.join(_FIRST)}")
+    stamp, outputs, fragments, lengths = (arrays.pop(name) for name in _FIRST)
+    golden = GoldenVectors(_stamp(stamp), model.hex(), fragments, lengths, arrays, _lines(outputs))
     _require(golden.encode() == content, "the file is not laid out as golden vectors are")
     return golden
 
@@ -235,14 +270,22 @@ def _array(content: bytes, position: int) -> tuple[str, Array]:
 
 
 def _stamp(raw: Array) -> Stamp:
+    found, names = _lines(raw), [field.name for field in fields(Stamp)]
+    _require(list(found) == names, f"the stamp does not say just {', '.join(names)}")
+    return Stamp(**found)
+
+
+def _text(lines: Mapping[str, str]) -> Array:
+    return np.frombuffer("".join(f"{key}: {value}\n" for key, value in lines.items()).encode(), np.uint8)
+
+
+def _lines(raw: Array) -> dict[str, str]:
+    """Read what `_text` wrote. What has another form is found when the whole is encoded again."""
     try:
         lines = raw.tobytes().decode().splitlines()
     except UnicodeDecodeError as error:
-        raise GoldenError(f"the stamp is not text: {error}") from error
-    found = dict(line.split(": ", 1) for line in lines if ": " in line)
-    names = [field.name for field in fields(Stamp)]
-    _require(list(found) == names and len(lines) == len(names), f"the stamp does not say just {', '.join(names)}")
-    return Stamp(**found)
+        raise GoldenError(f"stamp or outputs are not text: {error}") from error
+    return dict(line.split(": ", 1) for line in lines if ": " in line)
 
 
 def _code(array: Array) -> int:

@@ -1,15 +1,33 @@
-"""A path that is not what a command asked for -> what it is, and a command that helps without harm."""
+"""What was given for a bundle or a run -> the bundle meant, or what is there and what helps."""
 
 from pathlib import Path
 from typing import Final
 
 from edge.bundle.run_files import CONFIG, ENROL, MODEL, PLAN, TEST
+from edge.errors import NotABundleError
 
 MANIFEST: Final = "manifest.json"
 """The file of a bundle that makes a folder one."""
 
+READY: Final = "ready"
+"""The name of the bundle without users that comes with inkgate."""
+
+SHIPPED: Final = Path(__file__).with_name(READY)
+
 _RUN_MARKS = (CONFIG, PLAN, MODEL, ENROL, TEST)
 """A folder that holds any of these is a run, perhaps an unfinished one: `inkgate train --out` may write to it."""
+
+
+def find_bundle(text: str) -> Path:
+    """Return the path that a text names; `ready` names the bundle that comes with inkgate.
+
+    `./ready` is a path. NotABundleError if this inkgate comes without one.
+    """
+    if text != READY:
+        return Path(text)
+    if not (SHIPPED / MANIFEST).is_file():
+        raise NotABundleError(f"{READY}: this inkgate comes without a ready bundle; name one that `quantize` made")
+    return SHIPPED
 
 
 def explain_no_bundle(path: Path, problem: str) -> str:

@@ -8,21 +8,21 @@ import time
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from edge.answer.listen import SCHEME, Listener
 from edge.answer.network import EngineNetwork, answer, answer_each, describe_gate
 from edge.bundle.bundle import MODEL, Bundle
 from edge.bundle.engine import Engine
 from edge.bundle.kernels import request_for, requests
-from firmware_bridge.cli.options import json_option
+from edge.cli.bundle_path import bundle_option
+from firmware_bridge.cli.options import json_option, plain_console
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.transport import BAUD_RATE, SerialTransport
 from firmware_bridge.session.board import BoardSession
 
 
 @click.command("answer")
-@click.option("--bundle", "bundle_path", required=True, type=click.Path(path_type=Path), help="What `quantize` made.")
+@bundle_option
 @click.option("--port", help="Serial port at whose other end somebody asks, or socket://HOST:PORT to listen on.")
 @click.option(
     "--link", type=click.Path(path_type=Path), help="Instead of a port: make a pty, and this path lead to it."
@@ -44,7 +44,7 @@ def answer_command(bundle_path: Path, port: str | None, link: Path | None, kerne
     """
     if (port is None) == (link is None):
         raise click.UsageError("give either --port, the line on which somebody asks, or --link, to make one here")
-    console = Console(stderr=True)
+    console = plain_console()
     bundle = Bundle.open(bundle_path)
     manifest, model = bundle.manifest, bundle.contents[MODEL]
     pinned = manifest.executor

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from edge.cli.output import emit
 from edge.errors import CaptureError
-from edge.gate.capture import CapturedWord, add_word, whole_words
+from edge.gate.capture import CapturedWord, add_word, next_session, whole_words
 from edge.ink.fragment_set import FragmentSet
-from firmware_bridge.cli.options import CONNECT_S, json_option, port_option, unauthenticated_option
+from edge.ink.names import check_name
+from edge.roster.enrolling import NEED
+from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, port_option, say, unauthenticated_option
 from firmware_bridge.link.link import open_link
 
 
@@ -31,24 +32,24 @@ def capture(
     as_json: bool,
 ) -> None:
     """Record a writer's fragments from a board; the file holds every whole word as soon as it is written."""
-    if not writer.strip() or not writer.isprintable():
-        raise CaptureError("a writer's name must be printable text")
-    console = Console(stderr=True)
+    check_name(writer)
+    console = plain_console()
     fragments = FragmentSet.load(out) if out.exists() else None
-    captured = 0
+    session, captured = next_session(fragments, writer), 0
+    say(console, NEED)
     with open_link(port, allow_unauthenticated=allow_unauthenticated, connect_patience_s=CONNECT_S) as link:
         for item in whole_words(link.events()):
             if isinstance(item, CapturedWord):
                 try:
-                    fragments = add_word(fragments, writer, item.pixels, symbols)
+                    fragments = add_word(fragments, writer, item, symbols, session)
                 except CaptureError as error:
-                    console.print(str(error), style="yellow", markup=False)
+                    console.print(str(error), style="yellow")
                     continue
                 fragments.save(out)
                 captured += 1
                 console.print(f"word {captured}: {len(item.pixels)} fragments")
             else:
-                console.print(item.text, style="dim", markup=False)
+                console.print(item.text, style="dim")
             if captured == words:
                 break
     if as_json and fragments is not None:

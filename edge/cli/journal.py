@@ -4,11 +4,10 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
 
 from edge.cli.output import emit
 from edge.gate.journal import Journal
-from firmware_bridge.cli.options import json_option
+from firmware_bridge.cli.options import json_option, plain_console
 from firmware_bridge.errors import ExitCode
 
 
@@ -29,7 +28,7 @@ def show(path: Path, last: int | None, as_json: bool) -> None:
         for number, entry, digest in rows:
             emit({"number": number, **msgspec.structs.asdict(entry), "hash": digest})
         return
-    console = Console(stderr=True)
+    console = plain_console()
     for number, entry, _ in rows:
         verdict = entry.decision if entry.final else f"({entry.decision.lower()})"
         score = "" if entry.score is None else f"score {entry.score:.3f}"
@@ -41,7 +40,7 @@ def show(path: Path, last: int | None, as_json: bool) -> None:
             f"{entry.symbols} symbols",
             verdict,
         ]
-        console.print(*cells, entry.user or "", score, entry.reason, sep="  ", markup=False, soft_wrap=True)
+        console.print(*cells, entry.user or "", score, entry.reason, sep="  ", soft_wrap=True)
 
 
 @journal.command()
@@ -56,8 +55,8 @@ def verify(ctx: click.Context, path: Path, head: str | None, as_json: bool) -> N
     if as_json:
         emit({"ok": result.fault is None, "rows": result.rows, "head": result.head, "fault": result.fault})
     elif result.fault is None:
-        Console(stderr=True).print(f"{result.rows} rows, none changed; head {result.head}", soft_wrap=True)
+        plain_console().print(f"{result.rows} rows, none changed; head {result.head}", soft_wrap=True)
     else:
-        Console(stderr=True).print(f"{path}: {result.fault}", style="bold red", markup=False, soft_wrap=True)
+        plain_console().print(f"{path}: {result.fault}", style="bold red", soft_wrap=True)
     if result.fault is not None:
         ctx.exit(ExitCode.NEGATIVE)

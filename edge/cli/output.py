@@ -28,6 +28,11 @@ def as_record(outcome: Outcome, verified: bool) -> dict[str, Any]:
     }
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number and the noun that it counts, such as `1 user` or `2 users`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def emit(record: dict[str, Any]) -> None:
     """Print one JSON object on a line of its own, at once: a reader of the pipe acts on it."""
     click.echo(msgspec.json.encode(record))

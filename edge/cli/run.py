@@ -10,12 +10,13 @@ from rich.console import Console
 from edge.bundle.bundle import Bundle
 from edge.bundle.engine import Engine
 from edge.bundle.kernels import requests
+from edge.cli.bundle_path import bundle_option
 from edge.cli.output import as_record, emit
 from edge.errors import EdgeError, GoldenError, TooFewWordsError, UnverifiedError
 from edge.gate.display import Display
 from edge.gate.journal import Journal
 from edge.gate.loop import WORD_TIMEOUT_S, Gate, Notice, Outcome, Rule, refuse
-from firmware_bridge.cli.options import CONNECT_S, json_option, port_option, unauthenticated_option
+from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, port_option, unauthenticated_option
 from firmware_bridge.link.link import open_link
 
 _SECONDS = click.FloatRange(min=0, min_open=True)
@@ -23,7 +24,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 
 @click.command()
 @port_option
-@click.option("--bundle", "bundle_path", required=True, type=click.Path(path_type=Path), help="What `quantize` made.")
+@bundle_option
 @click.option("--journal", "journal_path", type=click.Path(path_type=Path), help="Record every decision in this file.")
 @click.option(
     "--kernels",
@@ -60,8 +61,9 @@ def run(
     board must prove that it has the key that this machine gave it (`inkgate firmware provision`); without a key it is
     refused unless --allow-unauthenticated, and then every decision says so.
     """
-    console = Console(stderr=True)
+    console = plain_console()
     bundle = Bundle.open(bundle_path)
+    thresholds = bundle.thresholds
     try:
         engine = bundle.engine(kernels)
     except (UnverifiedError, GoldenError) as error:
@@ -70,7 +72,7 @@ def run(
     _introduce(console, bundle, engine)
     manifest = bundle.manifest
     unverified = "" if engine.verified else f"{engine.runtime}, kernels {engine.kernels}"
-    rule = Rule(manifest.thresholds, manifest.users, manifest.pixel_bits, bundle.sha256, unverified)
+    rule = Rule(thresholds, manifest.users, manifest.pixel_bits, bundle.sha256, unverified)
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(journal_path)) if journal_path else None
         link = stack.enter_context(

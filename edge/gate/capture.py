@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.errors import CaptureError
+from edge.errors import CaptureError, FragmentSetError
 from edge.gate.loop import Notice, link_lost
 from edge.ink.fragment import Pixels
-from edge.ink.fragment_set import FragmentSet, join
+from edge.ink.fragment_set import KINDS, FragmentSet, join
+from edge.ink.plausible import check_ink
+from edge.ink.symbols import UNKNOWN, code_of
 from firmware_bridge.session.events import (
     BoardFault,
     Connected,
@@ -20,21 +22,14 @@ from firmware_bridge.session.events import (
 )
 from firmware_bridge.wire.pixels import depth
 
-ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-"""Characters by symbol code, as in the sets derived from NIST's forms."""
-
 
 @dataclass(frozen=True)
 class CapturedWord:
-    """One word as it was written: pixels uint8 [T, 33, 33]."""
+    """One word as it was written: pixels uint8 [T, 33, 33], and which of KINDS of board saw it."""
 
     word: int
     pixels: Pixels
-
-
-def symbol_codes(text: str) -> list[int]:
-    """Return the class code of each character, -1 if it is neither a digit nor a Latin letter."""
-    return [ALPHABET.find(character) for character in text]
+    kind: str
 
 
 def whole_words(events: Iterable[Event]) -> Iterator[CapturedWord | Notice]:
@@ -44,6 +39,7 @@ def whole_words(events: Iterable[Event]) -> Iterator[CapturedWord | Notice]:
     """
     open_word: tuple[int, int] | None = None
     pixels: list[Pixels] = []
+    kind = KINDS[0]
     for event in events:
         if isinstance(event, WordStarted):
             open_word, pixels = (event.session, event.word), []
@@ -55,7 +51,7 @@ def whole_words(events: Iterable[Event]) -> Iterator[CapturedWord | Notice]:
             pixels.append(event.pixels)
         elif isinstance(event, WordEnded) and open_word == (event.session, event.word):
             if pixels and event.count == len(pixels):
-                yield CapturedWord(event.word, np.stack(pixels))
+                yield CapturedWord(event.word, np.stack(pixels), kind)
             else:
                 yield Notice(
                     f"word {event.word} is incomplete: {len(pixels)} of {event.count} fragments; write it again"
@@ -65,38 +61,56 @@ def whole_words(events: Iterable[Event]) -> Iterator[CapturedWord | Notice]:
             open_word = None
             yield link_lost(event.reason) if isinstance(event, LinkLost) else Notice(f"board fault: {event.text}")
         elif isinstance(event, Connected):
+            told = event.info.kind.name.lower()
+            kind = told if told in KINDS else KINDS[0]
             doubt = "" if event.info.authenticated else " (it has no key: anybody on the line can write in its place)"
             yield Notice(f"board {event.info.board}{doubt}: write")
 
 
-def add_word(fragments: FragmentSet | None, writer: str, pixels: Pixels, symbols: str | None) -> FragmentSet:
-    """Return the set with the word's fragments added under the writer's name.
+def add_word(
+    fragments: FragmentSet | None, writer: str, word: CapturedWord, symbols: str | None, session: int
+) -> FragmentSet:
+    """Return the set with the word's fragments added under the writer's name and session.
 
     A new name gets the next free id; without a set, the word begins one.
 
-    CaptureError if `symbols` does not have one character for each fragment, or if the set holds grey pixels and the
-    word black and white ones, or the other way round.
+    CaptureError if `symbols` does not have one character for each fragment, if the word's pixels are not writing (see
+    `edge.ink.plausible`), or if the set holds grey pixels and the word black and white ones, or the other way round.
     """
-    count = len(pixels)
+    count = len(word.pixels)
     if symbols is not None and len(symbols) != count:
         raise CaptureError(f"{count} fragments were written where {symbols!r} has {len(symbols)}; write the word again")
+    try:
+        check_ink(word.pixels, np.zeros(count, np.int32))
+    except FragmentSetError as error:
+        raise CaptureError("the board saw no dark writing on light paper; see to its sensor, then go on") from error
+    codes = [UNKNOWN] * count if symbols is None else [code_of(character) for character in symbols]
     number, order = 0, 0
     if fragments is not None:
         number = _id_of(fragments, writer)
         own = fragments.order[fragments.writer == number]
         order = int(own.max()) + 1 if own.size else 0
-    word = FragmentSet(
-        pixels,
+    added = FragmentSet(
+        word.pixels,
         np.full(count, number, np.int32),
-        np.asarray(symbol_codes(symbols) if symbols is not None else [-1] * count, np.int32),
+        np.asarray(codes, np.int32),
         np.arange(order, order + count, dtype=np.int32),
         (writer,),
-    )
+        session=np.full(count, session, np.int32),
+    ).of_kind(word.kind)
     if fragments is None:
-        return word
-    if fragments.pixel_bits != word.pixel_bits:
-        raise CaptureError(f"the set has {depth(fragments.pixel_bits)} and the board sends {word.pixel_bits}")
-    return join([fragments, word])
+        return added
+    if fragments.pixel_bits != added.pixel_bits:
+        raise CaptureError(f"the set has {depth(fragments.pixel_bits)} and the board sends {added.pixel_bits}")
+    return join([fragments, added])
+
+
+def next_session(fragments: FragmentSet | None, writer: str) -> int:
+    """Return the number of a writer's new session: 0 for the first, and one more than any in the set."""
+    if fragments is None:
+        return 0
+    own = fragments.session[fragments.writer == _id_of(fragments, writer)]
+    return int(own.max(initial=-1)) + 1
 
 
 def _id_of(fragments: FragmentSet, writer: str) -> int:

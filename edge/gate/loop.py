@@ -43,11 +43,18 @@ WORD_TIMEOUT_S = 10.0
 """A word whose next fragment does not come for this many seconds is given up."""
 
 
+class Step(Protocol):
+    """What the loop needs of edge.bundle.engine.Step."""
+
+    @property
+    def logits(self) -> npt.NDArray[np.float64]: ...
+
+
 class Network(Protocol):
     """What the loop needs of edge.bundle.engine.Engine."""
 
     def reset(self) -> None: ...
-    def step(self, fragment: npt.NDArray[np.int8], /) -> npt.NDArray[np.float64]: ...
+    def step(self, fragment: npt.NDArray[np.int8], /) -> Step: ...
 
 
 class Recorder(Protocol):
@@ -244,7 +251,8 @@ class Gate:
     def _after_fragment(self, word: _Word, event: FragmentReceived) -> Decision:
         if event.index != len(word.logits):
             raise _FaultError(f"fragment {event.index} came where {len(word.logits)} was due")
-        word.logits.append(self._network.step(to_int8(_as_trained(event.pixels, self._rule.pixel_bits))))
+        step = self._network.step(to_int8(_as_trained(event.pixels, self._rule.pixel_bits)))
+        word.logits.append(step.logits)
         return decide(np.stack(word.logits), self._rule.thresholds, self._rule.users, final=False)
 
     def _at_end(self, word: _Word, event: WordEnded) -> Decision:

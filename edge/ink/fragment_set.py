@@ -2,24 +2,39 @@
 
 import hashlib
 import os
-import tempfile
-import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.errors import FragmentSetError
 from edge.ink.fragment import SIDE, Pixels
+from edge.ink.fragment_file import Arrays, read_arrays, write_arrays
+from edge.ink.names import LONGEST, check_names
+from edge.ink.plausible import check_ink
 
 Ids = npt.NDArray[np.int32]
 
+KINDS = ("unknown", "scan", "pen", "camera", "invented")
+"""What a fragment came from, by code: a scanner, a pen, a camera, or nobody's hand."""
+
+MAX_ID = (1 << 30) - 1
+"""Largest number of a writer, a symbol, an order or a session; the smallest is -1."""
+MAX_FRAGMENTS = 2_000_000
+"""Largest number of fragments that are read from a file."""
+
 _FIELDS = {"pixels": np.uint8, "writer": np.int32, "symbol": np.int32, "order": np.int32}
+_OPTIONAL = {"session": (np.int32, -1), "time": (np.int64, -1), "kind": (np.int8, 0)}
+"""Fields that a set may lack: their types, and the value that stands for unknown."""
 _NAMES = "writer_names"
+_LIMITS = {
+    "pixels": MAX_FRAGMENTS * SIDE * SIDE,
+    **dict.fromkeys(("writer", "symbol", "order", *_OPTIONAL), MAX_FRAGMENTS * 8),
+    _NAMES: MAX_FRAGMENTS * LONGEST,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +46,12 @@ class FragmentSet:
     symbol        int32 [N], class code of what was written, -1 unknown
     order         int32 [N], position in the writer's form or session
     writer_names  either empty or one name for each of `writers`, in that order; "" stands for str(writer id)
+    session       int32 [N], the writer's sitting, -1 unknown
+    time          int64 [N], ms since the writer's first fragment, -1 unknown
+    kind          int8 [N], place in KINDS of what it came from, 0 unknown
 
-    FragmentSetError unless every field is as described.
+    session, time and kind that are not given are unknown. FragmentSetError unless every field is as described, and
+    every name as `edge.ink.names` demands.
     """
 
     pixels: Pixels
@@ -40,8 +59,14 @@ class FragmentSet:
     symbol: Ids
     order: Ids
     writer_names: tuple[str, ...] = ()
+    session: Ids = field(default_factory=lambda: np.empty(0, np.int32))
+    time: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    kind: npt.NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))
 
     def __post_init__(self) -> None:
+        for name, (dtype, unknown) in _OPTIONAL.items():
+            if isinstance(getattr(self, name), np.ndarray) and getattr(self, name).shape == (0,):
+                object.__setattr__(self, name, np.full(len(self.pixels), unknown, dtype))
         _check_fields(self)
 
     def __len__(self) -> int:
@@ -61,12 +86,13 @@ class FragmentSet:
     def sha256(self) -> str:
         """Return the SHA-256 (hex) of the content: fields, shapes, values and names.
 
-        It is equal for equal sets however they were stored.
+        It is equal for equal sets however they were stored. A session, time or kind that is unknown throughout does not
+        count.
         """
         digest = hashlib.sha256(b"inkgate-fragments/1")
-        for field, dtype in _FIELDS.items():
-            array = np.ascontiguousarray(getattr(self, field), dtype=np.dtype(dtype).newbyteorder("<"))
-            digest.update(f"\n{field} {list(array.shape)}\n".encode())
+        for name, values in self._arrays().items():
+            array = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
+            digest.update(f"\n{name} {list(array.shape)}\n".encode())
             digest.update(array.tobytes())
         for writer in self.writers:
             digest.update(b"\n" + self.name_of(int(writer)).encode())
@@ -94,7 +120,8 @@ class FragmentSet:
         if len(writer) == 0:
             raise FragmentSetError("the selection holds no fragment")
         names = tuple(self.name_of(int(w)) for w in np.unique(writer)) if self.writer_names else ()
-        return FragmentSet(self.pixels[chosen], writer, self.symbol[chosen], self.order[chosen], names)
+        arrays = {name: getattr(self, name)[chosen] for name in (*_FIELDS, *_OPTIONAL)}
+        return FragmentSet(**arrays, writer_names=names)
 
     def of_writers(self, ids: npt.ArrayLike) -> "FragmentSet":
         """Return the fragments of these writers. FragmentSetError if one of them wrote none."""
@@ -113,8 +140,11 @@ class FragmentSet:
             raise FragmentSetError(f"a pixel has 1 or 8 bits, not {bits}")
         if bits == 8:
             return self
-        pixels = np.where(self.pixels >= 128, np.uint8(255), np.uint8(0))
-        return FragmentSet(pixels, self.writer, self.symbol, self.order, self.writer_names)
+        return replace(self, pixels=np.where(self.pixels >= 128, np.uint8(255), np.uint8(0)))
+
+    def of_kind(self, kind: str) -> "FragmentSet":
+        """Return the set with this one of KINDS for every fragment."""
+        return replace(self, kind=np.full(len(self), KINDS.index(kind), np.int8))
 
     def require_writers(self, count: int) -> "FragmentSet":
         """Return the set itself. FragmentSetError if it has fewer than `count` writers."""
@@ -126,48 +156,39 @@ class FragmentSet:
         return self
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the set as `.npz`, its keys named as the fields.
+        """Write the set as `.npz`, its keys named as the fields, readable by its owner only.
 
-        A reader sees the old file or the whole new one. FragmentSetError if it cannot be written.
+        A session, time or kind that is unknown throughout is left out. A reader sees the old file or the whole new one.
+        FragmentSetError if it cannot be written.
         """
-        target = Path(path)
-        arrays: dict[str, Any] = {field: getattr(self, field) for field in _FIELDS}
-        arrays[_NAMES] = np.asarray(self.writer_names, dtype=np.str_)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-        except OSError as error:
-            raise FragmentSetError(f"{target}: cannot be written: {error.strerror}") from error
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                np.savez_compressed(stream, **arrays)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(target)
-        except OSError as error:
-            raise FragmentSetError(f"{target}: cannot be written: {error.strerror}") from error
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        write_arrays(Path(path), self._arrays() | {_NAMES: np.asarray(self.writer_names, dtype=np.str_)})
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> "FragmentSet":
-        """Read what `save` wrote.
+        """Read what `save` wrote; other arrays in the file are ignored.
 
-        FragmentSetError, naming the file, if it is missing, not an .npz file, truncated or wrong.
+        FragmentSetError, naming the file, if it is missing, not an .npz file, truncated or wrong, and if its pixels are
+        not those of handwriting (see `edge.ink.plausible`).
         """
         source = Path(path)
-        arrays = _read_npz(source)
+        arrays = read_arrays(source, _LIMITS)
         missing = sorted(_FIELDS.keys() - arrays.keys())
         if missing:
             raise FragmentSetError(f"{source}: no array named {', '.join(missing)}: this is not a set of fragments")
-        names = arrays.get(_NAMES, np.asarray((), dtype=np.str_))
+        names = arrays.pop(_NAMES, np.asarray((), dtype=np.str_))
         if names.dtype.kind != "U" and names.size:
             raise FragmentSetError(f"{source}: writer_names is {names.dtype}, not text")
         try:
-            return FragmentSet(**{f: arrays[f] for f in _FIELDS}, writer_names=tuple(str(n) for n in names.ravel()))
+            fragments = FragmentSet(**arrays, writer_names=tuple(str(n) for n in names.ravel()))
+            check_ink(fragments.pixels, fragments.writer)
         except FragmentSetError as error:
-            raise FragmentSetError(f"{source}: {error}") from error
+            raise type(error)(f"{source}: {error}") from error
+        return fragments
+
+    def _arrays(self) -> Arrays:
+        """Return the arrays by field, without those that are unknown throughout."""
+        known = [name for name, (_, unknown) in _OPTIONAL.items() if np.any(getattr(self, name) != unknown)]
+        return {name: getattr(self, name) for name in (*_FIELDS, *known)}
 
 
 def join(sets: Sequence[FragmentSet]) -> FragmentSet:
@@ -177,7 +198,7 @@ def join(sets: Sequence[FragmentSet]) -> FragmentSet:
     """
     if not sets:
         raise FragmentSetError("no set of fragments to join")
-    arrays = {field: np.concatenate([getattr(s, field) for s in sets]) for field in _FIELDS}
+    arrays = {name: np.concatenate([getattr(s, name) for s in sets]) for name in (*_FIELDS, *_OPTIONAL)}
     names: dict[int, str] = {}
     for fragments in sets:
         if fragments.writer_names:
@@ -221,47 +242,31 @@ def _draw(own: npt.NDArray[np.int64], symbols: int, count: int, rng: np.random.G
 
 
 def _check_fields(fragments: FragmentSet) -> None:
-    for field, dtype in _FIELDS.items():
-        array = getattr(fragments, field)
+    for name, dtype in (_FIELDS | {name: dtype for name, (dtype, _) in _OPTIONAL.items()}).items():
+        array = getattr(fragments, name)
         if not isinstance(array, np.ndarray) or array.dtype != dtype:
             found = getattr(array, "dtype", type(array).__name__)
-            raise FragmentSetError(f"{field} is {found}, not {np.dtype(dtype)}")
+            raise FragmentSetError(f"{name} is {found}, not {np.dtype(dtype)}")
     if fragments.pixels.ndim != 3 or fragments.pixels.shape[1:] != (SIDE, SIDE):
         raise FragmentSetError(f"pixels has shape {list(fragments.pixels.shape)}, not [N, {SIDE}, {SIDE}]")
     if len(fragments.pixels) == 0:
         raise FragmentSetError("the set is empty")
-    for field in ("writer", "symbol", "order"):
-        shape = getattr(fragments, field).shape
+    for name in ("writer", "symbol", "order", *_OPTIONAL):
+        shape = getattr(fragments, name).shape
         if shape != (len(fragments.pixels),):
-            raise FragmentSetError(f"{field} has shape {list(shape)} beside {len(fragments.pixels)} fragments")
-    if fragments.writer_names and len(fragments.writer_names) != len(fragments.writers):
-        raise FragmentSetError(f"{len(fragments.writer_names)} names for {len(fragments.writers)} writers")
+            raise FragmentSetError(f"{name} has shape {list(shape)} beside {len(fragments.pixels)} fragments")
+    _check_values(fragments)
 
 
-def _read_npz(source: Path) -> dict[str, npt.NDArray[Any]]:
-    """Return every array of the file by name.
-
-    np.load runs without pickles: a set of fragments can never carry code.
-    """
-    try:
-        with source.open("rb") as stream:
-            if stream.read(2) != b"PK":
-                raise FragmentSetError(
-                    f"{source}: not an .npz file; `inkgate data export` and `inkgate capture` make one"
-                )
-            stream.seek(0)
-            with np.load(stream, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-    except FragmentSetError:
-        raise
-    except FileNotFoundError as error:
-        raise FragmentSetError(
-            f"{source}: no such file; `inkgate data export` and `inkgate capture` make one"
-        ) from error
-    except OSError as error:
-        raise FragmentSetError(f"{source}: cannot be read: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, ValueError, KeyError, NotImplementedError) as error:
-        raise FragmentSetError(f"{source}: truncated or damaged ({error}); copy or make it again") from error
-    except Exception as error:
-        # zlib and lzma raise their own errors for damaged streams; each of them means the same to a person.
-        raise FragmentSetError(f"{source}: cannot be read ({type(error).__name__}: {error})") from error
+def _check_values(fragments: FragmentSet) -> None:
+    for name in ("writer", "symbol", "order", "session"):
+        values = getattr(fragments, name)
+        least, most = int(values.min()), int(values.max())
+        if least < -1 or most > MAX_ID:
+            raise FragmentSetError(f"{name} {least if least < -1 else most} is not in -1 .. {MAX_ID}: number from 0")
+    if fragments.kind.min() < 0 or fragments.kind.max() >= len(KINDS):
+        raise FragmentSetError(f"kind is 0 to {len(KINDS) - 1} ({', '.join(KINDS)}), not {int(fragments.kind.max())}")
+    if fragments.writer_names:
+        if len(fragments.writer_names) != len(fragments.writers):
+            raise FragmentSetError(f"{len(fragments.writer_names)} names for {len(fragments.writers)} writers")
+        check_names([fragments.name_of(int(writer)) for writer in fragments.writers])

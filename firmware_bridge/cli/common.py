@@ -14,6 +14,7 @@ from firmware_bridge.boards import BOARDS
 from firmware_bridge.build.errors import ImageError
 from firmware_bridge.build.image import Header
 from firmware_bridge.build.settings import SETTINGS
+from firmware_bridge.cli.options import plain_console
 from firmware_bridge.trust import signing
 from firmware_bridge.trust.folder import signing_folder
 from firmware_bridge.trust.signing import TrustedKey
@@ -99,4 +100,4 @@ def shares_terminal(stream: int = 2) -> bool:
 
 def progress_console() -> Console:
     """Return a console on stderr that draws bars and spinners only where they disturb no other program."""
-    return Console(stderr=True, force_terminal=False if shares_terminal() else None)
+    return plain_console(force_terminal=False if shares_terminal() else None)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION, Board, find
 from firmware_bridge.build import image, settings, uf2
@@ -23,7 +23,7 @@ from firmware_bridge.cli.common import (
 )
 from firmware_bridge.cli.flash import flash
 from firmware_bridge.cli.monitor import monitor
-from firmware_bridge.cli.options import json_option, port_option, say
+from firmware_bridge.cli.options import json_option, plain_console, port_option, say
 from firmware_bridge.flash import install
 from firmware_bridge.link.ports import udev_rules
 from firmware_bridge.trust import signing
@@ -90,13 +90,13 @@ def build(
     """
     from firmware_bridge.build.compile import build as compile_and_link
 
-    console = Console(stderr=True)
+    console = plain_console()
     if texts and (board is None or app is None):
         raise click.UsageError("--set is for one BOARD and APP: others may not have the setting")
     wanted = settings.parse(texts)
     signer = None if unsigned else _signing_key(key_path, console)
     for chosen, chosen_app in _choose(board, app, everything):
-        with console.status(f"{chosen.name} {chosen_app}"):
+        with console.status(Text(f"{chosen.name} {chosen_app}")):
             built = compile_and_link(chosen.name, chosen_app, out, toolchain=compiler, settings=wanted)
             program = built.bin.read_bytes()
             version = image.parse_version(FIRMWARE_VERSION)
@@ -144,7 +144,7 @@ def info(image_path: Path | None, port: str | None, trusted_paths: tuple[Path, .
         }  # fmt: skip
         _show(facts, as_json)
         if not found.authenticated:
-            say(Console(stderr=True), "nothing of this is proved: it is what whoever is on the line says of itself")
+            say(plain_console(), "nothing of this is proved: it is what whoever is on the line says of itself")
         if problem is not None:
             raise problem
         return
@@ -208,7 +208,7 @@ def _signing_key(path: Path | None, console: Console) -> SigningKey:
         return signing.load_signing_key(own)
     key = signing.create_signing_key(own)
     console.print(
-        f"made a signing key: {escape(str(own))}; `firmware flash` here trusts it, elsewhere with --trust",
+        f"made a signing key: {own}; `firmware flash` here trusts it, elsewhere with --trust",
         soft_wrap=True,
     )
     return key
@@ -220,7 +220,7 @@ def _show(facts: dict[str, Any], as_json: bool) -> None:
         return
     width = max(map(len, facts))
     for name, value in facts.items():
-        say(Console(stderr=True), f"{name.replace('_', ' '):{width}}  {_spoken(value)}")
+        say(plain_console(), f"{name.replace('_', ' '):{width}}  {_spoken(value)}")
 
 
 def _write(path: Path, content: bytes) -> Path:

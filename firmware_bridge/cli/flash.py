@@ -13,7 +13,7 @@ from firmware_bridge.boards import Board, find
 from firmware_bridge.build import image, uf2
 from firmware_bridge.build.image import Header, Version
 from firmware_bridge.cli.common import about, described, path_type, trust_option, trusted_keys
-from firmware_bridge.cli.options import json_option, say
+from firmware_bridge.cli.options import json_option, plain_console, say
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.flash import install, uf2_drive
 from firmware_bridge.flash.choose import choose_method
@@ -63,7 +63,7 @@ def flash(
 
     In --json, `confirmed` says whether the board holds the image: read back, or by its own word on --port.
     """
-    console = Console(stderr=True)
+    console = plain_console()
     content, header = install.load(image_path)
     board = find(header.board)
     chosen = choose_method(board, method, port, drive, probe)
@@ -139,7 +139,7 @@ def _ask(header: Header, port: str, console: Console) -> tuple[BoardInfo | None,
             "if it is the board that was flashed, flash it again; if not, name its port"
         )
     if isinstance(problem, AuthenticationError):
-        console.print(str(problem), style="yellow", markup=False, highlight=False, soft_wrap=True)
+        console.print(str(problem), style="yellow", highlight=False, soft_wrap=True)
     return found, None
 
 
@@ -177,7 +177,7 @@ def _boot_port(board: Board) -> str:
 @contextmanager
 def _progress(console: Console) -> Iterator[install.Progress]:
     """Draw a bar for each activity; yield the callback that advances it."""
-    columns = (TextColumn("{task.description:8}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
+    columns = (TextColumn("{task.description:8}", markup=False), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 

@@ -5,9 +5,8 @@ from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
 import click
-from rich.console import Console
 
-from firmware_bridge.cli.options import CONNECT_S, json_option, port_option
+from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, port_option
 from firmware_bridge.link.link import open_link
 from firmware_bridge.session.events import (
     BoardFault,
@@ -48,16 +47,16 @@ def monitor(port: str, pixels: bool, words: int | None, idle_timeout: float | No
     The words are taken from the board, as `inkgate run` takes them, but not decided. A board without a key is watched
     too; the output says that it has none.
     """
-    console = Console(stderr=True)
+    console = plain_console()
     seen = 0
     with open_link(port, allow_unauthenticated=True, idle_timeout_s=idle_timeout, connect_patience_s=CONNECT_S) as link:
         for event in link.events():
             if as_json:
                 click.echo(json.dumps(as_object(event)))
             else:
-                console.print(said(event), markup=False, highlight=False, soft_wrap=True)
+                console.print(said(event), highlight=False, soft_wrap=True)
                 if pixels and isinstance(event, FragmentReceived):
-                    console.print(drawn(event.pixels), markup=False, highlight=False)
+                    console.print(drawn(event.pixels), highlight=False)
             seen += isinstance(event, WordEnded)
             if words is not None and seen >= words:
                 return

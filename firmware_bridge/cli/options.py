@@ -1,5 +1,7 @@
 """Options, times and output that the commands of all packages share."""
 
+from typing import IO
+
 import click
 from rich.console import Console
 
@@ -15,6 +17,15 @@ CONNECT_S = 5.0
 """How long a command waits for its board before it gives up."""
 
 
+def plain_console(file: IO[str] | None = None, force_terminal: bool | None = None) -> Console:
+    """Return a console on stderr, or on `file`, that shows names and paths as they are.
+
+    Brackets in a text are no markup there, and colons no emoji: a person may be called "[b]". Colours are given by a
+    style or as rich.text.Text. A spinner takes any text for markup: give it Text.
+    """
+    return Console(file=file, stderr=True, force_terminal=force_terminal, markup=False, emoji=False)
+
+
 def say(console: Console, text: str) -> None:
     """Print text unchanged: no markup, no highlighting, no line breaks added."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)

@@ -4,10 +4,9 @@ import json
 from dataclasses import asdict
 
 import click
-from rich.console import Console
 from rich.table import Table
 
-from firmware_bridge.cli.options import json_option
+from firmware_bridge.cli.options import json_option, plain_console
 from firmware_bridge.link.ports import list_ports
 
 
@@ -24,12 +23,12 @@ def ports(as_json: bool) -> None:
         for port in found:
             click.echo(json.dumps(asdict(port)))
         return
-    console = Console(stderr=True)
+    console = plain_console()
     if not found:
-        console.print("No serial port on this machine. `inkgate simulate pen` makes a virtual board.", markup=False)
+        console.print("No serial port on this machine. `inkgate simulate pen` makes a virtual board.")
         return
     table = Table("port", "board", "USB", "serial number", "description")
     for port in found:
         usb = "" if port.vid is None or port.pid is None else f"{port.vid:04x}:{port.pid:04x}"
         table.add_row(port.path, port.board or "", usb, port.serial_number or "", port.description)
-    console.print(table, markup=False)
+    console.print(table)

@@ -1,6 +1,5 @@
 """What was flashed from this machine, by model -> the version below which an image is a downgrade."""
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -9,10 +8,8 @@ from firmware_bridge.boards import Board
 from firmware_bridge.build.errors import ImageError
 from firmware_bridge.build.image import Header, Version, parse_version
 from firmware_bridge.flash.errors import FlashedListError
-from firmware_bridge.trust.folder import signing_folder
-
-FOLDER_VARIABLE = "INKGATE_STATE"
-"""Environment variable that names another folder for the record."""
+from firmware_bridge.trust.errors import KeyFolderError
+from firmware_bridge.trust.folder import STATE_VARIABLE, signing_folder, state_folder
 
 NAME = "flashed.json"
 _UNFINISHED = " unfinished"
@@ -30,13 +27,11 @@ def open_history() -> "Versions":
 
 
 def _folder() -> Path:
-    if named := os.environ.get(FOLDER_VARIABLE):
-        return Path(named)
     try:
-        return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "inkgate"
-    except RuntimeError as error:
+        return state_folder()
+    except KeyFolderError as error:
         raise FlashedListError(
-            f"this user has no home for the list of what was flashed: name a folder in ${FOLDER_VARIABLE}"
+            f"this user has no home for the list of what was flashed: name a folder in ${STATE_VARIABLE}"
         ) from error
 
 

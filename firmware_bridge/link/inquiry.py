@@ -113,7 +113,7 @@ class Inquiry:
         self._ask(Provision(key))
 
     def step(self, index: int, pixels: Pixels) -> bytes:
-        """Ask for the logits, int8, of fragment `index` of a word, uint8 [33, 33]; index 0 begins a word."""
+        """Ask for the outputs, int8, after fragment `index` of a word, uint8 [33, 33]; index 0 begins a word."""
         for probe in probes(index, pixels, self.info.pixel_bits):
             answer = self._ask(probe)
         assert isinstance(answer, Logits)

@@ -39,7 +39,7 @@ class Network(Protocol):
     identity: wire.Identity
 
     def step(self, pixels: Pixels, first: bool) -> bytes:
-        """Run the network on one fragment, uint8 [33, 33], and return the logits, int8.
+        """Run the network on one fragment, uint8 [33, 33], and return its outputs, int8, one after another.
 
         If the fragment is the `first` of a word, the state is cleared before. NetworkFailedError, with a text for
         people, if the network cannot be run.
@@ -49,7 +49,7 @@ class Network(Protocol):
 def probes(index: int, pixels: Pixels, pixel_bits: int) -> Iterator[wire.Probe]:
     """Yield the questions that carry one fragment: one at 1 bit a pixel, 5 at 8.
 
-    The answer to the last one has the logits. PixelsError unless the pixels are uint8 [33, 33].
+    The answer to the last one has the outputs. PixelsError unless the pixels are uint8 [33, 33].
     """
     packed = pack(pixels, pixel_bits)
     for offset in range(0, len(packed), wire.CHUNK_BYTES):
@@ -167,17 +167,17 @@ class Answering:
         if len(self._partial) < FRAGMENT_BYTES[self._pixel_bits]:
             return wire.Logits(b"")
         try:
-            logits = network.step(unpack(bytes(self._partial), self._pixel_bits), probe.index == 0)
+            outputs = network.step(unpack(bytes(self._partial), self._pixel_bits), probe.index == 0)
         except WireError as error:
             return wire.Cannot(wire.Obstacle.NOT_A_FRAGMENT, _printable(str(error)))
         except NetworkFailedError as error:
             return wire.Cannot(wire.Obstacle.NETWORK_FAILED, _printable(str(error)))
         finally:
             self._partial.clear()
-        if len(logits) > wire.CHUNK_BYTES:
-            return wire.Cannot(wire.Obstacle.TOO_MANY_OUTPUTS, f"{len(logits)} logits do not fit in a frame")
+        if len(outputs) > wire.CHUNK_BYTES:
+            return wire.Cannot(wire.Obstacle.TOO_MANY_OUTPUTS, f"{len(outputs)} values do not fit in a frame")
         self._index = probe.index + 1
-        return wire.Logits(logits)
+        return wire.Logits(outputs)
 
 
 def _printable(text: str) -> str:

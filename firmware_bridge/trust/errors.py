@@ -9,10 +9,14 @@ class KeyStoreError(BridgeError):
     exit_code = ExitCode.USAGE
 
 
-class BoardKeyExposedError(KeyStoreError):
-    """Someone other than its owner can read or change the key store."""
+class KeyExposedError(KeyStoreError):
+    """Someone other than its owner can read or change a file of secrets, or its folder."""
 
     exit_code = ExitCode.REFUSED
+
+
+class BoardKeyExposedError(KeyExposedError):
+    """Someone other than its owner can read or change the keys of boards."""
 
 
 class SigningKeyError(BridgeError):

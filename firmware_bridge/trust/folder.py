@@ -1,4 +1,4 @@
-"""A kind of keys -> the folder where this user keeps them."""
+"""A kind of keys or records -> the folder where this user keeps them."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,8 @@ from firmware_bridge.trust.errors import KeyFolderError
 
 BOARD_KEYS_VARIABLE = "INKGATE_KEYS"
 SIGNING_VARIABLE = "INKGATE_SIGNING"
+ROSTER_KEYS_VARIABLE = "INKGATE_ROSTER_KEYS"
+STATE_VARIABLE = "INKGATE_STATE"
 """Environment variables, each of which replaces the usual folder."""
 
 
@@ -24,6 +26,27 @@ def signing_folder() -> Path:
     KeyFolderError if the variable is unset and the user has no home folder.
     """
     return _default_folder("signing", SIGNING_VARIABLE)
+
+
+def roster_keys_folder() -> Path:
+    """Return $INKGATE_ROSTER_KEYS, or inkgate/rosters in the user's configuration folder.
+
+    KeyFolderError if the variable is unset and the user has no home folder.
+    """
+    return _default_folder("rosters", ROSTER_KEYS_VARIABLE)
+
+
+def state_folder() -> Path:
+    """Return $INKGATE_STATE, or inkgate among the user's state files (XDG).
+
+    KeyFolderError if the variable is unset and the user has no home folder.
+    """
+    if named := os.environ.get(STATE_VARIABLE):
+        return Path(named)
+    try:
+        return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "inkgate"
+    except RuntimeError as error:
+        raise KeyFolderError(f"this user has no home for records: name a folder in ${STATE_VARIABLE}") from error
 
 
 def _default_folder(name: str, variable: str) -> Path:

@@ -4,12 +4,9 @@ import hashlib
 import os
 import shlex
 import stat
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firmware_bridge.errors import ToolMissingError
-from firmware_bridge.installing import install_extra
 from firmware_bridge.trust.errors import SigningKeyError, SigningKeyExposedError
 
 if TYPE_CHECKING:
@@ -59,10 +56,8 @@ class TrustedKey:
 def load_signing_key(path: Path) -> SigningKey:
     """Load the secret key from a PEM file.
 
-    SigningKeyExposedError if others can read the file, SigningKeyError if it is missing, unreadable or no Ed25519 key,
-    ToolMissingError without the package cryptography.
+    SigningKeyExposedError if others can read the file, SigningKeyError if it is missing, unreadable or no Ed25519 key.
     """
-    _need_cryptography()
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -90,9 +85,8 @@ def load_signing_key(path: Path) -> SigningKey:
 def create_signing_key(path: Path) -> SigningKey:
     """Create a secret key in a new file, mode 0600, and its public half beside it.
 
-    SigningKeyError if the file exists or cannot be written, ToolMissingError without the package cryptography.
+    SigningKeyError if the file exists or cannot be written.
     """
-    _need_cryptography()
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -112,9 +106,8 @@ def create_signing_key(path: Path) -> SigningKey:
 def load_trusted_key(path: Path) -> TrustedKey:
     """Load a public key from a PEM file.
 
-    SigningKeyError if it is missing, unreadable or no Ed25519 key, ToolMissingError without the package cryptography.
+    SigningKeyError if it is missing, unreadable or no Ed25519 key.
     """
-    _need_cryptography()
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -137,8 +130,3 @@ def load_trusted_key(path: Path) -> TrustedKey:
 def public_of(secret: Path) -> Path:
     """Return the path of the public half that belongs to a secret key's file."""
     return secret.with_suffix(PUBLIC_SUFFIX)
-
-
-def _need_cryptography() -> None:
-    if find_spec("cryptography") is None:
-        raise ToolMissingError(f"signatures need cryptography: {install_extra('firmware')}")

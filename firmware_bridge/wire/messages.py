@@ -569,7 +569,7 @@ class Identity:
 class Probe:
     """PROBE, a message from host to board.
 
-    A question: which logits does the network give for this fragment? Chunks and pixels are as in FRAGMENT.
+    A question: which outputs does the network give for this fragment? Chunks and pixels are as in FRAGMENT.
     """
 
     ID: ClassVar[int] = 11
@@ -614,7 +614,7 @@ class Logits:
     SEQUENCED: ClassVar[bool] = False
 
     values: bytes
-    """The logits, int8, as the network gives them; empty while chunks of the fragment are missing."""
+    """The outputs, int8, as the network gives them: logits, if it has any, then features; empty while chunks of the fragment are missing."""
 
     def encode(self) -> bytes:
         """Return the payload. WireError if a field is outside its limits."""

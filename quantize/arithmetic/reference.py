@@ -6,6 +6,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from edge.bundle.golden import LOGITS
 from quantize.arithmetic.fixedpoint import INT8_MIN, saturate_int8
 from quantize.arithmetic.kernel_sets import LITERT_REFERENCE, KernelSet
 from quantize.arithmetic.lstm import LOWEST_WEIGHT, prepare_lstm
@@ -13,7 +14,7 @@ from quantize.arithmetic.matmul import Matrix
 from quantize.arithmetic.rules import Product
 from quantize.errors import UnsupportedGraphError
 from quantize.model.graph import OPTIONAL, Array, Graph, Op, Tensor, load_graph
-from quantize.model.trace import LSTM, OUTPUT, Trace
+from quantize.model.trace import LSTM, OUTPUT, Trace, output_points
 from quantize.model.words import Words
 
 Step: TypeAlias = Callable[[Array, Words], Mapping[str, Array]]
@@ -21,6 +22,11 @@ Step: TypeAlias = Callable[[Array, Words], Mapping[str, Array]]
 
 Prepared: TypeAlias = tuple[str, Step]
 """(name of the rounding rule, the function that computes the operation)."""
+
+Int8 = npt.NDArray[np.int8]
+
+_NONE, _RELU = 0, 1
+"""Codes of fused activations in TFLite's schema (ActivationFunctionType)."""
 
 CHUNK_FRAGMENTS = 512
 """Fragments computed at once, few enough for their largest arrays to stay in a core's cache."""
@@ -59,11 +65,16 @@ class Reference:
             trace.update({f"{op.position}.{role}": array for role, array in results.items()})
         return trace
 
-    def logits(self, words: Words) -> npt.NDArray[np.int8]:
-        """Return the graph's output alone, int8 [N, outputs], in bounded memory for any number of words."""
-        last = f"{self._steps[-1][0].position}.{OUTPUT}"
-        chunks = [self.trace(chunk)[last] for _, chunk in words.chunks(CHUNK_FRAGMENTS)]
-        return np.concatenate(chunks).reshape(len(words.fragments), -1)
+    def outputs(self, words: Words) -> dict[str, Int8]:
+        """Return the graph's outputs alone, int8 [N, n] by name, in bounded memory for any number of words."""
+        keys = {name: point.key for name, point in output_points(self.graph).items()}
+        traces = (self.trace(chunk) for _, chunk in words.chunks(CHUNK_FRAGMENTS))
+        rows = [{name: trace[key] for name, key in keys.items()} for trace in traces]
+        return {name: np.concatenate([row[name] for row in rows]).reshape(len(words.fragments), -1) for name in keys}
+
+    def logits(self, words: Words) -> Int8:
+        """Return the logits alone, int8 [N, K+1]. KeyError if the graph has none."""
+        return self.outputs(words)[LOGITS]
 
 
 def _prepare(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
@@ -74,6 +85,7 @@ def _prepare(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
     makers: dict[str, Callable[[Graph, Op, KernelSet], Prepared]] = {
         "CONV_2D": _conv_2d,
         "FULLY_CONNECTED": _fully_connected,
+        "MAX_POOL_2D": _max_pool_2d,
         "QUANTIZE": _quantize,
         "RESHAPE": _reshape,
         "TANH": _tanh,
@@ -91,19 +103,19 @@ def _prepare(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
 
 
 def _conv_2d(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
-    """Prepare a convolution without padding, one scale per output channel.
+    """Prepare a convolution without padding, one scale per output channel, perhaps with a ReLU.
 
     Each output is a dot product of a window with a kernel: windows become rows of one matrix.
     """
     source, weights = graph.tensors[op.inputs[0]], graph.tensors[op.inputs[1]]
     _require(op.options["padding"] == 1, "padding SAME")
     _require(op.options["dilationHFactor"] == op.options["dilationWFactor"] == 1, "a dilation")
-    _require_plain(op, weights)
+    _require_plain(weights)
     channels, height, width, depth = weights.shape
     _require(depth == source.shape[-1], "grouped convolution")
     rows, columns, zero = op.options["strideH"], op.options["strideW"], source.q.zero_point
     matrix = Matrix(weights.constant.reshape(channels, -1), _bias(graph, op, channels), zero)
-    out_zero, shape = _output(graph, op).q.zero_point, _output(graph, op).shape[1:]
+    out_zero, shape, least = _output(graph, op).q.zero_point, _output(graph, op).shape[1:], _least(graph, op)
     product = _product(graph, op, depth=height * width * depth, columns=shape[0] * shape[1])
     rule = kernels.convolution(product)
     requantise = rule.prepare(product)
@@ -112,28 +124,45 @@ def _conv_2d(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
         windows = np.lib.stride_tricks.sliding_window_view(x, (height, width), axis=(1, 2))[:, ::rows, ::columns]
         patches = windows.transpose(0, 1, 2, 4, 5, 3).astype(matrix.dtype).reshape(-1, height * width * depth)
         y = requantise(matrix.accumulate(patches)) + out_zero
-        return {OUTPUT: saturate_int8(y).reshape(len(x), *shape)}
+        return {OUTPUT: saturate_int8(np.maximum(y, least)).reshape(len(x), *shape)}
 
     return rule.name, step
 
 
 def _fully_connected(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
-    """Prepare a fully connected layer, one scale for all outputs or one for each."""
+    """Prepare a fully connected layer, one scale for all outputs or one for each, perhaps with a ReLU."""
     source, weights = graph.tensors[op.inputs[0]], graph.tensors[op.inputs[1]]
-    _require_plain(op, weights)
+    _require_plain(weights)
     outputs, depth = weights.shape
     _require(int(np.prod(source.shape)) == depth, "an input of several rows")
     matrix = Matrix(weights.constant, _bias(graph, op, outputs), source.q.zero_point)
-    out_zero, shape = _output(graph, op).q.zero_point, _output(graph, op).shape[1:]
+    out_zero, shape, least = _output(graph, op).q.zero_point, _output(graph, op).shape[1:], _least(graph, op)
     product = _product(graph, op, depth=depth, columns=1)
     rule = kernels.fully_connected(product)
     requantise = rule.prepare(product)
 
     def step(x: Array, _words: Words) -> Mapping[str, Array]:
         y = requantise(matrix.accumulate(x.reshape(len(x), depth).astype(matrix.dtype))) + out_zero
-        return {OUTPUT: saturate_int8(y).reshape(len(x), *shape)}
+        return {OUTPUT: saturate_int8(np.maximum(y, least)).reshape(len(x), *shape)}
 
     return rule.name, step
+
+
+def _max_pool_2d(graph: Graph, op: Op, _kernels: KernelSet) -> Prepared:
+    """Prepare a max-pooling without padding, which chooses among its values and rounds nothing."""
+    source, output = graph.tensors[op.inputs[0]], _output(graph, op)
+    _require(op.options["padding"] == 1, "padding SAME")
+    _require(source.dtype == output.dtype == np.int8, f"values of type {source.dtype}")
+    same = (source.q.scale, source.q.zero_point) == (output.q.scale, output.q.zero_point)
+    _require(same, "a pooling that changes the scale")
+    height, width, rows, columns = (op.options[name] for name in ("filterHeight", "filterWidth", "strideH", "strideW"))
+    least = _least(graph, op)
+
+    def step(x: Array, _words: Words) -> Mapping[str, Array]:
+        windows = np.lib.stride_tricks.sliding_window_view(x, (height, width), axis=(1, 2))[:, ::rows, ::columns]
+        return {OUTPUT: np.maximum(windows.max(axis=(-2, -1)), np.int8(least))}
+
+    return "largest value", step
 
 
 def _tanh(graph: Graph, op: Op, kernels: KernelSet) -> Prepared:
@@ -202,8 +231,18 @@ def _product(graph: Graph, op: Op, *, depth: int, columns: int) -> Product:
     return Product(source.scale, weights.q.scales, output.scale, outputs, depth, columns, reach)
 
 
-def _require_plain(op: Op, weights: Tensor) -> None:
-    _require(op.options["fusedActivationFunction"] == 0, "a fused activation")
+def _least(graph: Graph, op: Op) -> int:
+    """Return the smallest int8 that the op's activation lets through: with a ReLU the integer that stands for 0.
+
+    UnsupportedGraphError for another activation than none and ReLU.
+    Source: CalculateActivationRangeQuantized, kernels/kernel_util.cc.
+    """
+    activation = op.options["fusedActivationFunction"]
+    _require(activation in (_NONE, _RELU), "a fused activation other than ReLU")
+    return _output(graph, op).q.zero_point if activation == _RELU else INT8_MIN
+
+
+def _require_plain(weights: Tensor) -> None:
     _require(weights.dtype == np.int8, f"weights of type {weights.dtype}")
     _require(not weights.q.zero_points.any(), "weights with a zero point")
     _require(bool((weights.constant > INT8_MIN).all()), LOWEST_WEIGHT)

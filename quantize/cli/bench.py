@@ -17,16 +17,18 @@ from rich.table import Table
 
 from edge.bundle.bundle import MODEL, Bundle
 from edge.bundle.engine import Engine
+from edge.bundle.golden import LOGITS
 from edge.bundle.kernels import request_for
 from edge.bundle.origin import find_origin
 from edge.bundle.places import MANIFEST
 from edge.bundle.run_directory import Run
 from edge.bundle.run_files import TEST
+from edge.cli.bundle_path import BundlePath
 from edge.decision.evidence import word_scores
 from edge.errors import NotABundleError, RunError
 from edge.ink.fragment import SIDE, Pixels, to_int8
 from edge.ink.fragment_set import sample_words
-from firmware_bridge.cli.options import json_option
+from firmware_bridge.cli.options import json_option, plain_console
 from firmware_bridge.errors import ExitCode
 from quantize.arithmetic.kernel_sets import kernel_set
 from quantize.arithmetic.reference import Reference
@@ -105,7 +107,7 @@ def _sizes(ctx: click.Context, param: click.Parameter, value: str) -> list[int]:
 
 
 @click.command()
-@click.argument("bundle_path", metavar="[BUNDLE]", required=False, type=click.Path(path_type=Path))
+@click.argument("bundle_path", metavar="[BUNDLE]", required=False, type=BundlePath())
 @click.option("--fragments", "sizes", default=SIZES, show_default=True, callback=_sizes, help="How many, by row.")
 @json_option
 @click.pass_context
@@ -118,7 +120,7 @@ def bench(ctx: click.Context, bundle_path: Path | None, sizes: list[int], as_jso
     bundle = Bundle.open(bundle_path or _demo())
     engine = bundle.engine("default")
     workload = find_workload(bundle, sizes[-1])
-    console = Console(stderr=True)
+    console = plain_console()
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("fragments", total=sizes[-1])
         rows = measure(bundle, engine, workload, sizes, lambda fragments: progress.advance(task, fragments))
@@ -127,7 +129,7 @@ def bench(ctx: click.Context, bundle_path: Path | None, sizes: list[int], as_jso
         click.echo(msgspec.json.encode(_report(bundle, engine, workload, rows, check_ms)))
     else:
         _show(console, engine, workload, rows)
-        console.print(_say_check(check_ms), markup=False)
+        console.print(_say_check(check_ms))
     if check_ms is not None and check_ms > CHECK_LIMIT_MS:
         console.print(f"the check at the start takes more than {CHECK_LIMIT_MS:.0f} ms", style="bold red")
         ctx.exit(ExitCode.NEGATIVE)
@@ -226,21 +228,22 @@ def _engine_loop(engine: Engine, inputs: npt.NDArray[np.int8], words: npt.NDArra
     for w, word in enumerate(words):
         engine.reset()
         for t, fragment in enumerate(word):
-            logits[w, t] = engine.step(inputs[fragment])
+            logits[w, t] = engine.step(inputs[fragment]).logits
     return time.perf_counter() - began
 
 
 def _bare_loop(interpreter: Any, inputs: npt.NDArray[np.int8], words: npt.NDArray[np.int64]) -> float:
     """Run the words on the interpreter alone, store nothing and return the seconds."""
     source = interpreter.get_input_details()[0]["index"]
-    sink = interpreter.get_output_details()[0]["index"]
+    sinks = [output["index"] for output in interpreter.get_output_details()]
     began = time.perf_counter()
     for word in words:
         interpreter.reset_all_variables()
         for fragment in word:
             interpreter.set_tensor(source, inputs[fragment][np.newaxis, np.newaxis])
             interpreter.invoke()
-            interpreter.get_tensor(sink)
+            for sink in sinks:
+                interpreter.get_tensor(sink)
     return time.perf_counter() - began
 
 
@@ -252,11 +255,13 @@ def _bare(bundle: Bundle, engine: Engine) -> Any:
 def _batched_loop(
     engine: Engine, reference: Reference, inputs: npt.NDArray[np.int8], words: npt.NDArray[np.int64], logits: Logits
 ) -> float:
-    """Run the words side by side in the NumPy reference, store their logits and return the seconds."""
+    """Run the words side by side in the NumPy reference, store any logits and return the seconds."""
     began = time.perf_counter()
     batch = Words(inputs[words.ravel()], np.full(len(words), WORD))
-    codes = reference.logits(batch).reshape(len(words), WORD, -1)
-    logits[: len(words)] = (codes.astype(np.float64) - engine.output_zero_point) * engine.output_scale
+    outputs = reference.outputs(batch)
+    if engine.outputs:
+        codes = outputs[LOGITS].reshape(len(words), WORD, -1)
+        logits[: len(words)] = (codes.astype(np.float64) - engine.output_zero_point) * engine.output_scale
     return time.perf_counter() - began
 
 

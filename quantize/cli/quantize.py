@@ -5,20 +5,21 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
+from click.core import ParameterSource
 from rich.status import Status
+from rich.text import Text
 
 from edge.bundle.bundle import Bundle
-from firmware_bridge.cli.options import json_option
+from firmware_bridge.cli.options import json_option, plain_console
 
 
 @click.command()
-@click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("source", metavar="RUN|BACKBONE.npz", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Directory of the bundle to write.")
 @click.option("--far", default=0.01, show_default=True, type=click.FloatRange(0, 1), help="FAR at which to accept.")
 @click.option(
@@ -35,11 +36,30 @@ from firmware_bridge.cli.options import json_option
     type=click.FloatRange(0, 1),
     help="Refuse a model of which a tensor loses more than this share of its calibration values.",
 )
+@click.option(
+    "--fragments",
+    "fragments_path",
+    type=click.Path(path_type=Path),
+    help="BACKBONE.npz: calibrate on this handwriting (.npz) too, besides what is invented.",
+)
 @json_option
-def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipped: float, as_json: bool) -> None:
+@click.pass_context
+def quantize(
+    ctx: click.Context,
+    source: Path,
+    out: Path,
+    far: float,
+    far_reject: float,
+    max_clipped: float,
+    fragments_path: Path | None,
+    as_json: bool,
+) -> None:
     """Turn the trained network of RUN into the int8 bundle that the edge runs.
 
     Other draws of users in RUN/draws/N become bundles of their own, in RUN/draws/N/bundle.
+
+    A backbone (BACKBONE.npz, with BACKBONE.json beside it) becomes a bundle without users: its network gives the
+    features by which users are known who are enrolled on the gate.
 
     A bundle is pinned to the interpreter, its version and the kernels that run here. By default they are XNNPACK's,
     whose arithmetic is the same on x86-64 and on a Raspberry Pi. If XNNPACK is off and other kernels run, a warning
@@ -47,55 +67,74 @@ def quantize(run_path: Path, out: Path, far: float, far_reject: float, max_clipp
     """
     from edge.bundle.run_directory import Run
     from quantize.arithmetic.kernel_sets import differs_by_processor
-    from quantize.make_bundle import make_bundle
 
-    console = Console(stderr=True)
+    console = plain_console()
     # Converting silences file descriptor 2 for a while; the status line is written to a copy of it.
-    status_line = Console(file=os.fdopen(os.dup(2), "w"))
-    jobs = [(run_path, out), *((draw.path, draw.path / "bundle") for draw in Run.open(run_path).draws()[1:])]
+    status_line = plain_console(os.fdopen(os.dup(2), "w"))
+    make = _from_backbone(ctx, fragments_path) if source.suffix == ".npz" else _from_run(ctx, far, far_reject)
+    draws = [] if source.suffix == ".npz" else Run.open(source).draws()[1:]
+    jobs = [(source, out), *((draw.path, draw.path / "bundle") for draw in draws)]
     made: list[dict[str, Any]] = []
-    for number, (source, target) in enumerate(jobs, start=1):
-        prefix = f"[{number}/{len(jobs)}] {source}: " if len(jobs) > 1 else ""
-        with status_line.status(escape(f"{prefix}starting")) as status:
-            bundle = make_bundle(
-                source,
-                target,
-                far_accept=far,
-                far_reject=far_reject,
-                max_clipped=max_clipped,
-                command=shlex.join(["inkgate", *sys.argv[1:]]),
-                say=_teller(status, prefix),
-            )
+    for number, (given, target) in enumerate(jobs, start=1):
+        prefix = f"[{number}/{len(jobs)}] {given}: " if len(jobs) > 1 else ""
+        with status_line.status(Text(f"{prefix}starting")) as status:
+            command = shlex.join(["inkgate", *sys.argv[1:]])
+            bundle = make(given, target, max_clipped=max_clipped, command=command, say=_teller(status, prefix))
         made.append(_summary(bundle))
         if not as_json:
-            console.print(
-                f"{escape(str(target))}: {made[-1]['model_bytes']:,} bytes of int8 model for {made[-1]['users']} users"
-            )
+            console.print(f"{target}: {made[-1]['model_bytes']:,} bytes of int8 model for {made[-1]['users']} users")
         if differs_by_processor(bundle.manifest.executor.kernels):
             text = (
                 f"{target} is pinned to {bundle.manifest.executor.kernels}, for XNNPACK is off here: gates with other "
                 "processors will refuse it, for these kernels compute otherwise there; quantise where XNNPACK runs"
             )
-            console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+            console.print(text, style="yellow", highlight=False, soft_wrap=True)
     if as_json:
         click.echo(json.dumps({**made[0], "draws": made[1:]}))
     else:
-        console.print(f"Next: inkgate verify {escape(str(out))}")
+        console.print(f"Next: inkgate verify {out}")
+
+
+def _from_run(ctx: click.Context, far: float, far_reject: float) -> Callable[..., Bundle]:
+    """Return what makes a bundle of a run. click.UsageError for an option that means nothing there."""
+    from quantize.make_bundle import make_bundle
+
+    _refuse(ctx, ("fragments_path",), "a run is calibrated on its own handwriting")
+    return partial(make_bundle, far_accept=far, far_reject=far_reject)
+
+
+def _from_backbone(ctx: click.Context, fragments_path: Path | None) -> Callable[..., Bundle]:
+    """Return what makes a bundle of a backbone. click.UsageError for an option that means nothing there."""
+    from edge.ink.fragment_set import FragmentSet
+    from quantize.make_bundle import make_ready_bundle
+
+    _refuse(ctx, ("far", "far_reject"), "a backbone has no users, for whom thresholds could be fitted")
+    return partial(make_ready_bundle, fragments=FragmentSet.load(fragments_path) if fragments_path else None)
+
+
+def _refuse(ctx: click.Context, names: tuple[str, ...], why: str) -> None:
+    given = [p.opts[-1] for p in ctx.command.params if p.name in names and _was_given(ctx, p.name)]
+    if given:
+        raise click.UsageError(f"{why}: leave {', '.join(given)} away")
+
+
+def _was_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _summary(bundle: Bundle) -> dict[str, Any]:
-    manifest = bundle.manifest
+    manifest, thresholds = bundle.manifest, bundle.manifest.thresholds
     return {
         "bundle": str(bundle.path),
         "sha256": bundle.sha256,
         "users": len(manifest.users),
         "model_bytes": len(bundle.contents["model.tflite"]),
         "executor": {"version": manifest.executor.version, "kernels": manifest.executor.kernels},
-        "far": {"target": manifest.thresholds.far_accept, "by_symbols": manifest.error_rates.far},
+        "far": {"target": thresholds.far_accept if thresholds else None, "by_symbols": manifest.error_rates.far},
         "frr": {"by_symbols": manifest.error_rates.frr},
-        "threshold_words": manifest.thresholds.trials,
+        "threshold_words": thresholds.trials if thresholds else 0,
     }
 
 
 def _teller(status: Status, prefix: str) -> Callable[[str], None]:
-    return lambda step: status.update(escape(f"{prefix}{step}"))
+    return lambda step: status.update(Text(f"{prefix}{step}"))

@@ -9,14 +9,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from edge.bundle.bundle import Bundle
+from edge.cli.bundle_path import BundlePath
 from edge.ink.fragment_set import FragmentSet
-from firmware_bridge.cli.options import json_option
+from firmware_bridge.cli.options import json_option, plain_console
 from firmware_bridge.errors import ExitCode
 from quantize.errors import ReportError
 
 
 @click.command()
-@click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
+@click.argument("bundle_path", metavar="BUNDLE", type=BundlePath())
 @click.option(
     "--kernels",
     multiple=True,
@@ -70,7 +71,7 @@ def verify(
     from quantize.verify import PAGE, REPORT
     from quantize.verify import verify as run_verification
 
-    console = Console(stderr=True)
+    console = plain_console()
     bundle = Bundle.open(bundle_path)
     if port is not None:
         from quantize.cli.verify_port import verify_port
@@ -138,5 +139,5 @@ def _write_page(path: Path, page: str) -> None:
 
 
 def _bar(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, transient=True)

@@ -2,10 +2,10 @@
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge.bundle.bundle import Bundle
+from firmware_bridge.cli.options import plain_console
 from firmware_bridge.errors import ExitCode
 from firmware_bridge.link.inquiry import Inquiry
 from quantize.proof.device import DeviceVerification, verify_device
@@ -16,10 +16,10 @@ CONNECT_S = 5.0
 
 def verify_port(bundle: Bundle, port: str, as_json: bool) -> ExitCode:
     """Let the device on `port` compute the golden words and return DONE, or NEGATIVE if one bit differs."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = plain_console()
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=as_json) as bar:
-        task = bar.add_task(f"asking {escape(port)}", total=None)
+        task = bar.add_task(f"asking {port}", total=None)
         with Inquiry(port, connect_patience_s=CONNECT_S) as inquiry:
             report = verify_device(bundle, inquiry, lambda done, total: bar.update(task, completed=done, total=total))
     if as_json:
@@ -36,10 +36,11 @@ def _show(console: Console, report: DeviceVerification) -> None:
         lines = (
             f"{device.board} ({device.firmware}), {device.machine}",
             f"{device.executor} {device.version}, kernels {device.kernels}, model {report.model_sha256[:12]}",
-            f"{report.words} golden words, {report.fragments} fragments: {device.values:,} logits compared with those "
-            f"of {device.golden}, {device.mismatches:,} differ.",
+            f"{report.words} golden words, {report.fragments} fragments compared with those of {device.golden}: "
+            + "; ".join(f"{o.values:,} {o.name}, {o.mismatches:,} differ" for o in device.outputs)
+            + ".",
         )
         for line in lines:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            console.print(line, highlight=False, soft_wrap=True)
     for note in report.notes:
-        console.print(f"Note: {note}.", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"Note: {note}.", highlight=False, soft_wrap=True)

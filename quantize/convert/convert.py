@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edge.errors import RunError
 from edge.ink.fragment import SIDE
-from quantize.convert.flatbuffer import edit, with_weights
+from quantize.convert.flatbuffer import edit, with_features, with_weights
 from quantize.convert.graph_checks import check_clipping, check_fused, check_graph
 from quantize.convert.ranges import Clipping, Range, measure_clipping, measure_ranges
 from quantize.convert.refit import orient, refit
@@ -44,8 +44,10 @@ class Conversion:
     weights: dict[str, npt.NDArray[Any]]
 
 
-def convert(model: Any, words: Words, max_clipped: float = MAX_CLIPPED_SHARE) -> Conversion:
+def convert(model: Any, words: Words, max_clipped: float = MAX_CLIPPED_SHARE, *, recurrent: bool = True) -> Conversion:
     """Quantise to int8 (int16 cell state), with ranges measured and weights refitted on whole words.
+
+    recurrent: whether the model has an LSTM and logits, or ends in its features.
 
     1. Make the float model for one fragment, its LSTM fused, its state in variable tensors, its maps oriented.
     2. Measure ranges by streaming the words through it.
@@ -53,14 +55,14 @@ def convert(model: Any, words: Words, max_clipped: float = MAX_CLIPPED_SHARE) ->
     4. Quantise to integers.
     5. Check the result; each check raises its own ConversionRefusedError.
     """
-    floating = convert_to_float(model)
+    floating = convert_to_float(model, recurrent)
     weights = orient(float_weights(model), load_graph(floating), words)
     floating = with_weights(floating, weights)
     ranges = measure_ranges(floating, words)
     refitted = refit(weights, words, lambda trial: quantize_float(with_weights(floating, trial), ranges))
     quantized = quantize_float(with_weights(floating, refitted), ranges)
     graph = load_graph(quantized)
-    check_graph(graph)
+    check_graph(graph, recurrent)
     pairs = _pairs(load_graph(floating), graph)
     names = _names(graph)
     clipping = measure_clipping(floating, words, {f: q.q for f, q in pairs.items()})
@@ -78,12 +80,12 @@ def convert(model: Any, words: Words, max_clipped: float = MAX_CLIPPED_SHARE) ->
     return Conversion(quantized, calibration, weights)
 
 
-def convert_to_float(model: Any) -> bytes:
+def convert_to_float(model: Any, recurrent: bool = True) -> bytes:
     """Return the float TFLite model for one fragment.
 
-    It has intermediate tensors where the integer LSTM keeps its scales.
-    The converter limits a Keras LSTM's cell state to 10, which the trained network does not; the limit is removed.
-    UnfusedError if the LSTM did not become one operation.
+    If it is not recurrent, it ends in its features. If it is, it has intermediate tensors where the integer LSTM keeps
+    its scales. The converter limits a Keras LSTM's cell state to 10, which the trained network does not; the limit is
+    removed. UnfusedError if the LSTM did not become one operation.
     """
     tensorflow, lite = import_tensorflow(), find_lite_steps()
     specification = tensorflow.TensorSpec((1, 1, SIDE, SIDE, 1), tensorflow.float32, name="fragment")
@@ -99,6 +101,8 @@ def convert_to_float(model: Any) -> bytes:
         except Exception as error:
             # The converter reports what it cannot express as any of a dozen exception types, its own among them.
             raise UnfusedError(f"the TFLite converter failed: {first_line(error)}; is it a tf_keras model?") from error
+    if not recurrent:
+        return with_features(edit(converted))
     check_fused(load_graph(converted))
     return edit(converted)
 
@@ -106,7 +110,7 @@ def convert_to_float(model: Any) -> bytes:
 def quantize_float(float_model: bytes, ranges: Mapping[int, Range]) -> bytes:
     """Return the int8 model of a float model and the ranges of its tensors.
 
-    ConversionRefusedError if the quantiser fails.
+    Its outputs are logits, if the float model has any, and features. ConversionRefusedError if the quantiser fails.
     """
     tensorflow, lite = import_tensorflow(), find_lite_steps()
     with quietly():
@@ -119,24 +123,29 @@ def quantize_float(float_model: bytes, ranges: Mapping[int, Range]) -> bytes:
             )
         except Exception as error:
             raise ConversionRefusedError(f"the TFLite quantiser failed: {first_line(error)}") from error
-    return edit(bytes(quantized))
+    return with_features(edit(bytes(quantized)))
 
 
 def float_weights(model: Any) -> dict[str, npt.NDArray[Any]]:
-    """Return the trained weights, named as FloatModel takes them. RunError if a layer is missing."""
+    """Return the trained weights, named as FloatModel takes them. RunError if a layer is missing.
+
+    A model without a layer named lstm has only convolutions and fc.
+    """
     names = [layer.name for layer in model.layers]
     convolutions = sorted(name for name in names if name.startswith("conv"))
-    missing = {"conv1", "fc", "lstm", "logits"} - set(names)
+    recurrent = {"lstm", "logits"} & set(names)
+    missing = {"conv1", "fc", *(("lstm", "logits") if recurrent else ())} - set(names)
     if missing:
         raise RunError(f"the model has no layer named {', '.join(sorted(missing))}; it has {', '.join(names)}")
     weights: dict[str, npt.NDArray[Any]] = {}
-    for name in (*convolutions, "fc", "logits"):
+    for name in (*convolutions, "fc", *(("logits",) if recurrent else ())):
         layer = getattr(model.get_layer(name), "layer", model.get_layer(name))
         weights[f"{name}.kernel"], weights[f"{name}.bias"] = layer.get_weights()
         if name in convolutions:
             weights[f"{name}.stride"] = np.asarray(layer.strides, dtype=np.int32)
-    lstm = model.get_layer("lstm").get_weights()
-    weights["lstm.kernel"], weights["lstm.recurrent"], weights["lstm.bias"] = lstm
+    if recurrent:
+        lstm = model.get_layer("lstm").get_weights()
+        weights["lstm.kernel"], weights["lstm.recurrent"], weights["lstm.bias"] = lstm
     return weights
 
 

@@ -1,11 +1,13 @@
-"""A TFLite model -> the same model with other constants or with ranges for the quantiser."""
+"""A TFLite model -> the same model with other constants, with ranges, or with its features."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from quantize.arithmetic.lstm import BIASES, INPUT_WEIGHTS, RECURRENT_WEIGHTS
 from quantize.convert.ranges import Range
+from quantize.errors import ModelFileError
 from quantize.model.float_model import FloatModel
 from quantize.model.graph import OPTIONAL, Array, Graph, load_graph, load_schema
 from quantize.model.trace import LSTM
@@ -19,8 +21,6 @@ def edit(
     Buffers that nothing refers to are emptied: the quantiser leaves what happened to be in memory in two of them, and
     the same run would give another file each time.
     """
-    import flatbuffers
-
     schema = load_schema()
     parsed = schema.ModelT.InitFromPackedBuf(model, 0)
     subgraph = parsed.subgraphs[0]
@@ -41,15 +41,40 @@ def edit(
     for index, buffer in enumerate(parsed.buffers):
         if index not in used:
             buffer.data = None
-    builder = flatbuffers.Builder(len(model))
-    builder.Finish(parsed.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return _packed(parsed)
+
+
+def with_features(model: bytes) -> bytes:
+    """Return the model with the features, the output of its last tanh, as its second output.
+
+    A model without an LSTM gets them as its only output, and ends there. ModelFileError if it has no tanh.
+    """
+    graph = load_graph(model)
+    last = next((op for op in reversed(graph.ops) if op.kind == "TANH"), None)
+    if last is None:
+        raise ModelFileError("the model has no tanh, whose output the features could be")
+    parsed = load_schema().ModelT.InitFromPackedBuf(model, 0)
+    subgraph, recurrent = parsed.subgraphs[0], any(op.kind == LSTM for op in graph.ops)
+    kept = [output for output in graph.outputs if recurrent and output != last.outputs[0]]
+    subgraph.outputs = [*kept, last.outputs[0]]
+    subgraph.operators = subgraph.operators if recurrent else subgraph.operators[: last.position + 1]
+    # The signature names the outputs that there were.
+    parsed.signatureDefs = None
+    return _packed(parsed)
 
 
 def with_weights(float_model: bytes, weights: Mapping[str, Array]) -> bytes:
     """Return the float model with these weights, named and laid out as FloatModel takes them."""
     graph = load_graph(float_model)
     return edit(float_model, constants=_constants(graph, weights))
+
+
+def _packed(parsed: Any) -> bytes:
+    import flatbuffers
+
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(parsed.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
 
 
 def _constants(graph: Graph, weights: Mapping[str, Array]) -> dict[int, Array]:

@@ -14,12 +14,13 @@ from quantize.model.trace import LSTM, LSTM_STATES
 INTEGER_OPS = {"CONV_2D", "FULLY_CONNECTED", "QUANTIZE", "RESHAPE", "TANH", LSTM}
 
 
-def check_graph(graph: Graph) -> None:
-    """Refuse a graph that the edge cannot run.
+def check_graph(graph: Graph, recurrent: bool = True) -> None:
+    """Refuse a graph that the edge cannot run. recurrent: whether it must have an LSTM.
 
     UnfusedError, FloatGraphError, InputQuantizationError or CellRangeError, naming the reason.
     """
-    check_fused(graph)
+    if recurrent:
+        check_fused(graph)
     _check_integer(graph)
     _check_ends(graph)
     for op in graph.ops:
@@ -66,7 +67,7 @@ def _check_integer(graph: Graph) -> None:
 
 
 def _check_ends(graph: Graph) -> None:
-    source, output = graph.input, graph.output
+    source = graph.input
     if source.dtype != np.int8 or source.shape != (1, 1, SIDE, SIDE, 1):
         raise InputQuantizationError(f"the input is {source.dtype} {list(source.shape)}")
     if np.float32(source.q.scale) != np.float32(INPUT_SCALE) or source.q.zero_point != INPUT_ZERO_POINT:
@@ -74,5 +75,6 @@ def _check_ends(graph: Graph) -> None:
             f"the input has scale {source.q.scale!r} and zero point {source.q.zero_point}; the edge feeds pixel - 128, "
             "which is scale 1/255 and zero point -128"
         )
-    if output.dtype != np.int8 or int(np.prod(output.shape)) != output.shape[-1]:
-        raise InputQuantizationError(f"the output is {output.dtype} {list(output.shape)}, not one row of int8 logits")
+    for name, output in graph.named_outputs.items():
+        if output.dtype != np.int8 or int(np.prod(output.shape)) != output.shape[-1]:
+            raise InputQuantizationError(f"the {name} are {output.dtype} {list(output.shape)}, not one row of int8")

@@ -75,15 +75,16 @@ def orient(weights: Mapping[str, Array], graph: Graph, words: Words) -> Weights:
 def refit(weights: Mapping[str, Array], words: Words, quantise: Quantise) -> Weights:
     """Return the weights for the int8 model, refitted layer by layer.
 
-    All convolutions but the first and the fully connected layer are fitted and rounded together. The LSTM is only
-    rounded together: a fit would mean something only if its int8 state followed float's.
+    All convolutions but the first and the fully connected layer are fitted and rounded together. The LSTM, if there is
+    one, is only rounded together: a fit would mean something only if its int8 state followed float's.
     """
     exact = FloatModel(weights)
     fitted: Weights = dict(weights)
     distinct = np.unique(words.fragments.reshape(len(words.fragments), -1), axis=0)
     single = Words(distinct.reshape(-1, *words.fragments.shape[1:]), np.ones(len(distinct), dtype=np.int64))
     layers = [name.removesuffix(".kernel") for name in weights if name.endswith(".kernel")]
-    for layer in (*sorted(set(layers) - {"conv1", "lstm", "fc", "logits"}), "fc", "lstm"):
+    last = ("fc", "lstm") if exact.recurrent else ("fc",)
+    for layer in (*sorted(set(layers) - {"conv1", "lstm", "fc", "logits"}), *last):
         reference = Reference.load(quantise(fitted))
         if layer == "lstm":
             inputs, _ = _observe(layer, reference, exact, words)

@@ -1,13 +1,14 @@
-"""Words -> int8 logits and every tensor on the way, by the interpreter of a named kernel set."""
+"""Words -> int8 outputs and every tensor on the way, by the interpreter of a named kernel set."""
 
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.bundle.engine import Engine
+from edge.bundle.golden import LOGITS
 from edge.bundle.kernels import DELEGATE, LITERT, TABLE, Kernels, comparable, runs_on
 from firmware_bridge.installing import install_extra
 from quantize.errors import DependencyError, KernelSetError, ModelFileError
@@ -16,9 +17,12 @@ from quantize.model.graph import Array, load_graph
 from quantize.model.trace import LSTM_TEMPORARIES, Point, Trace, points
 from quantize.model.words import Words
 
+Int8 = npt.NDArray[np.int8]
+Result = TypeVar("Result")
+
 
 class Executor(Protocol):
-    """Something that computes a model.
+    """Something that computes a model as the edge does.
 
     name: the kernels that really run. version: the package and version that they come from.
     """
@@ -26,11 +30,8 @@ class Executor(Protocol):
     name: str
     version: str
 
-    def logits(self, words: Words) -> npt.NDArray[np.int8]:
-        """Return int8 logits [N, outputs], the state cleared at the start of every word."""
-
-
-Result = TypeVar("Result")
+    def outputs(self, words: Words) -> dict[str, Int8]:
+        """Return the model's outputs int8 [N, n] by name, each word from a cleared state if there is any."""
 
 
 class EngineExecutor:
@@ -49,15 +50,23 @@ class EngineExecutor:
 
         KernelSetError for an unknown name or if this machine runs other kernels (XNNPACK absent).
         """
-        wanted = _wanted(kernels)
+        wanted = wanted_kernels(kernels)
         executor = EngineExecutor(Engine.load(model, wanted.request))
         if executor.name != wanted.name:
             raise KernelSetError(f"{kernels} was asked for and this machine runs {executor.name}")
         return executor
 
-    def logits(self, words: Words) -> npt.NDArray[np.int8]:
-        """Return int8 logits [N, outputs], the state cleared at the start of every word."""
-        return np.stack(run(words, self._engine.reset, self._engine.step_int8))
+    def outputs(self, words: Words) -> dict[str, Int8]:
+        """Return the model's outputs int8 [N, n] by name, the state cleared at the start of every word."""
+        return self._engine.run_int8(np.split(words.fragments, words.starts[1:]))
+
+    def logits(self, words: Words) -> Int8:
+        """Return int8 logits [N, K+1], the state cleared at the start of every word."""
+        return self.outputs(words)[LOGITS]
+
+
+LoadExecutor: TypeAlias = Callable[[bytes, str], Executor]
+"""(model, name of a kernel set) -> an executor. KernelSetError if this machine does not run these kernels."""
 
 
 class Tracer:
@@ -73,7 +82,7 @@ class Tracer:
 
         KernelSetError for an unknown name or if this machine runs other kernels (XNNPACK absent).
         """
-        wanted = _wanted(kernels)
+        wanted = wanted_kernels(kernels)
         delegated = bool(wanted.delegate)
         self.graph = load_graph(model)
         self.points = tuple(p for p in points(self.graph) if not (delegated and p.tensor is None))
@@ -148,7 +157,7 @@ def interpreter(model: bytes, kernels: str, *, preserve: bool = False) -> Any:
     preserve: keep intermediate tensors readable. KernelSetError if LiteRT has no such kernels, ModelFileError if it
     cannot load the model, DependencyError if LiteRT is not installed.
     """
-    wanted = _wanted(kernels)
+    wanted = wanted_kernels(kernels)
     try:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
     except ImportError as error:
@@ -168,7 +177,7 @@ def interpreter(model: bytes, kernels: str, *, preserve: bool = False) -> Any:
     return made
 
 
-def _wanted(kernels: str) -> Kernels:
+def wanted_kernels(kernels: str) -> Kernels:
     """Return LiteRT's kernels that compute a kernel set.
 
     KernelSetError, listing the known names, if there are none.

@@ -1,4 +1,4 @@
-"""A float network with one part in int8 at a time -> each part's share of the logits' noise."""
+"""A float network with one part in int8 at a time -> each part's share of the last output's noise."""
 
 from collections.abc import Callable, Iterator
 
@@ -18,7 +18,8 @@ class Part(msgspec.Struct, frozen=True):
 
     A layer's sums and the tanh of them are one part, because rounding the sums hides in rounding the tanh.
 
-    logits_sqnr_db  the logits' signal to noise if nothing else is quantised, None if they do not change
+    output_sqnr_db  signal to noise of what the network computes last (logits, or features where it ends in them) if
+                    nothing else is quantised, None if nothing changes
     share           part of the sum of all parts' noise power; that sum is about the whole's power if errors are small
 
     The weights of conv2 and of the fully connected layer carry the correction of convert/refit.py for the int8 values
@@ -28,7 +29,7 @@ class Part(msgspec.Struct, frozen=True):
 
     name: str
     kind: Kind
-    logits_sqnr_db: float | None
+    output_sqnr_db: float | None
     share: float
 
 
@@ -40,11 +41,11 @@ def attribute(graph: Graph, floating: FloatModel, words: Words) -> list[Part]:
     signal, noise = 0.0, {(name, kind): 0.0 for name, kind, _, _ in _parts(graph, floating)}
     for _, chunk in words.chunks(CHUNK_FRAGMENTS):
         exact = floating.trace(graph, chunk)
-        logits = _logits(graph, exact)
-        signal += float(np.square(logits).sum())
+        wanted = _last(graph, exact)
+        signal += float(np.square(wanted).sum())
         for name, kind, model, chain in _parts(graph, floating):
             changed = _with_part(graph, model, chunk, exact, chain)
-            noise[name, kind] += float(np.square(changed - logits).sum())
+            noise[name, kind] += float(np.square(changed - wanted).sum())
     total = sum(noise.values())
     return [
         Part(name, kind, decibels(signal, power), power / total if total else 0.0)
@@ -74,8 +75,8 @@ def _parts(graph: Graph, floating: FloatModel) -> Iterator[_Part]:
             yield f"{layer}, hidden state", "state", floating.altered(rounding=hidden), ()
         elif op.kind == "TANH":
             yield f"{layer}, sums and tanh", "activation", floating, (*sums, outputs[op.position])
-        elif op.kind == "QUANTIZE" or op.outputs[0] in graph.outputs:
-            name = layer if op.outputs[0] in graph.outputs else f"{layer}, {op.kind}"
+        elif op.kind == "QUANTIZE" or op is graph.ops[-1]:
+            name = layer if op is graph.ops[-1] else f"{layer}, {op.kind}"
             yield name, "activation", floating, (outputs[op.position],)
         sums = (outputs[op.position],) if own and op.kind != LSTM else ()
 
@@ -83,21 +84,21 @@ def _parts(graph: Graph, floating: FloatModel) -> Iterator[_Part]:
 def _with_part(
     graph: Graph, model: FloatModel, words: Words, exact: dict[str, Floats], chain: _Chain
 ) -> npt.NDArray[np.float64]:
-    """Return the logits of the network with the part changed.
+    """Return the last output of the network with the part changed.
 
     In a chain the first tensor is rounded, then each next one is the rounded tanh of the one before; the rest of the
     network gets the last one's values.
     """
     if not chain:
-        return _logits(graph, model.trace(graph, words))
+        return _last(graph, model.trace(graph, words))
     (first, grid), *then = chain
     rounded = grid.round(exact[first.key])
     for _, after in then:
         rounded = after.round(np.tanh(rounded))
     last = chain[-1][0]
-    if last.tensor is None or last.tensor in graph.outputs:
+    if last.tensor is None or last.position == graph.ops[-1].position:
         return rounded
-    return _logits(graph, model.trace(graph, words, {last.tensor: rounded.astype(np.float32)}))
+    return _last(graph, model.trace(graph, words, {last.tensor: rounded.astype(np.float32)}))
 
 
 def quantised_weights(graph: Graph, op: Op, layer: str) -> dict[str, Array]:
@@ -126,5 +127,5 @@ def _rounder(grid: Grid) -> Callable[[Floats], Floats]:
     return lambda values: grid.round(values).astype(np.float32)
 
 
-def _logits(graph: Graph, trace: dict[str, Floats]) -> npt.NDArray[np.float64]:
+def _last(graph: Graph, trace: dict[str, Floats]) -> npt.NDArray[np.float64]:
     return trace[f"{graph.ops[-1].position}.{OUTPUT}"].astype(np.float64)

@@ -111,8 +111,8 @@ def measure_drift(
 
 
 def dequantise(logits: Int8, graph: Graph) -> Logits:
-    """Return int8 logits as real numbers, by the scale and zero point of the graph's output."""
-    q = graph.output.q
+    """Return int8 logits as real numbers, by the scale and zero point of the graph's logits."""
+    q = graph.logits.q
     return (logits.astype(np.float64) - q.zero_point) * q.scale
 
 

@@ -20,7 +20,7 @@ CHUNK_FRAGMENTS = 512
 
 
 class FloatModel:
-    """The float network conv1, conv2, ... (tanh, no padding) -> fc (tanh) -> lstm -> logits.
+    """The float network conv1, conv2, ... (tanh, no padding) -> fc (tanh) [-> lstm -> logits].
 
     Its weights are arrays named "<layer>.<weight>":
 
@@ -30,18 +30,19 @@ class FloatModel:
              cell, output
     logits   .kernel [in, out], .bias [out]
 
-    ModelFileError if one is missing.
+    recurrent: whether it has lstm and logits. ModelFileError if one is missing.
     """
 
     def __init__(self, arrays: Mapping[str, npt.NDArray[np.generic]], rounding: Rounding | None = None) -> None:
         self._arrays = {name: np.asarray(array) for name, array in arrays.items()}
         self._rounding: Rounding = rounding or {}
-        needed = {f"{layer}.{part}" for layer in ("conv1", "fc", "logits", "lstm") for part in ("kernel", "bias")}
-        missing = (needed | {"lstm.recurrent"}) - self._arrays.keys()
+        self.recurrent = any(name.startswith(("lstm.", "logits.")) for name in self._arrays)
+        layers = ("conv1", "fc", "lstm", "logits") if self.recurrent else ("conv1", "fc")
+        needed = {f"{layer}.{part}" for layer in layers for part in ("kernel", "bias")}
+        missing = (needed | ({"lstm.recurrent"} if self.recurrent else set())) - self._arrays.keys()
         if missing:
             raise ModelFileError(f"the float weights lack {', '.join(sorted(missing))}")
         self._layers = sum(name.startswith("conv") and name.endswith(".kernel") for name in self._arrays)
-        self.cells = self._arrays["lstm.recurrent"].shape[0]
 
     @staticmethod
     def load(content: bytes) -> "FloatModel":
@@ -99,8 +100,8 @@ class FloatModel:
         """
         names = {
             "CONV_2D": [f"conv{layer}" for layer in range(1, self._layers + 1)],
-            "FULLY_CONNECTED": ["fc", "logits"],
-            LSTM: ["lstm"],
+            "FULLY_CONNECTED": ["fc", "logits"] if self.recurrent else ["fc"],
+            LSTM: ["lstm"] if self.recurrent else [],
         }
         kinds = [op.kind for op in graph.ops]
         if any(kinds.count(kind) != len(layers) for kind, layers in names.items()):
@@ -151,7 +152,8 @@ class FloatModel:
         order = np.argsort(-words.lengths, kind="stable")
         starts, lengths = words.starts[order], words.lengths[order]
         from_input = self._dense(x, "lstm")
-        h = np.zeros((len(words), self.cells), dtype=np.float32)
+        cells = len(self._arrays["lstm.recurrent"])
+        h = np.zeros((len(words), cells), dtype=np.float32)
         c = np.zeros_like(h)
         results: dict[str, Floats] = {}
         for t in range(int(lengths[0])):
@@ -160,7 +162,7 @@ class FloatModel:
             stepped = self._lstm_step(from_input[at], h[:active], c[:active])
             h, c = stepped["hidden_state"], stepped["cell_state"]
             for role, values in stepped.items():
-                results.setdefault(role, np.empty((len(x), self.cells), dtype=np.float32))[at] = values
+                results.setdefault(role, np.empty((len(x), cells), dtype=np.float32))[at] = values
         return results
 
     def _lstm_step(self, from_input: Floats, h: Floats, c: Floats) -> dict[str, Floats]:

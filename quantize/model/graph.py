@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from edge.bundle.golden import FEATURES, LOGITS
 from firmware_bridge.installing import install_extra
 from quantize.errors import DependencyError, ModelFileError, UnsupportedGraphError
 
@@ -113,12 +114,29 @@ class Graph:
     @cached_property
     def input(self) -> Tensor:
         """Return the only input. UnsupportedGraphError if there are several."""
-        return self.tensors[self._only(self.inputs, "inputs")]
+        if len(self.inputs) != 1:
+            raise UnsupportedGraphError(f"the graph has {len(self.inputs)} inputs, one is expected")
+        return self.tensors[self.inputs[0]]
 
     @cached_property
-    def output(self) -> Tensor:
-        """Return the only output. UnsupportedGraphError if there are several."""
-        return self.tensors[self._only(self.outputs, "outputs")]
+    def named_outputs(self) -> dict[str, Tensor]:
+        """Return the outputs by name, in the order of computation.
+
+        What a tanh gives is the features, what any other operation gives the logits. UnsupportedGraphError if there are
+        two of one name, or an output that no operation computes.
+        """
+        made = {op.outputs[0]: op for op in self.ops if op.outputs[0] in self.outputs}
+        named = {FEATURES if op.kind == "TANH" else LOGITS: self.tensors[index] for index, op in made.items()}
+        if len(named) != len(self.outputs):
+            raise UnsupportedGraphError(f"the graph has {len(self.outputs)} outputs; logits and features are expected")
+        return named
+
+    @property
+    def logits(self) -> Tensor:
+        """Return the output that is the logits. UnsupportedGraphError if there is none."""
+        if LOGITS not in self.named_outputs:
+            raise UnsupportedGraphError("the graph has no logits")
+        return self.named_outputs[LOGITS]
 
     def operands(self, op: Op) -> Iterator[Tensor]:
         """Yield the op's inputs that are present, in order."""
@@ -132,11 +150,6 @@ class Graph:
                 if tensor.data is not None and tensor.index not in seen:
                     seen.add(tensor.index)
                     yield op, tensor
-
-    def _only(self, indices: tuple[int, ...], what: str) -> int:
-        if len(indices) != 1:
-            raise UnsupportedGraphError(f"the graph has {len(indices)} {what}, one is expected")
-        return indices[0]
 
 
 def load_graph(model: bytes | Path) -> Graph:

@@ -63,6 +63,12 @@ def points(graph: Graph) -> tuple[Point, ...]:
     return tuple(point for op in graph.ops for point in _points_of(graph, op))
 
 
+def output_points(graph: Graph) -> dict[str, Point]:
+    """Return the points of the graph's outputs by name, in the order of computation."""
+    by_tensor = {point.tensor: point for point in points(graph) if point.role == OUTPUT}
+    return {name: by_tensor[tensor.index] for name, tensor in graph.named_outputs.items()}
+
+
 def short_name(name: str) -> str:
     """Return a tensor's name without the other tensors' names that the converter joins to it."""
     return name.split(";", 1)[0]
@@ -70,7 +76,7 @@ def short_name(name: str) -> str:
 
 def _points_of(graph: Graph, op: Op) -> Iterator[Point]:
     output = graph.tensors[op.outputs[0]]
-    name = "logits" if output.index in graph.outputs else short_name(output.name)
+    name = next((name for name, found in graph.named_outputs.items() if found is output), short_name(output.name))
     if op.kind == LSTM:
         name = "lstm.output"
         states = {role: graph.tensors[op.inputs[slot]] for role, slot in LSTM_STATES.items()}

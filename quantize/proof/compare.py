@@ -7,7 +7,7 @@ import numpy as np
 
 from quantize.arithmetic.reference import CHUNK_FRAGMENTS, Reference
 from quantize.errors import GraphsDifferError
-from quantize.interpreter.executors import Tracer
+from quantize.interpreter.executors import Executor, Tracer
 from quantize.model.graph import Array, Graph
 from quantize.model.trace import LSTM, LSTM_CONSTANTS, Kind, points, short_name
 from quantize.model.words import Words
@@ -95,6 +95,15 @@ def compare(
             report.add(expected[key], got[key], locate)
         progress(len(chunk.fragments))
     return stored + list(computed.values())
+
+
+def compare_outputs(engine: Executor, reference: Reference, words: Words) -> dict[str, TensorReport]:
+    """Compare every output of the edge's engine, which keeps no tensors; return reports by output."""
+    reports, got = {}, engine.outputs(words)
+    for name, expected in reference.outputs(words).items():
+        reports[name] = TensorReport("all", f"{name} of the edge's engine, no tensors kept", "activation")
+        reports[name].add(got[name], expected, words.locate)
+    return reports
 
 
 def first_mismatch(tensors: list[TensorReport]) -> TensorReport | None:

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bundle.bundle import MODEL, Bundle
-from edge.bundle.golden import GoldenVectors, file_name
+from edge.bundle.golden import FEATURES, LOGITS, GoldenVectors, file_name
 from edge.errors import GoldenError
 from firmware_bridge.link.inquiry import Inquiry
 from firmware_bridge.session.errors import PixelDepthError, ProtocolViolationError
 from firmware_bridge.wire.messages import Identity
 from firmware_bridge.wire.pixels import depth
 from quantize.errors import OtherModelError
+from quantize.proof.findings import OutputReport
 
 BLACK_AND_WHITE = (-128, 127)
 """The int8 values that a fragment of 1 bit a pixel has."""
@@ -24,11 +25,13 @@ Progress = Callable[[int, int], None]
 
 
 class DeviceReport(msgspec.Struct):
-    """A device and the comparison of its logits on the golden words.
+    """A device and the comparison of its outputs on the golden words.
 
     kernels, executor, version, machine  what the device says of itself
     golden                               the kernel set with whose golden vectors it was compared
-    first                                the first value that differs: word, step, logit (from 0), expected, got
+    outputs                              values and mismatches of each output: logits, if any, and features
+    first                                the first value that differs: word, step, output, position, expected, got;
+                                         numbers count from 0
     """
 
     kernels: str
@@ -41,7 +44,8 @@ class DeviceReport(msgspec.Struct):
     values: int
     mismatches: int
     max_abs: int
-    first: dict[str, int] | None
+    outputs: list[OutputReport]
+    first: dict[str, int | str] | None
     passed: bool
 
 
@@ -61,7 +65,7 @@ class DeviceVerification(msgspec.Struct):
     damaged_frames: int
     failures: list[str]
     notes: list[str]
-    format: str = "inkgate-verify-port/1"
+    format: str = "inkgate-verify-port/2"
 
     def encode(self) -> bytes:
         """Return the report as JSON."""
@@ -71,7 +75,7 @@ class DeviceVerification(msgspec.Struct):
 def verify_device(
     bundle: Bundle, inquiry: Inquiry, progress: Progress = lambda _done, _total: None
 ) -> DeviceVerification:
-    """Ask the device who it is, let it compute the golden words, and compare every logit.
+    """Ask the device who it is, let it compute the golden words, and compare every value of every output.
 
     OtherModelError if it runs another model, PixelDepthError if it takes another pixel depth, BridgeError if it does
     not answer or cannot compute, GoldenError if the bundle's vectors cannot be used.
@@ -85,13 +89,13 @@ def verify_device(
     failures: list[str] = []
     golden = _golden(bundle, identity, failures)
     _require_depth(bundle, golden, inquiry)
-    got = np.stack(_compute(golden, inquiry, progress))
+    got = _by_output(golden, np.stack(_compute(golden, inquiry, progress)))
     report = _compare(golden, got, identity, inquiry)
     difference = golden.first_difference(got)
     if difference is not None:
         report.first = difference._asdict()
         failures.append(
-            f"{report.mismatches} of {report.values} logits are not those of {report.golden}, first: {difference}"
+            f"{report.mismatches} of {report.values} values are not those of {report.golden}, first: {difference}"
         )
     report.passed = not failures
     return DeviceVerification(
@@ -135,25 +139,35 @@ def _require_depth(bundle: Bundle, golden: GoldenVectors, inquiry: Inquiry) -> N
 
 
 def _compute(golden: GoldenVectors, inquiry: Inquiry, progress: Progress) -> list[npt.NDArray[np.int8]]:
-    """Let the device compute the golden words; return its logits, int8 [K+1] for each fragment.
+    """Let the device compute the golden words; return its outputs, int8 [K+1 + F] for each fragment.
 
-    ProtocolViolationError if a fragment has more or fewer logits.
+    ProtocolViolationError if a fragment has more or fewer values.
     """
-    logits: list[npt.NDArray[np.int8]] = []
-    outputs = golden.logits.shape[1]
+    found: list[npt.NDArray[np.int8]] = []
+    wanted = golden.logits.shape[1] + golden.features.shape[1]
     for word in golden.words():
         for index, fragment in enumerate(word):
             pixels = fragment[..., 0].view(np.uint8) ^ np.uint8(0x80)
-            logits.append(np.frombuffer(inquiry.step(index, pixels), np.int8))
-            if len(logits[-1]) != outputs:
-                text = f"{len(logits[-1])} logits came for a fragment where the model has {outputs}"
+            found.append(np.frombuffer(inquiry.step(index, pixels), np.int8))
+            if len(found[-1]) != wanted:
+                text = f"{len(found[-1])} values came for a fragment where the model gives {wanted}"
                 raise ProtocolViolationError(f"{inquiry.port}: {text}")
-            progress(len(logits), len(golden.fragments))
-    return logits
+            progress(len(found), len(golden.fragments))
+    return found
 
 
-def _compare(golden: GoldenVectors, got: npt.NDArray[np.int8], identity: Identity, inquiry: Inquiry) -> DeviceReport:
-    steps = np.abs(got.astype(np.int16) - golden.logits)
+def _by_output(golden: GoldenVectors, values: npt.NDArray[np.int8]) -> dict[str, npt.NDArray[np.int8]]:
+    """Divide what came for each fragment, int8 [N, K+1 + F], into the model's outputs by name."""
+    logits = golden.logits.shape[1]
+    divided = {LOGITS: values[:, :logits], FEATURES: values[:, logits:]}
+    return {name: divided[name] for name in golden.outputs}
+
+
+def _compare(
+    golden: GoldenVectors, got: dict[str, npt.NDArray[np.int8]], identity: Identity, inquiry: Inquiry
+) -> DeviceReport:
+    steps = {name: np.abs(values.astype(np.int16) - golden.output(name)) for name, values in got.items()}
+    outputs = [OutputReport(name, found.size, int(np.count_nonzero(found))) for name, found in steps.items()]
     return DeviceReport(
         kernels=identity.kernels,
         executor=identity.runtime,
@@ -162,9 +176,10 @@ def _compare(golden: GoldenVectors, got: npt.NDArray[np.int8], identity: Identit
         board=inquiry.info.board,
         firmware=inquiry.info.firmware,
         golden=golden.stamp.kernels,
-        values=got.size,
-        mismatches=int(np.count_nonzero(steps)),
-        max_abs=int(steps.max()),
+        values=sum(output.values for output in outputs),
+        mismatches=sum(output.mismatches for output in outputs),
+        max_abs=max(int(found.max()) for found in steps.values()),
+        outputs=outputs,
         first=None,
         passed=True,
     )

@@ -2,7 +2,16 @@
 
 import msgspec
 
+from edge.bundle.bundle import MODEL
 from quantize.proof.compare import TensorReport
+
+
+class OutputReport(msgspec.Struct):
+    """The comparison of one output of a model, as it is deployed: features, or logits."""
+
+    name: str
+    values: int
+    mismatches: int
 
 
 class OpReport(msgspec.Struct):
@@ -37,17 +46,20 @@ class OpReport(msgspec.Struct):
 class KernelSetReport(msgspec.Struct):
     """The comparison of one kernel set: the reference's arithmetic against the interpreter that runs it.
 
+    model              the bundle's file
     deployed           whether the bundle is pinned to it
     executor, version  the interpreter
     runs_on            the kernels that the interpreter ran: another name than `kernels` only if nothing runs those yet
     readable           which tensors could be read
-    unwatched          the logits of the edge's engine, which keeps no tensors
+    unwatched          the outputs of the edge's engine, which keeps no tensors: the features, and the logits if any
+    outputs            the same by name
     error              why the kernel set could not be compared
     reference_fragments_per_s  speed of the NumPy reference with every tensor computed, in CPU time of one core
     """
 
     kernels: str
     deployed: bool
+    model: str = MODEL
     executor: str = ""
     version: str = ""
     runs_on: str = ""
@@ -61,7 +73,8 @@ class KernelSetReport(msgspec.Struct):
     first: str | None = None
     reference_fragments_per_s: int = 0
     ops: list[OpReport] = []
-    unwatched: TensorReport | None = None
+    unwatched: list[TensorReport] = []
+    outputs: list[OutputReport] = []
 
     @property
     def reserved(self) -> bool:
@@ -77,10 +90,12 @@ class KernelSetReport(msgspec.Struct):
 class GoldenReport(msgspec.Struct):
     """The comparison of one file of golden vectors in the bundle: its tensors against the reference's.
 
-    error: why the file is refused.
+    model: the bundle's file that they are about. outputs: those of the tensors that are outputs. error: why the file is
+    refused.
     """
 
     file: str
+    model: str = MODEL
     kernels: str = ""
     executor: str = ""
     version: str = ""
@@ -91,5 +106,6 @@ class GoldenReport(msgspec.Struct):
     values: int = 0
     mismatches: int = 0
     max_abs: float = 0.0
+    outputs: list[OutputReport] = []
     passed: bool = False
     error: str | None = None

@@ -1,6 +1,5 @@
-"""Handwriting, if there is any, and artificial fragments -> words on which executors are compared."""
+"""Handwriting and artificial fragments -> words on which executors are compared."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ from edge.ink.fragment_set import FragmentSet, sample_words
 from quantize.model.words import Words
 
 ARTIFICIAL_SHARE = {"white": 0.05, "black": 0.05, "random 1-bit": 0.10, "random 8-bit": 0.10}
-"""Share of each kind of artificial words; the rest is handwriting, or scribbles if there is none."""
+"""Share of each kind of artificial words; the rest is handwriting."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +21,12 @@ class Samples:
     sources: dict[str, int]
 
 
-def draw_samples(count: int, handwriting: FragmentSet | None, rng: np.random.Generator) -> Samples:
-    """Draw `count` words of 1 to 20 fragments.
+def draw_samples(count: int, handwriting: FragmentSet, written: str, rng: np.random.Generator) -> Samples:
+    """Draw `count` words of 1 to 20 fragments. written: what the handwriting is called among the sources.
 
     All lengths are equally frequent, and every artificial source occurs at least once if count allows.
     """
     lengths = rng.permutation(np.arange(count) % MAX_SYMBOLS + 1)
-    written = "scribbles" if handwriting is None else "handwriting"
     sources = {name: max(1, int(count * share)) for name, share in ARTIFICIAL_SHARE.items()}
     sources[written] = max(0, count - sum(sources.values()))
     names = [name for name, words in sources.items() for _ in range(words)][:count]
@@ -36,12 +34,8 @@ def draw_samples(count: int, handwriting: FragmentSet | None, rng: np.random.Gen
     return Samples(Words.of(words), {name: names.count(name) for name in sources})
 
 
-def _word(source: str, length: int, handwriting: FragmentSet | None, rng: np.random.Generator) -> Pixels:
+def _word(source: str, length: int, handwriting: FragmentSet, rng: np.random.Generator) -> Pixels:
     shape = (length, SIDE, SIDE)
-    if source == "handwriting" and handwriting is not None:
-        index, _ = sample_words(handwriting, rng.choice(handwriting.writers), length, 1, rng)
-        pixels: Pixels = handwriting.pixels[index[0]]
-        return pixels
     if source == "white":
         return np.zeros(shape, dtype=np.uint8)
     if source == "black":
@@ -50,25 +44,6 @@ def _word(source: str, length: int, handwriting: FragmentSet | None, rng: np.ran
         return (rng.random(shape) < rng.random()).astype(np.uint8) * np.uint8(255)
     if source == "random 8-bit":
         return rng.integers(0, 256, shape, dtype=np.uint8)
-    return np.stack([_scribble(rng) for _ in range(length)])
-
-
-def _scribble(rng: np.random.Generator) -> Pixels:
-    """Draw a scribble: the track of a pen two pixels wide whose direction drifts.
-
-    It has about as much ink and is about as smooth as a handwritten symbol.
-    """
-    fragment = np.zeros((SIDE, SIDE), dtype=np.uint8)
-    for row, column in _path(rng):
-        fragment[row : row + 2, column : column + 2] = 255
-    return fragment
-
-
-def _path(rng: np.random.Generator, steps: int = 80) -> Iterator[tuple[int, int]]:
-    place = rng.uniform(6, SIDE - 6, size=2)
-    direction, turn = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.15)
-    for _ in range(steps):
-        direction += turn + rng.normal(0, 0.1)
-        step = np.asarray([np.sin(direction), np.cos(direction)])
-        place = np.clip(place + step, 1, SIDE - 3)
-        yield int(place[0]), int(place[1])
+    index, _ = sample_words(handwriting, rng.choice(handwriting.writers), length, 1, rng)
+    pixels: Pixels = handwriting.pixels[index[0]]
+    return pixels

@@ -8,7 +8,7 @@ from quantize.losses.drift import DriftReport
 from quantize.proof.compare import TensorReport
 from quantize.proof.findings import GoldenReport, KernelSetReport
 from quantize.report.page_losses import show_decisions, show_histograms, show_losses
-from quantize.report.record import Report, decode
+from quantize.report.record import Decided, Report, decode
 from quantize.report.style import STYLE, percent, table
 
 LSTM = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "LSTM")
@@ -48,9 +48,11 @@ def _head(report: Report) -> str:
         f"interpreter: {', '.join(f'<b>{escape(found.kernels)}</b>' for found in compared) or 'no kernel set'}, and "
         f"{len(report.golden)} files of golden vectors"
     )
-    against, shift = report.int8_against_float, report.eer_shift_points
-    cost = f"int8 decides as float does on {percent(against.agreement)} of {against.words:,} words"
-    cost += "" if shift is None else f" and moves the equal error rate by {shift:+.2f} percentage points"
+    counted += "".join(
+        f". Outputs of {escape(model)}: "
+        + ", ".join(f"<b>{o.mismatches:,}</b> of {o.values:,} {escape(o.name)} differ" for o in outputs.values())
+        for model, outputs in report.outputs.items()
+    )
     failures = "".join(f"<li>{escape(failure)}</li>" for failure in report.failures)
     notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
     deployed, machine = report.deployed, report.machine
@@ -71,9 +73,18 @@ def _head(report: Report) -> str:
     rows = "".join(f"<tr><th>{name}</th><td>{text}</td></tr>" for name, text in facts.items())
     return (
         f'<header><p class="kind">inkgate verification report</p><div class="verdict {_state(report.passed)}">'
-        f"<h1>{said}</h1><p>{counted}.</p><p>{cost}.</p>{f'<ul>{failures}</ul>' if failures else ''}</div>"
+        f"<h1>{said}</h1><p>{counted}.</p>{_cost(report.decisions)}{f'<ul>{failures}</ul>' if failures else ''}</div>"
         f'<table class="facts">{rows}</table>{f"<ul class=notes>{notes}</ul>" if notes else ""}</header>'
     )
+
+
+def _cost(decisions: Decided | None) -> str:
+    if decisions is None:
+        return ""
+    against, shift = decisions.int8_against_float, decisions.eer_shift_points
+    cost = f"int8 decides as float does on {percent(against.agreement)} of {against.words:,} words"
+    cost += "" if shift is None else f" and moves the equal error rate by {shift:+.2f} percentage points"
+    return f"<p>{cost}.</p>"
 
 
 def _kernel_sets(report: Report) -> str:
@@ -159,7 +170,7 @@ def _tensors(sets: Sequence[KernelSetReport]) -> str:
 
 def _named(found: KernelSetReport) -> Iterator[tuple[tuple[str, str, int], TensorReport]]:
     """Yield every tensor of a kernel set with its key: operation, name, number among equal names."""
-    tensors = [tensor for op in found.ops for tensor in op.tensors] + ([found.unwatched] if found.unwatched else [])
+    tensors = [*(tensor for op in found.ops for tensor in op.tensors), *found.unwatched]
     seen: Counter[tuple[str, str]] = Counter()
     for tensor in tensors:
         yield (tensor.op, tensor.name, seen[tensor.op, tensor.name]), tensor
@@ -177,17 +188,19 @@ def _golden(golden: Sequence[GoldenReport]) -> str:
         f'<td class="left"><small>{escape(vectors.error or vectors.tells_apart)}</small></td></tr>'
         for vectors in golden
     ]
-    heads = ("file", "<stamped", "words", "fragments", "values", "differ", "<kernel sets that its logits tell apart")
+    heads = ("file", "<stamped", "words", "fragments", "values", "differ", "<kernel sets that its outputs tell apart")
     return (
-        "<p>The gate runs these words whenever it starts and decides nothing if one logit differs. Here every tensor "
-        "in the files is compared with the reference.</p>" + table(heads, rows)
+        "<p>The gate runs these words whenever it starts and decides nothing if one value of an output differs. Here "
+        "every tensor in the files is compared with the reference.</p>" + table(heads, rows)
     )
 
 
 def _drift(report: Report) -> str:
+    if report.decisions is None:
+        return "<p>Not measured: the network has features only, and decides nothing by itself.</p>"
     if not report.drift:
         return "<p>No other kernel set was computed; <code>--kernels all</code> does.</p>"
-    measured = report.measured_on
+    measured = report.decisions.measured_on
     rows = [_drift_row(drift, report.is_reserved(drift.kernels)) for drift in report.drift]
     heads = ("kernel set", "<computed by", "logits that differ", "steps", "decided differently", "at most (95 %)")
     each = f", {measured.symbols} symbols each" if measured.symbols else ""
@@ -225,7 +238,7 @@ def _reading(report: Report) -> str:
     if unread:
         points.append(
             f"{escape(' and '.join(unread))}: a delegate keeps no intermediate tensors. They are read from a twin of "
-            "the model in which each is an output; that the model itself gives the same logits is a row of its table "
+            "the model in which each is an output; that the model itself gives the same outputs is in its table's rows "
             "(“no tensors kept”). The LSTM's temporaries are not read there; its states and output are."
         )
     points += [

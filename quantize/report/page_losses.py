@@ -19,32 +19,35 @@ CEILING_DB = 100.0
 
 
 def show_losses(report: Report) -> str:
-    """Show each part's share of the logits' noise, then signal against noise tensor by tensor."""
+    """Show each part's share of the last output's noise, then signal against noise tensor by tensor."""
     measured = _on(report.noise_measured_on)
     whole = next((tensor.sqnr_db for tensor in reversed(report.noise)), None)
-    return _attribution(report.attribution, whole, measured) + _noise(report.noise, measured)
+    return _attribution(report.attribution, whole, measured, report.last) + _noise(report.noise, measured)
 
 
 def show_decisions(report: Report) -> str:
     """Show agreement with float, error rates, and the words that are decided differently one by one."""
-    against, differ = report.int8_against_float, report.decisions_against_float
+    if report.decisions is None:
+        return "<p>None: the network has features only, and decides nothing by itself.</p>"
+    decisions = report.decisions
+    against, differ = decisions.int8_against_float, decisions.decisions_against_float
     text = (
-        f"<p>The deployed int8 network and its float twin {_on(report.measured_on)}: the same final decision, user "
+        f"<p>The deployed int8 network and its float twin {_on(decisions.measured_on)}: the same final decision, user "
         f"included, for <b>{percent(against.agreement)}</b>. {differ.final:,} differ, at 95 % confidence at most "
         f"{percent(differ.final_upper_bound)} of such words; in {differ.anywhere:,} some decision on the way differs. "
         f"Logits differ by {against.logits_mean_abs:.3f} on average, by {against.logits_max_abs:.2f} at most.</p>"
     )
-    if report.eer is not None:
+    if decisions.eer is not None:
         rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{rate:.2f} %</td></tr>" for name, rate in report.eer.percent.items()
+            f"<tr><td>{escape(name)}</td><td>{rate:.2f} %</td></tr>" for name, rate in decisions.eer.percent.items()
         )
         text += (
-            f"<h3>Equal error rate at {report.eer.symbols} symbols</h3><p>{report.eer.users_words:,} words by users, "
-            f"{report.eer.strangers_words:,} by strangers. Deployed int8 against float: "
-            f"<b>{report.eer_shift_points or 0:+.2f}</b> percentage points.</p>"
+            f"<h3>Equal error rate at {decisions.eer.symbols} symbols</h3><p>{decisions.eer.users_words:,} words by "
+            f"users, {decisions.eer.strangers_words:,} by strangers. Deployed int8 against float: "
+            f"<b>{decisions.eer_shift_points or 0:+.2f}</b> percentage points.</p>"
             f'<table style="max-width: 26rem"><tr><th>computed on</th><th>EER</th></tr>{rows}</table>'
         )
-    return text + _differing(report.differing_words, differ.final)
+    return text + _differing(decisions.differing_words, differ.final)
 
 
 def show_histograms(report: Report) -> str:
@@ -62,7 +65,7 @@ def show_histograms(report: Report) -> str:
     return text
 
 
-def _attribution(parts: Sequence[Part], whole: float | None, measured: str) -> str:
+def _attribution(parts: Sequence[Part], whole: float | None, measured: str, last: str) -> str:
     if not parts:
         return ""
     worst = max(parts, key=lambda part: part.share)
@@ -74,11 +77,11 @@ def _attribution(parts: Sequence[Part], whole: float | None, measured: str) -> s
     ticks = [(tick, f"{tick:.0%}") for tick in (0.0, 0.25, 0.5, 0.75, 1.0) if tick <= most]
     keys = {"bar": "values", "weight": "weights", "state": "LSTM", "worst": "the largest"}
     legend = "".join(_key(kind, text) for kind, text in keys.items())
-    together = sum(10 ** (-part.logits_sqnr_db / 10) for part in parts if part.logits_sqnr_db is not None)
+    together = sum(10 ** (-part.output_sqnr_db / 10) for part in parts if part.output_sqnr_db is not None)
     summed = f" Added up: {-10 * log10(together):.1f} dB; all at once: {_db(whole)}." if together else ""
     return (
         f"<p>Float with one part in int8 at a time, {measured}: each part's share of the noise that reaches the "
-        f"logits. <b>{worst.share:.0%}</b> comes from <b>{escape(worst.name)}</b>: more bits or a better range pay "
+        f"{last}. <b>{worst.share:.0%}</b> comes from <b>{escape(worst.name)}</b>: more bits or a better range pay "
         f"there first, and little where the bar is short.{summed}</p>"
         f"<p><small>{legend}</small></p>{draw_bars(rows, most, 'share of the noise by part', ticks)}"
     )

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from edge.bundle.golden import FEATURES, LOGITS
 from quantize.errors import ReportError
 from quantize.losses.accuracy import EerReport, FloatReport
 from quantize.losses.attribution import Part
@@ -11,9 +12,9 @@ from quantize.losses.histograms import Histogram
 from quantize.losses.material import Material
 from quantize.losses.noise import TensorNoise
 from quantize.machine import Machine
-from quantize.proof.findings import GoldenReport, KernelSetReport
+from quantize.proof.findings import GoldenReport, KernelSetReport, OutputReport
 
-FORMAT = "inkgate-verify/2"
+FORMAT = "inkgate-verify/3"
 
 
 class Deployed(msgspec.Struct):
@@ -29,6 +30,7 @@ class Proof(msgspec.Struct, kw_only=True):
 
     seconds             how long the verification took
     values, mismatches  sums over kernel sets and golden vectors
+    outputs             the part of them that is a model's output, by the model's file and the output's name
     failures            why the verification is not passed
     drift               measured on the words on which decisions are measured
     """
@@ -48,6 +50,7 @@ class Proof(msgspec.Struct, kw_only=True):
     values: int
     mismatches: int
     max_abs: float
+    outputs: dict[str, dict[str, OutputReport]]
     passed: bool = False
     failures: list[str] = []
     notes: list[str]
@@ -60,12 +63,8 @@ class Proof(msgspec.Struct, kw_only=True):
         return any(found.kernels == kernels and found.reserved for found in self.kernel_sets)
 
 
-class Report(Proof, kw_only=True):
-    """The content of verify.json: the proof, and what int8, as deployed, changes.
-
-    measured_on        the words on which decisions and error rates are measured
-    noise_measured_on  the part of these words on which noise, attribution and histograms are measured
-    """
+class Decided(msgspec.Struct, kw_only=True):
+    """What int8, as deployed, changes in decisions. measured_on: the words on which they are measured."""
 
     measured_on: Material
     int8_against_float: FloatReport
@@ -73,11 +72,26 @@ class Report(Proof, kw_only=True):
     differing_words: list[DifferingWord]
     eer: EerReport | None
     eer_shift_points: float | None
+
+
+class Report(Proof, kw_only=True):
+    """The content of verify.json: the proof, and what int8, as deployed, changes.
+
+    decisions          None if the network has features only: it decides nothing by itself
+    noise_measured_on  the words on which noise, attribution and histograms are measured
+    """
+
+    decisions: Decided | None
     noise_measured_on: Material
     noise: list[TensorNoise]
     attribution: list[Part]
     histograms: list[Histogram]
     format: str = FORMAT
+
+    @property
+    def last(self) -> str:
+        """Return what the network computes last: "logits", or "features" where it ends in them."""
+        return FEATURES if self.decisions is None else LOGITS
 
     def encode(self) -> bytes:
         """Return the report as JSON."""

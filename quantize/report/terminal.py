@@ -1,12 +1,11 @@
 """A report of `inkgate verify` -> its summary on a terminal."""
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from quantize.losses.drift import DriftReport
 from quantize.proof.findings import KernelSetReport
-from quantize.report.record import Report
+from quantize.report.record import Decided, Report
 
 
 def show_report(console: Console, report: Report) -> None:
@@ -19,26 +18,34 @@ def show_report(console: Console, report: Report) -> None:
     if shown is not None and shown.ops:
         console.print(_ops(shown))
     console.print(f"{report.values:,} values compared, {report.mismatches:,} differ.")
+    for model, outputs in report.outputs.items():
+        counted = ", ".join(f"{o.mismatches:,} of {o.values:,} {o.name} differ" for o in outputs.values())
+        console.print(f"Outputs of {model}: {counted}.")
     for vectors in report.golden:
         state = "equal in every tensor" if vectors.passed else f"refused: {vectors.error}"
-        console.print(f"{escape(vectors.file)}: {vectors.words} words, {vectors.values:,} values, {state}.")
+        console.print(f"{vectors.file}: {vectors.words} words, {vectors.values:,} values, {state}.")
     for drift in report.drift:
         console.print(_drift(drift, report.is_reserved(drift.kernels)))
-    against, differ = report.int8_against_float, report.decisions_against_float
+    if report.decisions is not None:
+        _show_decisions(console, report.decisions)
+    worst = max(report.attribution, key=lambda part: part.share, default=None)
+    if worst is not None:
+        console.print(f"{worst.share:.0%} of the noise that int8 adds to the {report.last} comes from {worst.name}.")
+    for note in report.notes:
+        console.print(f"Note: {note}.")
+
+
+def _show_decisions(console: Console, decisions: Decided) -> None:
+    against, differ = decisions.int8_against_float, decisions.decisions_against_float
     console.print(
         f"int8 decides as float does on {against.agreement:.2%} of {against.words:,} words; "
         f"{differ.final} differ, at 95 % confidence at most {differ.final_upper_bound:.2%}."
     )
-    worst = max(report.attribution, key=lambda part: part.share, default=None)
-    if worst is not None:
-        console.print(f"{worst.share:.0%} of the noise that int8 adds to the logits comes from {worst.name}.")
-    if report.eer is not None:
-        rates = ", ".join(f"{name} {rate:.2f} %" for name, rate in report.eer.percent.items())
+    if decisions.eer is not None:
+        rates = ", ".join(f"{name} {rate:.2f} %" for name, rate in decisions.eer.percent.items())
         console.print(
-            f"Equal error rate at {report.eer.symbols} symbols: {rates}; shift {report.eer_shift_points:+.2f}."
+            f"Equal error rate at {decisions.eer.symbols} symbols: {rates}; shift {decisions.eer_shift_points:+.2f}."
         )
-    for note in report.notes:
-        console.print(f"Note: {escape(note)}.")
 
 
 def _kernel_sets(report: Report) -> Table:

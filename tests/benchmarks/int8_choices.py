@@ -150,7 +150,7 @@ CHOICES = (
 def compute(model: bytes, words: Words, sums16: bool) -> Logits:
     """Return the int8 model's logits [N, K+1] as real numbers."""
     reference = Reference.load(model)
-    q = reference.graph.output.q
+    q = reference.graph.logits.q
     if not sums16:
         integers = reference.logits(words)
     else:
@@ -166,7 +166,7 @@ def _with_fine_sums(reference: Reference, words: Words) -> npt.NDArray[np.int8]:
         values[op.outputs[0]] = step(values[op.inputs[0]], words)["output"]
         if op.position == 2:
             values[op.outputs[0]] = _exact_tanh(reference, values[graph.ops[1].inputs[0]])
-    return values[graph.output.index]
+    return values[graph.logits.index]
 
 
 def _exact_tanh(reference: Reference, pixels: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:

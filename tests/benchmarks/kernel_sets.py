@@ -45,7 +45,8 @@ def compare_kernel_sets(case: Case, words: Words) -> Iterator[dict[str, Any]]:
             continue
         tensors = compare(tracer, reference, words)
         wrong = first_mismatch(tensors)
-        unwatched = np.count_nonzero(plain_logits(case.model, kernels, words) != reference.logits(words))
+        plain, outputs = plain_outputs(case.model, kernels, words), reference.outputs(words)
+        unwatched = sum(np.count_nonzero(plain[name] != values) for name, values in outputs.items())
         yield {
             **record,
             "values": sum(t.values for t in tensors),
@@ -55,16 +56,17 @@ def compare_kernel_sets(case: Case, words: Words) -> Iterator[dict[str, Any]]:
         }
 
 
-def plain_logits(model: bytes, kernels: str, words: Words) -> Any:
-    """Return int8 logits [N, K+1] of the interpreter as the edge uses it, with no tensor exposed or kept."""
+def plain_outputs(model: bytes, kernels: str, words: Words) -> dict[str, Any]:
+    """Return the outputs int8 [N, n], by name, of the interpreter as the edge uses it: no tensor is exposed or kept."""
     graph, engine = load_graph(model), interpreter(model, kernels)
 
     def step(fragment: Any) -> Any:
         engine.set_tensor(graph.input.index, fragment.reshape(graph.input.shape))
         engine.invoke()
-        return engine.get_tensor(graph.output.index).ravel()
+        return [engine.get_tensor(output.index).ravel() for output in graph.named_outputs.values()]
 
-    return np.stack(run(words, engine.reset_all_variables, step))
+    rows = run(words, engine.reset_all_variables, step)
+    return {name: np.stack(values) for name, values in zip(graph.named_outputs, zip(*rows, strict=True), strict=True)}
 
 
 def main() -> int:

@@ -49,7 +49,7 @@ class Gate:
     def decides(self, word: Pixels) -> tuple[str, str | None, float | None]:
         """Return the final decision on a word uint8 [T, 33, 33], without board, wire or loop."""
         manifest = self.bundle.manifest
-        logits = self.engine.run_words(to_int8(word)[None])[0]
+        logits = self.engine.run_words(to_int8(word)[None]).logits[0]
         decision = decide(logits, manifest.thresholds, manifest.users, final=True)
         return decision.verdict.name, decision.user, decision.score
 

@@ -44,7 +44,7 @@ class Made:
     def decides(self, fragments: list[int]) -> tuple[str, str | None, float | None]:
         """Return the final decision on fragments of the test set, without board, link or loop."""
         manifest = self.bundle.manifest
-        logits = self.engine.run_words(to_int8(self.test.pixels[fragments])[None])[0]
+        logits = self.engine.run_words(to_int8(self.test.pixels[fragments])[None]).logits[0]
         decision = decide(logits, manifest.thresholds, manifest.users, final=True)
         return decision.verdict.name, decision.user, decision.score
 

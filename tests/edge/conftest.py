@@ -5,6 +5,7 @@ from tiny_gate import bundle as bundle
 from tiny_gate import contents as contents
 from tiny_gate import default_becomes as default_becomes
 from tiny_gate import engine as engine
+from tiny_gate import features_model as features_model
 from tiny_gate import golden as golden
 from tiny_gate import manifest as manifest
 from tiny_gate import model as model

@@ -40,7 +40,7 @@ bundle = Bundle.open({bundle!r})
 DECIDE = """
 engine = bundle.engine()
 word = np.zeros((4, 33, 33), np.uint8)
-logits = engine.run_words(to_int8(word)[np.newaxis])[0]
+logits = engine.run_words(to_int8(word)[np.newaxis]).logits[0]
 print(decide(logits, bundle.manifest.thresholds, bundle.manifest.users, final=True).verdict.name)
 """
 

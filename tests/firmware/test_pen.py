@@ -23,8 +23,8 @@ from edge.ink.pen import (
     capture_timed,
 )
 from edge.ink.raster import POINT, Points, raster_strokes
+from edge.ink.symbols import DIGITS
 from firmware_bridge.wire import messages as wire
-from train.synthetic.alphabet import DIGITS
 from train.synthetic.board_input import write_word
 from train.synthetic.digitiser import sample_word
 from train.synthetic.writers import invent_writer, write_symbol

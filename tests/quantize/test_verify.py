@@ -81,6 +81,7 @@ def test_a_bundle_says_whom_it_knows_and_where_it_came_from(bundle_path: Path, r
     manifest = Bundle.open(bundle_path).manifest
     assert manifest.users == ("user 0", "user 1", "user 2", "user 3")
     assert manifest.plan == {"users": 4, "outputs": 5}
+    assert manifest.thresholds is not None
     assert (manifest.pixel_bits, manifest.thresholds.far_accept) == (1, 0.01)
     assert manifest.thresholds.trials >= 2000
     assert (bundle_path / manifest.provenance.run).resolve() == run_path.resolve()
@@ -135,11 +136,18 @@ def test_nothing_differs_in_any_tensor_of_any_kernel_set(report: dict[str, Any])
     assert [found["kernels"] for found in report["kernel_sets"]] == list(comparable())
     for found in report["kernel_sets"]:
         assert (found["mismatches"], found["passed"], found["error"]) == (0, True, None), found["kernels"]
-        tensors = [tensor for op in found["ops"] for tensor in op["tensors"]] + [found["unwatched"]]
+        tensors = [tensor for op in found["ops"] for tensor in op["tensors"]] + found["unwatched"]
+        assert [tensor["name"].split()[0] for tensor in found["unwatched"]] == ["features", "logits"]
         assert found["values"] == sum(tensor["values"] for tensor in tensors) > 4_000_000
         assert all(t["mismatches"] == 0 and t["max_abs"] == 0 and t["first"] is None for t in tensors)
     compared = [*report["kernel_sets"], *report["golden"]]
     assert report["values"] == sum(part["values"] for part in compared)
+    outputs = report["outputs"]["model.tflite"]
+    per_fragment = len(comparable()) * 630 + sum(vectors["fragments"] for vectors in report["golden"])
+    assert {name: (found["values"], found["mismatches"]) for name, found in outputs.items()} == {
+        "features": (53 * per_fragment, 0),
+        "logits": (5 * per_fragment, 0),
+    }
     assert (report["words"], report["fragments"]) == (60, 630)
     assert report["sources"]["handwriting"] >= 40
 
@@ -186,19 +194,20 @@ def test_the_report_bounds_what_other_kernels_do_to_decisions(report: dict[str, 
         decisions = drift["decisions"]
         assert drift["values"] == drift["fragments"] * 5
         assert (drift["differing"] > 0) == (drift["max_steps"] > 0)
-        assert decisions["words"] == report["measured_on"]["words"] == 800
+        assert decisions["words"] == report["decisions"]["measured_on"]["words"] == 800
         assert decisions["final"] <= decisions["anywhere"]
         assert decisions["anywhere"] / 800 < decisions["anywhere_upper_bound"] < 1
 
 
 def test_the_report_measures_float_against_int8(report: dict[str, Any]) -> None:
-    against, decisions = report["int8_against_float"], report["decisions_against_float"]
+    decided = report["decisions"]
+    against, decisions = decided["int8_against_float"], decided["decisions_against_float"]
     assert against["agreement"] > 0.9
     assert against["agreement"] == pytest.approx(1 - decisions["final"] / decisions["words"])
-    assert len(report["differing_words"]) == min(50, decisions["final"])
-    assert report["eer"]["users_words"] == 400
-    assert abs(report["eer_shift_points"]) <= 0.5
-    assert {"float32", *comparable()} <= set(report["eer"]["percent"])
+    assert len(decided["differing_words"]) == min(50, decisions["final"])
+    assert decided["eer"]["users_words"] == 400
+    assert abs(decided["eer_shift_points"]) <= 0.5
+    assert {"float32", *comparable()} <= set(decided["eer"]["percent"])
     assert len(report["noise"]) == 17
     assert sum(part["share"] for part in report["attribution"]) == pytest.approx(1)
     assert {found["dtype"] for found in report["histograms"]} == {"int8", "int16"}
@@ -289,8 +298,10 @@ def test_another_set_of_fragments_can_be_given(bundle_path: Path, run_path: Path
 def test_without_the_run_the_proof_stands_and_says_what_is_missing(bundle_path: Path, tmp_path: Path) -> None:
     shutil.copytree(bundle_path, tmp_path / "alone" / "bundle")
     found = verify(Bundle.open(tmp_path / "alone" / "bundle"), words=10)
-    assert (found.passed, found.mismatches, found.eer, found.eer_shift_points) == (True, 0, None, None)
-    assert found.sources["scribbles"] > 0
+    assert found.decisions is not None
+    assert (found.passed, found.mismatches) == (True, 0)
+    assert (found.decisions.eer, found.decisions.eer_shift_points) == (None, None)
+    assert found.sources["invented handwriting"] > 0
     assert any("is not there" in note for note in found.notes)
     assert any("no handwriting" in note for note in found.notes)
     assert any("no equal error rate" in note for note in found.notes)
@@ -301,7 +312,8 @@ def test_a_run_trained_again_since_is_not_used(bundle_path: Path, run_path: Path
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     (tmp_path / "run" / "config.json").write_text(json.dumps({**config, "seed": 99}))
     found = verify(Bundle.open(tmp_path / "run" / "bundle"), words=2)
-    assert found.eer is None
+    assert found.decisions is not None
+    assert found.decisions.eer is None
     assert any("is not the one" in note for note in found.notes)
 
 
@@ -311,7 +323,8 @@ def test_a_shift_of_the_equal_error_rate_beyond_the_limit_fails(
     rates = iter([3.0, 3.51, 3.0])
     monkeypatch.setattr("quantize.verify.equal_error_rate", lambda *_: next(rates))
     found: Report = verify(Bundle.open(bundle_path), words=1)
-    assert isinstance(found.eer, EerReport)
+    assert found.decisions is not None
+    assert isinstance(found.decisions.eer, EerReport)
     assert not found.passed
     assert "int8 raises the equal error rate by 0.51 points" in found.failures[0]
 

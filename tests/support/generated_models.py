@@ -13,7 +13,7 @@ from edge.ink.fragment_set import FragmentSet
 from quantize.model.words import Words
 
 STYLES = ("random", "saturating", "zero", "extreme", "growing", "overflowing")
-USERS = (1, 2, 3, 5, 10, 20, 50, 100, 200)
+USERS = (0, 1, 2, 3, 5, 10, 20, 50, 100, 200)
 STRUCTURES: tuple[tuple[int, tuple[int, ...], int], ...] = (
     (13, (6,), 1),
     (13, (6, 24), 1),  # one position is left: the second convolution is a matrix times a vector
@@ -152,6 +152,7 @@ class ModelBuilder:
         names = {
             "CONV_2D": "Conv2DOptions",
             "FULLY_CONNECTED": "FullyConnectedOptions",
+            "MAX_POOL_2D": "Pool2DOptions",
             "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTMOptions",
         }
         if kind in names:
@@ -163,8 +164,8 @@ class ModelBuilder:
         self.graph.operators.append(op)
         return output
 
-    def finish(self, source: int, output: int) -> bytes:
-        self.graph.inputs, self.graph.outputs = [source], [output]
+    def finish(self, source: int, *outputs: int) -> bytes:
+        self.graph.inputs, self.graph.outputs = [source], list(outputs)
         builder = flatbuffers.Builder(1 << 20)
         builder.Finish(self.model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
@@ -183,7 +184,8 @@ class Network:
     growing      factors up to 20, so that multipliers shift to the left
     overflowing  factors up to 20 and biases up to 2^30, so that products leave 32 bits
 
-    requantize: scale of a QUANTIZE before the LSTM, None for none. bias: whether fully connected layers have one.
+    users: the outputs are logits and features, for 0 users features alone. requantize: scale of a QUANTIZE before the
+    LSTM, None for none. bias: whether fully connected layers have one.
     """
 
     users: int
@@ -207,11 +209,14 @@ class Network:
             x, depth = self.tanh(self.convolution(x, depth, maps, side)), maps
         x = self.reshape(x, (1, side * side * depth))
         width = (2 * self.maps[-1] + self.users + 1) * self.widen
-        x = self.tanh(self.dense(x, side * side * depth, width, (1, width)))
+        x = features = self.tanh(self.dense(x, side * side * depth, width, (1, width)))
+        if self.users == 0:
+            return self.b.finish(source, features)
         if self.requantize is not None:
             x = self.b.op("QUANTIZE", [x], self.b.tensor((1, width), scales=self.requantize, zeros=-7), version=2)
         x = self.lstm(self.reshape(x, (1, 1, width)), width)
-        return self.b.finish(source, self.dense(x, width, self.users + 1, (1, 1, self.users + 1), keepNumDims=True))
+        logits = self.dense(x, width, self.users + 1, (1, 1, self.users + 1), keepNumDims=True)
+        return self.b.finish(source, logits, features)
 
     def scale(self, tensor: int) -> float:
         return float(self.b.graph.tensors[tensor].quantization.scale[0])

@@ -40,6 +40,8 @@ NEEDS: Final = {
     "ziglang": _module("ziglang", "ziglang"),
     "ai-edge-litert": _module("ai_edge_litert", "ai-edge-litert"),
     "omniglot": _data("omniglot"),
+    "mnist": _data("mnist"),
+    "qmnist": _data("qmnist"),
     "ink": _data("ink"),
 }
 

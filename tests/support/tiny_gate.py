@@ -33,10 +33,21 @@ SESSION = 7
 @pytest.fixture(scope="session")
 def model() -> bytes:
     """Return the bytes of tiny_model.tflite, after checking that tiny_model.py made them."""
+    return recorded("tiny_model.tflite", "model_sha256")
+
+
+@pytest.fixture(scope="session")
+def features_model() -> bytes:
+    """Return the bytes of tiny_features.tflite, as of a bundle without users."""
+    return recorded("tiny_features.tflite", "features_sha256")
+
+
+def recorded(name: str, key: str) -> bytes:
+    """Return the bytes of a model beside this file, after checking that tiny_model.py made it."""
     recipe = Path(__file__).with_name("tiny_model.py")
-    card, content = json.loads(recipe.with_suffix(".json").read_text()), recipe.with_suffix(".tflite").read_bytes()
+    card, content = json.loads(recipe.with_suffix(".json").read_text()), recipe.with_name(name).read_bytes()
     found = [hashlib.sha256(data).hexdigest() for data in (recipe.read_bytes(), content)]
-    assert found == [card["recipe_sha256"], card["model_sha256"]], "run `python tests/support/tiny_model.py`"
+    assert found == [card["recipe_sha256"], card[key]], "run `python tests/support/tiny_model.py`"
     return content
 
 
@@ -65,7 +76,7 @@ def words() -> Words:
 def thresholds(engine: Engine) -> Thresholds:
     """Return thresholds that accept about a third of random words and reject a third."""
     many = make_words(40, seed=2)
-    last = [float(word_scores(engine.run_words(to_int8(w)[np.newaxis])[0])[-1].max()) for w in many]
+    last = [float(word_scores(engine.run_words(to_int8(w)[np.newaxis]).logits[0])[-1].max()) for w in many]
     low, high = np.quantile(last, [0.35, 0.65])
     return Thresholds((float(high),) * MAX_SYMBOLS, (float(low),) * MAX_SYMBOLS, 3, 0.01, 0.1, len(many))
 
@@ -94,12 +105,12 @@ def make_golden(engine: Engine, model: bytes) -> GoldenVectors:
     """Make golden vectors of what this engine computes: the edge's tests do without quantize."""
     lengths = np.array([1, 2, 5], np.int32)
     fragments = to_int8(np.concatenate(make_words(2, seed=3))[: lengths.sum()])
-    logits = []
-    for word in np.split(fragments, np.cumsum(lengths)[:-1]):
-        engine.reset()
-        logits += [engine.step_int8(fragment) for fragment in word]
+    codes = engine.run_int8(np.split(fragments, np.cumsum(lengths)[:-1]))
+    tensors = {f"{position}.output": values for position, values in enumerate(codes.values())}
+    outputs = dict(zip(codes, tensors, strict=True))
+    sha256 = hashlib.sha256(model).hexdigest()
     stamp = Stamp("test", "0", engine.runtime_name, engine.version, engine.kernels, "none", "this machine", "")
-    return GoldenVectors(stamp, hashlib.sha256(model).hexdigest(), fragments, lengths, {"0.output": np.array(logits)})
+    return GoldenVectors(stamp, sha256, fragments, lengths, tensors, outputs)
 
 
 @pytest.fixture(scope="session")
@@ -168,7 +179,7 @@ def oracle(engine: Engine, rule: Rule) -> Callable[[npt.NDArray[np.uint8]], Deci
     """Return a function: a word -> its final decision, computed at once and without the loop."""
 
     def final(word: npt.NDArray[np.uint8]) -> Decision:
-        logits = engine.run_words(to_int8(word)[np.newaxis])[0]
+        logits = engine.run_words(to_int8(word)[np.newaxis]).logits[0]
         return decide(logits, rule.thresholds, rule.users, final=True)
 
     return final

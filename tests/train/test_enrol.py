@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from raw_sets import save_raw
 
 from edge.bundle.run_directory import Run
 from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, ENROL, MODEL, TEST
+from edge.errors import NamesError
 from edge.ink.fragment_set import FragmentSet
 from train.cli.train import train
 from train.data import datasets
 from train.enrol import Order, load, train_draws
 from train.enrol import make_backbone as pretrain_backbone
-from train.errors import NamesError, OverwriteError, TooFewWritersError, UnwritableError
+from train.errors import OverwriteError, TooFewWritersError, UnwritableError
 from train.network import fit_users, pretrain
 from train.network.backbone import Backbone
 from train.network.training_settings import PretrainSettings
@@ -241,7 +243,7 @@ def test_names_that_a_gate_cannot_say_are_refused_before_any_work(
 ) -> None:
     first = "twin" if name == "twin" else "first"
     names = (first, name, *(f"writer {number}" for number in hands.writers[2:]))
-    replace(hands, writer_names=names).save(tmp_path / "named.npz")
+    save_raw(hands, tmp_path / "named.npz", writer_names=names)
     with pytest.raises(NamesError, match=says):
         train_draws(replace(order, dataset=str(tmp_path / "named.npz")), make_backbone(), tmp_path / "run", 1)
     assert enrolment.calls == 0
@@ -254,7 +256,7 @@ def test_names_are_checked_before_a_stranger_is_invented(
         raise AssertionError("strangers are invented")
 
     monkeypatch.setattr(writers, "synthetic_set", invent)
-    replace(hands, writer_names=("twin",) * len(hands.writers)).save(tmp_path / "named.npz")
+    save_raw(hands, tmp_path / "named.npz", writer_names=("twin",) * len(hands.writers))
     with pytest.raises(NamesError, match="a name of its own"):
         load(replace(order, dataset=str(tmp_path / "named.npz"), strangers="synthetic"))
 

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
-from firmware_bridge.cli.options import json_option
+from firmware_bridge.cli.options import json_option, plain_console
 from train.plan.architecture import ArchitecturePlan
 from train.plan.budget import Budget, candidates, resources, solve
 from train.plan.stages import PRINCIPLES, Stage, explain
@@ -53,7 +53,7 @@ def adapt(users: int, max_flash: int | None, max_ram: int | None, max_macs: int 
     if as_json:
         click.echo(json.dumps(_plan_json(plan, budget, fitting)))
         return
-    console = Console(stderr=True)
+    console = plain_console()
     console.width = min(console.width, _WIDTH)
     for stage in explain(plan):
         console.print(_stage_panel(stage))
@@ -104,10 +104,10 @@ def _stage_panel(stage: Stage) -> Panel:
         value = f"{number.value:,}" if isinstance(number.value, int) else number.value
         grid.add_row(number.symbol, number.formula, value, f"eq. {number.equation}" if number.equation else "")
     if stage.choice:
-        grid.add_row("", f"[italic]{stage.choice}[/]")
+        grid.add_row("", Text(stage.choice, style="italic"))
     if stage.principle:
-        grid.add_row("[dim]principle[/]", f"[dim]({stage.principle}) {PRINCIPLES[stage.principle]}[/]")
-    title = f"[bold]{stage.stage}. {stage.title}[/]"
+        grid.add_row("principle", f"({stage.principle}) {PRINCIPLES[stage.principle]}", style="dim")
+    title = Text(f"{stage.stage}. {stage.title}", style="bold")
     return Panel(grid, title=title, title_align="left")
 
 
@@ -119,7 +119,7 @@ def _resource_table(plan: ArchitecturePlan) -> Table:
         figures = (layer.weights, layer.biases, layer.bytes, layer.macs, layer.values_in, layer.values_out)
         table.add_row(layer.name, *(f"{figure:,}" for figure in figures))
     table.add_section()
-    table.add_row("[bold]all[/]", "", "", f"{plan.weight_bytes:,}", f"{plan.macs:,}", "", "")
+    table.add_row(Text("all", style="bold"), "", "", f"{plan.weight_bytes:,}", f"{plan.macs:,}", "", "")
     table.caption = (
         f"{plan.parameters:,} parameters; at most {plan.activation_bytes:,} bytes of activations and state live"
     )

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from firmware_bridge.cli.options import plain_console
 
 if TYPE_CHECKING:
     from train.progress import Progress as Report
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 def progress_bars() -> Iterator[Report]:
     """Show a bar with the time left for each piece of work, on stderr."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[loss]}"),
+        TextColumn("{task.fields[loss]}", markup=False),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with Progress(*columns, console=plain_console()) as bars:
         tasks: dict[str, Any] = {}
 
         def report(what: str, done: int, total: int, loss: float | None = None) -> None:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
+from rich.text import Text
 
-from firmware_bridge.cli.options import json_option
+from firmware_bridge.cli.options import json_option, plain_console
 from train.errors import TooFewWritersError, UnwritableError
 
 if TYPE_CHECKING:
@@ -58,9 +57,9 @@ def fetch(data_dir: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"folder": str(folder), "files": [{**asdict(f), "path": str(f.path)} for f in files]}))
         return
-    console = Console(stderr=True)
+    console = plain_console()
     for file in files:
-        console.print(f"{escape(str(file.path))}  [green]{file.status}[/], SHA-256 right", highlight=False)
+        console.print(f"{file.path}  {file.status}, SHA-256 right", highlight=False)
     console.print("Next: `inkgate data info qmnist`")
 
 
@@ -103,7 +102,7 @@ def info(
 
     Without NAME: the sources.
     """
-    console = Console(stderr=True)
+    console = plain_console()
     if name is None:
         sources = _sources(data_dir)
         if as_json:
@@ -141,9 +140,7 @@ def export(name: str, out: Path, pixel_bits: str, data_dir: Path | None, as_json
     if as_json:
         click.echo(json.dumps(summary))
     else:
-        Console(stderr=True).print(
-            f"{escape(str(out))}: {len(fragments):,} fragments of {len(fragments.writers)} writers"
-        )
+        plain_console().print(f"{out}: {len(fragments):,} fragments of {len(fragments.writers)} writers")
 
 
 def _load(name: str, pixel_bits: int, data_dir: Path | None, options: dict[str, Any]) -> "FragmentSet":
@@ -154,7 +151,7 @@ def _load(name: str, pixel_bits: int, data_dir: Path | None, options: dict[str, 
     if name != "synthetic":
         if given or options["seed"] or options["symbols"] != "digits":
             raise click.UsageError("--writers, --per-writer, --seed and --symbols are for synthetic writers only")
-        with Console(stderr=True).status(f"reading {escape(name)}"):
+        with plain_console().status(Text(f"reading {name}")):
             return load(name, pixel_bits=pixel_bits, data_dir=data_dir)
     with _counting_bar("inventing writers") as count:
         symbols = _symbols(options["symbols"])
@@ -162,7 +159,8 @@ def _load(name: str, pixel_bits: int, data_dir: Path | None, options: dict[str, 
 
 
 def _symbols(choice: str) -> str:
-    from train.synthetic.alphabet import DIGITS, LETTERS, SYMBOLS
+    from edge.ink.symbols import DIGITS, LETTERS
+    from train.synthetic.alphabet import SYMBOLS
 
     return {"digits": DIGITS, "letters": LETTERS, "all": SYMBOLS}.get(choice, choice)
 
@@ -171,26 +169,20 @@ def _summary(fragments: "FragmentSet") -> dict[str, Any]:
     """Return what `data info` says of a set, as JSON values."""
     import numpy as np
 
+    from edge.ink.symbols import name_of
+
     counts = np.unique(fragments.writer, return_counts=True)[1]
     codes, numbers = np.unique(fragments.symbol, return_counts=True)
     return {
         "fragments": len(fragments),
         "writers": len(fragments.writers),
         "per_writer": {"least": int(counts.min()), "median": float(np.median(counts)), "most": int(counts.max())},
-        "symbols": {_symbol_name(int(code)): int(n) for code, n in zip(codes, numbers, strict=True)},
+        "symbols": {name_of(int(code)): int(n) for code, n in zip(codes, numbers, strict=True)},
         "pixel_bits": fragments.pixel_bits,
         "ink_share": round(float((fragments.pixels >= 128).mean()), 4),
         "sha256": fragments.sha256,
         "split": _split_sizes(fragments),
     }
-
-
-def _symbol_name(code: int) -> str:
-    from train.synthetic.alphabet import SYMBOLS
-
-    if code == -1:
-        return "unknown"
-    return SYMBOLS[code] if 0 <= code < len(SYMBOLS) else str(code)
 
 
 def _split_sizes(fragments: "FragmentSet") -> dict[str, int] | str:
@@ -204,10 +196,10 @@ def _split_sizes(fragments: "FragmentSet") -> dict[str, int] | str:
 
 
 def _sources(data_dir: Path | None) -> dict[str, str]:
-    from train.data.mnist import FILES, data_folder
+    from train.data.mnist import WRITERS_FILES, data_folder
 
     folder = data_folder(data_dir)
-    missing = [source.path for source in FILES if not (folder / source.path).is_file()]
+    missing = [source.path for source in WRITERS_FILES if not (folder / source.path).is_file()]
     state = f"in {folder}" if not missing else f"not in {folder}; `inkgate data fetch` downloads it"
     return {
         "qmnist": f"60,000 digits of 539 people, {state}",
@@ -227,11 +219,11 @@ def _write_sheet(fragments: "FragmentSet", path: Path) -> None:
 
 
 def _two_columns(title: str, rows: dict[str, str]) -> Table:
-    table = Table(title=escape(title), show_header=False, title_style="bold")
+    table = Table(title=title, show_header=False, title_style="bold")
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for key, value in rows.items():
-        table.add_row(key.replace("_", " "), escape(value))
+        table.add_row(key.replace("_", " "), value)
     return table
 
 
@@ -243,19 +235,19 @@ def _in_words(value: object) -> str:
 
 def _transfer_bars() -> Progress:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=Console(stderr=True))
+    return Progress(*columns, console=plain_console())
 
 
 @contextmanager
 def _counting_bar(title: str) -> Iterator[Any]:
     """Show a bar on stderr; yield its progress callback, which takes (done, all)."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeRemainingColumn(), console=plain_console(), transient=True) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

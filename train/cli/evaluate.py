@@ -9,8 +9,9 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from firmware_bridge.cli.options import json_option, say
+from firmware_bridge.cli.options import json_option, plain_console, say
 from train.cli.bars import progress_bars
 from train.errors import UnwritableError
 
@@ -51,7 +52,7 @@ def evaluate(
         written = write_report(folder, subject_run(about), metrics, det_curves(draws, DET_LENGTHS))
     except OSError as error:
         raise UnwritableError(f"{folder}: cannot be written: {error.strerror}; choose another --report") from error
-    console = Console(stderr=True)
+    console = plain_console()
     if about.get("run") and not about["run"]["proved"]:
         say(console, f"note: the bundle notes no hash of {about['run']['path']}: only the users' names were compared")
     if as_json:
@@ -81,5 +82,5 @@ def _show(console: Console, metrics: dict[str, Any]) -> None:
     for symbols in _SHOWN:
         cells = [f"{column[symbols]['value']:.1f}" if column else "-" for column in columns.values()]
         eer = metrics["eer"][symbols]
-        table.add_row(symbols, f"{cells[0]} [dim]{eer['low']:.1f}-{eer['high']:.1f}[/]", *cells[1:])
+        table.add_row(symbols, Text.assemble(cells[0], (f" {eer['low']:.1f}-{eer['high']:.1f}", "dim")), *cells[1:])
     console.print(table)

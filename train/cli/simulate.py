@@ -110,6 +110,8 @@ def simulate(
     BOARD-00000000, so run one at a time: a host takes two of them for one board that goes back in time. With --no-key
     it is another board each time.
     """
+    from rich.text import Text
+
     from firmware_bridge.emulate import power_on
     from firmware_bridge.emulate.board_memory import SelfProvisioned, Unprovisioned
     from firmware_bridge.emulate.emulated_board import EmulatedBoard
@@ -132,7 +134,7 @@ def simulate(
     memory = Unprovisioned() if no_key else SelfProvisioned(KeyStore(), name)
     simulated: VirtualBoard | EmulatedBoard
     if firmware is not None:
-        with progress_console().status(f"building {firmware} {kind}"):
+        with progress_console().status(Text(f"building {firmware} {kind}")):
             emulator = power_on.build_and_power_on(firmware, kind, memory, {"pixel_bits": bits})
         simulated = EmulatedBoard(emulator, material.seen, fast=fast, loss=loss, corrupt=corrupt, seed=seed, link=link)
     else:
@@ -179,12 +181,12 @@ def _write(
     emulated: str | None,
 ) -> _Material:
     """Let the writers of a dataset write; emulated: pen or camera if a sensor sees it."""
-    from rich.markup import escape
+    from rich.text import Text
 
     from train.data.datasets import SYNTHETIC_PER_WRITER, load
     from train.synthetic import board_input
 
-    with progress_console().status(escape(f"taking fragments from {dataset}")):
+    with progress_console().status(Text(f"taking fragments from {dataset}")):
         # On an emulated digitiser the writers write anew: of the dataset only their names are needed.
         fragments = load(dataset, pixel_bits=bits, per_writer=1 if emulated == "pen" else SYNTHETIC_PER_WRITER)
     users = users_of(Path(dataset), fragments)
@@ -208,12 +210,14 @@ def _write_nothing(
 
     Raises click.UsageError if an emulated board's sensor cannot see that.
     """
+    from rich.text import Text
+
     from train.synthetic.not_writing import attempts_of, kinds_of
 
     path = kind if nothing in kinds_of(kind) else "wire"
     if emulated and path == "wire":
         raise click.UsageError(f"a {kind} sees no {nothing.value}: leave out --firmware, or take another --writing")
-    with progress_console().status(f"{count} attempts at {nothing.value}"):
+    with progress_console().status(Text(f"{count} attempts at {nothing.value}")):
         made = list(enumerate(attempts_of(nothing, path, count, symbols, seed, bits)))
     kept = [(place, attempt.seen, attempt.word) for place, attempt in made if attempt.word is not None]
     if len(kept) < count:

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
-from firmware_bridge.cli.options import json_option, say
+from firmware_bridge.cli.options import json_option, plain_console, say
 from train.cli.bars import progress_bars
 from train.trained_run import FAR_SCOPE, plan_of
 
@@ -89,7 +88,7 @@ def train(
             start = Backbone.load(order.pixel_bits, backbone or SHIPPED)
         runs = train_draws(order, start, out, draws, report)
     elapsed = time.monotonic() - began
-    console = Console(stderr=True)
+    console = plain_console()
     plan = plan_of(runs[0])
     if as_json:
         figures = {"run": str(out), "users": list(runs[0].config.users), "draws": draws, "parameters": plan.parameters}

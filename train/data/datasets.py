@@ -8,11 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.ink.fragment_set import FragmentSet
-from train.data import mnist
+from edge.ink.raster import PEN_WIDTH
+from edge.ink.symbols import DIGITS
+from train.data import ink_files, mnist
+from train.data.ink import Ink, fragments
+from train.data.qmnist_ink import load_qmnist_ink
 from train.errors import TooFewWritersError, UnknownDatasetError
-from train.synthetic.alphabet import DIGITS
 
-SOURCES = ("qmnist", "synthetic")
+INK_SOURCES = ("qmnist-ink", *ink_files.FILES)
+"""Datasets that are kept as strokes, which any pen can draw."""
+SOURCES = ("qmnist", "synthetic", *INK_SOURCES)
 
 MIN_FRAGMENTS = 40
 """A writer with fewer fragments than this serves as background only: they are too few to enrol from and to test on."""
@@ -60,23 +65,36 @@ def load(
     seed: int = 0,
     symbols: str = DIGITS,
     progress: Callable[[int, int], None] | None = None,
+    width: int = PEN_WIDTH,
 ) -> FragmentSet:
-    """Load the fragments of `qmnist`, of `synthetic` writers, or of an .npz file, at 1 or 8 bits a pixel.
+    """Load the fragments of one of SOURCES or of an .npz file, at 1 or 8 bits a pixel.
 
-    `data_dir` is for qmnist only (see `mnist.data_folder`). The other options are for synthetic only: the numbers of
-    writers and of fragments by each, the seed that invents them, the symbols they write, and a progress callback that
-    takes the number of writers done and in all.
+    `data_dir` is the folder of all sources but synthetic (see `mnist.data_folder`), `width` the pen (1/100 mm) of
+    INK_SOURCES. The other options are for synthetic only: the numbers of writers and of fragments by each, the seed
+    that invents them, the symbols they write, and a progress callback that takes the number of writers done and in all.
     Raises UnknownDatasetError, MissingDataError, CorruptDataError, or FragmentSet.load's own errors for an .npz.
     """
     if name == "qmnist":
-        return mnist.load_qmnist(data_dir).to_bits(pixel_bits)
+        return mnist.load_qmnist(data_dir).of_kind("scan").to_bits(pixel_bits)
     if name == "synthetic":
         from train.synthetic.writers import synthetic_set
 
-        return synthetic_set(writers, per_writer, seed, symbols, progress).to_bits(pixel_bits)
+        return synthetic_set(writers, per_writer, seed, symbols, progress).of_kind("invented").to_bits(pixel_bits)
+    if name in INK_SOURCES:
+        return fragments(load_strokes(name, data_dir), width).of_kind("pen").to_bits(pixel_bits)
     if name.endswith(".npz"):
         return FragmentSet.load(Path(name)).to_bits(pixel_bits)
     raise UnknownDatasetError(f"no dataset is called {name!r}; take {', '.join(SOURCES)} or a path that ends in .npz")
+
+
+def load_strokes(name: str, data_dir: Path | str | None = None) -> Ink:
+    """Load the strokes of one of INK_SOURCES; `train.data.ink.fragments` draws them with any pen.
+
+    Raises UnknownDatasetError, MissingDataError, CorruptDataError.
+    """
+    if name not in INK_SOURCES:
+        raise UnknownDatasetError(f"no strokes are called {name!r}; take {', '.join(INK_SOURCES)}")
+    return load_qmnist_ink(data_dir) if name == "qmnist-ink" else ink_files.load_ink(name, data_dir)
 
 
 def split_writers(fragments: FragmentSet, seed: int = SPLIT_SEED) -> WriterSplit:

@@ -58,7 +58,29 @@ LABELS = SourceFile(
     1_920_012,
     "bb1b6e1ec7b04fd5696f1ed50b5f58f8ef195118edd5c93c81783df9740b8ac5",
 )
-FILES = (IMAGES, LABELS)
+WRITERS_FILES = (IMAGES, LABELS)
+"""What `load_qmnist` needs."""
+
+TEST_IMAGES = SourceFile(
+    "mnist/t10k-images-idx3-ubyte.gz",
+    (
+        "https://ossci-datasets.s3.amazonaws.com/mnist/t10k-images-idx3-ubyte.gz",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/t10k-images-idx3-ubyte.gz",
+    ),
+    7_840_016,
+    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+)
+TEST_LABELS = SourceFile(
+    "mnist/t10k-labels-idx1-ubyte.gz",
+    (
+        "https://ossci-datasets.s3.amazonaws.com/mnist/t10k-labels-idx1-ubyte.gz",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/t10k-labels-idx1-ubyte.gz",
+    ),
+    10_008,
+    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+)
+FILES = (*WRITERS_FILES, TEST_IMAGES, TEST_LABELS)
+"""All public files: with those of the writers, the 10,000 test digits, which have no writer ids."""
 
 
 def data_folder(data_dir: Path | str | None = None) -> Path:
@@ -79,17 +101,40 @@ def load_qmnist(data_dir: Path | str | None = None) -> FragmentSet:
     symbol is the digit, order its place in the form. Raises MissingDataError when the files are not there,
     CorruptDataError when their SHA-256 is not the published one.
     """
+    images, labels = load_images(data_dir)
+    writer, symbol, order = ids(labels)
+    return FragmentSet(pixels=embed(images), writer=writer, symbol=symbol, order=order)
+
+
+def load_images(data_dir: Path | str | None = None) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """Return QMNIST's images uint8 [60000, 28, 28] and its rows of labels int32 [60000, 8].
+
+    Raises MissingDataError, CorruptDataError.
+    """
     folder = data_folder(data_dir)
     images = read_idx(verified(folder, IMAGES), IMAGES.path)
     labels = read_idx(verified(folder, LABELS), LABELS.path)
     if labels.ndim != 2 or labels.shape != (len(images), _QMNIST_COLUMNS):
         raise CorruptDataError(f"{LABELS.path}: shape {labels.shape} does not describe {len(images)} images")
-    return FragmentSet(
-        pixels=embed(images),
-        writer=labels[:, _WRITER].astype(np.int32),
-        symbol=labels[:, _DIGIT].astype(np.int32),
-        order=labels[:, _ORDER].astype(np.int32),
-    )
+    return images, labels.astype(np.int32)
+
+
+def load_test_images(data_dir: Path | str | None = None) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """Return MNIST's test images uint8 [10000, 28, 28] and their digits int32 [10000].
+
+    Raises MissingDataError, CorruptDataError.
+    """
+    folder = data_folder(data_dir)
+    images = read_idx(verified(folder, TEST_IMAGES), TEST_IMAGES.path)
+    digits = read_idx(verified(folder, TEST_LABELS), TEST_LABELS.path)
+    if digits.shape != (len(images),):
+        raise CorruptDataError(f"{TEST_LABELS.path}: shape {digits.shape} does not describe {len(images)} images")
+    return images, digits.astype(np.int32)
+
+
+def ids(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Return writer, symbol and order, int32 [N], of QMNIST's rows of labels."""
+    return labels[:, _WRITER].copy(), labels[:, _DIGIT].copy(), labels[:, _ORDER].copy()
 
 
 def verified(folder: Path, source: SourceFile) -> bytes:

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from firmware_bridge.cli.options import plain_console
 from firmware_bridge.errors import ExitCode
 from train.demo.outcome import Result, pair
 from train.errors import DemoError
@@ -54,7 +54,8 @@ def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str,
     _inkgate("journal", "verify", str(journal))
     page = write_page(out, run, bundle, results)
     _summarise(results)
-    Console(stderr=True).print(f"[bold]{time.monotonic() - began:.0f} s[/]; pictures and figures: {escape(str(page))}")
+    took = (f"{time.monotonic() - began:.0f} s", "bold")
+    plain_console().print(Text.assemble(took, f"; pictures and figures: {page}"))
     if len(results) < words or any(result.kind == "unavailable" for result in results):
         ctx.exit(ExitCode.NEGATIVE)
 
@@ -110,7 +111,7 @@ def _summarise(results: Sequence[Result]) -> None:
         mine = [result for result in results if result.word.enrolled is enrolled]
         count = Counter(result.kind for result in mine)
         table.add_row(label, str(len(mine)), *(str(count[kind]) for kind in kinds))
-    Console(stderr=True).print(table)
+    plain_console().print(table)
 
 
 def _inkgate(*arguments: str, capture: bool = False) -> str:
@@ -118,9 +119,7 @@ def _inkgate(*arguments: str, capture: bool = False) -> str:
 
     Raises DemoError with the command's exit code if that is not 0.
     """
-    Console(stderr=True).print(
-        f"\n[bold cyan]$ inkgate {escape(shlex.join(arguments))}[/]", highlight=False, soft_wrap=True
-    )
+    plain_console().print(f"\n$ inkgate {shlex.join(arguments)}", style="bold cyan", highlight=False, soft_wrap=True)
     done = subprocess.run(
         _command(arguments), stdout=subprocess.PIPE if capture else None, text=True, check=False, timeout=1800
     )

@@ -59,7 +59,7 @@ def write_page(out: Path, run: Path, bundle: Path, results: Sequence[Result]) ->
         "<h2>Is it the model that was validated?</h2>",
         f"<p>{verification['values']:,} values of every tensor and state compared with the fixed-point reference: "
         f"<b>{verification['mismatches']}</b> mismatches. int8 against float moves the equal error rate by "
-        f"{verification['eer_shift_points'] or 0:+.2f} percentage points.</p>",
+        f"{verification['decisions']['eer_shift_points'] or 0:+.2f} percentage points.</p>",
     ]
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>inkgate</title><style>{_STYLE}</style>'
     path = out / "report.html"
@@ -93,7 +93,7 @@ def _evidence(results: Sequence[Result], bundle: Bundle) -> str:
         longest = max(longest, len(scores))
         colour = "tab:blue" if result.word.enrolled else "tab:red"
         axes.plot(range(1, len(scores) + 1), scores, color=colour, alpha=0.45, linewidth=1)
-    thresholds = bundle.manifest.thresholds
+    thresholds = bundle.thresholds
     long_enough = np.arange(thresholds.min_symbols, longest + 1)
     axes.plot(long_enough, thresholds.at(long_enough)[0], color="black", label="accepted from here on")
     axes.plot([], [], color="tab:blue", label="enrolled users")

@@ -179,8 +179,8 @@ def _score_bundle(bundle: Bundle, origin: Origin | None, fragments: Path | None,
     return _scored(
         manifest.users,
         _test_set(origin.path if origin else None, fragments).to_bits(manifest.pixel_bits),
-        manifest.thresholds,
-        lambda pixels: np.asarray(engine.run_words(to_int8(pixels))),
+        bundle.thresholds,
+        lambda pixels: engine.run_words(to_int8(pixels)).logits,
         progress,
     )
 

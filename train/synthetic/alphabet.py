@@ -10,9 +10,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-DIGITS = "0123456789"
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
+from edge.ink.symbols import DIGITS, LETTERS
+
 SYMBOLS = DIGITS + LETTERS
+"""The symbols that invented writers can write."""
 
 Stroke = NDArray[np.float64]
 """Movements [M+1, 3]: x, y of each target in heights, and the turn on the way there in radians (row 0: the start)."""
@@ -123,11 +124,6 @@ _PATTERNS = {
 def allographs(symbol: str) -> tuple[tuple[Stroke, ...], ...]:
     """Return a symbol's allographs, each a tuple of pen strokes. KeyError for a symbol outside SYMBOLS."""
     return tuple(tuple(_stroke(part) for part in pattern.split("|")) for pattern in _PATTERNS[symbol])
-
-
-def code_of(symbol: str) -> int:
-    """Return the class code of a symbol: digits 0 to 9, letters from 10."""
-    return SYMBOLS.index(symbol)
 
 
 def _stroke(pattern: str) -> Stroke:

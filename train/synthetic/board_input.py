@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from train.synthetic.alphabet import DIGITS
+from edge.ink.symbols import DIGITS
 from train.synthetic.digitiser import Samples, sample_word
 from train.synthetic.picture import draw_picture
 from train.synthetic.writers import Style, style_of, write_symbol

@@ -17,7 +17,7 @@ from edge.ink.pen import capture_timed
 from edge.ink.quality import UNKNOWN_MS
 from edge.ink.raster import NOMINAL_PRESSURE, POINT, Points, raster_strokes
 from edge.ink.segment import SegmentReason, segment, segment_fragment
-from train.synthetic.alphabet import DIGITS
+from edge.ink.symbols import DIGITS
 from train.synthetic.digitiser import BOARD, Floats, Samples, Strokes, sample_symbol, sample_word
 from train.synthetic.picture import Scene, draw_picture
 from train.synthetic.writers import Style, style_of, write_symbol

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from edge.ink.fragment import Pixels
 from edge.ink.fragment_set import FragmentSet
+from edge.ink.symbols import DIGITS, code_of
 from train.errors import TooFewWritersError, UnknownSymbolError
-from train.synthetic.alphabet import DIGITS, SYMBOLS, Stroke, allographs, code_of
+from train.synthetic.alphabet import SYMBOLS, Stroke, allographs
 from train.synthetic.digitiser import BOARD, Floats, Strokes, board_words, sample_word
 
 RATE_HZ = BOARD.rate_hz
@@ -129,9 +130,9 @@ def synthetic_set(
 ) -> FragmentSet:
     """Return `per_writer` grey fragments by each of `writers` invented writers.
 
-    They are the first ones that a pen board makes of `write_form`. Writer ids count from 0; symbol
-    is alphabet.code_of; order counts a writer's fragments. Writer i of a seed writes the same, however many writers
-    are asked for. `progress` is called with the number of writers done and in all. Raises TooFewWritersError or
+    They are the first ones that a pen board makes of `write_form`. Writer ids count from 0; symbol is
+    `edge.ink.symbols.code_of`; order counts a writer's fragments. Writer i of a seed writes the same, however many
+    writers are asked for. `progress` is called with the number of writers done and in all. Raises TooFewWritersError or
     UnknownSymbolError when no writers, fragments or symbols are asked for.
     """
     if writers < 1 or per_writer < 1:

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tiny_gate import make_golden
 
 from edge.bundle.bundle import MODEL, Bundle, Manifest, write_bundle
-from edge.errors import BundleAlteredError, ModelRefusedError, NotABundleError, OldBundleError
+from edge.bundle.engine import Engine
+from edge.cli.run import run as inkgate_run
+from edge.errors import BundleAlteredError, ModelRefusedError, NotABundleError, NoUsersError, OldBundleError
 
 FILES = ["model.tflite", "calibration.json", "float.npz"]
 GOLDEN = "golden-litert-xnnpack.bin"
@@ -84,9 +88,10 @@ def test_a_manifest_cannot_leave_a_required_file_unhashed(bundle: Bundle) -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "inkgate-bundle/3"}, "format"),
+        ({"format": "inkgate-bundle/4"}, "format"),
         ({"pixel_bits": 4}, "pixel_bits"),
-        ({"users": []}, "users"),
+        ({"users": []}, "thresholds belong to users"),
+        ({"thresholds": None}, "thresholds belong to users"),
         ({"users": ["Ada", "Ada", "Ben"]}, "distinct"),
         ({"users": ["Ada", "Ben", "\x1b[31m"]}, "printable"),
         ({"files": {"../model.tflite": "0"}}, "plain names"),
@@ -160,16 +165,45 @@ def test_a_failed_write_leaves_the_old_bundle_and_no_rubbish(
     assert [path.name for path in bundle.path.parent.iterdir()] == ["bundle"]
 
 
-def test_a_bundle_of_before_golden_vectors_is_refused_with_the_command_that_makes_it_anew(bundle: Bundle) -> None:
+@pytest.mark.parametrize(("version", "lacks"), [(1, "has no golden vectors"), (2, "has no features")])
+def test_a_bundle_of_an_earlier_format_is_refused_with_the_command_that_makes_it_anew(
+    bundle: Bundle, version: int, lacks: str
+) -> None:
     path = bundle.path / "manifest.json"
-    fields = json.loads(path.read_text()) | {"format": "inkgate-bundle/1"}
+    fields = json.loads(path.read_text()) | {"format": f"inkgate-bundle/{version}"}
     del fields["files"][GOLDEN]
     (bundle.path / GOLDEN).unlink()
     path.write_text(json.dumps(fields))
     command = f"inkgate quantize {bundle.path.parent} --out {bundle.path}"
-    with pytest.raises(OldBundleError, match=f"has no golden vectors.*`{command}`") as caught:
+    with pytest.raises(OldBundleError, match=f"{lacks}.*`{command}`") as caught:
         Bundle.open(bundle.path)
     assert caught.value.exit_code == 2
+
+
+def test_a_bundle_without_users_gives_features_and_no_thresholds(
+    tmp_path: Path, manifest: Manifest, features_model: bytes
+) -> None:
+    engine = Engine.load(features_model)
+    golden = make_golden(engine, features_model)
+    nobody = msgspec.structs.replace(manifest, users=(), thresholds=None, plan={"users": 0})
+    files = {MODEL: features_model, "calibration.json": b"{}", "float.npz": b"", GOLDEN: golden.encode()}
+    bundle = write_bundle(tmp_path / "b", nobody, files)
+    assert (bundle.engine().outputs, bundle.engine().width, bundle.engine().verified) == (0, 12, True)
+    with pytest.raises(
+        NoUsersError, match=f"{tmp_path}/b: the network knows no user by itself; `inkgate train`"
+    ) as caught:
+        _ = bundle.thresholds
+    assert caught.value.exit_code == 2
+    result = CliRunner().invoke(inkgate_run, ["--bundle", str(tmp_path / "b"), "--port", "nowhere"])
+    assert isinstance(result.exception, NoUsersError)
+
+
+def test_a_network_with_logits_is_no_network_of_a_bundle_without_users(
+    tmp_path: Path, manifest: Manifest, contents: dict[str, bytes]
+) -> None:
+    nobody = msgspec.structs.replace(manifest, users=(), thresholds=None)
+    with pytest.raises(ModelRefusedError, match="4 logits for 0 users"):
+        write_bundle(tmp_path / "b", nobody, contents).engine()
 
 
 def test_a_network_for_another_number_of_users_is_refused(

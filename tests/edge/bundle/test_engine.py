@@ -17,23 +17,23 @@ from firmware_bridge.installing import install_package
 pytestmark = pytest.mark.needs("ai-edge-litert")
 
 
-def bare_logits(model: bytes, word: np.ndarray, resolver: str) -> np.ndarray:
-    """Return int8 logits [T, K+1] by the interpreter alone."""
+def bare_outputs(model: bytes, word: np.ndarray, resolver: str) -> list[np.ndarray]:
+    """Return int8 outputs, [T, n] each, by the interpreter alone."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     kind = getattr(OpResolverType, resolver)
     interpreter = Interpreter(model_content=model, experimental_op_resolver_type=kind, num_threads=1)
     interpreter.allocate_tensors()
-    source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    source, sinks = interpreter.get_input_details()[0], interpreter.get_output_details()
     rows = []
     for fragment in word:
         interpreter.set_tensor(source["index"], fragment.reshape(source["shape"]))
         interpreter.invoke()
-        rows.append(interpreter.get_tensor(sink["index"]).ravel())
-    return np.array(rows)
+        rows.append([interpreter.get_tensor(sink["index"]).ravel() for sink in sinks])
+    return [np.array(output) for output in zip(*rows, strict=True)]
 
 
-@pytest.mark.parametrize(
+each_kernel_set = pytest.mark.parametrize(
     ("kernels", "resolver", "name"),
     [
         ("default", "AUTO", {"litert-xnnpack", "litert-optimised"}),
@@ -41,6 +41,9 @@ def bare_logits(model: bytes, word: np.ndarray, resolver: str) -> np.ndarray:
         ("optimised", "BUILTIN_WITHOUT_DEFAULT_DELEGATES", {"litert-optimised"}),
     ],
 )
+
+
+@each_kernel_set
 def test_a_step_is_one_step_of_the_interpreter_with_the_kernels_named(
     model: bytes, words: list[np.ndarray], kernels: Any, resolver: str, name: set[str]
 ) -> None:
@@ -48,28 +51,63 @@ def test_a_step_is_one_step_of_the_interpreter_with_the_kernels_named(
     assert engine.kernels in name
     assert engine.runtime.startswith("ai-edge-litert ")
     engine.reset()
-    codes = np.array([engine.step_int8(fragment) for fragment in to_int8(words[0])])
-    np.testing.assert_array_equal(codes, bare_logits(model, to_int8(words[0]), resolver))
+    codes = [engine.step_int8(fragment) for fragment in to_int8(words[0])]
+    logits, features = bare_outputs(model, to_int8(words[0]), resolver)
+    np.testing.assert_array_equal([code.logits for code in codes], logits)
+    np.testing.assert_array_equal([code.features for code in codes], features)
+    assert (logits.shape[1], features.shape[1]) == (engine.outputs, engine.width) == (4, 12)
+
+
+@each_kernel_set
+def test_a_model_of_features_alone_gives_them_and_no_logits(
+    features_model: bytes, words: list[np.ndarray], kernels: Any, resolver: str, name: set[str]
+) -> None:
+    engine = Engine.load(features_model, kernels)
+    assert engine.kernels in name
+    (expected,) = bare_outputs(features_model, to_int8(words[0]), resolver)
+    step = engine.step(to_int8(words[0])[0])
+    assert (engine.outputs, engine.width, step.logits.shape) == (0, 12, (0,))
+    np.testing.assert_array_equal(step.features, expected[0])
+    np.testing.assert_array_equal(engine.features(to_int8(words[0])), expected)
+    assert engine.run_words(to_int8(words[0])[np.newaxis]).logits.shape == (1, len(words[0]), 0)
+
+
+def test_features_are_those_of_a_fragment_by_itself_wherever_in_a_word_it_stands(
+    engine: Engine, words: list[np.ndarray]
+) -> None:
+    word = to_int8(words[0])
+    together = engine.features(word)
+    assert (together.dtype, together.shape) == (np.int8, (len(word), 12))
+    np.testing.assert_array_equal(engine.features(word[::-1]), together[::-1])
+    np.testing.assert_array_equal(engine.run_words(word[np.newaxis]).features[0], together)
+    assert len({row.tobytes() for row in together}) > 1
+
+
+def test_asking_for_features_leaves_a_cleared_state(engine: Engine, words: list[np.ndarray]) -> None:
+    word = to_int8(words[1])
+    expected = engine.run_words(word[np.newaxis]).logits[0]
+    engine.features(to_int8(words[0]))
+    np.testing.assert_array_equal([engine.step(fragment).logits for fragment in word], expected)
 
 
 def test_logits_are_dequantised_in_float64(engine: Engine, words: list[np.ndarray]) -> None:
     fragment = to_int8(words[0][0])
     engine.reset()
-    codes = engine.step_int8(fragment)
+    codes = engine.step_int8(fragment).logits
     engine.reset()
-    real = engine.step(fragment)
+    real = engine.step(fragment).logits
     assert real.dtype == np.float64
     np.testing.assert_array_equal(real, (codes.astype(np.float64) - engine.output_zero_point) * engine.output_scale)
 
 
 def test_the_state_is_carried_within_a_word_and_cleared_between_words(engine: Engine, words: list[np.ndarray]) -> None:
     word = to_int8(words[1])
-    together = engine.run_words(np.stack([word, word]))
+    together = engine.run_words(np.stack([word, word])).logits
     np.testing.assert_array_equal(together[0], together[1])
     engine.reset()
-    first = engine.step(word[0])
+    first = engine.step(word[0]).logits
     engine.reset()
-    alone = engine.step(word[1])
+    alone = engine.step(word[1]).logits
     np.testing.assert_array_equal(first, together[0, 0])
     assert (alone != together[0, 1]).any()
 
@@ -122,8 +160,10 @@ class FakeInterpreter:
         return [source | self.changes.get("input", {})] * self.changes.get("inputs", 1)
 
     def get_output_details(self) -> list[dict[str, Any]]:
-        sink = {"index": 9, "dtype": np.int8, "shape": np.array([1, 1, 4]), "quantization": (0.5, 3)}
-        return [sink | self.changes.get("output", {})]
+        logits = {"index": 9, "dtype": np.int8, "shape": np.array([1, 1, 4]), "quantization": (0.5, 3)}
+        features = {"index": 7, "dtype": np.int8, "shape": np.array([1, 12]), "quantization": (1 / 128, 0)}
+        both = [logits | self.changes.get("output", {}), features | self.changes.get("features", {})]
+        return both[self.changes.get("without", 0) :] + both[: self.changes.get("more", 0)]
 
 
 @pytest.fixture
@@ -157,6 +197,13 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         {"output": {"shape": np.array([1, 1, 1])}},
         {"output": {"shape": np.array([1, 8, 4])}},
         {"output": {"quantization": (0.0, 0)}},
+        {"features": {"dtype": np.float32}},
+        {"features": {"shape": np.array([2, 12])}},
+        {"features": {"shape": np.array([1, 0])}},
+        {"features": {"quantization": (1 / 127, 0)}},
+        {"features": {"quantization": (1 / 128, 1)}},
+        {"without": 2},
+        {"more": 1},
     ],
 )
 def test_a_model_with_other_borders_is_refused(pretend: Callable[..., None], changes: dict[str, Any]) -> None:
@@ -167,7 +214,10 @@ def test_a_model_with_other_borders_is_refused(pretend: Callable[..., None], cha
 
 def test_a_model_without_state_or_with_an_unknown_operation_is_refused(pretend: Callable[..., None]) -> None:
     pretend(operations=("CONV_2D", "WHILE"))
-    with pytest.raises(ModelRefusedError, match="keeps no state"):
+    with pytest.raises(ModelRefusedError, match="logits without a state"):
+        Engine.load(b"0000TFL3")
+    pretend(changes={"without": 1})
+    with pytest.raises(ModelRefusedError, match=r"a state \(UNIDIRECTIONAL_SEQUENCE_LSTM\) without logits"):
         Engine.load(b"0000TFL3")
     pretend(fails=True)
     with pytest.raises(ModelRefusedError, match="no such operation"):

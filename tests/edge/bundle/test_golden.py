@@ -29,6 +29,7 @@ def vectors(lengths: tuple[int, ...] = (2, 1, 3)) -> GoldenVectors:
             "1.cell_state": rng.integers(-32768, 32768, (count, 7)).astype(np.int16),
             "2.output": rng.integers(-128, 128, (count, 1, 4)).astype(np.int8),
         },
+        {"features": "0.output", "logits": "2.output"},
     )
 
 
@@ -53,7 +54,7 @@ def test_what_was_written_is_read_again(lengths: list[int], kinds: list[tuple[ty
     tensors = {
         f"{i}.output": rng.integers(-128, 128, (count, *shape)).astype(dtype) for i, (dtype, shape) in enumerate(kinds)
     }
-    golden = replace(vectors(tuple(lengths)), tensors=tensors)
+    golden = replace(vectors(tuple(lengths)), tensors=tensors, outputs={"logits": list(tensors)[-1]})
     again = decode(golden.encode())
     assert (again.stamp, again.model_sha256, list(again.tensors)) == (STAMP, golden.model_sha256, list(tensors))
     for name, tensor in tensors.items():
@@ -61,6 +62,8 @@ def test_what_was_written_is_read_again(lengths: list[int], kinds: list[tuple[ty
         np.testing.assert_array_equal(again.tensors[name], tensor)
     np.testing.assert_array_equal(again.fragments, golden.fragments)
     np.testing.assert_array_equal(again.lengths, golden.lengths)
+    assert again.outputs == golden.outputs
+    assert (again.logits.shape, again.features.shape) == ((count, 3), (count, 0))
 
 
 def test_every_array_is_aligned_and_found_by_the_table_alone() -> None:
@@ -73,9 +76,10 @@ def test_every_array_is_aligned_and_found_by_the_table_alone() -> None:
         assert offset % 16 == 0
         values = np.frombuffer(WHOLE[offset : offset + size], {1: "<i1", 2: "<i2", 3: "<i4", 4: "S1"}[code])
         found[name.rstrip(b"\0").decode()] = values.reshape(dims[:rank])
-    assert list(found) == ["stamp", "fragments", "lengths", "0.output", "1.cell_state", "2.output"]
+    assert list(found) == ["stamp", "outputs", "fragments", "lengths", "0.output", "1.cell_state", "2.output"]
     np.testing.assert_array_equal(found["1.cell_state"], vectors().tensors["1.cell_state"])
     assert b"\nkernels: litert-xnnpack\n" in found["stamp"].tobytes()
+    assert found["outputs"].tobytes() == b"features: 0.output\nlogits: 2.output\n"
     assert WHOLE[-32:] == hashlib.sha256(WHOLE[:-32]).digest()
 
 
@@ -95,7 +99,7 @@ def test_a_file_cut_off_is_refused(length: int) -> None:
         decode(WHOLE + b"\0")
 
 
-@given(st.integers(12, 64 + 6 * 96 - 1), st.integers(1, 255))
+@given(st.integers(12, 64 + 7 * 96 - 1), st.integers(1, 255))
 def test_a_sealed_file_with_a_wrong_header_or_table_is_refused(position: int, change: int) -> None:
     changed = bytearray(WHOLE)
     changed[position] ^= change
@@ -116,9 +120,9 @@ def test_what_is_no_such_file_is_refused(content: bytes) -> None:
 
 
 def test_vectors_of_another_format_are_stale() -> None:
-    for version in (0, 2):
+    for version in (1, 3):
         other = sealed(WHOLE[:8] + struct.pack("<I", version) + WHOLE[12:])
-        with pytest.raises(StaleVectorsError, match=f"format {version}, this inkgate reads format 1"):
+        with pytest.raises(StaleVectorsError, match=f"format {version}, this inkgate reads format 2"):
             decode(other)
 
 
@@ -135,19 +139,41 @@ def test_vectors_of_another_model_kernel_set_or_runtime_are_refused_by_name() ->
             check(golden, MODEL, "litert-xnnpack", runtime)
 
 
-@given(st.integers(0, 5), st.integers(0, 3))
-def test_the_first_difference_says_word_step_and_logit(fragment: int, logit: int) -> None:
+@given(st.sampled_from(["features", "logits"]), st.integers(0, 5), st.integers(0, 3))
+def test_the_first_difference_says_word_step_output_and_place(output: str, fragment: int, place: int) -> None:
     golden = vectors()
-    assert golden.first_difference(golden.logits) is None
-    other = golden.logits.copy()
-    other[fragment:, logit] ^= 1
-    found = golden.first_difference(other)
+    right = {"logits": golden.logits, "features": golden.features}
+    assert golden.first_difference(right) is None
+    other = golden.output(output).copy()
+    other[fragment:, place] ^= 1
+    found = golden.first_difference(right | {output: other})
     assert found is not None
     word, step = [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1), (2, 2)][fragment]
-    assert found == (word, step, logit, golden.logits[fragment, logit], other[fragment, logit])
-    assert f"golden word {word}, step {step}, logit {logit}: expected" in str(found)
-    with pytest.raises(GoldenError, match="shape"):
-        golden.first_difference(other[:, :3])
+    assert found == (word, step, output, place, golden.output(output)[fragment, place], other[fragment, place])
+    assert f"golden word {word}, step {step}, {output} {place}: expected" in str(found)
+    with pytest.raises(GoldenError, match=f"{output} of shape"):
+        golden.first_difference(right | {output: other[:, :3]})
+
+
+def test_of_two_outputs_that_differ_the_earlier_fragment_is_named_and_in_one_fragment_the_cause() -> None:
+    golden = vectors()
+    logits, features = golden.logits.copy(), golden.features.copy()
+    logits[1:] ^= 1
+    features[2:] ^= 1
+    found = golden.first_difference({"logits": logits, "features": features})
+    assert found is not None
+    assert found[:4] == (0, 1, "logits", 0)
+    features[1] ^= 1
+    found = golden.first_difference({"logits": logits, "features": features})
+    assert found is not None
+    assert found[:4] == (0, 1, "features", 0)
+
+
+def test_a_comparison_that_leaves_an_output_out_is_refused() -> None:
+    golden = vectors()
+    for left in ({"logits": golden.logits}, {"features": golden.features}, {}):
+        with pytest.raises(GoldenError, match="where the golden ones are features, logits"):
+            golden.first_difference(left)
 
 
 def test_the_words_are_the_fragments_divided_by_their_lengths() -> None:
@@ -168,11 +194,15 @@ def test_the_words_are_the_fragments_divided_by_their_lengths() -> None:
         {"fragments": np.zeros((6, 33, 33), np.int8)},
         {"fragments": np.zeros((6, 33, 33, 1), np.uint8)},
         {"tensors": {}},
-        {"tensors": {"logits": np.zeros((5, 4), np.int8)}},
-        {"tensors": {"logits": np.zeros((6, 4), np.float32)}},
-        {"tensors": {"logits": np.zeros((6, 4), np.int16)}},
-        {"tensors": {"stamp": np.zeros((6, 4), np.int8)}},
-        {"tensors": {"x" * 48: np.zeros((6, 4), np.int8)}},
+        {"tensors": {"2.output": np.zeros((5, 4), np.int8)}, "outputs": {"logits": "2.output"}},
+        {"tensors": {"2.output": np.zeros((6, 4), np.float32)}, "outputs": {"logits": "2.output"}},
+        {"tensors": {"2.output": np.zeros((6, 4), np.int16)}, "outputs": {"logits": "2.output"}},
+        {"tensors": {"stamp": np.zeros((6, 4), np.int8)}, "outputs": {"logits": "stamp"}},
+        {"tensors": {"x" * 48: np.zeros((6, 4), np.int8)}, "outputs": {"logits": "x" * 48}},
+        {"outputs": {}},
+        {"outputs": {"features": "0.output", "logits": "3.output"}},
+        {"outputs": {"features": "1.cell_state"}},
+        {"outputs": {"fea tures": "0.output"}},
     ],
 )
 def test_vectors_that_do_not_fit_each_other_are_refused(change: dict[str, object]) -> None:

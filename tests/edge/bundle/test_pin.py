@@ -22,7 +22,7 @@ from edge.errors import (
     GoldenError,
     KernelsRefusedError,
     OtherKernelsError,
-    OtherLogitsError,
+    OtherOutputsError,
     OtherRuntimeError,
     RuntimeMissingError,
     StaleVectorsError,
@@ -64,7 +64,8 @@ def test_the_engine_that_was_verified_is_given_away_verified_and_cleared(
     assert found.verified
     first = to_int8(words[0])[0]
     engine.reset()
-    np.testing.assert_array_equal(found.step_int8(first), engine.step_int8(first))
+    for got, expected in zip(found.step_int8(first), engine.step_int8(first), strict=True):
+        np.testing.assert_array_equal(got, expected)
 
 
 def test_an_engine_that_nobody_compared_is_not_verified(model: bytes) -> None:
@@ -128,26 +129,26 @@ def test_another_runtime_is_refused_by_name(make: Make, golden: GoldenVectors) -
 
 
 @pytest.mark.parametrize("asked", ["BUILTIN_REF", "BUILTIN_WITHOUT_DEFAULT_DELEGATES"])
-def test_other_kernels_under_the_verified_name_are_refused_with_the_first_logit_that_differs(
+def test_other_kernels_under_the_verified_name_are_refused_with_the_first_value_that_differs(
     bundle: Bundle, default_becomes: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
     """Only the golden words show an interpreter that claims the pinned kernels and runs others."""
     default_becomes(asked)
     monkeypatch.setattr(edge.bundle.engine, "recognise", lambda asked, _operations: asked)
-    with pytest.raises(OtherLogitsError, match=r"golden word \d, step \d, logit \d: expected -?\d+, got -?\d+"):
+    with pytest.raises(OtherOutputsError, match=r"golden word \d, step \d, \w+ \d+: expected -?\d+, got -?\d+"):
         bundle.engine()
 
 
 @pytest.mark.parametrize(("fragment", "place"), [(0, "word 0, step 0"), (2, "word 1, step 1"), (7, "word 2, step 4")])
-@pytest.mark.parametrize("logit", [0, 3])
-def test_one_golden_logit_of_one_step_off_is_refused_and_named(
-    make: Make, golden: GoldenVectors, fragment: int, place: str, logit: int
+@pytest.mark.parametrize(("output", "position"), [("logits", 0), ("logits", 3), ("features", 0), ("features", 11)])
+def test_one_golden_value_of_one_step_off_is_refused_and_named(
+    make: Make, golden: GoldenVectors, fragment: int, place: str, output: str, position: int
 ) -> None:
-    logits = golden.logits.copy()
-    logits[fragment, logit] ^= 1
-    bundle = make(dataclasses.replace(golden, tensors={"0.output": logits}))
+    values = golden.output(output).copy()
+    values[fragment, position] ^= 1
+    bundle = make(dataclasses.replace(golden, tensors={**golden.tensors, golden.outputs[output]: values}))
     with pytest.raises(
-        OtherLogitsError, match=f"golden {place}, logit {logit}: expected {logits[fragment, logit]}, got"
+        OtherOutputsError, match=f"golden {place}, {output} {position}: expected {values[fragment, position]}, got"
     ):
         bundle.engine()
     assert not bundle.engine("default").verified

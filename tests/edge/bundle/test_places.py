@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from edge.bundle.bundle import Bundle
+from edge.bundle.places import find_bundle
 from edge.bundle.run_directory import Run
+from edge.cli.bundle_path import BundlePath
 from edge.errors import NotABundleError, RunError
 
 
@@ -89,3 +91,28 @@ def test_who_wanted_a_run_is_told_what_is_there_and_what_harms_nothing(
         Run.open(path)
     assert says in str(caught.value)
     assert proposed(str(caught.value)) == [place.format(path) for place in out]
+
+
+def test_ready_is_the_bundle_that_comes_with_inkgate_and_any_other_path_itself(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("edge.bundle.places.SHIPPED", tmp_path / "package" / "ready")
+    monkeypatch.chdir(tmp_path)
+    bundle(tmp_path / "ready")
+    assert find_bundle("./ready").resolve() == tmp_path / "ready"
+    with pytest.raises(NotABundleError, match="comes without a ready bundle; name one that `quantize` made"):
+        find_bundle("ready")
+    assert find_bundle(str(tmp_path / "ready")) == tmp_path / "ready"
+    (tmp_path / "package").mkdir()
+    bundle(tmp_path / "package" / "ready")
+    assert find_bundle("ready") == tmp_path / "package" / "ready"
+
+
+def test_a_command_takes_ready_by_name_and_a_folder_of_that_name_by_its_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("edge.bundle.places.SHIPPED", tmp_path / "package")
+    bundle(tmp_path / "package")
+    option = BundlePath()
+    assert option.convert("ready", None, None) == tmp_path / "package"
+    assert option.convert("./ready", None, None) == Path("./ready")

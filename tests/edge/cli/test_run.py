@@ -20,7 +20,7 @@ from edge.cli.capture import capture
 from edge.cli.journal import journal
 from edge.cli.run import run
 from edge.decision.rule import Decision
-from edge.errors import BundleAlteredError, CaptureError, JournalError, TooFewWordsError
+from edge.errors import BundleAlteredError, JournalError, NamesError, TooFewWordsError
 from edge.gate.journal import Journal
 from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.link.errors import PortLostError
@@ -205,6 +205,7 @@ def test_capture_keeps_every_whole_word_and_adds_to_the_file(
     first = invoke(capture, "--port", "p", "--writer", "Ada", "--out", out, "--words", 2, "--json")
     assert first.exit_code == 0, first.output
     assert records(first)[0]["words"] == 2
+    assert "needs 20 fragments of different symbols, or 5 writings (3 at least) of a PIN" in first.stderr
     second = invoke(capture, "--port", "p", "--writer", "Ben", "--out", out)
     assert second.exit_code == 0
     fragments = FragmentSet.load(out)
@@ -220,7 +221,7 @@ def test_capture_asks_again_for_a_word_of_the_wrong_length(
     fitting = [word for word in words[:4] if len(word) == len(words[0])]
     assert len(FragmentSet.load(out)) == sum(map(len, fitting))
     assert result.stderr.count("write the word") == 4 - len(fitting)
-    assert isinstance(invoke(capture, "--port", "p", "--writer", "\n", "--out", out).exception, CaptureError)
+    assert isinstance(invoke(capture, "--port", "p", "--writer", "\n", "--out", out).exception, NamesError)
 
 
 @pytest.fixture

@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 
 from edge.errors import CaptureError
-from edge.gate.capture import CapturedWord, add_word, symbol_codes, whole_words
+from edge.gate.capture import CapturedWord, add_word, next_session, whole_words
 from edge.gate.loop import Notice
+from edge.ink.fragment_set import KINDS
 from firmware_bridge.session.events import BoardFault, Event, LinkLost
+
+
+def pen(pixels: np.ndarray) -> CapturedWord:
+    return CapturedWord(1, pixels, "pen")
 
 
 def captured(events: list[Event]) -> list[CapturedWord]:
@@ -18,6 +23,7 @@ def captured(events: list[Event]) -> list[CapturedWord]:
 def test_every_whole_word_comes_out_as_it_was_written(board: Any, words: list[np.ndarray]) -> None:
     found = captured(board.writes(words))
     assert [c.word for c in found] == list(range(1, len(words) + 1))
+    assert {c.kind for c in found} == {"pen"}
     for c, word in zip(found, words, strict=True):
         np.testing.assert_array_equal(c.pixels, word)
 
@@ -36,9 +42,9 @@ def test_a_word_that_is_not_whole_is_left_out_and_said_so(
 
 
 def test_a_new_name_gets_the_next_id_and_an_old_one_goes_on_counting(words: list[np.ndarray]) -> None:
-    fragments = add_word(None, "Ada", words[0], None)
-    fragments = add_word(fragments, "Ben", words[1], None)
-    fragments = add_word(fragments, "Ada", words[2], "1zA?" + "x" * (len(words[2]) - 4))
+    fragments = add_word(None, "Ada", pen(words[0]), None, 0)
+    fragments = add_word(fragments, "Ben", pen(words[1]), None, 0)
+    fragments = add_word(fragments, "Ada", pen(words[2]), "1zA?" + "x" * (len(words[2]) - 4), 0)
     a, b, c = (len(word) for word in words[:3])
     assert fragments.writer.tolist() == [0] * a + [1] * b + [0] * c
     assert fragments.order.tolist() == [*range(a), *range(b), *range(a, a + c)]
@@ -48,13 +54,29 @@ def test_a_new_name_gets_the_next_id_and_an_old_one_goes_on_counting(words: list
     np.testing.assert_array_equal(fragments.pixels[a : a + b], words[1])
 
 
-def test_symbol_codes_are_those_of_nist_forms() -> None:
-    assert symbol_codes("09AZaz é") == [0, 9, 10, 35, 36, 61, -1, -1]
+def test_a_word_is_of_the_board_s_kind_and_of_its_writer_s_session(words: list[np.ndarray]) -> None:
+    assert next_session(None, "Ada") == 0
+    fragments = add_word(None, "Ada", pen(words[0]), None, 0)
+    assert (next_session(fragments, "Ada"), next_session(fragments, "Ben")) == (1, 0)
+    fragments = add_word(fragments, "Ada", CapturedWord(2, words[1], "camera"), None, 1)
+    a, b = len(words[0]), len(words[1])
+    assert fragments.session.tolist() == [0] * a + [1] * b
+    assert [KINDS[code] for code in fragments.kind] == ["pen"] * a + ["camera"] * b
+    assert next_session(fragments, "Ada") == 2
+
+
+@pytest.mark.parametrize("wrong", [lambda pixels: 255 - pixels, lambda pixels: pixels // 255])
+def test_a_word_that_is_not_dark_on_light_is_written_again(wrong: Any) -> None:
+    dark = np.zeros((4, 33, 33), np.uint8)
+    dark[:, 8:25, 14:18] = 255
+    assert len(add_word(None, "Ada", pen(dark), None, 0)) == 4
+    with pytest.raises(CaptureError, match="no dark writing on light paper"):
+        add_word(None, "Ada", pen(wrong(dark)), None, 0)
 
 
 def test_another_number_of_symbols_or_another_depth_is_refused(words: list[np.ndarray]) -> None:
-    fragments = add_word(None, "Ada", words[0], None)
+    fragments = add_word(None, "Ada", pen(words[0]), None, 0)
     with pytest.raises(CaptureError, match="write the word again"):
-        add_word(fragments, "Ada", words[1], "1")
+        add_word(fragments, "Ada", pen(words[1]), "1", 0)
     with pytest.raises(CaptureError, match="1 bit a pixel and the board sends 8"):
-        add_word(fragments, "Ada", words[1] // 2, None)
+        add_word(fragments, "Ada", pen(words[1] // 255 * 200), None, 0)

@@ -44,7 +44,7 @@ def test_every_word_is_decided_as_its_logits_say(
 def test_after_every_fragment_there_is_the_decision_about_the_word_so_far(
     gate: Gate, board: Any, words: list[np.ndarray], engine: Engine, rule: Rule
 ) -> None:
-    logits = engine.run_words(to_int8(words[0])[np.newaxis])[0]
+    logits = engine.run_words(to_int8(words[0])[np.newaxis]).logits[0]
     expected = [decide(logits[: t + 1], rule.thresholds, rule.users, final=False) for t in range(len(logits))]
     found = [o.decision for o in outcomes(gate, board.writes(words[:1]))]
     assert found[:-1] == expected

@@ -2,15 +2,18 @@
 
 import contextlib
 import zipfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from raw_sets import save_raw
 
 from edge.errors import FragmentSetError
-from edge.ink.fragment_set import FragmentSet, join, sample_words
+from edge.ink.fragment_set import KINDS, FragmentSet, join, sample_words
 
 
 def make(count: int = 12, writers: int = 3, seed: int = 0, bits: int = 8, names: tuple[str, ...] = ()) -> FragmentSet:
@@ -214,3 +217,91 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
         make(seed=1).save(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["set.npz"]
+
+
+def told(count: int = 12) -> FragmentSet:
+    """Return a set that knows the session, time and kind of some of its fragments."""
+    known = np.arange(count)
+    return replace(
+        make(count),
+        session=(known % 4 - 1).astype(np.int32),
+        time=known.astype(np.int64) * 40_000_000_000 - 1,
+        kind=(known % len(KINDS)).astype(np.int8),
+    )
+
+
+def test_session_time_and_kind_are_unknown_unless_they_are_given(tmp_path: Path) -> None:
+    fragments = make()
+    assert (fragments.session == -1).all()
+    assert (fragments.time == -1).all()
+    assert (fragments.kind == 0).all()
+    fragments.save(tmp_path / "set.npz")
+    with np.load(tmp_path / "set.npz") as archive:
+        assert sorted(archive.files) == ["order", "pixels", "symbol", "writer", "writer_names"]
+    spelt_out = replace(fragments, session=np.full(12, -1, np.int32), kind=np.zeros(12, np.int8))
+    assert spelt_out.sha256 == fragments.sha256
+
+
+def test_the_hash_of_a_set_without_them_is_what_it_was_before_there_were_any() -> None:
+    ids = np.arange(2, dtype=np.int32)
+    fragments = FragmentSet(np.zeros((2, 33, 33), np.uint8), ids, ids, ids, ("Ada", ""))
+    assert fragments.sha256 == "5511041a4ba97bf4f15c9675e27bf87936485089f8579c475c6ceb81becddf1a"
+
+
+def test_session_time_and_kind_come_back_from_the_file_and_count_in_the_hash(tmp_path: Path) -> None:
+    fragments = told()
+    fragments.save(tmp_path / "set.npz")
+    again = FragmentSet.load(tmp_path / "set.npz")
+    for name in ("session", "time", "kind"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(fragments, name))
+        assert getattr(again, name).dtype == getattr(fragments, name).dtype
+        other = getattr(fragments, name).copy()
+        other[5] += 1 if name != "kind" or other[5] + 1 < len(KINDS) else -1
+        assert replace(fragments, **{name: other}).sha256 != fragments.sha256
+    assert again.sha256 == fragments.sha256 != make().sha256
+
+
+def test_a_selection_a_join_and_other_bits_keep_session_time_and_kind() -> None:
+    fragments = told()
+    chosen = np.array([7, 2, 2])
+    for name in ("session", "time", "kind"):
+        values = getattr(fragments, name)
+        np.testing.assert_array_equal(getattr(fragments.select(chosen), name), values[chosen])
+        np.testing.assert_array_equal(getattr(fragments.to_bits(1), name), values)
+        unknown = 0 if name == "kind" else -1
+        both = getattr(join([fragments, make(3)]), name)
+        np.testing.assert_array_equal(both, [*values.tolist(), *[unknown] * 3])
+    assert [KINDS[code] for code in fragments.of_kind("pen").kind] == ["pen"] * 12
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"session": np.zeros(11, np.int32)}, r"session has shape \[11\] beside 12"),
+        ({"time": np.zeros(12, np.int32)}, "time is int32, not int64"),
+        ({"kind": np.full(12, len(KINDS), np.int8)}, "kind is 0 to 4 .unknown, scan, pen, camera, invented., not 5"),
+        ({"kind": np.full(12, -1, np.int8)}, "kind is 0 to 4 .*, not -1"),
+        ({"writer": np.full(12, 2**31 - 1, np.int32)}, "writer 2147483647 is not in -1 .. 1073741823"),
+        ({"order": np.full(12, -(2**31), np.int32)}, "order -2147483648 is not in -1"),
+        ({"writer_names": ("Ada", "Ben", "Ada")}, "2 writers are called 'Ada'"),
+        ({"writer_names": ("Ada", "10", "")}, None),
+        ({"writer_names": ("10", "", "")}, "2 writers are called '10'"),
+        ({"writer_names": ("A\nda", "", "")}, "printable"),
+    ],
+)
+def test_values_that_mean_nothing_are_a_sentence_in_memory_and_on_disk(
+    tmp_path: Path, change: dict[str, Any], says: str | None
+) -> None:
+    path = save_raw(make(), tmp_path / "set.npz", **change)
+    if says is None:
+        assert len(FragmentSet.load(path)) == 12
+        return
+    with pytest.raises(FragmentSetError, match=says):
+        replace(make(), **change)
+    with pytest.raises(FragmentSetError, match=rf"set\.npz: .*{says}"):
+        FragmentSet.load(path)
+
+
+def test_arrays_that_a_set_does_not_have_are_ignored(tmp_path: Path) -> None:
+    path = save_raw(make(), tmp_path / "set.npz", notes=np.array([{"any": "object"}], dtype=object))
+    assert FragmentSet.load(path).sha256 == make().sha256

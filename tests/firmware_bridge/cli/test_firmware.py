@@ -20,7 +20,7 @@ from firmware_bridge.cli import monitor as cli_monitor
 from firmware_bridge.emulate import virtual_board
 from firmware_bridge.emulate.board_memory import Unprovisioned
 from firmware_bridge.emulate.virtual_board import VirtualBoard
-from firmware_bridge.installing import install_extra, install_package
+from firmware_bridge.installing import install_package
 from firmware_bridge.link.ports import KNOWN_BOARDS
 from firmware_bridge.session import host
 from firmware_bridge.session.events import Event
@@ -76,13 +76,6 @@ def test_where_no_compiler_is_the_package_is_named(folder: Path, monkeypatch: py
     assert code(result) == 2
     assert "apt-get install --no-install-recommends gcc-arm-none-eabi" in str(result.exception)
     assert install_package("ziglang") in str(result.exception)
-
-
-def test_without_cryptography_the_package_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "cryptography", None)
-    result = inkgate("build", "rp2040", "pen", "--out", folder)
-    assert code(result) == 2
-    assert install_extra("firmware") in str(result.exception)
 
 
 @pytest.mark.parametrize("arguments", [(), ("rp2040", "pen", "--all"), ("rp2040", "camera obscura"), ("rp2041", "pen")])

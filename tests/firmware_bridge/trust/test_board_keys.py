@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_bridge.trust import board_keys
+from firmware_bridge.trust import private_folder
 from firmware_bridge.trust.board_keys import BoardKey, KeyStore
 from firmware_bridge.trust.errors import BoardKeyExposedError, KeyStoreError
 from firmware_bridge.trust.folder import board_keys_folder
@@ -76,7 +76,7 @@ def test_a_key_of_another_user_is_refused(store: KeyStore, monkeypatch: pytest.M
     store.put("pen-1", KEY)
     monkeypatch.setattr("os.geteuid", lambda: store.folder.stat().st_uid + 1)
     if store.folder.stat().st_uid == 0:
-        monkeypatch.setattr(board_keys, "_ROOT", -1)
+        monkeypatch.setattr(private_folder, "_ROOT", -1)
     with pytest.raises(BoardKeyExposedError, match="another user"):
         store.load()
 

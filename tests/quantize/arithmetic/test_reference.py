@@ -89,10 +89,18 @@ def test_words_do_not_depend_on_their_neighbours(make_model: MakeModel, make_wor
         assert (reference.logits(alone) == together[at]).all()
 
 
-def test_the_edges_engine_gives_the_same_logits(make_model: MakeModel, make_words: MakeWords) -> None:
-    model, words = make_model(), make_words(20)
-    expected = Reference.load(model).logits(words)
-    assert (EngineExecutor.load(model, "litert-reference").logits(words) == expected).all()
+@pytest.mark.parametrize("kernels", comparable())
+@pytest.mark.parametrize(("users", "names"), [(10, ["features", "logits"]), (0, ["features"])])
+def test_the_edges_engine_gives_the_same_outputs(
+    users: int, names: list[str], kernels: str, make_model: MakeModel, make_words: MakeWords
+) -> None:
+    model, words = make_model(users), make_words(20)
+    expected = Reference.load(model, kernel_set(kernels)).outputs(words)
+    got = EngineExecutor.load(model, kernels).outputs(words)
+    assert list(expected) == list(got) == names
+    for name, values in expected.items():
+        assert len(np.unique(values)) > 50
+        np.testing.assert_array_equal(got[name], values, name)
 
 
 # --- broken on purpose ---------------------------------------------------------------------------------------------

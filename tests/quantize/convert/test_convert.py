@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.bundle.engine import Engine
 from edge.errors import RunError
 from quantize.arithmetic.reference import Reference
 from quantize.convert.convert import Conversion, convert, convert_to_float, quantize_float
@@ -66,7 +67,12 @@ def test_a_conversion_is_fused_integer_and_takes_pixels_minus_128(conversion: Co
     assert graph.input.shape == (1, 1, 33, 33, 1)
     assert np.float32(graph.input.q.scale) == np.float32(1 / 255)
     assert graph.input.q.zero_point == -128
-    assert graph.output.shape == (1, 1, 5)
+    assert {name: output.shape for name, output in graph.named_outputs.items()} == {
+        "features": (1, 53),
+        "logits": (1, 1, 5),
+    }
+    features = graph.named_outputs["features"].q
+    assert (features.scale, features.zero_point) == (1 / 128, 0)
     assert {t.dtype for op in graph.ops for t in graph.operands(op)} <= {np.dtype(d) for d in ("i1", "i2", "i4")}
 
 
@@ -86,11 +92,25 @@ def test_the_hidden_range_is_that_of_whole_words_from_a_cleared_state(
 
 def test_int8_follows_float_through_whole_words(conversion: Conversion, words: Words) -> None:
     reference = Reference.load(conversion.model)
-    q = reference.graph.output.q
+    q = reference.graph.logits.q
     logits = (reference.logits(words).astype(np.float64) - q.zero_point) * q.scale
     exact = FloatModel(conversion.weights).logits(words)
     # 8 bits through seven layers and 20 steps: a correlation above 0.98 leaves room for noise, not for a wrong scale.
     assert np.corrcoef(logits.ravel(), exact.ravel())[0, 1] > 0.98
+
+
+def test_the_features_follow_the_float_networks_hidden_layer(
+    keras_model: Any, conversion: Conversion, words: Words
+) -> None:
+    """They are the output of the layer named fc; rounding may move them by some steps of 1/128, not change them."""
+    import tf_keras
+
+    hidden = tf_keras.Model(keras_model.input, keras_model.get_layer("fc").output)
+    pixels = (words.fragments.astype(np.float32) + 128) / 255
+    exact = np.asarray(hidden(pixels[None]))[0]
+    features = Engine.load(conversion.model).features(words.fragments) / 128
+    assert features.shape == exact.shape
+    assert np.corrcoef(features.ravel(), exact.ravel())[0, 1] > 0.98
 
 
 def test_a_converted_model_equals_litert_everywhere(conversion: Conversion, words: Words) -> None:

@@ -9,7 +9,7 @@ from edge.bundle.kernels import TABLE, comparable, runs_on
 from quantize.errors import KernelSetError, ModelFileError
 from quantize.interpreter.executors import EngineExecutor, Tracer, interpreter, run
 from quantize.model.graph import load_graph
-from quantize.model.trace import points
+from quantize.model.trace import output_points, points
 from quantize.model.words import Words
 
 MakeModel = Callable[..., bytes]
@@ -88,9 +88,13 @@ def test_only_a_delegate_keeps_the_temporaries_of_the_lstm_to_itself(make_model:
         assert {point.kind for point in missing} == ({"temporary"} if TABLE[runs_on(kernels)].delegate else set())
 
 
-def test_exposing_every_tensor_changes_no_logit(make_model: MakeModel, make_words: Callable[..., Words]) -> None:
-    model, words = make_model(), make_words(20)
+@pytest.mark.parametrize("users", [0, 10])
+def test_exposing_every_tensor_changes_no_output(
+    users: int, make_model: MakeModel, make_words: Callable[..., Words]
+) -> None:
+    model, words = make_model(users), make_words(20)
     for kernels in comparable():
         tracer = Tracer(model, kernels)
-        shown = tracer.trace(words)[tracer.points[-1].key].reshape(len(words.fragments), -1)
-        assert (EngineExecutor.load(model, kernels).logits(words) == shown).all()
+        shown, outputs = tracer.trace(words), EngineExecutor.load(model, kernels).outputs(words)
+        for name, point in output_points(tracer.graph).items():
+            assert (outputs[name] == shown[point.key].reshape(len(words.fragments), -1)).all()

@@ -144,7 +144,7 @@ def test_the_parts_noise_adds_up_to_about_the_whole(
     whole = measure_noise(reference, floating, words)[-1].sqnr_db
     assert whole is not None
     assert sum(part.share for part in parts) == pytest.approx(1.0)
-    together = sum(10 ** (-part.logits_sqnr_db / 10) for part in parts if part.logits_sqnr_db is not None)
+    together = sum(10 ** (-part.output_sqnr_db / 10) for part in parts if part.output_sqnr_db is not None)
     # Powers add for independent errors; these are not quite independent: a factor of 2.5, 4 dB, is allowed.
     assert -10 * np.log10(together) == pytest.approx(whole, abs=4.0)
 
@@ -154,7 +154,7 @@ def test_weights_that_are_exact_already_cost_nothing_and_a_spoilt_layer_is_found
 ) -> None:
     words, graph = make_words(20), reference.graph
     exact = {part.name: part for part in attribute(graph, as_quantised(floating, graph), words)}
-    assert all(part.logits_sqnr_db is None for part in exact.values() if part.kind == "weight")
+    assert all(part.output_sqnr_db is None for part in exact.values() if part.kind == "weight")
     spoilt = floating.altered({"fc.kernel": floating.array("fc.kernel") * 1.3})
     assert max(attribute(graph, spoilt, words), key=lambda part: part.share).name == "fc, weights"
 

@@ -1,6 +1,7 @@
 """The bytes of a model become a graph, and other bytes are refused."""
 
 import contextlib
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from quantize.arithmetic.reference import Reference
 from quantize.errors import ModelFileError, QuantizeError, UnsupportedGraphError
 from quantize.model.graph import load_graph
-from quantize.model.trace import points
+from quantize.model.trace import output_points, points
 
 MakeModel = Callable[..., bytes]
 
@@ -46,6 +47,29 @@ def test_points_are_unique_and_cover_outputs_states_and_temporaries(make_model: 
     found = points(load_graph(make_model(3)))
     assert len({point.key for point in found}) == len(found) == 11 + 2 + 4
     assert {point.kind for point in found} == {"activation", "state", "temporary"}
+
+
+@pytest.mark.parametrize(
+    ("users", "outputs"),
+    [(3, {"features": ("7.output", 52), "logits": ("10.output", 4)}), (0, {"features": ("7.output", 49)})],
+)
+def test_outputs_have_names_by_the_operation_that_makes_them(
+    users: int, outputs: dict[str, tuple[str, int]], make_model: MakeModel
+) -> None:
+    graph = load_graph(make_model(users))
+    found = {name: (point.key, point.shape[-1]) for name, point in output_points(graph).items()}
+    assert (found, list(found)) == (outputs, list(outputs))
+    assert [point.name for point in points(graph) if point.key in {key for key, _ in outputs.values()}] == list(outputs)
+    if users == 0:
+        with pytest.raises(UnsupportedGraphError, match="no logits"):
+            _ = graph.logits
+
+
+def test_two_outputs_of_one_name_and_an_output_that_nothing_computes_are_refused(make_model: MakeModel) -> None:
+    graph = load_graph(make_model(3))
+    for outputs in ((graph.ops[2].outputs[0], graph.ops[7].outputs[0]), (graph.ops[-1].outputs[0], graph.inputs[0])):
+        with pytest.raises(UnsupportedGraphError, match="2 outputs; logits and features are expected"):
+            _ = dataclasses.replace(graph, outputs=outputs).named_outputs
 
 
 def test_a_missing_file_and_other_bytes_are_no_model(tmp_path: Path) -> None:

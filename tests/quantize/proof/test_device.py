@@ -45,7 +45,7 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass
 class Device:
-    """The tiny model's engine; `flip` makes one bit of one logit of one fragment wrong."""
+    """The tiny model's engine; `flip` makes one bit of one value of one fragment wrong, 4 logits before 12 features."""
 
     honest: EngineNetwork
     identity: wire.Identity
@@ -54,11 +54,11 @@ class Device:
     steps: int = 0
 
     def step(self, pixels: Pixels, first: bool) -> bytes:
-        logits = bytearray(self.honest.step(pixels, first))
+        values = bytearray(self.honest.step(pixels, first))
         if self.flip is not None and self.steps == self.flip[0]:
-            logits[self.flip[1]] ^= 1 << self.flip[2]
+            values[self.flip[1]] ^= 1 << self.flip[2]
         self.steps += 1
-        return bytes(logits[self.cut :])
+        return bytes(values[self.cut :])
 
 
 @pytest.fixture
@@ -80,8 +80,9 @@ def test_a_device_that_computes_the_golden_words_passes(
 ) -> None:
     report = ask(bundle, device)
     assert report.passed
-    assert (report.words, report.fragments, report.values, report.mismatches) == (3, 8, golden.logits.size, 0)
+    assert (report.words, report.fragments, report.values, report.mismatches) == (3, 8, 8 * (4 + 12), 0)
     (found,) = report.kernel_sets
+    assert [(o.name, o.values, o.mismatches) for o in found.outputs] == [("features", 96, 0), ("logits", 32, 0)]
     assert (found.kernels, found.executor, found.version) == (engine.kernels, engine.runtime_name, engine.version)
     assert (report.model_sha256, report.bundle_sha256) == (golden.model_sha256, bundle.sha256)
 
@@ -97,22 +98,33 @@ def test_noise_on_the_line_changes_no_verdict(
 
 
 @pytest.mark.parametrize(("fragment", "word", "step"), [(0, 0, 0), (2, 1, 1), (7, 2, 4)])
-@pytest.mark.parametrize(("logit", "bit"), [(0, 0), (3, 7)])
-def test_one_wrong_bit_of_one_logit_is_named_with_its_word_step_and_place(
-    bundle: Bundle, device: Device, golden: GoldenVectors, fragment: int, word: int, step: int, logit: int, bit: int
+@pytest.mark.parametrize(
+    ("output", "position", "bit"), [("logits", 0, 0), ("logits", 3, 7), ("features", 0, 7), ("features", 11, 0)]
+)
+def test_one_wrong_bit_of_one_value_is_named_with_its_word_step_and_place(
+    bundle: Bundle,
+    device: Device,
+    golden: GoldenVectors,
+    fragment: int,
+    word: int,
+    step: int,
+    output: str,
+    position: int,
+    bit: int,
 ) -> None:
-    device.flip = (fragment, logit, bit)
+    device.flip = (fragment, position + (4 if output == "features" else 0), bit)
     report = ask(bundle, device)
-    expected = int(golden.logits[fragment, logit])
-    got = int(np.int8(golden.logits[fragment, logit] ^ np.int8(-128 if bit == 7 else 1 << bit)))
+    expected = int(golden.output(output)[fragment, position])
+    got = int(np.int8(golden.output(output)[fragment, position] ^ np.int8(-128 if bit == 7 else 1 << bit)))
     assert not report.passed
     assert report.mismatches == 1
+    assert {o.name: o.mismatches for o in report.kernel_sets[0].outputs}[output] == 1
     assert report.max_abs == abs(got - expected)
     assert report.kernel_sets[0].first == {
-        "word": word, "step": step, "logit": logit, "expected": expected, "got": got
+        "word": word, "step": step, "output": output, "position": position, "expected": expected, "got": got
     }  # fmt: skip
     (failure,) = report.failures
-    assert f"golden word {word}, step {step}, logit {logit}: expected {expected}, got {got}" in failure
+    assert f"golden word {word}, step {step}, {output} {position}: expected {expected}, got {got}" in failure
 
 
 def test_a_device_with_another_model_is_refused_before_a_word_is_sent(bundle: Bundle, device: Device) -> None:
@@ -123,10 +135,10 @@ def test_a_device_with_another_model_is_refused_before_a_word_is_sent(bundle: Bu
     assert device.steps == 0
 
 
-def test_a_device_on_kernels_that_were_not_verified_fails_though_every_logit_is_right(
+def test_a_device_on_kernels_that_were_not_verified_fails_though_every_value_is_right(
     bundle: Bundle, device: Device
 ) -> None:
-    """A device is what it says only if its name and its logits agree with what was verified."""
+    """A device is what it says only if its name and its outputs agree with what was verified."""
     device.identity = replace(device.identity, kernels="other-kernels")
     report = ask(bundle, device)
     assert not report.passed
@@ -150,7 +162,7 @@ def test_vectors_of_the_kernel_set_that_the_device_names_are_taken(
     stamp = replace(golden.stamp, kernels="inkgate-c", runtime="inkgate", version="0.1.0")
     changed = np.array(golden.logits)
     changed[4, 2] ^= 1
-    own = replace(golden, stamp=stamp, tensors={"0.output": changed})
+    own = replace(golden, stamp=stamp, tensors={**golden.tensors, golden.outputs["logits"]: changed})
     bundle = write_bundle(tmp_path / "b", manifest, {**contents, file_name("inkgate-c"): own.encode()})
     device.identity = replace(device.identity, kernels="inkgate-c", runtime="inkgate", version="0.1.0")
     device.flip = (4, 2, 0)
@@ -176,9 +188,9 @@ def test_grey_golden_words_are_not_cut_to_black_and_white_in_silence(
         ask(bundle, device)
 
 
-def test_too_few_logits_are_against_the_rules(bundle: Bundle, device: Device) -> None:
+def test_too_few_values_are_against_the_rules(bundle: Bundle, device: Device) -> None:
     device.cut = 1
-    with pytest.raises(ProtocolViolationError, match="3 logits came for a fragment where the model has 4"):
+    with pytest.raises(ProtocolViolationError, match="15 values came for a fragment where the model gives 16"):
         ask(bundle, device)
 
 
@@ -196,7 +208,7 @@ def test_an_interpreter_that_fails_on_the_device_is_said_by_the_device(
 def test_the_report_is_json_by_the_names_of_verify_json(bundle: Bundle, device: Device) -> None:
     device.flip = (1, 0, 0)
     found = json.loads(ask(bundle, device).encode())
-    assert found["format"] == "inkgate-verify-port/1"
+    assert found["format"] == "inkgate-verify-port/2"
     (kernel_set,) = found["kernel_sets"]
     assert {"kernels", "executor", "version", "machine", "values", "mismatches", "max_abs"} <= kernel_set.keys()
     assert kernel_set["first"]["step"] == 0

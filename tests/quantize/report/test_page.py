@@ -75,8 +75,8 @@ def test_what_is_no_report_is_refused(content: bytes) -> None:
 
 def test_a_report_of_another_format_is_refused(report: Report) -> None:
     other = changed(report)
-    other.format = "inkgate-verify/3"
-    with pytest.raises(ReportError, match=r"format inkgate-verify/3, this inkgate reads inkgate-verify/2"):
+    other.format = "inkgate-verify/4"
+    with pytest.raises(ReportError, match=r"format inkgate-verify/4, this inkgate reads inkgate-verify/3"):
         make_page(other.encode())
 
 
@@ -96,6 +96,8 @@ def test_the_page_says_who_computed_what_and_that_nothing_differs(report: Report
     text = Checker(make_page(report.encode())).text
     assert "Not proved" not in text
     assert f"0 of {report.values:,} values differ" in text
+    for output in report.outputs["model.tflite"].values():
+        assert f"0 of {output.values:,} {output.name} differ" in text
     for found in report.kernel_sets:
         assert found.kernels in text
         assert all(op.rule in text for op in found.ops)
@@ -139,26 +141,38 @@ def test_a_kernel_set_that_did_not_run_says_so_and_leaves_the_page_whole(report:
         other = changed(report)
         for found in other.kernel_sets:
             if found.kernels in missing:
-                found.error, found.ops, found.unwatched = "no such <kernels> here", [], None
+                found.error, found.ops, found.unwatched = "no such <kernels> here", [], []
         assert "not compared: no such <kernels> here" in Checker(make_page(other.encode())).text
 
 
 def test_a_report_without_a_test_set_leaves_the_page_whole(report: Report) -> None:
     other = changed(report)
-    other.eer = other.eer_shift_points = None
-    other.golden, other.drift, other.differing_words, other.attribution = [], [], [], []
-    other.measured_on.symbols = None
+    assert other.decisions is not None
+    other.decisions.eer = other.decisions.eer_shift_points = None
+    other.golden, other.drift, other.decisions.differing_words, other.attribution = [], [], [], []
+    other.decisions.measured_on.symbols = None
     seen, usual = Checker(make_page(other.encode())), Checker(make_page(report.encode()))
     for kind in ("html", "h1", "table"):
         assert 0 < seen.tags.count(kind) <= usual.tags.count(kind)
     assert len(seen.text) < len(usual.text)
 
 
+def test_a_report_of_a_network_without_users_leaves_the_page_whole(report: Report) -> None:
+    other = changed(report)
+    other.decisions, other.drift = None, []
+    text = Checker(make_page(other.encode())).text
+    assert text.count("the network has features only") == 2
+    assert "noise that reaches the features" in text
+
+
 def test_names_from_outside_are_text_and_never_markup(report: Report) -> None:
     other = changed(report)
     evil = '<script>alert("x")</script>'
     outcome = Outcome("ACCEPT", evil, -0.1)
-    other.differing_words = [DifferingWord(0, 8, evil, -0.2, outcome, msgspec.structs.replace(outcome, score=None))]
+    assert other.decisions is not None
+    other.decisions.differing_words = [
+        DifferingWord(0, 8, evil, -0.2, outcome, msgspec.structs.replace(outcome, score=None))
+    ]
     other.machine = msgspec.structs.replace(other.machine, cpu=evil)
     other.notes, other.failures, other.created = [evil], [evil], evil
     seen = Checker(make_page(other.encode()))

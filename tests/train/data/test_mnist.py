@@ -163,3 +163,32 @@ def test_labels_of_another_number_of_images_are_refused(folder: Path, monkeypatc
     monkeypatch.setattr(mnist, "LABELS", SourceFile(mnist.LABELS.path, (), len(raw), hashlib.sha256(raw).hexdigest()))
     with pytest.raises(CorruptDataError, match="describe"):
         mnist.load_qmnist(folder)
+
+
+def put(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, array: NDArray[np.generic]) -> None:
+    """Store an array as one of the module's source files, whose hash then counts as the published one."""
+    raw, source = idx(array), getattr(mnist, name)
+    monkeypatch.setattr(mnist, name, SourceFile(source.path, (), len(raw), hashlib.sha256(raw).hexdigest()))
+    (folder / source.path).parent.mkdir(exist_ok=True)
+    (folder / source.path).write_bytes(gzip.compress(raw))
+
+
+@pytest.mark.parametrize("digits", [4, 3])
+def test_test_images_come_with_their_digits_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, digits: int
+) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 28, 28), dtype=np.uint8)
+    put(tmp_path, monkeypatch, "TEST_IMAGES", pictures)
+    put(tmp_path, monkeypatch, "TEST_LABELS", np.arange(digits, dtype=np.uint8))
+    if digits != len(pictures):
+        with pytest.raises(CorruptDataError, match="describe"):
+            mnist.load_test_images(tmp_path)
+        return
+    images, found = mnist.load_test_images(tmp_path)
+    np.testing.assert_array_equal(images, pictures)
+    assert (found.dtype, found.tolist()) == (np.int32, [0, 1, 2, 3])
+
+
+def test_all_public_files_are_fetched() -> None:
+    assert set(mnist.FILES) == {mnist.IMAGES, mnist.LABELS, mnist.TEST_IMAGES, mnist.TEST_LABELS}
+    assert len({source.sha256 for source in mnist.FILES}) == 4

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.ink.fragment import Pixels
-from train.synthetic.alphabet import SYMBOLS, code_of
+from edge.ink.symbols import code_of
+from train.synthetic.alphabet import SYMBOLS
 from train.synthetic.digitiser import BOARD, Strokes, board_words, sample_symbol, sample_word
 from train.synthetic.writers import invent_writer, style_of, synthetic_set, write_form, write_symbol
 

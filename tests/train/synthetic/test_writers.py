@@ -13,8 +13,9 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from edge.ink.fragment_set import FragmentSet, sample_words
+from edge.ink.symbols import DIGITS
 from train.errors import TooFewWritersError, UnknownSymbolError
-from train.synthetic.alphabet import DIGITS, SYMBOLS, allographs, code_of
+from train.synthetic.alphabet import SYMBOLS, allographs
 from train.synthetic.digitiser import Strokes, board_words, sample_word
 from train.synthetic.writers import RATE_HZ, _move, invent_writer, synthetic_set, write_symbol
 
@@ -200,4 +201,3 @@ def test_every_allograph_is_a_path_of_finite_movements(symbol: str) -> None:
             assert np.isfinite(stroke).all()
             assert (np.hypot(*np.diff(stroke[:, :2], axis=0).T) > 0.01).all()  # no movement of no length
             assert (np.abs(stroke[:, 2]) < np.pi).all()
-    assert 0 <= code_of(symbol) < len(SYMBOLS)

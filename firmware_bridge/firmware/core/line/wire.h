@@ -304,7 +304,7 @@ struct ink_wire_identity {
 int ink_encode_identity(uint8_t *payload, const struct ink_wire_identity *identity);
 bool ink_decode_identity(struct ink_wire_identity *identity, const uint8_t *payload, size_t count);
 
-/* Host -> board. A question: which logits does the network give for this fragment? Chunks and pixels are as in
+/* Host -> board. A question: which outputs does the network give for this fragment? Chunks and pixels are as in
  * FRAGMENT. */
 #define INK_PROBE_BYTES 222 /* at most */
 struct ink_wire_probe {
@@ -322,7 +322,8 @@ bool ink_decode_probe(struct ink_wire_probe *probe, const uint8_t *payload, size
 /* Board -> host. Answers PROBE. */
 #define INK_LOGITS_BYTES 218 /* at most */
 struct ink_wire_logits {
-    /* The logits, int8, as the network gives them; empty while chunks of the fragment are missing. */
+    /* The outputs, int8, as the network gives them: logits, if it has any, then features; empty while chunks of
+     * the fragment are missing. */
     const uint8_t *values;
     uint16_t values_count;
 };

@@ -1,0 +1,115 @@
+"""A bundle -> its roster's file, the networks that users are enrolled with, names to complete."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from click.shell_completion import CompletionItem
+
+from edge.bundle import golden
+from edge.bundle import reader as reader_files
+from edge.bundle.bundle import MODEL, Bundle
+from edge.bundle.kernels import request_for
+from edge.bundle.reader import Reader
+from edge.bundle.reader_card import decode_card
+from edge.errors import NotABundleError
+from edge.roster import writing
+from edge.roster.roster_file import RosterFile, roster_beside
+from firmware_bridge.errors import InkgateError
+from firmware_bridge.trust.folder import state_folder
+
+bundle_option = click.option(
+    "--bundle", "bundle_path", required=True, type=click.Path(path_type=Path), help="What `quantize` made."
+)
+roster_option = click.option(
+    "--roster", "roster_path", type=click.Path(path_type=Path), help="Who may enter; by default BUNDLE.roster."
+)
+idle_option = click.option(
+    "--idle-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Give up when nobody has written for so many seconds.",
+)
+
+
+_INSTALLED = Path(__file__).resolve().parents[1]
+"""Folder of the package, whose files are the installer's and perhaps of several users."""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks of a bundle, verified on this machine: features of fragments, and their symbols."""
+
+    engine: writing.Network
+    reader: writing.Reader
+
+
+def open_networks(bundle: Bundle) -> Networks:
+    """Prepare both networks and let them compute their golden vectors.
+
+    NotABundleError if the bundle has no reader, else errors as `Bundle.engine` raises them.
+    """
+    _require_reader(bundle)
+    pinned = bundle.manifest.executor
+    card, model = bundle.contents[reader_files.CARD], bundle.contents[reader_files.MODEL]
+    reader = Reader.load(model, card, request_for(pinned.kernels), runtime_name=pinned.runtime)
+    reader.verify(golden.decode(bundle.contents[reader_files.golden_name(pinned.kernels)]))
+    return Networks(bundle.engine(), reader)
+
+
+def open_roster(bundle: Bundle, path: Path | None) -> RosterFile:
+    """Return the file of the bundle's roster, at `path` or where it is by default.
+
+    That is beside the bundle; of a bundle that came with inkgate, in the user's folder of records. NotABundleError if
+    the bundle has no reader.
+    """
+    network = networks_sha256(bundle)
+    if path is None:
+        installed = bundle.path.resolve().is_relative_to(_INSTALLED)
+        path = roster_beside(state_folder() / bundle.path.name if installed else bundle.path)
+    return RosterFile(path, network)
+
+
+def networks_sha256(bundle: Bundle) -> bytes:
+    """Return the hash of the networks that users are enrolled with, 32 bytes.
+
+    It is the SHA-256 of all that features and readings follow from: both models, the reader's alphabet and temperature.
+    A bundle that was made anew around the same networks keeps its users. NotABundleError if it has no reader.
+    """
+    _require_reader(bundle)
+    card = decode_card(bundle.contents[reader_files.CARD])
+    hashes = [hashlib.sha256(bundle.contents[name]).hexdigest() for name in (MODEL, reader_files.MODEL)]
+    told = ["inkgate-networks/1", *hashes, card.alphabet, float(card.temperature).hex()]
+    return hashlib.sha256(msgspec.json.encode(told)).digest()
+
+
+def reader_alphabet(bundle: Bundle) -> str:
+    """Return the symbols that the bundle's reader reads. NotABundleError without a reader."""
+    _require_reader(bundle)
+    return decode_card(bundle.contents[reader_files.CARD]).alphabet
+
+
+def complete_user(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Return the users' names that begin so.
+
+    There are none unless the line names the bundle already and its roster can be read.
+    """
+    given: dict[str, Any] = ctx.params
+    if given.get("bundle_path") is None:
+        return []
+    try:
+        roster = open_roster(Bundle.open(given["bundle_path"]), given.get("roster_path")).load()
+    except (InkgateError, OSError):
+        return []
+    return [CompletionItem(user.name) for user in roster.users if user.name.startswith(begun)]
+
+
+def _require_reader(bundle: Bundle) -> None:
+    needed = (reader_files.MODEL, reader_files.CARD, reader_files.golden_name(bundle.manifest.executor.kernels))
+    lacking = [name for name in needed if name not in bundle.contents]
+    if lacking:
+        raise NotABundleError(
+            f"{bundle.path}: has no {lacking[0]}, so nobody can be enrolled in it; `inkgate quantize` makes it anew"
+        )

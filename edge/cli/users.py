@@ -1,0 +1,257 @@
+"""`inkgate users`: enrol somebody without training; list, show, rename and remove who may enter."""
+
+import stat
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge.bundle.bundle import Bundle
+from edge.cli.enrolling import Desk, Teller, enrol_from_file, follow
+from edge.cli.output import counted, emit
+from edge.cli.roster import (
+    bundle_option,
+    complete_user,
+    idle_option,
+    open_networks,
+    open_roster,
+    reader_alphabet,
+    roster_option,
+)
+from edge.decision.enrolment import Enrolment
+from edge.errors import PinError, PinExposedError
+from edge.gate.loop import utc_now
+from edge.ink.fragment_set import FragmentSet
+from edge.roster import enrolling as limits
+from edge.roster.enrolling import Enrolling, Plan, Stage
+from edge.roster.pin import check_pin
+from edge.roster.words import writer_of
+from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, say, unauthenticated_option
+from firmware_bridge.link.link import open_link
+
+_PATH = click.Path(path_type=Path)
+_NAME = click.argument("name", shell_complete=complete_user)
+
+
+@click.group()
+def users() -> None:
+    """Enrol users in the roster beside a bundle; list, show, rename and remove them."""
+
+
+@users.command()
+@click.argument("name")
+@bundle_option
+@click.option("--from", "source", type=_PATH, help="Enrol from fragments in this .npz file.")
+@click.option("--port", help="Enrol at a board: serial port, pty, socket://HOST:PORT, or auto.")
+@click.option("--writer", help="Who it is in the file, if not NAME.")
+@click.option("--pin", "asks_pin", is_flag=True, help="Ask for a PIN, which is what is written.")
+@click.option(
+    "--pin-file", type=click.Path(path_type=Path, allow_dash=True), help="Read the PIN from this file, - for stdin."
+)
+@click.option(
+    "--writings",
+    type=click.IntRange(min=limits.LEAST_WRITINGS),
+    help=f"How many writings; by default {limits.WRITINGS} at a board, all of a file.",
+)
+@click.option(
+    "--min",
+    "min_symbols",
+    type=click.IntRange(min=1),
+    default=limits.MIN_SYMBOLS,
+    show_default=True,
+    help="Symbols of a writing, at least.",
+)
+@idle_option
+@roster_option
+@unauthenticated_option
+@json_option
+def add(
+    name: str,
+    bundle_path: Path,
+    source: Path | None,
+    port: str | None,
+    writer: str | None,
+    asks_pin: bool,
+    pin_file: Path | None,
+    writings: int | None,
+    min_symbols: int,
+    idle_timeout: float | None,
+    roster_path: Path | None,
+    allow_unauthenticated: bool,
+    as_json: bool,
+) -> None:
+    """Enrol a user by what he writes, at a board or in a file, without training.
+
+    With a PIN, each writing is the PIN, and nothing else will open. Without one, anything will do: write words of
+    different symbols. A writing that is empty, too short, or unlike the others is to be written again, and nothing is
+    stored before the last one was taken.
+
+    The PIN is asked for, or read from a file; it is no argument, because other users of this machine could see it.
+    """
+    if (source is None) == (port is None):
+        raise click.UsageError("give either --from, a file of fragments, or --port, a board to write at")
+    if asks_pin and pin_file is not None:
+        raise click.UsageError("give either --pin, to be asked for it, or --pin-file")
+    teller = Teller(plain_console(), as_json)
+    bundle = Bundle.open(bundle_path)
+    file = open_roster(bundle, roster_path)
+    file.load().require_new(name)
+    networks = open_networks(bundle)
+    pin = _read_pin(asks_pin, pin_file, networks.reader.alphabet, min_symbols)
+    plan = Plan(
+        networks.reader.alphabet,
+        pin,
+        writings or limits.WRITINGS,
+        least_writings=limits.LEAST_WRITINGS if port is not None or pin is not None else 1,
+        min_symbols=min_symbols,
+        min_fragments=limits.MIN_FRAGMENTS if pin is None else limits.MIN_FRAGMENTS_PIN,
+    )
+    bits = bundle.manifest.pixel_bits
+    begun_s = time.perf_counter()
+    if source is not None:
+        fragments = FragmentSet.load(source).to_bits(bits)
+        written = enrol_from_file(plan, fragments, writer_of(fragments, writer or name), writings, networks, teller)
+    else:
+        assert port is not None
+        with open_link(
+            port,
+            pixel_bits=bits,
+            allow_unauthenticated=allow_unauthenticated,
+            idle_timeout_s=idle_timeout,
+            connect_patience_s=CONNECT_S,
+        ) as link:
+            what = f"words of at least {min_symbols} symbols" if pin is None else "your PIN"
+            teller.say(f"{name}: write {what}, {plan.writings} times")
+            desk = Desk(link.events(), networks, teller)
+            written = desk.material(follow(Enrolling(plan), desk.writings(), teller))
+    user = Enrolment(name=name, pin=pin, created=utc_now(), **written)
+    roster = file.change(lambda roster: roster.add(user))
+    if as_json:
+        about = {"roster": str(file.path), "users": len(roster.users)}
+        emit(
+            {
+                "event": Stage.COMPLETED.value,
+                **_record(user),
+                **about,
+                "seconds": round(time.perf_counter() - begun_s, 3),
+            }
+        )
+    teller.say(f"{name} is enrolled: {_told(user)}; {counted(len(roster.users), 'user')} in {file.path}")
+
+
+@users.command("list")
+@bundle_option
+@roster_option
+@json_option
+def list_users(bundle_path: Path, roster_path: Path | None, as_json: bool) -> None:
+    """List who may enter; no PIN is shown."""
+    console = plain_console()
+    file = open_roster(Bundle.open(bundle_path), roster_path)
+    roster = file.load()
+    for user in roster.users:
+        if as_json:
+            emit(_record(user))
+        else:
+            say(console, f"{user.name}  {_told(user)}, {user.created}")
+    say(console, f"{counted(len(roster.users), 'user')} and {counted(len(roster.visitors), 'visitor')} in {file.path}")
+
+
+@users.command()
+@_NAME
+@bundle_option
+@roster_option
+@json_option
+def show(name: str, bundle_path: Path, roster_path: Path | None, as_json: bool) -> None:
+    """Show what is known of a user: neither the PIN, nor which symbols it has."""
+    bundle = Bundle.open(bundle_path)
+    user = open_roster(bundle, roster_path).load().get(name)
+    record = {**_record(user), "board": user.board}
+    if user.pin is None:
+        alphabet = reader_alphabet(bundle)
+        record["symbols"] = dict(sorted(Counter(alphabet[place] for place in user.symbols.tolist()).items()))
+    if as_json:
+        emit(record)
+        return
+    for field, value in record.items():
+        say(plain_console(), f"{field:<10} {_text(value)}")
+
+
+@users.command()
+@_NAME
+@click.argument("new")
+@bundle_option
+@roster_option
+@json_option
+def rename(name: str, new: str, bundle_path: Path, roster_path: Path | None, as_json: bool) -> None:
+    """Give a user another name; writing and PIN stay."""
+    file = open_roster(Bundle.open(bundle_path), roster_path)
+    file.change(lambda roster: roster.rename(name, new))
+    if as_json:
+        emit({"event": "renamed", "name": new, "was": name, "roster": str(file.path)})
+    say(plain_console(), f"{name} is called {new} now, in {file.path}")
+
+
+@users.command()
+@_NAME
+@bundle_option
+@roster_option
+@json_option
+def remove(name: str, bundle_path: Path, roster_path: Path | None, as_json: bool) -> None:
+    """Remove a user with all that was kept of him; copies of the roster from before become unreadable."""
+    file = open_roster(Bundle.open(bundle_path), roster_path)
+    roster = file.change(lambda roster: roster.remove(name))
+    if as_json:
+        emit({"event": "removed", "name": name, "users": len(roster.users), "roster": str(file.path)})
+    say(plain_console(), f"{name} is removed; {counted(len(roster.users), 'user')} in {file.path}")
+
+
+def _read_pin(asks: bool, path: Path | None, alphabet: str, min_symbols: int) -> str | None:
+    """Return the PIN that was asked for or is in the file, None without either.
+
+    PinError if it is none, cannot be read, or others can read its file.
+    """
+    if asks:
+        if not sys.stdin.isatty():
+            raise PinError("there is no terminal to ask for the PIN: give it with --pin-file, - for stdin")
+        return check_pin(
+            click.prompt("PIN", hide_input=True, confirmation_prompt=True, err=True), alphabet, min_symbols
+        )
+    if path is None:
+        return None
+    if str(path) == "-":
+        return check_pin(sys.stdin.readline().rstrip("\r\n"), alphabet, min_symbols)
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise PinExposedError(f"{path}: others may read this PIN: `chmod go= {path}`, or take another one")
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PinError(f"{path}: the PIN cannot be read: {getattr(error, 'strerror', error)}") from error
+    return check_pin(text.rstrip("\r\n"), alphabet, min_symbols)
+
+
+def _record(user: Enrolment) -> dict[str, Any]:
+    """Return what is listed of a user."""
+    return {
+        "name": user.name,
+        "kind": user.kind,
+        "writings": user.writings,
+        "fragments": len(user),
+        "pin": user.pin is not None,
+        "created": user.created,
+    }
+
+
+def _told(user: Enrolment) -> str:
+    pin = "with a PIN" if user.pin is not None else "without a PIN"
+    return f"input {user.kind}, {counted(user.writings, 'writing')}, {counted(len(user), 'fragment')}, {pin}"
+
+
+def _text(value: object) -> str:
+    """Return a value of a record as people read it."""
+    if isinstance(value, dict):
+        return " ".join(f"{symbol}:{count}" for symbol, count in value.items())
+    return "unknown" if value is None else {"True": "yes", "False": "no"}.get(str(value), str(value))

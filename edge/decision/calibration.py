@@ -1,0 +1,65 @@
+"""Evidence by number of symbols -> one calibrated log-likelihood ratio, and the thresholds that keep a FAR.
+
+The evidence of edge.decision.who says by itself how much it knows, but its Gaussians are only nearly right: the same
+ratio means less after twelve symbols than after two. So for each kind of input, each way of enrolling and each number
+of symbols a line makes a log-likelihood ratio of it, fitted by logistic regression on writers who serve for nothing
+else. Far out, the share of strangers' words above a ratio falls by a constant factor with each unit: an exponential
+tail, which says which ratio keeps a FAR.
+"""
+
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from edge.decision.evidence import MAX_SYMBOLS
+from edge.decision.exact import Floats
+from edge.errors import ThresholdsError
+
+RULE_OF_THREE: Final = 3.0
+"""A share of which nothing was seen in n trials is at most 3 / n, with 95 % confidence."""
+
+
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What evidence means after 1..20 symbols (at position t - 1), and how strangers' words are spread.
+
+    slope, offset   calibrated ratio = slope x evidence + offset
+    tail, rate      of strangers' words a share of exp(-rate (ratio - tail)) has a higher ratio
+    cllr, cllr_min  cost of the calibrated ratios in bits, and the least that any monotone calibration could have
+    trials, writers strangers' words at each number of symbols, and how many people wrote them
+
+    ThresholdsError unless there are 20 finite numbers of each, slopes and rates positive.
+    """
+
+    slope: tuple[float, ...]
+    offset: tuple[float, ...]
+    tail: tuple[float, ...]
+    rate: tuple[float, ...]
+    cllr: tuple[float, ...]
+    cllr_min: tuple[float, ...]
+    trials: int
+    writers: int
+
+    def __post_init__(self) -> None:
+        lists = (self.slope, self.offset, self.tail, self.rate, self.cllr, self.cllr_min)
+        if any(len(values) != MAX_SYMBOLS or not np.isfinite(values).all() for values in lists):
+            raise ThresholdsError(f"a calibration has {MAX_SYMBOLS} finite numbers of each kind")
+        if min(*self.slope, *self.rate) <= 0 or self.trials < 1 or self.writers < 1:
+            raise ThresholdsError("a calibration's slopes and rates are above 0, and it rests on words")
+
+    def ratio(self, evidence: Floats, symbols: int) -> Floats:
+        """Return the calibrated log-likelihood ratio of evidence after `symbols` symbols; over 20 count as 20."""
+        place = min(symbols, MAX_SYMBOLS) - 1
+        return self.slope[place] * evidence + self.offset[place]
+
+    def threshold(self, far: float, symbols: int) -> float:
+        """Return the ratio that a share of `far` of strangers' words reaches. ThresholdsError unless 0 < far < 1."""
+        if not 0.0 < far < 1.0:
+            raise ThresholdsError(f"a FAR of {far:g} cannot be kept: it lies between 0 and 1")
+        place = min(symbols, MAX_SYMBOLS) - 1
+        return float(self.tail[place] - np.log(far) / self.rate[place])
+
+    @property
+    def least_far(self) -> float:
+        """Return the lowest FAR that the trials support: three errors in as many words as there were."""
+        return RULE_OF_THREE / self.trials

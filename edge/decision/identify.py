@@ -1,0 +1,245 @@
+"""Features and readings of a word, and who is enrolled -> one decision: who wrote it, and is that certain enough.
+
+For each user one log-likelihood ratio is made of who and what: he wrote this, or somebody did whom nobody knows. A user
+with a PIN can only have written his PIN; a stranger may have written it too. Both are averaged over what the word may
+say. The ratio is calibrated by kind of input, and a user is accepted if it reaches the threshold that keeps the FAR.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.decision import exact
+from edge.decision.calibration import Calibration
+from edge.decision.enrolment import Enrolment, Material
+from edge.decision.evidence_model import EvidenceModel, Input
+from edge.decision.exact import Floats
+from edge.decision.rule import Decision, Verdict, unavailable
+from edge.decision.what import Readings, log_probability_of, read_word
+from edge.decision.who import Gathered, People, WhoModel, adapt_means, enrolled, strangers
+from edge.errors import EvidenceError, UserError
+
+NEAR: Final = 5
+"""A device is known from other people's writing if at least so many of them wrote on it."""
+UNLIKELY: Final = -30.0
+"""A PIN that a word says with less than e^-30 of the probability of its likeliest reading was not written."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What is risked, and for whom.
+
+    far          share of strangers' words that may be accepted, whoever they are taken for
+    pin_far      share of words accepted of those who know a user's PIN and write it in their own hand
+    min_symbols  a word of fewer is never accepted
+    claim        the name of the only user who may enter; None: whoever it is
+    """
+
+    far: float = 0.01
+    pin_far: float = 0.05
+    min_symbols: int = 4
+    claim: str | None = None
+
+
+class Opinion(NamedTuple):
+    """What a word says of one user: its calibrated log-likelihood ratio, and the threshold that it must reach."""
+
+    user: str
+    ratio: float
+    threshold: float
+    far_known: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Users of one kind of input: their names, PINs (places in the alphabet; None: any text) and what is known."""
+
+    model: WhoModel
+    calibration: Input
+    names: tuple[str, ...]
+    pins: tuple[npt.NDArray[np.int64] | None, ...]
+    people: People
+    nobody: People
+    means: Floats
+    known_device: npt.NDArray[np.bool_]
+
+    def index(self, with_pin: bool) -> npt.NDArray[np.int64]:
+        return np.asarray([k for k, pin in enumerate(self.pins) if (pin is not None) is with_pin], np.int64)
+
+
+class Identities:
+    """Who may enter, ready to be compared with words. Made anew when the roster changes."""
+
+    def __init__(
+        self, evidence: EvidenceModel, users: Sequence[Enrolment], others: Sequence[Material], policy: Policy
+    ) -> None:
+        """Learn the users. others: people who may not enter, but wrote on the same device.
+
+        UserError if the claim is no user's name, EvidenceError if a user's kind of input has no model.
+        """
+        if policy.claim is not None and policy.claim not in [user.name for user in users]:
+            raise UserError(f"there is no user {policy.claim!r}: `inkgate users list` shows who is there")
+        self._alphabet, self._policy = evidence.alphabet, policy
+        self._groups: list[_Group] = []
+        for kind in sorted({user.kind for user in users}):
+            if kind not in evidence.who:
+                raise EvidenceError(
+                    f"there is no model of input {kind!r}, only of {', '.join(sorted(evidence.who))}: the FAR would be "
+                    "unknown; enrol with an input that has one"
+                )
+            mine = [user for user in users if user.kind == kind]
+            also = [person for person in others if person.kind == kind]
+            self._groups.append(_group(evidence, kind, mine, also))
+        self._open_users = sum(pin is None for group in self._groups for pin in group.pins)
+
+    def opinions(self, features: npt.NDArray[np.int8], readings: npt.ArrayLike) -> list[Opinion]:
+        """Return what a word says of each user whom the policy lets in: features int8 [T, F], readings [T, S]."""
+        values = np.asarray(readings, np.float64)
+        said = read_word(values)
+        found: list[Opinion] = []
+        for group in self._groups:
+            z = group.model.project(features)
+            for k, ratio in _ratios(group, z, values, said, self._policy.claim).items():
+                calibration = self._calibration(group, k)
+                far = self._policy.pin_far if group.pins[k] is not None else self._policy.far / self._sharing
+                found.append(
+                    Opinion(
+                        group.names[k],
+                        float(calibration.ratio(np.asarray(ratio), len(features))),
+                        calibration.threshold(far, len(features)),
+                        bool(group.known_device[k]),
+                    )
+                )
+        return found
+
+    def judge(self, features: npt.NDArray[np.int8], readings: npt.ArrayLike, *, final: bool) -> Decision:
+        """Decide on a word so far: features int8 [T, F], readings [T, S]. final: whether the word has ended.
+
+        The user is taken whose ratio is furthest above its threshold. Whatever is given, nothing is raised.
+        """
+        symbols = len(features) if np.ndim(features) == 2 else 0
+        try:
+            if not symbols:
+                return unavailable("there are no features of symbols", 0, final=final)
+            strange = self._strange(features, readings)
+            if strange:
+                verdict = Verdict.REJECT if final else Verdict.LEANING
+                return Decision(verdict, None, None, symbols, final, strange)
+            opinions = self.opinions(features, readings)
+        except (ValueError, IndexError, TypeError, ArithmeticError) as error:
+            return unavailable(f"no evidence can be made of the word: {error}", symbols, final=final)
+        if not opinions:
+            reason = "nobody is enrolled" if not self._groups else "no user can have written this"
+            return Decision(Verdict.REJECT if final else Verdict.LEANING, None, None, symbols, final, reason)
+        best = max(opinions, key=lambda opinion: opinion.ratio - opinion.threshold)
+        if not np.isfinite(best.ratio) or not np.isfinite(best.threshold):
+            return unavailable("a score is not a finite number", symbols, final=final)
+        enough = best.ratio >= best.threshold and symbols >= self._policy.min_symbols
+        user = best.user if enough else None
+        verdict = (Verdict.ACCEPT if enough else Verdict.REJECT) if final else Verdict.LEANING
+        return Decision(verdict, user, best.ratio, symbols, final, self._reason(best, symbols, enough))
+
+    @property
+    def _sharing(self) -> int:
+        """Return among how many users the FAR is shared: without a claim, a stranger may be taken for any of them."""
+        return 1 if self._policy.claim is not None else max(self._open_users, 1)
+
+    def _calibration(self, group: _Group, k: int) -> Calibration:
+        if not group.known_device[k]:
+            return group.calibration.unknown_device
+        return group.calibration.any_text if group.pins[k] is None else group.calibration.pin
+
+    def _strange(self, features: npt.NDArray[np.int8], readings: npt.ArrayLike) -> str:
+        """Return why a word is not judged: it lies too far from all writing that any user's model knows. "" if not."""
+        if not self._groups:
+            return ""
+        likeliest = np.asarray(readings, np.float64).argmax(axis=-1)
+        for group in self._groups:
+            away = group.model.distance(group.model.project(features), likeliest.tolist(), group.means)
+            if away <= group.calibration.reach:
+                return ""
+        return "not known here: this is far from all writing that was measured"
+
+    def _reason(self, best: Opinion, symbols: int, enough: bool) -> str:
+        if symbols < self._policy.min_symbols:
+            return f"{symbols} of at least {self._policy.min_symbols} symbols"
+        unknown = "" if best.far_known else " (FAR unknown on this device: the strict threshold holds)"
+        return f"score {'above' if enough else 'below'} the threshold of {best.threshold:.2f}{unknown}"
+
+
+def _group(evidence: EvidenceModel, kind: str, users: Sequence[Enrolment], others: Sequence[Material]) -> _Group:
+    model = evidence.who[kind]
+    mine = [model.gather(user.features, user.symbols) for user in users]
+    also = [model.gather(person.features, person.symbols) for person in others]
+    counts, sums = _added([*mine, *also])
+    # Of a user's own device only what others wrote there tells: his own hand would be taken for the device's.
+    rest_counts = counts[:, None] - np.stack([person.counts for person in mine], axis=-1)
+    rest_sums = sums[:, :, None] - np.stack([person.sums for person in mine], axis=-1)
+    means = adapt_means(model, rest_counts, rest_sums)
+    near = np.full(len(users), len(users) - 1 + len(others) >= NEAR)
+    pins = tuple(_places(user.pin, evidence.alphabet) for user in users)
+    return _Group(
+        model,
+        evidence.inputs[kind],
+        tuple(user.name for user in users),
+        pins,
+        enrolled(model, mine, means),
+        strangers(model, means),
+        adapt_means(model, counts, sums),
+        near,
+    )
+
+
+def _added(people: Sequence[Gathered]) -> tuple[npt.NDArray[np.int64], Floats]:
+    counts = np.sum([person.counts for person in people], axis=0)
+    return counts, exact.total(np.stack([person.sums for person in people]))
+
+
+def _places(pin: str | None, alphabet: str) -> npt.NDArray[np.int64] | None:
+    """Return the places of a PIN's symbols. EvidenceError if the alphabet lacks one."""
+    if pin is None:
+        return None
+    if not set(pin) <= set(alphabet):
+        raise EvidenceError(f"a PIN has symbols that are not in the alphabet {alphabet}; enrol the user anew")
+    return np.asarray([alphabet.index(symbol) for symbol in pin], np.int64)
+
+
+def _ratios(group: _Group, z: Floats, readings: Floats, said: Readings, claim: str | None) -> Mapping[int, float]:
+    """Return log p(word | user) - log p(word | nobody known) by the user's number, of those who can have written it."""
+    allowed = np.asarray([claim is None or name == claim for name in group.names])
+    found: dict[int, float] = {}
+    everybody = group.index(with_pin=False)
+    chosen = everybody[allowed[everybody]]
+    if len(chosen):
+        ratios = _ratio(group.people.select(chosen), group.nobody.select(chosen), z, said, said)
+        found |= dict(zip(chosen.tolist(), ratios.tolist(), strict=True))
+    for k in group.index(with_pin=True):
+        pin = group.pins[k]
+        if pin is None or not allowed[k] or len(pin) != z.shape[1]:
+            continue
+        own = Readings(pin[None], log_probability_of(readings, pin[None]))
+        if own.log_probability[0] < said.log_probability[0] + UNLIKELY:
+            continue
+        either = said if (said.texts == pin).all(axis=1).any() else _either(said, own)
+        only = np.asarray([k])
+        found[int(k)] = float(_ratio(group.people.select(only), group.nobody.select(only), z, own, either)[0])
+    return found
+
+
+def _ratio(people: People, nobody: People, z: Floats, own: Readings, others: Readings) -> Floats:
+    """Return the evidence [K]: people may have written one of the texts `own`, strangers one of `others`."""
+    return _log_density(people, z, own) - _log_density(nobody, z, others)
+
+
+def _log_density(people: People, z: Floats, said: Readings) -> Floats:
+    each = np.stack([people.log_density(z, text.tolist()) for text in said.texts])
+    return exact.log_sum_exp(each + said.log_probability[:, None])
+
+
+def _either(said: Readings, own: Readings) -> Readings:
+    return Readings(
+        np.concatenate([said.texts, own.texts]), np.concatenate([said.log_probability, own.log_probability])
+    )

@@ -1,0 +1,135 @@
+"""A path and a network -> the roster in the file there, read and replaced as a whole."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from edge.errors import ForeignRosterError, RosterError, RosterKeyError
+from edge.roster.keys import KEY_BYTES, FileKeys, KeySource
+from edge.roster.roster import Roster
+from edge.roster.sealed import ID_BYTES, NETWORK_BYTES, NONCE_BYTES, key_id, read_header, seal, unseal
+from firmware_bridge.trust.private_folder import sync_folder
+
+SUFFIX = ".roster"
+
+
+def roster_beside(bundle: Path) -> Path:
+    """Return where the roster of a bundle lies: beside it, under its name and `.roster`.
+
+    Beside a symbolic link to a bundle it is the link's: users stay when the link is turned to a newer bundle.
+    """
+    folder = bundle if bundle.name not in ("", "..") else bundle.resolve()
+    return folder.with_name(folder.name + SUFFIX)
+
+
+class RosterFile:
+    """The roster in one file, readable with its network on the machine that wrote it last.
+
+    Each writing makes a new key and forgets the one before: an older copy of the file, with a user who was removed
+    since, can be read by nobody any more, wherever it was kept.
+
+    path: the file; a missing one holds nobody. network: SHA-256 of the networks, 32 bytes. keys: where the key is kept,
+    by default among the user's files.
+
+    KeyExposedError and KeyStoreError as `keys` raises them.
+    """
+
+    def __init__(self, path: Path, network: bytes, keys: KeySource | None = None) -> None:
+        if len(network) != NETWORK_BYTES:
+            raise ValueError(f"a network is named by {NETWORK_BYTES} bytes")
+        self.path, self._network = path, network
+        self._keys: KeySource = FileKeys() if keys is None else keys
+
+    def load(self) -> Roster:
+        """Return the roster; an empty one if there is no file.
+
+        RosterAlteredError, RosterKeyError or ForeignRosterError, exit code 4, unless the file is bit for bit what this
+        machine wrote last for this network; RosterError if it cannot be read.
+        """
+        content = self._read()
+        while True:
+            try:
+                return self._load(content)
+            except RosterKeyError:
+                before, content = content, self._read()
+                if content == before:  # else it was replaced, and its key with it, after it was read
+                    raise
+
+    def change(self, change: Callable[[Roster], Roster]) -> Roster:
+        """Replace the roster by what `change` makes of it, and return that; nobody else writes meanwhile.
+
+        Its version is one more. The file is the old one or the new one at any moment; the new one is on the disk when
+        this returns. If `change` raises, nothing is written. Errors as those of `load`; RosterError if the file cannot
+        be written.
+        """
+        with self._keys.locked():
+            content = self._read()
+            old = self._load(content)
+            new = replace(change(old), version=old.version + 1)
+            identity = read_header(content).roster if content is not None else secrets.token_bytes(ID_BYTES)
+            kept = () if content is None else (self._key_of(content),)
+            key = secrets.token_bytes(KEY_BYTES)
+            self._keys.put(identity, (key, *kept))
+            self._write(seal(new, identity, key, self._network, secrets.token_bytes(NONCE_BYTES)))
+            self._keys.put(identity, (key,))
+        return new
+
+    def _load(self, content: bytes | None) -> Roster:
+        if content is None:
+            return Roster()
+        try:
+            key = self._key_of(content)
+            roster = unseal(content, key)
+        except RosterError as error:
+            raise type(error)(f"{self.path}: {error}") from error
+        if read_header(content).network != self._network:
+            raise ForeignRosterError(
+                f"{self.path}: its users were enrolled with another network, whose features mean nothing to this one: "
+                "name the bundle it belongs to, or enrol them in another file (--roster)"
+            )
+        return roster
+
+    def _key_of(self, content: bytes) -> bytes:
+        """Return the key that the file names.
+
+        RosterAlteredError if it names none, RosterKeyError if the key is not here.
+        """
+        header = read_header(content)
+        known = self._keys.get(header.roster)
+        for key in known:
+            if key_id(key) == header.key_id:
+                return key
+        if known:
+            raise RosterKeyError("is an older copy, put back, or was altered: the key that it names was replaced since")
+        raise RosterKeyError(
+            "there is no key for it on this machine: it was copied from another one, or altered; enrol users here"
+        )
+
+    def _read(self) -> bytes | None:
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise RosterError(f"{self.path}: the roster cannot be read: {error.strerror}") from error
+
+    def _write(self, content: bytes) -> None:
+        """Write the file, for its owner alone, whole or not at all; it is on the disk when this returns."""
+        fresh = self.path.with_name(f".{self.path.name}.fresh")  # the lock admits one writer
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh.unlink(missing_ok=True)
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            fresh.replace(self.path)
+            sync_folder(self.path.parent)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                fresh.unlink(missing_ok=True)
+            raise RosterError(f"{self.path}: the roster cannot be written: {error.strerror}") from error

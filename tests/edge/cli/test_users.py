@@ -1,0 +1,485 @@
+"""The commands users and calibrate: who is enrolled, what is told of it, and that no PIN is ever shown."""
+
+import contextlib
+import json
+import os
+import pty
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.shell_completion import ShellComplete
+from click.testing import CliRunner, Result
+from tiny_networks import DIGITS, TinyNetwork, TinyReader, word
+
+import inkgate
+from edge.bundle.bundle import Bundle
+from edge.cli import calibrate as calibrate_module
+from edge.cli import roster as roster_module
+from edge.cli import users as users_module
+from edge.cli.calibrate import calibrate
+from edge.cli.roster import Networks
+from edge.cli.users import users
+from edge.errors import (
+    EnrolmentError,
+    ForeignRosterError,
+    NamesError,
+    PinError,
+    PinExposedError,
+    RosterKeyError,
+    TooFewWordsError,
+    UserError,
+)
+from edge.ink.fragment_set import KINDS, FragmentSet
+from edge.ink.symbols import code_of
+from edge.roster.roster import Roster
+from edge.roster.roster_file import RosterFile, roster_beside
+from firmware_bridge.emulate.virtual_board import VirtualBoard
+from firmware_bridge.session.events import Event
+
+NETWORK = bytes(32)
+"""What the tests' networks are named by."""
+
+WORDS = ["2580"] * 5
+
+
+class FakeLink:
+    """A link to a list of events."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self.said, self.options = events, dict[str, Any]()
+
+    def __call__(self, port: str, **options: Any) -> "FakeLink":
+        self.options = {"port": port, **options}
+        return self
+
+    def __enter__(self) -> "FakeLink":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def events(self) -> Iterator[Event]:
+        yield from self.said
+
+
+@pytest.fixture(autouse=True)
+def networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the tiny bundle have a reader, and networks that need no interpreter."""
+    monkeypatch.setattr(roster_module, "networks_sha256", lambda _: NETWORK)
+    monkeypatch.setattr(users_module, "reader_alphabet", lambda _: DIGITS)
+    for module in (users_module, calibrate_module):
+        monkeypatch.setattr(module, "open_networks", lambda _: Networks(TinyNetwork(), TinyReader()))
+
+
+@pytest.fixture
+def writes(board: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that puts words on the line."""
+
+    def put(*texts: str, extra: list[Event] | None = None) -> FakeLink:
+        link = FakeLink([*board.writes([word(text, hand) for hand, text in enumerate(texts)]), *(extra or [])])
+        monkeypatch.setattr(users_module, "open_link", link)
+        monkeypatch.setattr(calibrate_module, "open_link", link)
+        return link
+
+    return put
+
+
+def invoke(command: Any, *arguments: object, stdin: str = "") -> Result:
+    return CliRunner().invoke(command, [str(a) for a in arguments], input=stdin)
+
+
+def records(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def stored(bundle: Bundle) -> Roster:
+    return RosterFile(roster_beside(bundle.path), NETWORK).load()
+
+
+def save(path: Path, *people: tuple[str, list[str]], session: bool = True, symbols: bool = True, kind: int = 2) -> Path:
+    """Write a set: each person's name and words."""
+    pixels, writer, symbol, order, sessions = [], [], [], [], []
+    for number, (_, texts) in enumerate(people):
+        count = 0
+        for place, text in enumerate(texts):
+            pixels.append(word(text, hand=100 * number + place))
+            writer += [number] * len(text)
+            symbol += map(code_of, text) if symbols else [-1] * len(text)
+            order += range(count, count + len(text))
+            sessions += [place if session else -1] * len(text)
+            count += len(text)
+    columns = [np.asarray(column, np.int32) for column in (writer, symbol, order)]
+    kinds = np.full(len(writer), kind, np.int8)
+    names = tuple(name for name, _ in people)
+    made = FragmentSet(np.concatenate(pixels), *columns, names, session=np.asarray(sessions, np.int32), kind=kinds)
+    made.save(path)
+    return path
+
+
+@pytest.fixture
+def pin_file(tmp_path: Path) -> Path:
+    path = tmp_path / "pin"
+    path.write_text("2580\n")
+    path.chmod(0o600)
+    return path
+
+
+def test_a_user_is_enrolled_at_a_board_in_five_stages(bundle: Bundle, writes: Any, pin_file: Path) -> None:
+    link = writes(*WORDS)
+    result = invoke(users, "add", "Ada", "--bundle", bundle.path, "--port", "p", "--pin-file", pin_file, "--json")
+    assert result.exit_code == 0, result.output
+    assert (link.options["port"], link.options["pixel_bits"], link.options["allow_unauthenticated"]) == ("p", 1, False)
+    *stages, done = records(result)
+    assert [(s["event"], s["stage"], s["of"]) for s in stages] == [("enroll-stage-passed", n, 5) for n in range(1, 6)]
+    assert (done["event"], done["name"], done["fragments"], done["pin"]) == ("enroll-completed", "Ada", 20, True)
+    (user,) = stored(bundle).users
+    assert (user.name, user.pin, user.kind, user.board, user.writings) == ("Ada", "2580", "pen", "desk-pen", 5)
+    assert user.symbols.tolist() == [2, 5, 8, 0] * 5
+    assert "write your PIN, 5 times" in result.stderr
+    assert "2580" not in result.output
+
+
+def test_what_is_unfit_is_written_again(bundle: Bundle, writes: Any, pin_file: Path) -> None:
+    writes("2580", "258", "2580", "1347", "2580", "2589", "2580")
+    arguments = ["add", "Ada", "--bundle", bundle.path, "--port", "p", "--pin-file", pin_file]
+    result = invoke(users, *arguments, "--json")
+    assert result.exit_code == 0, result.output
+    reasons = [r["reason"] for r in records(result) if r["event"] == "enroll-retry"]
+    assert reasons == [
+        "too few symbols: 3 of at least 4: again?",
+        "unlike your other writings: again? (4 of 4 symbols are read as others than the PIN's)",
+    ]
+    assert all(reason in result.stderr for reason in reasons)
+    assert len(stored(bundle).get("Ada")) == 20
+
+
+def test_a_board_that_writes_too_little_stores_nothing(bundle: Bundle, writes: Any, pin_file: Path) -> None:
+    link = writes(*WORDS[:4])
+    arguments = ["add", "Ada", "--bundle", bundle.path, "--port", "p", "--pin-file", pin_file, "--idle-timeout", 3]
+    result = invoke(users, *arguments)
+    assert isinstance(result.exception, TooFewWordsError)
+    assert (result.exception.exit_code, link.options["idle_timeout_s"]) == (3, 3.0)
+    assert "4 of 5 writings" in str(result.exception)
+    assert not roster_beside(bundle.path).exists()
+
+
+def test_who_is_always_to_write_again_is_told_to_begin_again(bundle: Bundle, writes: Any, pin_file: Path) -> None:
+    writes(*["1"] * 30)
+    result = invoke(users, "add", "Ada", "--bundle", bundle.path, "--port", "p", "--pin-file", pin_file, "--json")
+    assert isinstance(result.exception, EnrolmentError)
+    assert result.exception.exit_code == 1
+    assert [r["event"] for r in records(result)] == ["enroll-retry"] * 11 + ["enroll-failed"]
+    assert not roster_beside(bundle.path).exists()
+
+
+def test_another_board_in_the_middle_ends_it(bundle: Bundle, board: Any, writes: Any, pin_file: Path) -> None:
+    connected = board.connected()
+    object.__setattr__(connected.info, "board", "other-pen")
+    writes(*WORDS[:2], extra=[connected])
+    result = invoke(users, "add", "Ada", "--bundle", bundle.path, "--port", "p", "--pin-file", pin_file)
+    assert isinstance(result.exception, EnrolmentError)
+    assert "other-pen came where desk-pen was" in str(result.exception)
+
+
+def test_without_a_pin_there_must_be_twenty_fragments(bundle: Bundle, writes: Any) -> None:
+    writes("1234", "5678", "9012", "3456", "7890")
+    result = invoke(users, "add", "Ada", "--bundle", bundle.path, "--port", "p", "--writings", 3, "--json")
+    assert result.exit_code == 0, result.output
+    assert "12 of at least 20 fragments: write on" in result.stderr
+    (user,) = stored(bundle).users
+    assert (user.pin, len(user), user.writings) == (None, 20, 5)
+
+
+def test_a_user_is_enrolled_from_a_file(bundle: Bundle, tmp_path: Path, pin_file: Path) -> None:
+    source = save(tmp_path / "set.npz", ("Ben", ["13579"]), ("Ada", WORDS), kind=KINDS.index("camera"))
+    arguments = ["--bundle", bundle.path, "--from", source, "--pin-file", pin_file, "--json"]
+    result = invoke(users, "add", "Ada", *arguments)
+    assert result.exit_code == 0, result.output
+    (user,) = stored(bundle).users
+    assert (user.pin, user.kind, user.board, user.writings, len(user)) == ("2580", "camera", None, 5, 20)
+    other = invoke(users, "add", "A. Lovelace", "--writer", "Ada", *arguments)
+    assert other.exit_code == 0, "the same PIN as another user's is taken without a word"
+    assert [user.name for user in stored(bundle).users] == ["Ada", "A. Lovelace"]
+    assert result.output.replace("Ada", "A. Lovelace")[:200] == other.output[:200]
+
+
+def test_without_sessions_fragments_are_cut_into_words_of_the_pin(
+    bundle: Bundle, tmp_path: Path, pin_file: Path
+) -> None:
+    source = save(tmp_path / "set.npz", ("Ada", WORDS), session=False, symbols=False)
+    result = invoke(users, "add", "Ada", "--bundle", bundle.path, "--from", source, "--pin-file", pin_file)
+    assert result.exit_code == 0, result.output
+    assert stored(bundle).get("Ada").writings == 5
+
+
+def test_without_pin_and_sessions_all_fragments_are_one_writing(bundle: Bundle, tmp_path: Path) -> None:
+    source = save(tmp_path / "set.npz", ("Ada", ["0123456789"] * 2), session=False, symbols=False)
+    result = invoke(users, "add", "Ada", "--bundle", bundle.path, "--from", source)
+    assert result.exit_code == 0, result.output
+    user = stored(bundle).get("Ada")
+    assert (user.writings, user.symbols.tolist()) == (1, [*range(10)] * 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "pin", "why"),
+    [
+        (["2580"] * 2, True, r"2 of 2 writings with 8 fragments can be used, needed are at least 3 with 12"),
+        (["2580", "2580", "1347", "9361"], True, r"2 of 4 writings with 8 fragments"),
+        (["01234", "56789"], False, r"2 of 2 writings with 10 fragments can be used, needed are at least 1 with 20"),
+    ],
+)
+def test_too_little_in_a_file_is_refused_with_the_figures(
+    bundle: Bundle, tmp_path: Path, pin_file: Path, words: list[str], pin: bool, why: str
+) -> None:
+    source = save(tmp_path / "set.npz", ("Ada", words))
+    asked = ["--pin-file", pin_file] if pin else []
+    result = invoke(users, "add", "Ada", "--bundle", bundle.path, "--from", source, *asked)
+    assert isinstance(result.exception, EnrolmentError)
+    assert why in str(result.exception)
+    assert result.exception.exit_code == 1
+    assert not roster_beside(bundle.path).exists()
+
+
+def test_what_the_reader_cannot_read_is_left_out_aloud(bundle: Bundle, tmp_path: Path) -> None:
+    source = save(tmp_path / "set.npz", ("Ada", ["0123456789"] * 3))
+    fragments = FragmentSet.load(source)
+    symbol = fragments.symbol.copy()
+    symbol[:2] = [code_of("x"), code_of("Y")]
+    FragmentSet(fragments.pixels, fragments.writer, symbol, fragments.order, ("Ada",), session=fragments.session).save(
+        source
+    )
+    result = invoke(users, "add", "Ada", "--bundle", bundle.path, "--from", source)
+    assert result.exit_code == 0, result.output
+    assert "2 fragments are of symbols that the reader does not read: left out" in result.stderr
+    assert len(stored(bundle).get("Ada")) == 28
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("258\n", "3 symbols"), ("2222\n", "PIN too plain"), ("25x0\n", "cannot read"), ("\n", "0 symbols")],
+)
+def test_a_pin_that_is_none_is_refused_and_not_shown(
+    bundle: Bundle, tmp_path: Path, pin_file: Path, text: str, why: str
+) -> None:
+    pin_file.write_text(text)
+    source = save(tmp_path / "set.npz", ("Ada", WORDS))
+    arguments = ["add", "Ada", "--bundle", bundle.path, "--from", source, "--pin-file"]
+    for result in (invoke(users, *arguments, pin_file), invoke(users, *arguments, "-", stdin=text)):
+        assert isinstance(result.exception, PinError)
+        assert why in str(result.exception)
+        assert text.strip() not in str(result.exception) or not text.strip()
+
+
+def test_a_pin_comes_from_stdin_and_a_file_that_others_may_read_is_refused(
+    bundle: Bundle, tmp_path: Path, pin_file: Path
+) -> None:
+    source = save(tmp_path / "set.npz", ("Ada", WORDS))
+    arguments = ["add", "Ada", "--bundle", bundle.path, "--from", source]
+    pin_file.chmod(0o644)
+    exposed = invoke(users, *arguments, "--pin-file", pin_file)
+    assert isinstance(exposed.exception, PinExposedError)
+    assert exposed.exception.exit_code == 4
+    missing = invoke(users, *arguments, "--pin-file", tmp_path / "none")
+    assert isinstance(missing.exception, PinError)
+    assert "No such file" in str(missing.exception)
+    unasked = invoke(users, *arguments, "--pin", stdin="2580\n2580\n")
+    assert isinstance(unasked.exception, PinError)
+    assert "no terminal" in str(unasked.exception)
+    assert invoke(users, *arguments, "--pin-file", "-", stdin="2580\n").exit_code == 0
+    assert stored(bundle).get("Ada").pin == "2580"
+
+
+def test_names_are_checked_before_anybody_writes(bundle: Bundle, writes: Any) -> None:
+    link = writes("0123", "4567", "8901", "2345", "6789")
+    arguments = ["--bundle", bundle.path, "--port", "p"]
+    refused = invoke(users, "add", "A\x1b[2Jda", *arguments)
+    assert isinstance(refused.exception, NamesError)
+    assert link.options == {}
+    assert invoke(users, "add", "Ada", *arguments).exit_code == 0
+    link.options = {}
+    again = invoke(users, "add", "ada", *arguments)
+    assert isinstance(again.exception, UserError)
+    assert link.options == {}
+
+
+@pytest.fixture
+def enrolled(bundle: Bundle, tmp_path: Path, pin_file: Path) -> Bundle:
+    source = save(tmp_path / "both.npz", ("Ada", WORDS), ("Ben", ["0123456789"] * 2))
+    arguments = ["--bundle", bundle.path, "--from", source]
+    assert invoke(users, "add", "Ada", *arguments, "--pin-file", pin_file).exit_code == 0
+    assert invoke(users, "add", "Ben", *arguments).exit_code == 0
+    return bundle
+
+
+def test_users_are_listed_without_their_pins(enrolled: Bundle) -> None:
+    result = invoke(users, "list", "--bundle", enrolled.path, "--json")
+    assert [(r["name"], r["kind"], r["writings"], r["fragments"], r["pin"]) for r in records(result)] == [
+        ("Ada", "pen", 5, 20, True),
+        ("Ben", "pen", 2, 20, False),
+    ]
+    plain = invoke(users, "list", "--bundle", enrolled.path)
+    assert "Ada  input pen, 5 writings, 20 fragments, with a PIN, 2" in plain.stderr
+    assert "2 users and 0 visitors" in plain.stderr
+    assert "2580" not in plain.output + result.output.replace(result.stdout, "")
+
+
+def test_a_user_is_shown_without_the_symbols_of_a_pin(enrolled: Bundle) -> None:
+    (ada,) = records(invoke(users, "show", "Ada", "--bundle", enrolled.path, "--json"))
+    (ben,) = records(invoke(users, "show", "Ben", "--bundle", enrolled.path, "--json"))
+    assert "symbols" not in ada
+    assert ben["symbols"] == dict.fromkeys(DIGITS, 2)
+    shown = invoke(users, "show", "Ben", "--bundle", enrolled.path).stderr
+    assert "0:2 1:2 2:2" in shown
+    assert "pin        no" in shown
+    assert isinstance(invoke(users, "show", "Eve", "--bundle", enrolled.path).exception, UserError)
+
+
+def test_a_user_is_renamed_and_removed(enrolled: Bundle) -> None:
+    renamed = invoke(users, "rename", "Ada", "Ada L.", "--bundle", enrolled.path, "--json")
+    assert records(renamed)[0]["event"] == "renamed"
+    assert stored(enrolled).get("Ada L.").pin == "2580"
+    removed = invoke(users, "remove", "Ada L.", "--bundle", enrolled.path, "--json")
+    assert (records(removed)[0]["event"], records(removed)[0]["users"]) == ("removed", 1)
+    assert [user.name for user in stored(enrolled).users] == ["Ben"]
+    again = invoke(users, "remove", "Ada L.", "--bundle", enrolled.path)
+    assert isinstance(again.exception, UserError)
+    assert again.exception.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("users remove --bundle BUNDLE ", ["Ada", "Ben"]),
+        ("users show --bundle BUNDLE B", ["Ben"]),
+        ("users rename --bundle BUNDLE x", []),
+        ("users remove --bundle BUNDLE --roster nowhere ", []),
+        ("users remove --bundle nowhere A", []),
+        ("users remove A", []),
+    ],
+)
+def test_names_are_completed_where_the_bundle_is_known(enrolled: Bundle, line: str, expected: list[str]) -> None:
+    *before, begun = line.replace("BUNDLE", str(enrolled.path)).split(" ")
+    completer = ShellComplete(inkgate.cli, {}, "inkgate", "_INKGATE_COMPLETE")
+    assert [item.value for item in completer.get_completions(before, begun)] == expected
+
+
+def test_a_roster_can_lie_elsewhere(bundle: Bundle, tmp_path: Path) -> None:
+    source, path = save(tmp_path / "set.npz", ("Ada", ["0123456789"] * 2)), tmp_path / "desk.roster"
+    arguments = ["--bundle", bundle.path, "--roster", path]
+    assert invoke(users, "add", "Ada", *arguments, "--from", source).exit_code == 0
+    assert len(records(invoke(users, "list", *arguments, "--json"))) == 1
+    assert not roster_beside(bundle.path).exists()
+
+
+def test_a_roster_that_is_not_this_machines_or_network_is_refused(
+    enrolled: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(roster_module, "networks_sha256", lambda _: bytes(31) + b"1")
+    foreign = invoke(users, "list", "--bundle", enrolled.path)
+    assert isinstance(foreign.exception, ForeignRosterError)
+    monkeypatch.setenv("INKGATE_ROSTER_KEYS", str(tmp_path / "other machine"))
+    for command in (["list"], ["show", "Ada"], ["remove", "Ada"], ["rename", "Ada", "Eve"]):
+        copied = invoke(users, *command, "--bundle", enrolled.path)
+        assert isinstance(copied.exception, RosterKeyError)
+        assert copied.exception.exit_code == 4
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [],
+        ["--from", "a.npz", "--port", "p"],
+        ["--port", "p", "--pin", "--pin-file", "f"],
+        ["--port", "p", "--writings", 2],
+    ],
+)
+def test_contradictory_options_are_a_usage_error(bundle: Bundle, given: list[str]) -> None:
+    assert invoke(users, "add", "Ada", "--bundle", bundle.path, *given).exit_code == 2
+
+
+def test_visitors_write_by_turns_and_leave_no_name(bundle: Bundle, writes: Any) -> None:
+    writes("0123", "4567", "8901", "11", "2345", "6789", "0123", "4567")
+    arguments = ["--bundle", bundle.path, "--port", "p", "--json"]
+    result = invoke(calibrate, *arguments, "--visitors", 2)
+    assert result.exit_code == 0, result.output
+    events = records(result)
+    assert [e["number"] for e in events if e["event"] == "visitor"] == [1, 2]
+    assert (events[-1]["event"], events[-1]["visitors"], events[-1]["total"]) == ("calibrated", 2, 2)
+    assert [e["reason"] for e in events if e["event"] == "enroll-retry"] == ["too few symbols: 2 of at least 4: again?"]
+    visitors = stored(bundle).visitors
+    assert [(v.kind, v.board, len(v), v.writings) for v in visitors] == [("pen", "desk-pen", 12, 3)] * 2
+    short = invoke(calibrate, *arguments, "--visitors", 3, "--idle-timeout", 1)
+    assert isinstance(short.exception, TooFewWordsError)
+    assert [v.number for v in stored(bundle).visitors] == [1, 2, 3, 4]
+
+
+def test_each_writer_of_a_file_is_a_visitor(bundle: Bundle, tmp_path: Path) -> None:
+    source = save(tmp_path / "set.npz", ("Zoe", ["0123", "4567"]), ("Yan", ["01"]), ("Xia", ["0123456789"]))
+    result = invoke(calibrate, "--bundle", bundle.path, "--from", source, "--json")
+    assert result.exit_code == 0, result.output
+    assert [len(visitor) for visitor in stored(bundle).visitors] == [8, 10]
+    assert "writer Yan is left out: 0 of 1 writings" in result.stderr
+    assert not stored(bundle).users
+    forgotten = invoke(calibrate, "--bundle", bundle.path, "--forget", "--json")
+    assert records(forgotten)[0]["visitors"] == 2
+    assert not stored(bundle).visitors
+    assert invoke(calibrate, "--bundle", bundle.path).exit_code == 2
+
+
+def test_a_real_line_brings_the_writings_and_the_board_may_forget_them(bundle: Bundle, pin_file: Path) -> None:
+    words = ["2580", "2", "2580", "2580", "2580", "2580", "2580"]
+    with VirtualBoard([word(text, hand) for hand, text in enumerate(words)], board="desk-pen") as board:
+        arguments = ["--port", board.path, "--pin-file", pin_file, "--allow-unauthenticated", "--json"]
+        result = invoke(users, "add", "Ada", "--bundle", bundle.path, *arguments)
+        assert result.exit_code == 0, result.output
+        assert len(board.acknowledged) == 6
+    assert [r["event"] for r in records(result)].count("enroll-stage-passed") == 5
+    assert stored(bundle).get("Ada").board == "desk-pen"
+    assert "has no key: anybody on the line can write in its place" in result.stderr
+
+
+ASKED = """
+import sys
+sys.path[:0] = {paths!r}
+import inkgate
+from edge.cli import roster, users
+from edge.cli.roster import Networks
+from tiny_networks import TinyNetwork, TinyReader
+roster.networks_sha256 = lambda _: bytes(32)
+users.open_networks = lambda _: Networks(TinyNetwork(), TinyReader())
+inkgate.main()
+"""
+
+
+def answer_on_a_terminal(command: list[str], answers: list[str]) -> tuple[int, str]:
+    """Run a command on a terminal of its own; give an answer each time that it asks. Return its end and the screen."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(command[0], command)
+    screen = b""
+    with contextlib.suppress(OSError):  # the terminal is gone with the command
+        while piece := os.read(terminal, 4096):
+            screen += piece
+            if answers and piece.rstrip().endswith(b":"):
+                os.write(terminal, f"{answers.pop(0)}\n".encode())
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), screen.decode()
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"), [(["2580", "2580"], 0), (["2580", "2581", "2580", "2580"], 0), (["1111", "1111"], 2)]
+)
+def test_a_pin_is_asked_for_twice_and_never_on_the_screen(
+    bundle: Bundle, tmp_path: Path, answers: list[str], code: int
+) -> None:
+    source = save(tmp_path / "set.npz", ("Ada", WORDS))
+    arguments = ["users", "add", "Ada", "--bundle", str(bundle.path), "--from", str(source), "--pin"]
+    command = [sys.executable, "-c", ASKED.format(paths=sys.path), *arguments]
+    ended, screen = answer_on_a_terminal(command, [*answers])
+    assert ended == code, screen
+    assert not any(answer in screen for answer in answers)
+    assert [user.pin for user in stored(bundle).users] == (["2580"] if code == 0 else [])

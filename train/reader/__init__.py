@@ -1,0 +1,1 @@
+"""A symbol's fragments -> the network that reads them, trained, quantised and measured."""
