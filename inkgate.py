@@ -21,7 +21,7 @@ COMMANDS = {
     ),
     "capture": ("edge.cli.capture:capture", "Record a writer's fragments from a board into a .npz file."),
     "completion": ("inkgate:completion", "Print the shell completion script for bash, zsh or fish."),
-    "data": ("train.cli.data:data", "Fetch, describe and export sets of fragments."),
+    "data": ("train.cli.data:data", "Fetch, describe, import and export sets of fragments."),
     "demo": (
         "train.demo.command:demo",
         "The whole path on this machine: writers, enrolment, int8, proof, board, decisions.",

@@ -9,7 +9,7 @@ from tiny_reader import card_of, make_reader
 from edge.bundle.bundle import PinnedExecutor
 from edge.bundle.golden import decode
 from edge.bundle.kernels import comparable, reserved
-from edge.bundle.reader import CARD, MODEL, Reader, golden_name
+from edge.bundle.reader import CARD, MODEL, Reader, find_shipped, golden_name
 from edge.errors import OtherOutputsError, ReaderDiffersError
 from edge.ink.fragment_set import FragmentSet
 from quantize.arithmetic.kernel_sets import KernelSet, always, kernel_set
@@ -20,6 +20,7 @@ from quantize.model.words import Words
 from quantize.proof import make_golden as under_test
 from quantize.proof.reader import compare_reader_golden, reader_files, verify_reader
 from quantize.proof.samples import draw_samples
+from train.data.mnist import embed, load_test_images
 
 KERNELS = "litert-xnnpack"
 
@@ -138,3 +139,23 @@ def test_vectors_that_the_interpreter_does_not_compute_are_not_written(
     monkeypatch.setattr(under_test, "kernel_set", broken)
     with pytest.raises(VectorsDifferError, match="CONV_2D"):
         reader_files(model, card, handwriting, 1, np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("alphabet", ["digits", "letters"])
+def test_the_shipped_readers_are_equal_to_the_reference_on_scribbles_and_noise(alphabet: str, words: Words) -> None:
+    reports = verify_reader(*find_shipped(alphabet), comparable(), KERNELS, words, this_machine())
+    assert [(report.kernels, report.error, report.mismatches) for report in reports] == [
+        (name, None, 0) for name in comparable()
+    ]
+
+
+@pytest.mark.needs("mnist")
+def test_the_shipped_reader_is_equal_to_the_reference_on_mnists_digits() -> None:
+    images, _ = load_test_images()
+    pixels = FragmentSet(embed(images[:300]), *(np.zeros(300, np.int32) for _ in range(3))).to_bits(1).pixels
+    digits = Words.of([pixels])
+    reports = verify_reader(*find_shipped("digits"), comparable(), KERNELS, digits, this_machine())
+    assert [(report.kernels, report.error, report.mismatches) for report in reports] == [
+        (name, None, 0) for name in comparable()
+    ]
+    assert all(report.values > 300 * 12_000 for report in reports)

@@ -18,6 +18,7 @@ from train.errors import MissingDataError, OverwriteError, UnknownReaderError
 from train.reader.make import PAGE, REPORT
 from train.reader.material import ALPHABETS, Material, codes_of
 from train.reader.samples import Samples, Source, samples_of
+from train.reader.structure import STRUCTURES
 
 
 @pytest.fixture
@@ -81,3 +82,9 @@ def test_letters_are_nothing_that_the_published_network_reads(tmp_path: Path) ->
 def test_a_folder_without_a_reader_is_told(tmp_path: Path) -> None:
     with pytest.raises(ReaderCardError, match="inkgate train-reader"):
         CliRunner().invoke(evaluate_reader, [str(tmp_path / "nothing")], catch_exceptions=False)
+
+
+def test_every_alphabet_and_every_network_can_be_asked_for() -> None:
+    choices = {option.name: getattr(option.type, "choices", None) for option in train_reader.params}
+    assert list(choices["alphabet"]) == list(ALPHABETS)
+    assert list(choices["network"]) == list(STRUCTURES)
