@@ -6,8 +6,9 @@ from collections.abc import Callable
 import numpy as np
 
 from edge.bundle import golden
-from edge.bundle.bundle import Bundle, PinnedExecutor
+from edge.bundle.bundle import Bundle
 from edge.bundle.kernels import runs_on
+from edge.bundle.manifest import PinnedExecutor
 from edge.errors import EdgeError
 from quantize.arithmetic.kernel_sets import kernel_set
 from quantize.arithmetic.reference import Reference
@@ -74,7 +75,7 @@ def compare_golden(bundle: Bundle, machine: Machine) -> list[GoldenReport]:
 def compare_vectors(
     name: str, content: bytes, model: bytes, pinned: PinnedExecutor, machine: Machine, prefix: str = "golden-"
 ) -> GoldenReport:
-    """Check one file of golden vectors against its model, what the bundle is pinned to, and the reference.
+    """Check one file of golden vectors against its model, the bundle's pin and the reference.
 
     name: of the file: prefix, kernel set and ".bin".
     """

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from tiny_reader import card_of, make_reader
 
-from edge.bundle.bundle import PinnedExecutor
 from edge.bundle.golden import decode
 from edge.bundle.kernels import comparable, reserved
+from edge.bundle.manifest import PinnedExecutor
 from edge.bundle.reader import CARD, MODEL, Reader, find_shipped, golden_name
 from edge.errors import OtherOutputsError, ReaderDiffersError
 from edge.ink.fragment_set import FragmentSet
@@ -16,6 +16,7 @@ from quantize.arithmetic.kernel_sets import KernelSet, always, kernel_set
 from quantize.arithmetic.rules import SINGLE
 from quantize.errors import VectorsDifferError
 from quantize.machine import this_machine
+from quantize.model.invented import invented_writing
 from quantize.model.words import Words
 from quantize.proof import make_golden as under_test
 from quantize.proof.reader import compare_reader_golden, reader_files, verify_reader
@@ -37,7 +38,7 @@ def card(model: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def words() -> Words:
-    return draw_samples(30, None, np.random.default_rng(0)).words
+    return draw_samples(30, invented_writing(), "invented", np.random.default_rng(0)).words
 
 
 @pytest.fixture(scope="module")
