@@ -74,7 +74,7 @@ def compare_golden(bundle: Bundle, machine: Machine) -> list[GoldenReport]:
 def compare_vectors(
     name: str, content: bytes, model: bytes, pinned: PinnedExecutor, machine: Machine, prefix: str = "golden-"
 ) -> GoldenReport:
-    """Check one file of golden vectors against its model, what the bundle is pinned to, and the reference.
+    """Check one file of golden vectors against its model, the bundle's pin and the reference.
 
     name: of the file: prefix, kernel set and ".bin".
     """
