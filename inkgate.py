@@ -21,7 +21,7 @@ COMMANDS = {
     ),
     "capture": ("edge.cli.capture:capture", "Record a writer's fragments from a board into a .npz file."),
     "completion": ("inkgate:completion", "Print the shell completion script for bash, zsh or fish."),
-    "data": ("train.cli.data:data", "Fetch, describe and export sets of fragments."),
+    "data": ("train.cli.data:data", "Fetch, describe, import and export sets of fragments."),
     "demo": (
         "train.demo.command:demo",
         "The whole path on this machine: writers, enrolment, int8, proof, board, decisions.",
@@ -34,6 +34,7 @@ COMMANDS = {
     "firmware": ("firmware_bridge.cli.firmware:firmware", "Build, sign, flash, inspect, watch and provision boards."),
     "journal": ("edge.cli.journal:journal", "Show and verify the journal of decisions."),
     "ports": ("firmware_bridge.cli.ports:ports", "List serial ports and the boards recognised on them."),
+    "pretrain": ("train.cli.pretrain:pretrain", "Make the shipped backbone anew, or one without some of its sources."),
     "quantize": ("quantize.cli.quantize:quantize", "Turn a run into the int8 bundle that the edge runs."),
     "run": ("edge.cli.run:run", "Decide who writes: fragments from a board, a decision after each."),
     "simulate": ("train.cli.simulate:simulate", "A virtual pen or camera board on a pseudo-terminal."),

@@ -106,6 +106,10 @@ class OldBundleError(NotABundleError):
     """The bundle has an earlier format, which lacks what this version needs."""
 
 
+class NoReaderError(EdgeError):
+    """The bundle has no reader of symbols, and what was asked for needs one."""
+
+
 class NoUsersError(EdgeError):
     """The bundle's network was trained for no user, and what was asked for needs some."""
 

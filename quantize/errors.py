@@ -77,3 +77,7 @@ class GraphsDifferError(QuantizeError):
     """Two models were compared that do not compute the same operations on the same shapes."""
 
     exit_code = ExitCode.NEGATIVE
+
+
+class EvidenceFitError(QuantizeError):
+    """The handwriting is too little, or too much alike, to fit an evidence model to."""

@@ -14,21 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bundle.bundle import CALIBRATION as CALIBRATION_FILE
-from edge.bundle.bundle import (
-    FLOAT,
-    FORMAT,
-    Bundle,
-    ErrorRates,
-    Manifest,
-    PinnedExecutor,
-    Provenance,
-    require_writable_bundle,
-    write_bundle,
-)
+from edge.bundle.bundle import FLOAT, Bundle, require_writable_bundle, write_bundle
 from edge.bundle.bundle import MODEL as MODEL_FILE
 from edge.bundle.engine import Engine
 from edge.bundle.golden import file_name
 from edge.bundle.kernels import reserved
+from edge.bundle.manifest import FORMAT, ErrorRates, Manifest, PinnedExecutor, Provenance, ReaderRecord
+from edge.bundle.reader_card import decode_card
 from edge.bundle.run_directory import Run
 from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, MODEL, PLAN, TEST
 from edge.decision.evidence import MAX_SYMBOLS, word_scores
@@ -44,11 +36,15 @@ from quantize.machine import version_of
 from quantize.model.invented import invented_writing
 from quantize.model.words import Words
 from quantize.proof.make_golden import draw_words, make_golden
+from quantize.proof.reader import reader_files
 
 CALIBRATION_WORDS = 300
 THRESHOLD_WORDS = 2000
 RATE_WORDS = 1000
 VERSIONS = ("tensorflow", "tf_keras", "ai-edge-litert", "numpy")
+
+ReaderFiles = tuple[bytes, bytes]
+"""The bytes of a reader's model and of its card, as edge.bundle.reader.find_shipped returns them."""
 
 Scores = npt.NDArray[np.float64]
 Say = Callable[[str], None]
@@ -61,12 +57,14 @@ def make_bundle(
     far_accept: float = 0.01,
     far_reject: float = 0.10,
     max_clipped: float = MAX_CLIPPED_SHARE,
+    reader: ReaderFiles | None = None,
     command: str = "",
     say: Say = lambda _step: None,
 ) -> Bundle:
     """Convert the run's model, fit thresholds, verify golden vectors and write the bundle.
 
-    Thresholds are fitted with the edge's own engine, on strangers of the development set. say: gets each step's name.
+    Thresholds are fitted with the edge's own engine, on strangers of the development set. reader: model and card of the
+    reader of symbols to put in; None for none. say: gets each step's name.
     Before TensorFlow is loaded: NotABundleError if no bundle can be written to `out`, RunError if the run lacks what is
     needed. Afterwards: ConversionRefusedError if the model does not convert well, VectorsDifferError if the interpreter
     does not compute what the reference does.
@@ -88,6 +86,7 @@ def make_bundle(
     rates = error_rates(engine, run, thresholds, rng)
     say("verifying golden vectors")
     golden = golden_files(engine, conversion.model, _pixel_bits(run), rng)
+    reading = _reader_files(reader, _pixel_bits(run), rng)
     manifest = Manifest(
         format=FORMAT,
         plan=run.plan,
@@ -97,8 +96,9 @@ def make_bundle(
         executor=PinnedExecutor(engine.runtime_name, engine.version, engine.kernels),
         error_rates=rates,
         provenance=_provenance(run, out, command),
+        reader=_reader_record(reader),
     )
-    return write_bundle(out, manifest, {**_converted_files(conversion), **golden})
+    return write_bundle(out, manifest, {**_converted_files(conversion), **golden, **reading})
 
 
 def make_ready_bundle(
@@ -108,13 +108,14 @@ def make_ready_bundle(
     fragments: FragmentSet | None = None,
     seed: int = 1,
     max_clipped: float = MAX_CLIPPED_SHARE,
+    reader: ReaderFiles | None = None,
     command: str = "",
     say: Say = lambda _step: None,
 ) -> Bundle:
     """Convert a backbone's features, verify golden vectors and write a bundle without users.
 
-    fragments: handwriting to calibrate on, besides what is invented. seed: of the words that are drawn. Errors as of
-    `make_bundle`, and BackboneFileError.
+    fragments: handwriting to calibrate on, besides what is invented. seed: of the words that are drawn. The others, and
+    errors, are as of `make_bundle`; BackboneFileError for a file that is no backbone.
     """
     require_writable_bundle(out)
     backbone, rng = BackboneFile.read(backbone_path), np.random.default_rng(seed)
@@ -127,6 +128,7 @@ def make_ready_bundle(
     engine = Engine.load(conversion.model)
     say("verifying golden vectors")
     golden = golden_files(engine, conversion.model, backbone.pixel_bits, rng)
+    reading = _reader_files(reader, backbone.pixel_bits, rng)
     manifest = Manifest(
         format=FORMAT,
         plan=backbone.plan,
@@ -136,8 +138,9 @@ def make_ready_bundle(
         executor=PinnedExecutor(engine.runtime_name, engine.version, engine.kernels),
         error_rates=ErrorRates(),
         provenance=_provenance_of_backbone(backbone, seed, command),
+        reader=_reader_record(reader),
     )
-    return write_bundle(out, manifest, {**_converted_files(conversion), **golden})
+    return write_bundle(out, manifest, {**_converted_files(conversion), **golden, **reading})
 
 
 def calibration_words(fragments: FragmentSet, rng: np.random.Generator) -> Words:
@@ -211,6 +214,17 @@ def _beside(one: FragmentSet, other: FragmentSet) -> FragmentSet:
     """Return both sets together, their writers kept apart."""
     offset = np.int32(int(one.writers.max()) + 1 - int(other.writers.min()))
     return join([one, replace(other, writer=other.writer + offset, writer_names=())])
+
+
+def _reader_files(reader: ReaderFiles | None, bits: int, rng: np.random.Generator) -> dict[str, bytes]:
+    return {} if reader is None else reader_files(*reader, invented_writing(), bits, rng)
+
+
+def _reader_record(reader: ReaderFiles | None) -> ReaderRecord | None:
+    if reader is None:
+        return None
+    card = decode_card(reader[1])
+    return ReaderRecord(card.alphabet, card.temperature)
 
 
 def _converted_files(conversion: Conversion) -> dict[str, bytes]:

@@ -4,10 +4,12 @@ import hashlib
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 import numpy as np
 
+from edge.bundle import reader
 from edge.bundle.bundle import FLOAT, MODEL, Bundle
 from edge.bundle.kernels import comparable
 from edge.bundle.origin import find_origin
@@ -39,6 +41,7 @@ from quantize.model.invented import invented_writing
 from quantize.model.words import Words
 from quantize.proof.compare_kernel_sets import compare_golden, compare_kernel_set
 from quantize.proof.findings import GoldenReport, KernelSetReport, OutputReport
+from quantize.proof.reader import compare_reader_golden, verify_reader
 from quantize.proof.samples import draw_samples
 from quantize.report.record import Decided, Deployed, Proof, Report
 
@@ -109,7 +112,7 @@ def _verify(
         handwriting, written = invented_writing().to_bits(bundle.manifest.pixel_bits), "invented handwriting"
         notes.append("no handwriting of people: all words are invented or artificial; give --fragments FILE.npz")
     samples = draw_samples(words, handwriting, written, np.random.default_rng(SEED))
-    kernel_sets = _compare_all(model, asked, pinned.kernels, samples.words, machine, reference_model, progress)
+    kernel_sets = _compare_all(bundle, asked, samples.words, machine, reference_model, progress)
     measured = Measured(run, test, samples.words, SEED)
     step = _stepper(progress)
     step("how the kernel sets drift apart")
@@ -122,7 +125,7 @@ def _verify(
         drift = [measure_drift(computed[0], other, measured.words, thresholds, graph) for other in computed[1:]]
         if measured.trials is None:
             notes.append("no equal error rate: the run's test set with users' and strangers' words is not there")
-    golden = compare_golden(bundle, machine)
+    golden = [*compare_golden(bundle, machine), *_reader_golden(bundle, machine)]
     compared: list[KernelSetReport | GoldenReport] = [*kernel_sets, *golden]
     proof = Proof(
         tool=f"inkgate {version_of('inkgate')}",
@@ -151,29 +154,52 @@ def _verify(
 
 
 def _compare_all(
-    model: bytes,
+    bundle: Bundle,
     asked: tuple[str, ...],
-    pinned: str,
     words: Words,
     machine: Machine,
     reference_model: bytes | None,
     progress: Progress,
 ) -> list[KernelSetReport]:
-    done, total = 0, len(words.fragments) * len(asked)
-    reports = []
-    for kernels in asked:
+    """Compare the network, then the reader if the bundle has one, in each kernel set that was asked for."""
+    contents, pinned, reads = bundle.contents, bundle.manifest.executor.kernels, bundle.manifest.reader is not None
+    done, total = 0, len(words.fragments) * len(asked) * (2 if reads else 1)
 
-        def advance(fragments: int, kernels: str = kernels) -> None:
-            nonlocal done
-            done += fragments
-            progress(f"{kernels}, tensor by tensor", done, total)
+    def advance(what: str, fragments: int) -> None:
+        nonlocal done
+        done += fragments
+        progress(f"{what}, tensor by tensor", done, total)
 
-        deployed = kernels == pinned
-        reports.append(
-            compare_kernel_set(
-                model, kernels, words, machine, deployed=deployed, reference_model=reference_model, progress=advance
-            )
+    reports = [
+        compare_kernel_set(
+            contents[MODEL],
+            kernels,
+            words,
+            machine,
+            deployed=kernels == pinned,
+            reference_model=reference_model,
+            progress=partial(advance, kernels),
         )
+        for kernels in asked
+    ]
+    if not reads:
+        return reports
+    model, card = contents[reader.MODEL], contents[reader.CARD]
+    reading = verify_reader(
+        model, card, asked, pinned, words, machine, progress=lambda kernels, n: advance(f"reader, {kernels}", n)
+    )
+    for report in reading:
+        report.model = reader.MODEL
+    return [*reports, *reading]
+
+
+def _reader_golden(bundle: Bundle, machine: Machine) -> list[GoldenReport]:
+    """Check the reader's golden vectors; there are none where the bundle has no reader."""
+    if bundle.manifest.reader is None:
+        return []
+    reports = compare_reader_golden(bundle.contents, bundle.manifest.executor, machine)
+    for report in reports:
+        report.model = reader.MODEL
     return reports
 
 
@@ -203,16 +229,16 @@ def _failures(bundle: Bundle, report: Report, named: Sequence[str]) -> list[str]
     for found in report.kernel_sets:
         if found.error is not None:
             if found.deployed or found.kernels in named:
-                failures.append(f"{found.kernels} could not be compared on this machine: {found.error}")
+                failures.append(f"{found.title} could not be compared on this machine: {found.error}")
             else:
-                report.notes.append(f"{found.kernels} was not compared on this machine: {found.error}")
+                report.notes.append(f"{found.title} was not compared on this machine: {found.error}")
         elif not found.passed:
             failures.append(
-                f"{found.kernels}: {found.mismatches:,} of {found.values:,} values differ, first: {found.first}"
+                f"{found.title}: {found.mismatches:,} of {found.values:,} values differ, first: {found.first}"
             )
         elif found.deployed and (found.executor, found.version) != (pinned.runtime, pinned.version):
             failures.append(
-                f"{found.kernels}: the bundle is pinned to {pinned.runtime} {pinned.version}, this machine has "
+                f"{found.title}: the bundle is pinned to {pinned.runtime} {pinned.version}, this machine has "
                 f"{found.executor} {found.version}: `inkgate quantize` makes a bundle for that"
             )
     failures += [f"{vectors.file}: {vectors.error}" for vectors in report.golden if not vectors.passed]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,10 +15,12 @@ from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, DRAWS, ENROL
 from edge.errors import NamesError, RunError
 from edge.ink.fragment_set import FragmentSet, join
 from train.data import datasets
-from train.errors import BackboneError, OverwriteError, TooFewWritersError, UnwritableError
+from train.errors import OverwriteError, TooFewWritersError, UnwritableError
 from train.network.backbone import Backbone
+from train.network.sources import Source
 from train.network.training_settings import EnrolSettings, PretrainSettings
 from train.plan.architecture import ArchitecturePlan, adapt
+from train.pretraining import Request
 from train.progress import Progress, silent
 from train.tensorflow_loading import load_tensorflow
 from train.trained_run import plan_of, utc_now, versions, write_run
@@ -102,7 +102,7 @@ def make_backbone(
     start: Backbone | None = None,
     progress: Progress = silent,
 ) -> tuple[Backbone, ArchitecturePlan]:
-    """Pre-train on the background writers and save in out/backbone; return the backbone and its plan.
+    """Pre-train on the dataset's own background writers and save in out/backbone; return backbone and plan.
 
     `start` is a backbone to go on from. A pre-training that was killed goes on where it was; a backbone that is there
     already, made from the same data with the same settings, is returned as it is. Raises UnwritableError when nothing
@@ -113,43 +113,13 @@ def make_backbone(
     writing = load(order)
     background = writing.fragments.of_writers(writing.split.background)
     plan = adapt(order.users)
-    recipe = {
-        "plan": plan.to_dict(),
-        "pixel_bits": order.pixel_bits,
-        "dataset": order.dataset,
-        "data_sha256": writing.fragments.sha256,
-        "background_writers": len(background.writers),
-        "background_fragments": len(background),
-        **asdict(settings),
-        "start": f"{start.pixel_bits} bit, {start.about['steps']} steps" if start else "random",
-    }
-    there = _backbone_of(recipe, out / "backbone")
+    request = Request((Source(order.dataset, (background,)),), plan, order.pixel_bits, settings, start)
+    there = request.done(out / "backbone")
     if there:
         return there, plan
     if not order.replace and _whole(out) is not None:
         raise OverwriteError(_overwrites(out, "a run of another backbone"))
-    load_tensorflow()
-    from train.network.pretrain import pretrain
-
-    arrays, history = pretrain(
-        background,
-        plan,
-        order.pixel_bits,
-        settings,
-        start=start,
-        checkpoints=out / "backbone" / "checkpoints",
-        progress=progress,
-    )
-    about = {
-        **recipe,
-        "final_loss": round(history[-1][1], 4),
-        "command": order.command,
-        "created": utc_now(),
-        "versions": versions(),
-    }
-    backbone = Backbone(arrays, about)
-    backbone.save(out / "backbone")
-    return backbone, plan
+    return request.carry_out(out / "backbone", order.command, progress), plan
 
 
 def _read(order: Order) -> Handwriting:
@@ -285,16 +255,6 @@ def _differences(run: Run, config: RunConfig) -> list[str]:
     changing = ("created", "command", "versions", "strangers")
     names = [name for name in RunConfig.__struct_fields__ if name not in changing]
     return [name for name in names if getattr(run.config, name) != getattr(wanted, name)]
-
-
-def _backbone_of(recipe: dict[str, Any], folder: Path) -> Backbone | None:
-    """Return the backbone in the folder if it was made by this recipe, else None."""
-    try:
-        there = Backbone.load(recipe["pixel_bits"], folder)
-    except BackboneError:  # there is none, or writing it was interrupted
-        return None
-    wanted = json.loads(json.dumps(recipe))
-    return there if all(there.about.get(key) == value for key, value in wanted.items()) else None
 
 
 def _make_folder(out: Path) -> None:

@@ -19,6 +19,10 @@ class CorruptDataError(TrainError):
     """A source's file is truncated, altered or not what it claims to be."""
 
 
+class ImportedFileError(TrainError):
+    """A person's own file of handwriting cannot be read, or is not what the command takes it for."""
+
+
 class DownloadError(TrainError):
     """No public home of a file could deliver it."""
 

@@ -3,8 +3,11 @@
 BUNDLE/  model.tflite      the one-fragment int8 network: its features and, for users, its logits
          calibration.json  ranges seen in calibration
          float.npz         weights of its float twin, for verification
-         golden-NAME.bin   golden vectors of kernel set NAME: of the pinned one, and of those reserved for engines to
-                           come (computed by an interpreter of equal arithmetic)
+         golden-NAME.bin   its golden vectors of kernel set NAME: of the pinned one, and of those reserved for engines
+                           to come (computed by an interpreter of equal arithmetic)
+         reader.tflite     where there is one, the int8 network that reads symbols; with it reader.json, its card, and
+                           its golden vectors reader-golden-NAME.bin
+         evidence.npz      where there is one, the model of the features by which users are known
          manifest.json     plan, users, thresholds, the pinned interpreter and kernels, error rates, where the bundle
                            came from, and the hash of every other file
          verify.json, report.html   written later, about the bundle, not part of it
@@ -14,107 +17,38 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final
 
 import msgspec
 
 from edge.bundle import golden
+from edge.bundle import reader as reader_files
 from edge.bundle.engine import Engine
 from edge.bundle.golden import GoldenVectors
 from edge.bundle.kernels import request_for
+from edge.bundle.manifest import UNHASHED, Manifest, decode_manifest, encode_manifest
 from edge.bundle.places import MANIFEST, explain_no_bundle
+from edge.bundle.reader import Reader
+from edge.bundle.reader_card import decode_card
 from edge.decision.thresholds import Thresholds
 from edge.errors import (
     BundleAlteredError,
     GoldenError,
     ModelRefusedError,
+    NoReaderError,
     NotABundleError,
     NoUsersError,
-    OldBundleError,
+    ReaderDiffersError,
     RuntimeMissingError,
-    ThresholdsError,
     UnverifiedError,
 )
 
-FORMAT: Final = "inkgate-bundle/3"
-OLD_FORMATS: Final = {
-    "inkgate-bundle/1": "has no golden vectors, so nothing tells whether this machine computes what was verified",
-    "inkgate-bundle/2": "has no features, by which a user is known who was not trained into it",
-}
-"""Formats of earlier versions, and what a bundle of such a format lacks."""
-
 MODEL, CALIBRATION, FLOAT = "model.tflite", "calibration.json", "float.npz"
 REQUIRED: Final = (MODEL, CALIBRATION, FLOAT)
-UNHASHED: Final = frozenset({MANIFEST, "verify.json", "report.html"})
-
-
-class PinnedExecutor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The interpreter and kernels that a bundle is pinned to.
-
-    The thresholds were made and the golden vectors verified on them. kernels: a name as in `Engine.kernels`.
-    """
-
-    runtime: str
-    version: str
-    kernels: str
-
-
-class ErrorRates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """FAR and FRR at the thresholds, by the numbers of symbols at which they were measured."""
-
-    far: dict[int, float] = {}
-    frr: dict[int, float] = {}
-
-
-class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a bundle came from.
-
-    run: the RUN directory, relative to the bundle, "" if it was made from a backbone. run_sha256: hashes of the files
-    that it was made from, by name.
-    """
-
-    run: str
-    run_sha256: dict[str, str]
-    data_sha256: str
-    dataset: str
-    seed: int
-    draw: int
-    versions: dict[str, str]
-    created: str
-    command: str
-
-
-class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The content of manifest.json.
-
-    plan: the network's plan.json. users: names of users 0..K-1 in the order of the logits; there are none where the
-    network has features only. thresholds: those of the users' logits, None where there are none. files: hash of every
-    other file of the bundle, by name.
-    """
-
-    format: Literal["inkgate-bundle/3"]
-    plan: dict[str, Any]
-    users: tuple[str, ...]
-    pixel_bits: Literal[1, 8]
-    thresholds: Thresholds | None
-    executor: PinnedExecutor
-    error_rates: ErrorRates
-    provenance: Provenance
-    files: dict[str, str] = {}
-
-    def __post_init__(self) -> None:
-        """Raise ValueError unless users are distinct printable names with thresholds, and files plain names."""
-        if len(set(self.users)) != len(self.users):
-            raise ValueError("users must be distinct")
-        if (self.thresholds is None) != (not self.users):
-            raise ValueError("thresholds belong to users, and users need them")
-        if not all(name.strip() and name.isprintable() for name in self.users):
-            raise ValueError("a user's name must be printable text")
-        if any(Path(name).name != name or name in UNHASHED for name in self.files):
-            raise ValueError("files must be plain names")
 
 
 @dataclass(frozen=True)
@@ -138,7 +72,7 @@ class Bundle:
         """
         folder = Path(path)
         raw = _read_manifest(folder)
-        manifest = _decode(folder, raw)
+        manifest = decode_manifest(folder, raw)
         contents = _verified(folder, manifest)
         return Bundle(folder, manifest, hashlib.sha256(raw).hexdigest(), contents)
 
@@ -148,17 +82,11 @@ class Bundle:
         StaleVectorsError if they are those of another model or format, ForeignVectorsError if of another kernel set,
         runtime or version, GoldenError if the bundle has none or they are damaged.
         """
-        pinned = self.manifest.executor
-        name = golden.file_name(kernels or pinned.kernels)
-        if name not in self.contents:
-            raise GoldenError(f"{self.path}: there is no {name} in the bundle")
-        runtime = (pinned.runtime, pinned.version) if kernels in (None, pinned.kernels) else None
-        try:
-            vectors = golden.decode(self.contents[name])
-            golden.check(vectors, self.contents[MODEL], kernels or pinned.kernels, runtime)
-        except GoldenError as error:
-            raise type(error)(f"{self.path / name}: {error}; `inkgate quantize` makes the bundle anew") from error
-        return vectors
+        return self._golden(golden.file_name, MODEL, kernels)
+
+    def reader_golden(self, kernels: str | None = None) -> GoldenVectors:
+        """Return the reader's golden vectors of a kernel set, by default of the pinned one, as `golden` does."""
+        return self._golden(reader_files.golden_name, reader_files.MODEL, kernels)
 
     @property
     def thresholds(self) -> Thresholds:
@@ -182,23 +110,66 @@ class Bundle:
         GoldenError if the vectors are not about this bundle, ModelRefusedError if the network does not fit the users,
         RuntimeMissingError if there is no interpreter.
         """
-        pinned = self.manifest.executor
         vectors = self.golden()
-        asked = kernels or request_for(pinned.kernels)
-        try:
-            engine = Engine.load(self.contents[MODEL], asked, threads, pinned.runtime)
-        except RuntimeMissingError as error:
-            wanted = f"{pinned.runtime}=={pinned.version}"
-            raise RuntimeMissingError(f"{error}; {self.path} was verified on {wanted}: install just that") from error
+        with self._naming_what_to_install():
+            engine = Engine.load(self.contents[MODEL], self._request(kernels), threads, self.manifest.executor.runtime)
         users = len(self.manifest.users)
         if engine.outputs != (users + 1 if users else 0):
             raise ModelRefusedError(f"{engine.outputs} logits for {users} users and the stranger")
+        self._verify(engine, vectors, kernels)
+        return engine
+
+    def reader(self, kernels: str | None = None, threads: int = 1) -> Reader:
+        """Return the bundle's reader of symbols on the pinned interpreter and kernels.
+
+        It has computed its golden fragments, as the network of `engine` its golden words; kernels and errors as there.
+        NoReaderError if the bundle has none, ReaderDiffersError if the manifest says otherwise of it than its card.
+        """
+        record = self.manifest.reader
+        if record is None:
+            raise NoReaderError(f"{self.path}: the bundle has no reader of symbols; `inkgate quantize` makes it anew")
+        model, vectors = self.contents[reader_files.MODEL], self.reader_golden()
+        card = decode_card(self.contents[reader_files.CARD])
+        if (card.alphabet, card.temperature) != (record.alphabet, record.temperature):
+            raise ReaderDiffersError(f"{self.path}: the manifest says otherwise of the reader than its card")
+        with self._naming_what_to_install():
+            found = Reader.load(model, card, self._request(kernels), threads, self.manifest.executor.runtime)
+        self._verify(found, vectors, kernels)
+        return found
+
+    def _golden(self, name_of: Callable[[str], str], model: str, kernels: str | None) -> GoldenVectors:
+        pinned = self.manifest.executor
+        name = name_of(kernels or pinned.kernels)
+        if name not in self.contents:
+            raise GoldenError(f"{self.path}: there is no {name} in the bundle")
+        runtime = (pinned.runtime, pinned.version) if kernels in (None, pinned.kernels) else None
         try:
-            engine.verify(vectors)
+            vectors = golden.decode(self.contents[name])
+            golden.check(vectors, self.contents[model], kernels or pinned.kernels, runtime)
+        except GoldenError as error:
+            raise type(error)(f"{self.path / name}: {error}; `inkgate quantize` makes the bundle anew") from error
+        return vectors
+
+    def _request(self, kernels: str | None) -> str:
+        return kernels or request_for(self.manifest.executor.kernels)
+
+    @contextmanager
+    def _naming_what_to_install(self) -> Iterator[None]:
+        """Add to a missing interpreter's message the version that the bundle was verified on."""
+        pinned = self.manifest.executor
+        try:
+            yield
+        except RuntimeMissingError as error:
+            wanted = f"{pinned.runtime}=={pinned.version}"
+            raise RuntimeMissingError(f"{error}; {self.path} was verified on {wanted}: install just that") from error
+
+    def _verify(self, found: Engine | Reader, vectors: GoldenVectors, kernels: str | None) -> None:
+        """Verify a network; one on kernels that were asked for may differ, and is then not `verified`."""
+        try:
+            found.verify(vectors)
         except UnverifiedError as error:
             if kernels is None:
                 raise type(error)(f"{self.path}: {error}") from error
-        return engine
 
 
 def write_bundle(path: str | os.PathLike[str], manifest: Manifest, contents: Mapping[str, bytes]) -> Bundle:
@@ -217,12 +188,15 @@ def write_bundle(path: str | os.PathLike[str], manifest: Manifest, contents: Map
     require_writable_bundle(target)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents.items())}
     complete = msgspec.structs.replace(manifest, files=hashes)
-    Bundle(target, complete, "", contents).golden()
+    written = Bundle(target, complete, "", contents)
+    written.golden()
+    if manifest.reader is not None:
+        written.reader_golden()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
-            for name, content in {**contents, MANIFEST: _encode(complete)}.items():
+            for name, content in {**contents, MANIFEST: encode_manifest(complete)}.items():
                 _write(fresh / name, content)
             _replace(fresh, target)
         finally:
@@ -246,37 +220,10 @@ def require_writable_bundle(target: Path) -> None:
         raise NotABundleError(f"{target}: the bundle cannot be written: {holder} is no folder that can be written to")
 
 
-class _OldProvenance(msgspec.Struct, frozen=True):
-    run: str = "RUN"
-
-
-class _Old(msgspec.Struct, frozen=True):
-    """The fields of a manifest of any format that are needed to say how to replace the bundle."""
-
-    format: str = ""
-    provenance: _OldProvenance = _OldProvenance()
-
-
 def _required(manifest: Manifest) -> tuple[str, ...]:
-    return (*REQUIRED, golden.file_name(manifest.executor.kernels))
-
-
-def _encode(manifest: Manifest) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
-
-
-def _decode(folder: Path, raw: bytes) -> Manifest:
-    try:
-        found = msgspec.json.decode(raw, type=_Old)
-        if found.format in OLD_FORMATS:
-            run = os.path.normpath(folder / found.provenance.run)
-            raise OldBundleError(
-                f"{folder}: {found.format} {OLD_FORMATS[found.format]}; "
-                f"`inkgate quantize {run} --out {folder}` makes it anew"
-            )
-        return msgspec.json.decode(raw, type=Manifest)
-    except (msgspec.DecodeError, ThresholdsError, UnicodeDecodeError) as error:
-        raise NotABundleError(f"{folder / MANIFEST}: {error}; `inkgate quantize` makes a bundle") from error
+    kernels = manifest.executor.kernels
+    readers = (reader_files.MODEL, reader_files.CARD, reader_files.golden_name(kernels)) if manifest.reader else ()
+    return (*REQUIRED, golden.file_name(kernels), *readers)
 
 
 def _read_manifest(folder: Path) -> bytes:
@@ -315,6 +262,7 @@ def _write(path: Path, content: bytes) -> None:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
+    path.chmod(0o644)
 
 
 def _replace(fresh: Path, target: Path) -> None:

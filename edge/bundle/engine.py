@@ -146,7 +146,7 @@ class Engine:
         EngineError if anything fails; the state is then unknown until `reset`.
         """
         codes = self.step_int8(fragment)
-        return Step(self._real[codes.logits.view(np.uint8)], codes.features)
+        return Step(self._real[codes.logits.view(np.uint8)] if self.outputs else _NO_LOGITS, codes.features)
 
     def step_int8(self, fragment: Int8) -> Codes:
         """Return the outputs, as the graph gives them, after the word's next fragment.
@@ -268,6 +268,7 @@ def require_verified(stamp: Stamp, runtime: Runtime, kernels: str) -> None:
 
 
 _NONE: Final = np.empty(0, np.int8)
+_NO_LOGITS: Final = np.empty(0, np.float64)
 _OFF: Final = " ({} is off, as where LiteRT cannot read /proc/cpuinfo and /sys/devices/system/cpu)"
 
 

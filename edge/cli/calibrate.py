@@ -6,9 +6,10 @@ from pathlib import Path
 import click
 
 from edge.bundle.bundle import Bundle
+from edge.cli.bundle_path import bundle_option
 from edge.cli.enrolling import Desk, Teller, enrol_from_file, follow
 from edge.cli.output import counted, emit
-from edge.cli.roster import Networks, bundle_option, idle_option, open_networks, open_roster, roster_option
+from edge.cli.roster import Networks, idle_option, open_networks, open_roster, roster_option
 from edge.decision.enrolment import Material
 from edge.errors import EnrolmentError, TooFewWordsError
 from edge.gate.loop import utc_now

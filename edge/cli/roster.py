@@ -21,9 +21,6 @@ from edge.roster.roster_file import RosterFile, roster_beside
 from firmware_bridge.errors import InkgateError
 from firmware_bridge.trust.folder import state_folder
 
-bundle_option = click.option(
-    "--bundle", "bundle_path", required=True, type=click.Path(path_type=Path), help="What `quantize` made."
-)
 roster_option = click.option(
     "--roster", "roster_path", type=click.Path(path_type=Path), help="Who may enter; by default BUNDLE.roster."
 )

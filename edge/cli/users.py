@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from edge.bundle.bundle import Bundle
+from edge.cli.bundle_path import bundle_option
 from edge.cli.enrolling import Desk, Teller, enrol_from_file, follow
 from edge.cli.output import counted, emit
 from edge.cli.roster import (
-    bundle_option,
     complete_user,
     idle_option,
     open_networks,

@@ -268,7 +268,7 @@ def enrolled(model: WhoModel, gathered: Sequence[Gathered], means: Floats) -> Pe
     sums = np.stack([person.sums for person in gathered], axis=-1)
     number = np.maximum(counts, 1).T[:, None, :].astype(np.float64)
     offset = np.where(counts.T[:, None, :] > 0, sums / number - means, 0.0)
-    return _people(model, counts, np.asarray([_level(person) for person in gathered]), means, offset)
+    return _people(model, counts, np.asarray([level_of(person) for person in gathered]), means, offset)
 
 
 def adapt_means(model: WhoModel, counts: Ints, sums: Floats) -> Floats:
@@ -286,7 +286,7 @@ def adapt_means(model: WhoModel, counts: Ints, sums: Floats) -> Floats:
     return np.asarray(base + common + own * (number / (number + DEVICE_PRIOR)))
 
 
-def _level(person: Gathered) -> int:
+def level_of(person: Gathered) -> int:
     """Return the place in STEADINESS that is nearest to what a person's repeated symbols say."""
     s = (STEADINESS_PRIOR + person.scatter) / (STEADINESS_PRIOR + person.repeated)
     return int(np.argmin(np.abs(exact.log(STEADINESS) - exact.log(np.asarray(s)))))

@@ -50,7 +50,9 @@ SETTINGS = {
         Setting("spacing", "INK_PEN_SPACING", 8, range(1001), _LENGTH, "points closer than this are not kept"),
         Setting("pen_up_ms", "INK_PEN_UP_MS", 500, range(20, 10_001), _TIME, "without contact: a symbol ends"),
         Setting("word_ms", "INK_PEN_WORD_MS", 1000, range(100, 10_001), _TIME, "without contact: the word ends"),
-        Setting("least_samples", "INK_PEN_LEAST_SAMPLES", 2, range(1, 256), "samples", "fewer are no symbol"),
+        Setting(
+            "least_ms", "INK_PEN_LEAST_MS", 30, range(1001), _TIME, "a shorter symbol, first contact to last, is none"
+        ),
         Setting("pixel_bits", "INK_PIXEL_BITS", 1, (1, 8), "bits", "black and white, or grey", ("pen", "camera")),
     )
 }

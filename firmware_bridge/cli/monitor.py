@@ -85,8 +85,9 @@ def said(event: Event) -> str:
             )
         case WordStarted(_, word):
             return f"word {word}"
-        case FragmentReceived(_, word, index, pixels):
-            return f"word {word}, symbol {index}: {int((pixels >= _INK).sum())} of {pixels.size} pixels are ink"
+        case FragmentReceived(_, word, index, pixels, duration_ms):
+            time = "" if duration_ms is None else f", written in {duration_ms} ms"
+            return f"word {word}, symbol {index}: {int((pixels >= _INK).sum())} of {pixels.size} pixels are ink{time}"
         case WordEnded(_, word, count):
             return f"word {word} ends: {count} symbol{'' if count == 1 else 's'}"
         case BoardFault(code, text, _, word):

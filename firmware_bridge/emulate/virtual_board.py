@@ -26,6 +26,8 @@ from firmware_bridge.wire.errors import PixelsError
 from firmware_bridge.wire.messages import Kind
 
 Word = npt.NDArray[np.uint8]
+Times = tuple[int | None, int | None]
+"""A symbol's duration_ms and pause_ms, as FragmentReceived has them."""
 
 BITS_PER_BYTE = 10
 """A start bit, eight data bits and a stop bit."""
@@ -53,6 +55,7 @@ class VirtualBoard:
     """A board in a thread that waits for HELLO on its pty, then sends words until they are acknowledged.
 
     words  what it sends, each word uint8 [T, 33, 33]; PixelsError if one is not
+    times  when each symbol of each word was written; None if the board does not know
     baud_rate  the pace from board to host; None is as fast as the host reads
     loss, corrupt  shares of the frames that vanish or are damaged, in both directions, drawn with `seed`
     link  a path that always leads to the current pty, as a device name leads to the same USB plug
@@ -67,6 +70,7 @@ class VirtualBoard:
         self,
         words: Sequence[Word],
         *,
+        times: Sequence[Sequence[Times]] | None = None,
         kind: Kind = Kind.PEN,
         pixel_bits: int = 1,
         board: str | None = None,
@@ -87,6 +91,7 @@ class VirtualBoard:
         self.lost: list[Sent] = []
         """The words that were lost in power cuts."""
         self._words = words
+        self._times = times or [[(None, None)] * len(word) for word in words]
         self._waiting = deque(range(len(words)))
         self._written: deque[Sent] = deque()
         self._info = wire.Info(
@@ -221,8 +226,8 @@ class VirtualBoard:
         while self._waiting and len(self._written) < OUTBOX_WORDS:
             place = self._waiting.popleft()
             self._written.append(Sent(self._info.session, session.start_word(), place))
-            for pixels in self._words[place]:
-                session.add_fragment(pixels)
+            for pixels, times in zip(self._words[place], self._times[place], strict=True):
+                session.add_fragment(pixels, *times)
             session.end_word()
 
     def _settle(self) -> None:

@@ -96,8 +96,8 @@ class BoardSession:
         self._messages.append(wire.Start(self._word))
         return self._word
 
-    def add_fragment(self, pixels: Pixels) -> None:
-        """Add one symbol, uint8 [33, 33], to the open word.
+    def add_fragment(self, pixels: Pixels, duration_ms: int | None = None, pause_ms: int | None = None) -> None:
+        """Add one symbol, uint8 [33, 33], to the open word; its times as FragmentReceived has them.
 
         OutboxFullError if there is no room for it, WritingError if no word is open or the word is full.
         """
@@ -105,7 +105,7 @@ class BoardSession:
             raise WritingError("no word is open" if self._open is None else f"word {self._open} is full")
         if self._fragments >= self._capacity_fragments:
             raise OutboxFullError(f"{self._capacity_fragments} fragments are waiting to be acknowledged")
-        self._messages.extend(fragment_messages(self._count, pixels, self._info.pixel_bits))
+        self._messages.extend(fragment_messages(self._count, pixels, self._info.pixel_bits, duration_ms, pause_ms))
         self._count += 1
         self._fragments += 1
 

@@ -51,12 +51,19 @@ class WordStarted:
 
 @dataclass(frozen=True, eq=False)
 class FragmentReceived:
-    """One symbol of the open word, in order of `index` from 0; pixels uint8 [33, 33], 0 paper .. 255 ink."""
+    """One symbol of the open word, in order of `index` from 0; pixels uint8 [33, 33], 0 paper .. 255 ink.
+
+    duration_ms: from the symbol's first contact to its last; None above 65534 or if the board does not know, as no
+    camera does. pause_ms: from the last contact of the symbol before it to its first, in steps of 10; None above 2540,
+    if the board does not know, and for the word's first symbol.
+    """
 
     session: int
     word: int
     index: int
     pixels: Pixels
+    duration_ms: int | None = None
+    pause_ms: int | None = None
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,18 @@ WritingMessage = wire.Start | wire.Fragment | wire.End | wire.Error
 WritingEvent = WordStarted | FragmentReceived | WordEnded | BoardFault
 
 
-def fragment_messages(index: int, pixels: Pixels, pixel_bits: int) -> Iterator[wire.Fragment]:
+def fragment_messages(
+    index: int, pixels: Pixels, pixel_bits: int, duration_ms: int | None = None, pause_ms: int | None = None
+) -> Iterator[wire.Fragment]:
     """Yield the messages that carry one fragment: one at 1 bit a pixel, 5 at 8.
 
-    PixelsError unless the pixels are uint8 [33, 33].
+    duration_ms, pause_ms: as FragmentReceived has them. PixelsError unless the pixels are uint8 [33, 33].
     """
     packed = pack(pixels, pixel_bits)
+    lasted = wire.LONG_DURATION_MS if duration_ms is None else min(duration_ms, wire.LONG_DURATION_MS)
+    pause = wire.LONG_PAUSE_CS if pause_ms is None else min(pause_ms // 10, wire.LONG_PAUSE_CS)
     for offset in range(0, len(packed), wire.CHUNK_BYTES):
-        yield wire.Fragment(index, offset, packed[offset : offset + wire.CHUNK_BYTES])
+        yield wire.Fragment(index, offset, lasted, pause, packed[offset : offset + wire.CHUNK_BYTES])
 
 
 class WordReader:
@@ -36,6 +40,7 @@ class WordReader:
         self._started = 0
         self._count = 0
         self._partial = bytearray()
+        self._times = (0, 0)
 
     def read(self, message: WritingMessage) -> WritingEvent | None:
         """Take a message and return the event that it completes, None if there is none.
@@ -63,6 +68,10 @@ class WordReader:
         if message.index != self._count or message.offset != len(self._partial):
             found, due = f"{message.index} + {message.offset}", f"{self._count} + {len(self._partial)}"
             raise ProtocolViolationError(f"fragment {found} came where {due} was due in word {self._open}")
+        times = message.duration_ms, message.pause_cs
+        if message.offset and times != self._times:
+            raise ProtocolViolationError(f"fragment {message.index} of word {self._open}: its times changed midway")
+        self._times = times
         self._partial += message.pixels
         size = FRAGMENT_BYTES[self._pixel_bits]
         if len(self._partial) < size and message.pixels:
@@ -73,7 +82,11 @@ class WordReader:
             raise ProtocolViolationError(f"fragment {message.index} of word {self._open}: {error}") from error
         self._partial.clear()
         self._count += 1
-        return None if self._known() else FragmentReceived(self._session, self._open, message.index, pixels)
+        if self._known():
+            return None
+        duration_ms = None if message.duration_ms == wire.LONG_DURATION_MS else message.duration_ms
+        pause_ms = None if message.pause_cs == wire.LONG_PAUSE_CS else 10 * message.pause_cs
+        return FragmentReceived(self._session, self._open, message.index, pixels, duration_ms, pause_ms)
 
     def _end(self, message: wire.End) -> WordEnded | None:
         if message.word != self._open or message.count != self._count or self._partial:

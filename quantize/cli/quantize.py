@@ -42,6 +42,12 @@ from firmware_bridge.cli.options import json_option, plain_console
     type=click.Path(path_type=Path),
     help="BACKBONE.npz: calibrate on this handwriting (.npz) too, besides what is invented.",
 )
+@click.option(
+    "--reader",
+    default="digits",
+    show_default=True,
+    help="Reader of symbols to put in: one that comes with inkgate, a folder of `train-reader`, or none.",
+)
 @json_option
 @click.pass_context
 def quantize(
@@ -52,6 +58,7 @@ def quantize(
     far_reject: float,
     max_clipped: float,
     fragments_path: Path | None,
+    reader: str,
     as_json: bool,
 ) -> None:
     """Turn the trained network of RUN into the int8 bundle that the edge runs.
@@ -72,6 +79,7 @@ def quantize(
     # Converting silences file descriptor 2 for a while; the status line is written to a copy of it.
     status_line = plain_console(os.fdopen(os.dup(2), "w"))
     make = _from_backbone(ctx, fragments_path) if source.suffix == ".npz" else _from_run(ctx, far, far_reject)
+    make = partial(make, reader=_find_reader(reader), max_clipped=max_clipped)
     draws = [] if source.suffix == ".npz" else Run.open(source).draws()[1:]
     jobs = [(source, out), *((draw.path, draw.path / "bundle") for draw in draws)]
     made: list[dict[str, Any]] = []
@@ -79,7 +87,7 @@ def quantize(
         prefix = f"[{number}/{len(jobs)}] {given}: " if len(jobs) > 1 else ""
         with status_line.status(Text(f"{prefix}starting")) as status:
             command = shlex.join(["inkgate", *sys.argv[1:]])
-            bundle = make(given, target, max_clipped=max_clipped, command=command, say=_teller(status, prefix))
+            bundle = make(given, target, command=command, say=_teller(status, prefix))
         made.append(_summary(bundle))
         if not as_json:
             console.print(f"{target}: {made[-1]['model_bytes']:,} bytes of int8 model for {made[-1]['users']} users")
@@ -112,6 +120,18 @@ def _from_backbone(ctx: click.Context, fragments_path: Path | None) -> Callable[
     return partial(make_ready_bundle, fragments=FragmentSet.load(fragments_path) if fragments_path else None)
 
 
+def _find_reader(name: str) -> tuple[bytes, bytes] | None:
+    """Return model and card of a reader: the shipped one of that alphabet, else the one in that folder.
+
+    None for "none". ReaderCardError if there is no reader there.
+    """
+    from edge.bundle.reader import SHIPPED, find_shipped, read_files
+
+    if name == "none":
+        return None
+    return find_shipped(name) if (SHIPPED / name).is_dir() else read_files(name)
+
+
 def _refuse(ctx: click.Context, names: tuple[str, ...], why: str) -> None:
     given = [p.opts[-1] for p in ctx.command.params if p.name in names and _was_given(ctx, p.name)]
     if given:
@@ -128,6 +148,7 @@ def _summary(bundle: Bundle) -> dict[str, Any]:
         "bundle": str(bundle.path),
         "sha256": bundle.sha256,
         "users": len(manifest.users),
+        "reader": manifest.reader.alphabet if manifest.reader else None,
         "model_bytes": len(bundle.contents["model.tflite"]),
         "executor": {"version": manifest.executor.version, "kernels": manifest.executor.kernels},
         "far": {"target": thresholds.far_accept if thresholds else None, "by_symbols": manifest.error_rates.far},

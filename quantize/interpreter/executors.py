@@ -14,7 +14,7 @@ from firmware_bridge.installing import install_extra
 from quantize.errors import DependencyError, KernelSetError, ModelFileError
 from quantize.interpreter.exposed import expose
 from quantize.model.graph import Array, load_graph
-from quantize.model.trace import LSTM_TEMPORARIES, Point, Trace, points
+from quantize.model.trace import LSTM, LSTM_TEMPORARIES, Point, Trace, points
 from quantize.model.words import Words
 
 Int8 = npt.NDArray[np.int8]
@@ -88,11 +88,7 @@ class Tracer:
         self.points = tuple(p for p in points(self.graph) if not (delegated and p.tensor is None))
         self.name = kernels
         self.version = f"{LITERT.distribution} {version(LITERT.distribution)}"
-        self.readable = (
-            "every tensor and state, as outputs of the exposed twin; not the LSTM's temporaries"
-            if delegated
-            else "every tensor and state, and the LSTM's temporaries"
-        )
+        self.readable = _describe_readable(delegated, any(op.kind == LSTM for op in self.graph.ops))
         self._interpreter = interpreter(expose(model) if delegated else model, wanted.name, preserve=not delegated)
         if delegated and not any(op["op_name"] == DELEGATE for op in self._interpreter._get_ops_details()):
             raise KernelSetError(
@@ -138,6 +134,14 @@ class Tracer:
         if point.tensor is not None:
             return point.tensor
         return len(self.graph.tensors) + LSTM_TEMPORARIES.index(point.role)
+
+
+def _describe_readable(delegated: bool, recurrent: bool) -> str:
+    twin = ", as outputs of the exposed twin" if delegated else ""
+    if not recurrent:
+        return f"every tensor{twin}"
+    temporaries = "; not the LSTM's temporaries" if delegated else ", and the LSTM's temporaries"
+    return f"every tensor and state{twin}{temporaries}"
 
 
 def run(words: Words, reset: Callable[[], object], step: Callable[[npt.NDArray[np.int8]], Result]) -> list[Result]:

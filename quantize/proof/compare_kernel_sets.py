@@ -6,8 +6,9 @@ from collections.abc import Callable
 import numpy as np
 
 from edge.bundle import golden
-from edge.bundle.bundle import Bundle, PinnedExecutor
+from edge.bundle.bundle import Bundle
 from edge.bundle.kernels import runs_on
+from edge.bundle.manifest import PinnedExecutor
 from edge.errors import EdgeError
 from quantize.arithmetic.kernel_sets import kernel_set
 from quantize.arithmetic.reference import Reference

@@ -82,6 +82,11 @@ class KernelSetReport(msgspec.Struct):
         return self.runs_on not in ("", self.kernels)
 
     @property
+    def title(self) -> str:
+        """Return the kernel set's name, with the model's if it is another than the network."""
+        return self.kernels if self.model == MODEL else f"{self.model}, {self.kernels}"
+
+    @property
     def mark(self) -> str:
         """Return the mark that a reader sees beside the name: "deployed", "reserved" or ""."""
         return "deployed" if self.deployed else "reserved" if self.reserved else ""

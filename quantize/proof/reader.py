@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from edge.bundle.bundle import PinnedExecutor
 from edge.bundle.kernels import reserved
+from edge.bundle.manifest import PinnedExecutor
 from edge.bundle.reader import CARD, MODEL, Reader, golden_name
 from edge.bundle.reader_card import decode_card
 from edge.ink.fragment_set import FragmentSet

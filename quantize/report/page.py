@@ -41,11 +41,11 @@ def make_page(content: bytes) -> str:
 
 
 def _head(report: Report) -> str:
-    compared = [found for found in report.kernel_sets if found.error is None]
+    compared = dict.fromkeys(found.kernels for found in report.kernel_sets if found.error is None)
     said = "Proved" if report.passed else "Not proved"
     counted = (
         f"<b>{report.mismatches:,}</b> of {report.values:,} values differ between the fixed-point reference and the "
-        f"interpreter: {', '.join(f'<b>{escape(found.kernels)}</b>' for found in compared) or 'no kernel set'}, and "
+        f"interpreter: {', '.join(f'<b>{escape(name)}</b>' for name in compared) or 'no kernel set'}, and "
         f"{len(report.golden)} files of golden vectors"
     )
     counted += "".join(
@@ -88,8 +88,24 @@ def _cost(decisions: Decided | None) -> str:
 
 
 def _kernel_sets(report: Report) -> str:
+    tables = "".join(
+        f"{_model_heading(report, model)}{_kernel_sets_of(found)}" for model, found in report.by_model().items()
+    )
+    return (
+        "<p>Each row: the reference computes with the rounding rules of that kernel set, and every value is compared, "
+        f"bit for bit, with what the interpreter has in memory. Fragments/s: the reference, all tensors, on one core."
+        f"</p>{tables}"
+    )
+
+
+def _model_heading(report: Report, model: str) -> str:
+    """Return the heading of a model's part, nothing if the report is of one model alone."""
+    return f"<h3>{escape(model)}</h3>" if len(report.by_model()) > 1 else ""
+
+
+def _kernel_sets_of(kernel_sets: Sequence[KernelSetReport]) -> str:
     rows = []
-    for found in report.kernel_sets:
+    for found in kernel_sets:
         name = f"<b>{escape(found.kernels)}</b>{_tag(found.mark)}"
         if found.error is not None:
             rows.append(
@@ -106,19 +122,25 @@ def _kernel_sets(report: Report) -> str:
     heads = ("kernel set", "<interpreter", "values", "differ", "largest", "<compared", "fragments/s", "")
     found_first = "".join(
         f'<p class="failed">{escape(found.kernels)}, first difference: {escape(found.first)}</p>'
-        for found in report.kernel_sets
+        for found in kernel_sets
         if found.first
     )
-    return (
-        "<p>Each row: the reference computes with the rounding rules of that kernel set, and every value is compared, "
-        "bit for bit, with what the interpreter has in memory. Fragments/s: the reference, all tensors, on one core."
-        "</p>" + table(heads, rows) + found_first
-    )
+    return table(heads, rows) + found_first
 
 
 def _ops(report: Report) -> str:
-    """Return the kernel sets' rules side by side, then every tensor of every set, as HTML."""
-    sets = [found for found in report.kernel_sets if found.error is None]
+    """Return, model by model, the kernel sets' rules side by side, then every tensor of every set, as HTML."""
+    parts = [
+        _model_heading(report, model) + _ops_of([found for found in kernel_sets if found.error is None])
+        for model, kernel_sets in report.by_model().items()
+    ]
+    return (
+        "<p>The rule by which each operation rounds. A blue cell rounds otherwise than the deployed kernels do.</p>"
+        + "".join(parts)
+    )
+
+
+def _ops_of(sets: Sequence[KernelSetReport]) -> str:
     if not sets:
         return "<p>No kernel set could be compared here.</p>"
     deployed = next((found for found in sets if found.deployed), sets[0])
@@ -133,11 +155,7 @@ def _ops(report: Report) -> str:
             )
             cells.append(f'<td class="left {kind}">{escape(other.rule)}<br><small>{count}</small></td>')
         rows.append(f"<tr><td>{_short(op.op)}</td>{''.join(cells)}</tr>")
-    return (
-        "<p>The rule by which each operation rounds. A blue cell rounds otherwise than the deployed kernels do.</p>"
-        + table(("operation", *(found.kernels for found in sets)), rows, "rules")
-        + _tensors(sets)
-    )
+    return table(("operation", *(found.kernels for found in sets)), rows, "rules") + _tensors(sets)
 
 
 def _tensors(sets: Sequence[KernelSetReport]) -> str:
@@ -226,7 +244,8 @@ def _drift_row(drift: DriftReport, reserved: bool) -> str:
 
 
 def _reading(report: Report) -> str:
-    unread = [found.kernels for found in report.kernel_sets if found.error is None and "not the LSTM" in found.readable]
+    network = next(iter(report.by_model().values()), [])
+    unread = [found.kernels for found in network if found.error is None and "twin" in found.readable]
     points = [
         "Proved is equality on these words: every value of every tensor listed above, with the state carried from "
         "fragment to fragment. The words hold white, black and random fragments, which reach the ends of the ranges.",
@@ -239,15 +258,15 @@ def _reading(report: Report) -> str:
         points.append(
             f"{escape(' and '.join(unread))}: a delegate keeps no intermediate tensors. They are read from a twin of "
             "the model in which each is an output; that the model itself gives the same outputs is in its table's rows "
-            "(“no tensors kept”). The LSTM's temporaries are not read there; its states and output are."
+            "(“no tensors kept”). An LSTM's temporaries are not read there; its states and output are."
         )
     points += [
         f"{escape(found.kernels)} is reserved, nothing runs it yet: it has the rules of {escape(found.runs_on)}, whose "
         "interpreter was compared in its place."
-        for found in report.kernel_sets
+        for found in network
         if found.reserved
     ]
-    names = ",".join(found.kernels for found in report.kernel_sets)
+    names = ",".join(found.kernels for found in network)
     again = f"inkgate verify BUNDLE --kernels {names} --words {report.words}"
     listed = "".join(f"<li>{point}</li>" for point in points)
     return f"<ul>{listed}</ul><p>The same words, and so the same numbers, come from:</p><pre>{escape(again)}</pre>"

@@ -58,6 +58,13 @@ class Proof(msgspec.Struct, kw_only=True):
     golden: list[GoldenReport]
     drift: list[DriftReport]
 
+    def by_model(self) -> dict[str, list[KernelSetReport]]:
+        """Return the comparisons of kernel sets by the bundle's file that they are about, in order."""
+        found: dict[str, list[KernelSetReport]] = {}
+        for report in self.kernel_sets:
+            found.setdefault(report.model, []).append(report)
+        return found
+
     def is_reserved(self, kernels: str) -> bool:
         """Return whether nothing runs the kernel set of that name yet."""
         return any(found.kernels == kernels and found.reserved for found in self.kernel_sets)

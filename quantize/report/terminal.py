@@ -55,7 +55,7 @@ def _kernel_sets(report: Report) -> Table:
     for heading in ("values", "mismatches", "largest"):
         table.add_column(heading, justify="right")
     for found in report.kernel_sets:
-        name = f"{found.kernels} ({found.mark})" if found.mark else found.kernels
+        name = f"{found.title} ({found.mark})" if found.mark else found.title
         if found.error is not None:
             table.add_row(name, f"not compared: {found.error}", "-", "-", "-", style="yellow")
             continue
@@ -66,7 +66,7 @@ def _kernel_sets(report: Report) -> Table:
 
 
 def _ops(found: KernelSetReport) -> Table:
-    table = Table(title=f"{found.kernels}: {found.readable}")
+    table = Table(title=f"{found.title}: {found.readable}")
     for heading in ("op", "rule"):
         table.add_column(heading, overflow="fold")
     for heading in ("tensors", "values", "mismatches", "largest"):

@@ -8,12 +8,14 @@ import pytest
 from emulated import built, needs_tools, powered, word_on, words_of
 from received import APPS, PATIENCE_S, PENS, received
 
+from edge.ink.pen import STUCK_MS, capture_timed
 from firmware_bridge.build.compile import build
 from firmware_bridge.build.errors import BuildError
 from firmware_bridge.emulate import flash_store
 from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
 from firmware_bridge.emulate.power_on import NUMBER, name_of
-from firmware_bridge.session.events import BoardFault, Connected
+from firmware_bridge.link.link import open_link
+from firmware_bridge.session.events import BoardFault, Connected, FragmentReceived, WordEnded
 from firmware_bridge.trust.board_keys import KeyStore
 from train.synthetic.board_input import photograph, write_texts
 from train.synthetic.digitiser import sample_word
@@ -65,6 +67,39 @@ def test_strokes_become_the_fragments_of_the_python_twin_on_a_proved_board(
     assert [len(word) for word in expected] == [len(text) for text in texts]
     for word, twin in zip(words, expected, strict=True):
         np.testing.assert_array_equal(word, twin)
+
+
+@pytest.mark.parametrize("board", ["stm32f405", "mps2-an386"])
+def test_the_times_of_every_symbol_arrive_as_the_python_twin_has_them(board: str) -> None:
+    (samples,) = write_texts([3], ["271828"], np.random.default_rng(5))
+    times: list[tuple[int | None, int | None]] = []
+    with (
+        EmulatedBoard(powered(board, "pen"), [samples], fast=True) as emulated,
+        open_link(emulated.start(), connect_patience_s=PATIENCE_S, idle_timeout_s=PATIENCE_S) as link,
+    ):
+        for event in link.events():
+            if isinstance(event, FragmentReceived):
+                times = [*times[: event.index], (event.duration_ms, event.pause_ms)]
+            if isinstance(event, WordEnded):
+                break
+    (word,) = capture_timed(map(tuple, samples.tolist()))
+    assert times == [(symbol.duration_ms, symbol.pause_ms) for symbol in word]
+    assert all(duration is not None and duration > 50 for duration, _ in times)
+
+
+@pytest.mark.parametrize(
+    ("pressure", "text"),
+    [
+        (1024, "the pen touches without end: its pressure does not fall"),
+        (0, "the pen is near and never touches: its pressure does not rise"),
+    ],
+)
+def test_a_pen_whose_pressure_is_broken_is_reported_as_a_fault(pressure: int, text: str) -> None:
+    samples = np.tile(np.array([500, 500, pressure], np.uint16), (STUCK_MS // 10, 1))
+    with EmulatedBoard(powered("mps2-an386", "pen"), [samples], fast=True) as emulated:
+        _, fault = received(emulated.start(), 1)
+    assert isinstance(fault, BoardFault)
+    assert (fault.code, fault.text) == ("sensor_failed", text)
 
 
 def test_a_synthetic_set_is_what_a_board_sends_of_the_same_writing() -> None:

@@ -11,9 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.ink.pen import MAX_POINTS, MAX_STROKES, Pen, PenConfig, PenEvent, capture
+from edge.ink.pen import (
+    MAX_POINTS,
+    MAX_STROKES,
+    STUCK_MS,
+    UNTOUCHED_MS,
+    Pen,
+    PenConfig,
+    PenEvent,
+    capture,
+    capture_timed,
+)
 from edge.ink.raster import POINT, Points, raster_strokes
 from edge.ink.symbols import DIGITS
+from firmware_bridge.wire import messages as wire
 from train.synthetic.board_input import write_word
 from train.synthetic.digitiser import sample_word
 from train.synthetic.writers import invent_writer, write_symbol
@@ -42,7 +53,7 @@ class Twin:
         self._silence = self._lib.function("ink_pen_silence", ctypes.c_int)
         self._pending = self._lib.function("ink_pen_pending", ctypes.c_int)
         self._points = self._lib.function("twin_pen_points", ctypes.c_size_t)
-        self._memory, self._counters = self._lib.buffer(MAX_POINTS * POINT.itemsize), self._lib.buffer(12)
+        self._memory, self._counters = self._lib.buffer(MAX_POINTS * POINT.itemsize), self._lib.buffer(20)
 
     def sample(self, x: int, y: int, pressure: int) -> PenEvent:
         return PenEvent(self._sample(self._pen, x, y, pressure))
@@ -59,6 +70,13 @@ class Twin:
         return bytes(self._memory)[: count * POINT.itemsize], counters
 
 
+def state_of(pen: Pen) -> tuple[bytes, list[int]]:
+    """Return the state as the C twin tells it: points, counters, and the symbol's times as they go on the wire."""
+    lasted = wire.LONG_DURATION_MS if pen.duration_ms is None else pen.duration_ms
+    pause = wire.LONG_PAUSE_CS if pen.pause_ms is None else pen.pause_ms // 10
+    return pen.points.tobytes(), [pen.specks, pen.dropped, pen.thinned, lasted, pause]
+
+
 def advance(pen: Pen | Twin, step: Step) -> PenEvent:
     return pen.silence(step) if isinstance(step, int) else pen.sample(*step)
 
@@ -70,10 +88,10 @@ def assert_alike(steps: Sequence[Step], config: PenConfig | None = None, drain: 
         event = advance(pen, step)
         assert event == advance(twin, step), number
         while event is not PenEvent.NONE:
-            assert (pen.points.tobytes(), [pen.specks, pen.dropped, pen.thinned]) == twin.state(), number
+            assert state_of(pen) == twin.state(), number
             event = pen.pending() if drain else PenEvent.NONE
             assert not drain or event == twin.pending(), number
-    assert (pen.points.tobytes(), [pen.specks, pen.dropped, pen.thinned]) == twin.state()
+    assert state_of(pen) == twin.state()
     return pen
 
 
@@ -100,7 +118,7 @@ Move = st.one_of(
 )
 Configs = st.builds(
     PenConfig,
-    rate_hz=st.sampled_from([0, 50, 100, 200]),
+    rate_hz=st.sampled_from([0, 1, 2, 50, 100, 200]),  # at 1 or 2 Hz a pen is soon stuck, or soon untouched
     contact=st.sampled_from([0, 1, 64]),
     release=st.sampled_from([0, 32, 100]),
     nominal=st.sampled_from([0, 1, 1024, 65535]),
@@ -110,7 +128,7 @@ Configs = st.builds(
     spacing=st.sampled_from([0, 1, 8, 65535]),
     pen_up_ms=st.sampled_from([0, 100, 500, 1500]),
     word_ms=st.sampled_from([0, 500, 1000]),
-    least_samples=st.sampled_from([0, 2, 10]),
+    least_ms=st.sampled_from([0, 30, 100]),
 )
 
 
@@ -241,10 +259,68 @@ def test_symbol_and_word_that_are_due_at_once_come_one_after_the_other() -> None
     assert [pen.sample(*UP), pen.pending(), pen.pending()] == [PenEvent.SYMBOL, PenEvent.WORD, PenEvent.NONE]
 
 
-def test_a_touch_of_one_sample_is_a_speck_and_no_symbol() -> None:
-    pen = assert_alike([(100, 100, 1024), *WORD_END, (100, 100, 1024), UP, *WORD_END])
+@pytest.mark.parametrize("samples", [1, 2, 3])
+def test_a_touch_of_less_than_30_ms_is_a_speck_and_no_symbol(samples: int) -> None:
+    tap = [(100, 100, 1024)] * samples
+    pen = assert_alike([*tap, *WORD_END, *tap, UP, *WORD_END])
     assert pen.specks == 2
-    assert capture([(100, 100, 1024), *WORD_END]) == []
+    assert capture([*tap, *WORD_END]) == []
+    assert counts([*TOUCHES * 4, *WORD_END]) == [[1]]
+    assert counts([*tap, *WORD_END], PenConfig(least_ms=0)) == [[1]]
+
+
+def test_a_symbol_is_told_with_its_time_and_the_pause_before_it() -> None:
+    first, second = stroke((0, 0), (0, 500), samples=21), stroke((140, 0), (140, 500), samples=31)
+    third = stroke((2000, 0), (2000, 500), samples=11)
+    written = [*first, *[UP] * 29, *second, *[UP] * 60, *third, *WORD_END]
+    ((both, last),) = capture_timed(written)
+    assert (both.duration_ms, both.pause_ms) == (10 * (20 + 30 + 30), None), "the word's first symbol"
+    assert (last.duration_ms, last.pause_ms) == (100, 610)
+    ((both, last),) = capture_timed([*written, *WORD_END], PenConfig(rate_hz=200))
+    assert (both.duration_ms, last.duration_ms, last.pause_ms) == (400, 50, 300)
+    again = [symbol for word in capture_timed(written * 2) for symbol in word]
+    assert [symbol.pause_ms for symbol in again] == [None, 610] * 2, "each word begins anew"
+
+
+def test_a_symbol_held_back_for_the_one_before_it_has_its_own_times() -> None:
+    near, far = stroke((0, 0), (0, 500), samples=21), stroke((900, 0), (900, 500), samples=31)
+    ((first, second),) = capture_timed([*near, *[UP] * 4, *far, *WORD_END])
+    assert (first.duration_ms, second.duration_ms, second.pause_ms) == (200, 300, 50)
+
+
+def test_what_is_too_long_to_tell_is_not_told() -> None:
+    here = stroke((0, 0), (0, 500))
+    config = PenConfig(rate_hz=20, pen_up_ms=10_000, word_ms=10_000)
+    slow = [sample for _ in range(8) for sample in (*here, *[UP] * 190)]
+    ((symbol,),) = capture_timed([*slow, *[UP] * 10], config)
+    assert symbol.duration_ms is None
+    assert_alike(slow, config)
+    ((_, far),) = capture_timed([*here, *[UP] * 51, *stroke((2000, 0), (2000, 500)), *[UP] * 200], config)
+    assert far.pause_ms is None
+    ((_, near),) = capture_timed([*here, *[UP] * 49, *stroke((2000, 0), (2000, 500)), *[UP] * 200], config)
+    assert near.pause_ms == 2500
+
+
+TOUCHES = [(500, 500, 1024)]
+STUCK, NEVER = STUCK_MS // 10, UNTOUCHED_MS // 10
+
+
+def test_a_pen_whose_pressure_never_falls_is_told_once_and_what_it_wrote_is_lost() -> None:
+    assert events(TOUCHES * (STUCK - 1)) == []
+    assert events(TOUCHES * 3 * STUCK) == [PenEvent.STUCK]
+    here = stroke((2000, 0), (2000, 500))
+    assert events([*here, UP, *TOUCHES * 2 * STUCK, *WORD_END]) == [PenEvent.SYMBOL, PenEvent.STUCK]
+    assert events([*TOUCHES * STUCK, UP, *here, *WORD_END]) == [PenEvent.STUCK, PenEvent.SYMBOL, PenEvent.WORD]
+    assert counts([*here, UP, *TOUCHES * STUCK, UP, *here, *WORD_END]) == [[1]], "only what came after it"
+
+
+def test_a_pen_whose_pressure_never_rises_is_told_once_and_only_before_its_first_touch() -> None:
+    assert events([(5, 5, 63)] * (NEVER - 1)) == []
+    assert events([(5, 5, 63)] * 3 * NEVER) == [PenEvent.UNTOUCHED]
+    assert events([UP] * 3 * NEVER) == [PenEvent.UNTOUCHED]
+    written = [*stroke((0, 0), (0, 500)), *WORD_END]
+    assert events([*written, *[UP] * 3 * NEVER, *written]) == [PenEvent.SYMBOL, PenEvent.WORD] * 2
+    assert events([*[UP] * NEVER, *written]) == [PenEvent.UNTOUCHED, PenEvent.SYMBOL, PenEvent.WORD]
 
 
 def test_a_pen_that_hovers_with_little_pressure_goes_on_with_its_stroke() -> None:
@@ -258,7 +334,7 @@ def longest(points: Points) -> int:
 
 
 def test_a_symbol_without_end_is_thinned_out_and_keeps_its_shape() -> None:
-    angle = np.linspace(0, 40 * np.pi, 5000)
+    angle = np.linspace(0, 40 * np.pi, STUCK_MS // 10 - 1)
     spiral = [(round(30000 + 5 * a * 20 * np.cos(a)), round(30000 + 5 * a * 20 * np.sin(a)), 1024) for a in angle]
     pen = assert_alike([*spiral, *WORD_END])
     ((points,),) = capture([*spiral, *WORD_END])
@@ -293,6 +369,6 @@ def test_both_sides_have_the_same_defaults() -> None:
     assert tuple(np.frombuffer(memory, np.uint16).tolist()) == astuple(PenConfig())
 
 
-@pytest.mark.parametrize("config", [PenConfig(rate_hz=0, nominal=0, least_samples=0)])
+@pytest.mark.parametrize("config", [PenConfig(rate_hz=0, nominal=0, least_ms=0)])
 def test_a_configuration_that_contradicts_itself_is_put_right(config: PenConfig) -> None:
     assert_alike([*stroke((0, 0), (0, 500)), *WORD_END], config)

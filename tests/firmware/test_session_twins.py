@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from line_model import BOARD, FATES, LineModel, WordKey, numbered
+from line_model import BOARD, FATES, LineModel, WordKey, numbered, times_of
 from twin_session import OUTBOX_FRAGMENTS, Memory, TwinBoard
 
 from firmware_bridge.session.events import WordEnded
@@ -35,7 +35,7 @@ from firmware_bridge.wire.framing import encode_frame
 STEPS = 10_000
 HISTORY_FRAMES = 60
 DRAIN_MS = 60_000
-QUESTIONS = [wire.Identify(), wire.Probe(0, 0, bytes(137)), wire.Probe(3, 220, b""), wire.Provision(bytes(range(32)))]
+QUESTIONS = [wire.Identify(), wire.Probe(0, 0, bytes(137)), wire.Probe(3, 218, b""), wire.Provision(bytes(range(32)))]
 KEY = bytes(range(100, 132))
 
 
@@ -103,7 +103,7 @@ class Line(LineModel):
                 self.written[self.open_word] = []
             for _ in range(count):
                 room = self.board.python._fragments < OUTBOX_FRAGMENTS
-                assert self.board.add_fragment(numbered(self.fragments + 1)) is room
+                assert self.board.add_fragment(numbered(self.fragments + 1), *times_of(self.fragments + 1)) is room
                 if room:
                     self.fragments += 1
                     self.written[self.open_word].append(self.fragments)

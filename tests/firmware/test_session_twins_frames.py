@@ -6,7 +6,7 @@ import ctypes
 import random
 
 import pytest
-from line_model import BOARD, number_of, numbered
+from line_model import BOARD, number_of, numbered, times_of
 from twin_session import Memory, TwinBoard
 
 from firmware_bridge.session.events import FragmentReceived, WordStarted
@@ -46,7 +46,7 @@ def test_words_of_every_length_go_round_a_full_outbox_and_come_out_as_they_were_
         while board.start_word():
             written.append([])
             for _ in range(rng.randrange(5)):
-                if board.add_fragment(numbered(number + 1)):
+                if board.add_fragment(numbered(number + 1), *times_of(number + 1)):
                     number += 1
                     written[-1].append(number)
             board.end_word()
@@ -57,6 +57,7 @@ def test_words_of_every_length_go_round_a_full_outbox_and_come_out_as_they_were_
                 read.append([])
             if isinstance(event, FragmentReceived):
                 read[-1].append(number_of(event.pixels))
+                assert (event.duration_ms, event.pause_ms) == times_of(read[-1][-1])
         board.receive(host.next_frame(now_ms / 1000), now_ms)
     assert host.failure is None
     assert read[:-1] == written[: len(read) - 1]

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from generated_models import Network
 from once import once
+from tiny_reader import write_reader
 
 from edge.ink.fragment_set import FragmentSet
 from quantize.cli.quantize import quantize
@@ -157,7 +158,9 @@ def _quantize(run_path: Path) -> Path:
     draw.mkdir(parents=True)
     for name in ("config.json", "plan.json", "model.keras", "calibration.npz", "development.npz", "test.npz"):
         shutil.copy(run_path / name, draw / name)
-    result = CliRunner().invoke(quantize, [str(run_path), "--out", str(out), "--json"], catch_exceptions=False)
+    reader = write_reader(run_path.parent / "reader")
+    arguments = [str(run_path), "--out", str(out), "--reader", str(reader), "--json"]
+    result = CliRunner().invoke(quantize, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)
     assert (summary["users"], summary["bundle"]) == (4, str(out))

@@ -12,7 +12,7 @@ from firmware_bridge.wire import messages as wire
 FILE = Path(__file__).with_name("golden_frames.txt")
 SESSION_KEY = bytes(range(200, 232))
 TOKEN = 0x01020304
-ODD = bytes((at * 37 + 11) % 256 for at in range(220))
+ODD = bytes((at * 37 + 11) % 256 for at in range(218))
 """Pixels of every value from 0 to 255."""
 
 MESSAGES: dict[str, tuple[wire.Message, int]] = {
@@ -21,15 +21,15 @@ MESSAGES: dict[str, tuple[wire.Message, int]] = {
     "info-empty": (wire.Info(bytes(8), 2**32 - 1, 0, 0, wire.Kind.PEN, 1, "", "", "", b""), 0),
     "acknowledge": (wire.Acknowledge(2**32 - 1, 0b10110101), 3),
     "start": (wire.Start(1), 0),
-    "fragment": (wire.Fragment(0, 0, ODD[:137]), 1),
-    "fragment-chunk": (wire.Fragment(1024, 880, ODD), 2**32 - 1),
-    "fragment-paper": (wire.Fragment(1, 0, bytes(137)), 2),
+    "fragment": (wire.Fragment(0, 0, 640, 30, ODD[:137]), 1),
+    "fragment-chunk": (wire.Fragment(1024, 872, 65535, 255, ODD), 2**32 - 1),
+    "fragment-paper": (wire.Fragment(1, 0, 0, 0, bytes(137)), 2),
     "end": (wire.End(2**32 - 1, 1024), 4),
     "error": (wire.Error(wire.Fault.SELF_TEST_FAILED, "~" * 64), 5),
     "statistics": (wire.Statistics(1, 2, 3, 4, 5, 6, 7, 8, 2**32 - 1), 6),
     "identify": (wire.Identify(), 1),
     "identity": (wire.Identity(bytes(range(32)), "litert default", "LiteRT", "2.1.0", "aarch64 Raspberry Pi 4"), 1),
-    "probe": (wire.Probe(1, 220, ODD), 2),
+    "probe": (wire.Probe(1, 218, ODD), 2),
     "logits": (wire.Logits(bytes(range(245, 256))), 2),
     "logits-empty": (wire.Logits(b""), 3),
     "cannot": (wire.Cannot(wire.Obstacle.NOT_STORED, "the key could not be stored"), 4),

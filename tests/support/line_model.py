@@ -35,6 +35,11 @@ def number_of(pixels: Pixels) -> int:
     return int.from_bytes(first, "big")
 
 
+def times_of(number: int) -> tuple[int, int] | tuple[None, None]:
+    """Return the times of the fragment with that number: duration and pause in ms; every fifth has none."""
+    return (number * 7919 % 65535, number * 37 % 255 * 10) if number % 5 else (None, None)
+
+
 class LineModel(RuleBasedStateMachine):
     """A line between two ends, which a subclass supplies, as well as what becomes of a whole word."""
 
@@ -92,6 +97,7 @@ class LineModel(RuleBasedStateMachine):
             assert self.reading is not None
             assert event.index == len(self.reading)
             self.reading.append(number_of(event.pixels))
+            assert (event.duration_ms, event.pause_ms) == times_of(self.reading[-1])
         elif isinstance(event, WordEnded):
             assert self.reading == self.written[event.session, event.word], "the word is not what was written"
             assert (event.session, event.word) not in self.aborted

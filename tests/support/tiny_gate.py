@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pytest
 from hypothesis import settings
 
-from edge.bundle.bundle import FORMAT, Bundle, ErrorRates, Manifest, PinnedExecutor, Provenance, write_bundle
+from edge.bundle.bundle import Bundle, write_bundle
 from edge.bundle.engine import Engine, find_runtime
 from edge.bundle.golden import GoldenVectors, Stamp, file_name
+from edge.bundle.manifest import FORMAT, ErrorRates, Manifest, PinnedExecutor, Provenance
 from edge.decision.evidence import MAX_SYMBOLS, word_scores
 from edge.decision.rule import Decision, decide
 from edge.decision.thresholds import Thresholds

@@ -2,13 +2,14 @@
 
 import functools
 import hashlib
+from pathlib import Path
 
 import numpy as np
 from generated_readers import ReaderNetwork
 
-from edge.bundle.bundle import PinnedExecutor
 from edge.bundle.golden import LOGITS, GoldenVectors, Stamp
 from edge.bundle.kernels import request_for
+from edge.bundle.manifest import PinnedExecutor
 from edge.bundle.reader import CARD, MODEL, Reader, golden_name
 from edge.bundle.reader_card import FORMAT, ReaderCard
 
@@ -30,6 +31,15 @@ def card_of(model: bytes, **fields: object) -> ReaderCard:
         "versions": {},
     }
     return ReaderCard(**(known | fields))  # type: ignore[arg-type]
+
+
+def write_reader(folder: Path) -> Path:
+    """Write model and card as `inkgate train-reader` does, and return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model = make_reader()
+    (folder / MODEL).write_bytes(model)
+    (folder / CARD).write_bytes(card_of(model).encode())
+    return folder
 
 
 @functools.cache

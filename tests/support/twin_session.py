@@ -5,6 +5,7 @@
 
 import ctypes
 import functools
+import struct
 
 import clib
 
@@ -111,9 +112,14 @@ class TwinBoard:
     def start_word(self) -> bool:
         return self._write("begin_word", self.python.start_word)
 
-    def add_fragment(self, pixels: Pixels) -> bool:
+    def add_fragment(self, pixels: Pixels, duration_ms: int | None = None, pause_ms: int | None = None) -> bool:
         packed = self.lib.bytes(pack(pixels, self.pixel_bits))
-        return self._write("add_fragment", lambda: self.python.add_fragment(pixels), packed)
+        times = None
+        if duration_ms is not None and pause_ms is not None:
+            times = self.lib.bytes(struct.pack("<HBx", duration_ms, pause_ms // 10))
+        return self._write(
+            "add_fragment", lambda: self.python.add_fragment(pixels, duration_ms, pause_ms), packed, times
+        )
 
     def end_word(self) -> bool:
         return self._write("end_word", self.python.end_word)

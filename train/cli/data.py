@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from firmware_bridge.cli.options import json_option, plain_console
+from train.cli.data_import import import_command
 from train.errors import TooFewWritersError, UnwritableError
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ folder_option = click.option(
 
 @click.group()
 def data() -> None:
-    """Fetch, describe and export sets of fragments.
+    """Fetch, describe, import and export sets of fragments.
 
     \b
-    NAME is qmnist (digits of 539 people), synthetic (invented writers), or a path to an .npz file.
+    NAME is qmnist (digits of 539 people), synthetic (invented writers), or a path to an .npz file. Strokes that the
+    boards' rasteriser draws: qmnist-ink, pendigits, unipen, unipen-letters, unipen-sessions.
     """
 
 
@@ -61,6 +63,9 @@ def fetch(data_dir: Path | None, as_json: bool) -> None:
     for file in files:
         console.print(f"{file.path}  {file.status}, SHA-256 right", highlight=False)
     console.print("Next: `inkgate data info qmnist`")
+
+
+data.add_command(import_command)
 
 
 def _dataset_options(command: Any) -> Any:
@@ -196,6 +201,7 @@ def _split_sizes(fragments: "FragmentSet") -> dict[str, int] | str:
 
 
 def _sources(data_dir: Path | None) -> dict[str, str]:
+    from train.data.ink_files import FILES as INK_FILES
     from train.data.mnist import WRITERS_FILES, data_folder
 
     folder = data_folder(data_dir)
@@ -203,8 +209,13 @@ def _sources(data_dir: Path | None) -> dict[str, str]:
     state = f"in {folder}" if not missing else f"not in {folder}; `inkgate data fetch` downloads it"
     return {
         "qmnist": f"60,000 digits of 539 people, {state}",
+        "qmnist-ink": f"the same, traced and drawn as with a pen, {state}",
+        **{
+            name: f"strokes of real pens, {'in' if (folder / path).is_file() else 'not in'} {folder} ({path})"
+            for name, path in INK_FILES.items()
+        },
         "synthetic": "any number of invented writers of digits and letters, always there",
-        "FILE.npz": "what `inkgate capture` or `inkgate data export` wrote",
+        "FILE.npz": "what `inkgate capture`, `inkgate data import` or `inkgate data export` wrote",
     }
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from firmware_bridge.cli.common import complete_board, progress_console, shares_terminal
 from firmware_bridge.cli.options import say
+from train.synthetic.not_writing import Kind as NotWriting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +57,11 @@ def parse_symbols(ctx: click.Context, param: click.Parameter, value: str) -> tup
 )
 @click.option("--words", type=click.IntRange(1), default=10, show_default=True, help="Words in all, writers in turn.")
 @click.option("--symbols", default="8", show_default=True, metavar="L|MIN-MAX", callback=parse_symbols)
+@click.option(
+    "--writing",
+    type=click.Choice([nothing.value for nothing in NotWriting]),
+    help="Nobody writes: the pen is tapped, draws circles, ..., or the camera sees that. None of it may open a gate.",
+)
 @click.option("--fast", is_flag=True, help="Not at 115200 baud's pace but as fast as the host reads.")
 @click.option("--loss", type=click.FloatRange(0, 1), default=0.0, help="Share of frames lost, each way.")
 @click.option("--corrupt", type=click.FloatRange(0, 1), default=0.0, help="Share of frames damaged, each way.")
@@ -77,6 +83,7 @@ def simulate(
     writers: tuple[str, ...],
     words: int,
     symbols: tuple[int, int],
+    writing: str | None,
     fast: bool,
     loss: float,
     corrupt: float,
@@ -95,6 +102,9 @@ def simulate(
     stderr says who does. Nobody needs to provision the board: it takes its key from this user's key store, where
     `inkgate run` looks for it, and makes one at its first start.
 
+    With --writing the board delivers what it makes of it, which may be nothing; what neither pen nor camera can be
+    brought to see comes as a broken board would send it.
+
     With --firmware the board is emulated: a pen board's digitiser is written on by the dataset's invented writers, a
     camera board's camera sees pictures of the dataset's fragments. With its key it is the same board at every start,
     BOARD-00000000, so run one at a time: a host takes two of them for one board that goes back in time. With --no-key
@@ -109,38 +119,28 @@ def simulate(
     from firmware_bridge.link.transport import BAUD_RATE
     from firmware_bridge.trust.board_keys import KeyStore
     from firmware_bridge.wire.messages import Kind
-    from train.data.datasets import SYNTHETIC_PER_WRITER, load
-    from train.synthetic import board_input
 
     if firmware is not None:
         _check_firmware(firmware, kind, dataset, board)
     bits = 8 if grey else 1
-    with progress_console().status(Text(f"taking fragments from {dataset}")):
-        # On an emulated digitiser the writers write anew: of the dataset only their names are needed.
-        fragments = load(dataset, pixel_bits=bits, per_writer=1 if firmware and kind == "pen" else SYNTHETIC_PER_WRITER)
     rng = np.random.default_rng(seed)
-    users = users_of(Path(dataset), fragments)
-    chosen = choose_writers(fragments, writers, rng, users)
-    writing = [chosen[place % len(chosen)] for place in range(words)]
-    drawn = draw_words(fragments, writing, symbols, rng)
+    if writing is None:
+        material = _write(dataset, writers, words, symbols, bits, rng, kind if firmware else None)
+    elif writers or dataset != "synthetic":
+        raise click.UsageError("with --writing nobody writes: leave out --dataset and --writer")
+    else:
+        material = _write_nothing(NotWriting(writing), kind, words, symbols, bits, seed, firmware is not None)
     name = power_on.name_of(firmware) if firmware else board or name_of(Kind[kind.upper()])
     memory = Unprovisioned() if no_key else SelfProvisioned(KeyStore(), name)
-    told: list[dict[str, object]] = [{"fragments": word.tolist()} for word in drawn]
     simulated: VirtualBoard | EmulatedBoard
     if firmware is not None:
-        given: Sequence[NDArray[np.uint16] | NDArray[np.uint8]]
-        if kind == "pen":
-            texts = board_input.draw_texts(words, symbols, rng)
-            told = [{"text": text} for text in texts]
-            given = board_input.write_texts(writing, texts, rng)
-        else:
-            given = board_input.photograph([fragments.pixels[index] for index in drawn], rng)
         with progress_console().status(Text(f"building {firmware} {kind}")):
             emulator = power_on.build_and_power_on(firmware, kind, memory, {"pixel_bits": bits})
-        simulated = EmulatedBoard(emulator, given, fast=fast, loss=loss, corrupt=corrupt, seed=seed, link=link)
+        simulated = EmulatedBoard(emulator, material.seen, fast=fast, loss=loss, corrupt=corrupt, seed=seed, link=link)
     else:
         simulated = VirtualBoard(
-            [fragments.pixels[index] for index in drawn],
+            material.words,
+            times=material.times,
             kind=Kind[kind.upper()],
             pixel_bits=bits,
             board=name,
@@ -153,7 +153,80 @@ def simulate(
         )
     with simulated:
         click.echo(json.dumps({"event": "port", "path": simulated.path}) if as_json else simulated.path)
-        _follow(simulated, [_Author.of(fragments, writer, users) for writer in writing], told, as_json)
+        _follow(simulated, material.authors, material.told, as_json)
+
+
+@dataclass(frozen=True)
+class _Material:
+    """What a board delivers, word by word.
+
+    words: uint8 [T, 33, 33], grey or black and white. times: when each symbol was written, None if nobody knows.
+    seen: what an emulated board's sensor sees; empty for a virtual board. told: what --json says of a word.
+    """
+
+    authors: Sequence[_Author]
+    told: Sequence[dict[str, object]]
+    words: Sequence[NDArray[np.uint8]]
+    times: Sequence[Sequence[tuple[int | None, int | None]]] | None = None
+    seen: Sequence[NDArray[np.uint16] | NDArray[np.uint8]] = ()
+
+
+def _write(
+    dataset: str,
+    wanted: Sequence[str],
+    count: int,
+    symbols: tuple[int, int],
+    bits: int,
+    rng: np.random.Generator,
+    emulated: str | None,
+) -> _Material:
+    """Let the writers of a dataset write; emulated: pen or camera if a sensor sees it."""
+    from rich.text import Text
+
+    from train.data.datasets import SYNTHETIC_PER_WRITER, load
+    from train.synthetic import board_input
+
+    with progress_console().status(Text(f"taking fragments from {dataset}")):
+        # On an emulated digitiser the writers write anew: of the dataset only their names are needed.
+        fragments = load(dataset, pixel_bits=bits, per_writer=1 if emulated == "pen" else SYNTHETIC_PER_WRITER)
+    users = users_of(Path(dataset), fragments)
+    chosen = choose_writers(fragments, wanted, rng, users)
+    writing = [chosen[place % len(chosen)] for place in range(count)]
+    authors = [_Author.of(fragments, writer, users) for writer in writing]
+    drawn = draw_words(fragments, writing, symbols, rng)
+    words = [fragments.pixels[index] for index in drawn]
+    if emulated == "pen":
+        texts = board_input.draw_texts(count, symbols, rng)
+        seen = board_input.write_texts(writing, texts, rng)
+        return _Material(authors, [{"text": text} for text in texts], words, seen=seen)
+    pictures = board_input.photograph(words, rng) if emulated else []
+    return _Material(authors, [{"fragments": index.tolist()} for index in drawn], words, seen=pictures)
+
+
+def _write_nothing(
+    nothing: NotWriting, kind: str, count: int, symbols: tuple[int, int], bits: int, seed: int, emulated: bool
+) -> _Material:
+    """Let nobody write; say how often a board makes a word of it.
+
+    Raises click.UsageError if an emulated board's sensor cannot see that.
+    """
+    from train.synthetic.not_writing import attempts_of, kinds_of
+
+    path = kind if nothing in kinds_of(kind) else "wire"
+    if emulated and path == "wire":
+        raise click.UsageError(f"a {kind} sees no {nothing.value}: leave out --firmware, or take another --writing")
+    with progress_console().status(Text(f"{count} attempts at {nothing.value}")):
+        made = list(enumerate(attempts_of(nothing, path, count, symbols, seed, bits)))
+    kept = [(place, attempt.seen, attempt.word) for place, attempt in made if attempt.word is not None]
+    if len(kept) < count:
+        say(progress_console(), f"words that a {kind} board makes of {count} attempts at {nothing.value}: {len(kept)}")
+    return _Material(
+        [_Author(nothing.value, None)] * len(kept),
+        [{"attempt": place} for place, _, _ in kept],
+        [word.fragments for _, _, word in kept],
+        [word.times for _, _, word in kept],
+        [seen for _, seen, _ in kept if seen is not None],
+    )
 
 
 def _check_firmware(firmware: str, kind: str, dataset: str, board: str | None) -> None:

@@ -6,7 +6,6 @@ import json
 import shlex
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,7 +80,7 @@ def train(
     order = Order(dataset, users, int(pixel_bits), seed, settings, _command(), strangers, may_replace)
     with progress_bars() as report:
         if from_scratch:
-            pretraining = replace(PretrainSettings(), **({"steps": pretrain_steps} if pretrain_steps else {}))
+            pretraining = PretrainSettings(pretrain_steps or PretrainSettings.steps)
             before = Backbone.load(int(pretrain_from)) if pretrain_from else None
             start, _ = make_backbone(order, out, pretraining, before, report)
         else:

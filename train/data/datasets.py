@@ -19,6 +19,13 @@ INK_SOURCES = ("qmnist-ink", *ink_files.FILES)
 """Datasets that are kept as strokes, which any pen can draw."""
 SOURCES = ("qmnist", "synthetic", *INK_SOURCES)
 
+LICENCES = {
+    "qmnist": "images MNIST (LeCun, Cortes, Burges), CC BY-SA 3.0 as commonly stated; writers QMNIST, BSD-style",
+    "unipen": "UNIPEN train_r01_v07 (Guyon et al. 1994), CC BY 4.0; older text inside asks for research use",
+    "synthetic": "",
+}
+"""First word of a source's name -> what is to be said wherever a network trained on it is passed on."""
+
 MIN_FRAGMENTS = 40
 """A writer with fewer fragments than this serves as background only: they are too few to enrol from and to test on."""
 
@@ -28,6 +35,10 @@ ENROL_SHARE = 0.65
 SPLIT_SEED = 20_260_101
 SYNTHETIC_WRITERS, SYNTHETIC_PER_WRITER = 120, 110
 
+UNIPEN_DEVELOPMENT = 40
+"""Number of UNIPEN's writers on whom nothing is trained."""
+
+_UNIPEN_MIN, _UNIPEN_SEED = 60, 7
 _QMNIST_WRITERS = 539
 _DEVELOPMENT, _EVALUATION = 40 / _QMNIST_WRITERS, 99 / _QMNIST_WRITERS
 
@@ -117,6 +128,21 @@ def split_writers(fragments: FragmentSet, seed: int = SPLIT_SEED) -> WriterSplit
         development=_ascending(able[evaluation:held]),
         evaluation=_ascending(able[:evaluation]),
     )
+
+
+def unipen_development(writer: NDArray[np.integer]) -> tuple[int, ...]:
+    """Return UNIPEN's development writers, ascending: 40, drawn from those with 60 digits or more.
+
+    writer: that of every digit, int [N]. Raises TooFewWritersError when there are not so many.
+    """
+    ids, counts = np.unique(writer, return_counts=True)
+    able = ids[counts >= _UNIPEN_MIN]
+    if len(able) <= UNIPEN_DEVELOPMENT:
+        raise TooFewWritersError(
+            f"{len(able)} of {len(ids)} writers have {_UNIPEN_MIN} digits or more: too few to keep "
+            f"{UNIPEN_DEVELOPMENT} for development; `inkgate data info` shows the counts"
+        )
+    return _ascending(np.random.default_rng(_UNIPEN_SEED).permutation(able)[:UNIPEN_DEVELOPMENT])
 
 
 def draw_users(split: WriterSplit, users: int, draw: int = 0, seed: int = SPLIT_SEED) -> Draw:

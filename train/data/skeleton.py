@@ -20,8 +20,12 @@ _AROUND = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
 
 
 def trace(images: NDArray[np.uint8]) -> list[Strokes]:
-    """Return the strokes of each picture uint8 [N, H, W], 0 paper .. 255 ink; none for a blank one."""
-    return [_strokes_of(skeleton) for skeleton in thin(enlarge(images) >= THRESHOLD)]
+    """Return the strokes of each picture uint8 [N, H, W], 0 paper .. 255 ink; none for a blank one.
+
+    A line that another one crosses may come as two strokes that end in it. A dot is a stroke of one place.
+    """
+    ink = enlarge(images) >= THRESHOLD
+    return [_strokes_of(skeleton) or _dot(dark) for skeleton, dark in zip(thin(ink), ink, strict=True)]
 
 
 def enlarge(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -87,6 +91,12 @@ def _strokes_of(skeleton: _Bits) -> Strokes:
     return [_smoothed(_attached(line, all_places)) for line in long]
 
 
+def _dot(ink: _Bits) -> Strokes:
+    """Return the middle of ink of which thinning leaves nothing, as of a square of 2 x 2 pixels."""
+    rows, columns = np.nonzero(ink)
+    return [_in_pixels(np.array([[columns.mean(), rows.mean()]]))] if len(rows) else []
+
+
 def _next_start(left: _Places, everything: frozenset[tuple[int, int]]) -> tuple[int, int]:
     """Return a place where a line that was passed goes on, else any place."""
     beside = [place for place in left if any(other not in left for other in _touching(place, everything))]
@@ -131,8 +141,13 @@ def _touching(place: tuple[int, int], places: _Places | frozenset[tuple[int, int
 
 def _smoothed(line: list[tuple[int, int]]) -> NDArray[np.float64]:
     """Return the places in pixels of the picture, without the stairs of its raster; the ends stay."""
-    places = (np.array(line, np.float64)[:, ::-1] + 0.5) / _ENLARGE - 0.5
+    places = _in_pixels(np.array(line, np.float64)[:, ::-1])
     if len(places) < 3:
         return places
     padded = np.concatenate([2 * places[:1] - places[2:0:-1], places, 2 * places[-1:] - places[-2:-4:-1]])
     return np.stack([np.convolve(padded[:, axis], _SMOOTHING, "valid") for axis in (0, 1)], axis=1)
+
+
+def _in_pixels(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return places of the enlarged picture in pixels of the picture."""
+    return (places + 0.5) / _ENLARGE - 0.5

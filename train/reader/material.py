@@ -18,7 +18,7 @@ from edge.ink import symbols
 from edge.ink.fragment import SIDE
 from edge.ink.fragment_set import FragmentSet
 from train.data import mnist
-from train.data.datasets import WriterSplit, load, load_strokes, split_writers
+from train.data.datasets import LICENCES, WriterSplit, load, load_strokes, split_writers
 from train.data.ink import Ink, fragments
 from train.reader.samples import Samples, Source, join_samples, samples_of
 
@@ -33,12 +33,6 @@ PENS = (30, 120)
 VERSIONS = 3
 """How often each symbol of UNIPEN is drawn to train on, each time with another pen."""
 MNIST_TEST = "MNIST's test digits"
-LICENCES = {
-    "qmnist": "images MNIST (LeCun, Cortes, Burges), CC BY-SA 3.0 as commonly stated; writers QMNIST, BSD-style",
-    "unipen": "UNIPEN train_r01_v07 (Guyon et al. 1994), CC BY 4.0; older text inside asks for research use",
-    "synthetic": "",
-}
-"""First word of a source's name -> what is to be said wherever the reader is passed on."""
 
 _SYNTHETIC_WRITERS, _SYNTHETIC_EACH, _SEED = 150, 60, 20_261_128
 

@@ -11,7 +11,7 @@ Under `-icount shift=5` an instruction takes 32 ns of the emulator's time and a 
 
 #define SAMPLES 64
 #define PEN_UP 60 /* samples without contact, enough to finish the symbol */
-#define FRAGMENT_BYTES (9 + 4 + INK_BITS_FRAGMENT_BYTES)
+#define FRAGMENT_BYTES (9 + 7 + INK_BITS_FRAGMENT_BYTES)
 
 static struct ink_pen pen;
 static uint8_t pixels[INK_GREY_FRAGMENT_BYTES], content[INK_MAX_CONTENT_BYTES], frame[INK_MAX_WIRE_BYTES];

@@ -52,7 +52,7 @@ static void deliver(void)
     }
     for (int symbol = 0; symbol < symbols; symbol++) {
         ink_segment_fragment(&segmenter, symbol, pixels);
-        ink_delivery_symbol(pixels);
+        ink_delivery_symbol(pixels, NULL);
         (void)ink_delivery_serve();
     }
     ink_delivery_word();

@@ -78,10 +78,11 @@ bool ink_delivery_serve(void)
 }
 
 /* Serve the line until `step` has room. Return false if it has none within INK_HOLD_MS. */
-static bool wait_for(bool (*step)(const uint8_t *), const uint8_t *fragment)
+static bool wait_for(bool (*step)(const uint8_t *, const struct ink_times *), const uint8_t *fragment,
+                     const struct ink_times *times)
 {
     const uint32_t begin_ms = ink_board_now_ms();
-    while (!step(fragment)) {
+    while (!step(fragment, times)) {
         if (ink_board_now_ms() - begin_ms >= INK_HOLD_MS) {
             return false;
         }
@@ -92,15 +93,16 @@ static bool wait_for(bool (*step)(const uint8_t *), const uint8_t *fragment)
     return true;
 }
 
-static bool begin(const uint8_t *fragment)
+static bool begin(const uint8_t *fragment, const struct ink_times *times)
 {
     (void)fragment;
+    (void)times;
     return ink_session_begin_word(&session);
 }
 
-static bool add(const uint8_t *fragment)
+static bool add(const uint8_t *fragment, const struct ink_times *times)
 {
-    return ink_session_add_fragment(&session, fragment);
+    return ink_session_add_fragment(&session, fragment, times);
 }
 
 /* Return the pixels as the outbox keeps them, until the next call. */
@@ -115,7 +117,7 @@ static const uint8_t *packed(const uint8_t *pixels)
 #endif
 }
 
-void ink_delivery_symbol(const uint8_t *pixels)
+void ink_delivery_symbol(const uint8_t *pixels, const struct ink_times *times)
 {
     if (word_lost || defective) {
         return;
@@ -126,9 +128,9 @@ void ink_delivery_symbol(const uint8_t *pixels)
         return;
     }
     if (!word_open) {
-        word_open = wait_for(begin, NULL);
+        word_open = wait_for(begin, NULL, NULL);
     }
-    if (!word_open || !wait_for(add, packed(pixels))) {
+    if (!word_open || !wait_for(add, packed(pixels), times)) {
         ink_delivery_fault(INK_FAULT_OUTBOX_FULL, "too many words wait for the host");
         word_lost = true;
         return;

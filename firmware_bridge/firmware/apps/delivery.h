@@ -8,6 +8,7 @@
 #include "../boards/digitiser.h"
 #include "board.h"
 #include "ink/settings.h"
+#include "ink/times.h"
 #include "line/wire.h"
 
 /* Start the board and the session, and run the self-test.
@@ -18,11 +19,12 @@ void ink_delivery_init(enum ink_kind kind);
 /* Take what the host has sent, and send one frame if one is due. Return whether there was anything to do. */
 bool ink_delivery_serve(void);
 
-/* Deliver the next symbol of the word, grey pixels[33 * 33]; the first one begins the word.
+/* Deliver the next symbol of the word, grey pixels[33 * 33], and its times, NULL if they are not known.
+ * The first symbol begins the word.
  * While there is no room, wait and serve the line, INK_HOLD_MS at most for a new word and as long for the symbol. If
  * there is still none, or if the word has more symbols than the board can keep, report a fault: the word is lost, and
  * its further symbols are dropped. */
-void ink_delivery_symbol(const uint8_t *pixels);
+void ink_delivery_symbol(const uint8_t *pixels, const struct ink_times *times);
 
 /* End the word. Nothing happens if none is open. */
 void ink_delivery_word(void);

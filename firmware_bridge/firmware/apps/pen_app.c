@@ -12,6 +12,18 @@ static uint8_t packet[INK_DIGITISER_PACKET_BYTES];
 static unsigned held;
 static uint32_t heard_ms;
 
+static const char *why(enum ink_pen_event event)
+{
+    switch (event) {
+    case INK_PEN_STUCK:
+        return "the pen touches without end: its pressure does not fall";
+    case INK_PEN_UNTOUCHED:
+        return "the pen is near and never touches: its pressure does not rise";
+    default:
+        return "the digitiser fell silent in a word";
+    }
+}
+
 /* Pass on an event of the pen, and those that are due after it. */
 static void deliver(enum ink_pen_event event)
 {
@@ -19,11 +31,12 @@ static void deliver(enum ink_pen_event event)
     for (; event != INK_PEN_NONE; event = ink_pen_pending(&pen)) {
         if (event == INK_PEN_SYMBOL) {
             ink_raster_strokes(pen.points, pen.count, pixels);
-            ink_delivery_symbol(pixels);
+            const struct ink_times times = ink_pen_times(&pen);
+            ink_delivery_symbol(pixels, &times);
         } else if (event == INK_PEN_WORD) {
             ink_delivery_word();
         } else {
-            ink_delivery_fault(INK_FAULT_SENSOR_FAILED, "the digitiser fell silent in a word");
+            ink_delivery_fault(INK_FAULT_SENSOR_FAILED, why(event));
         }
     }
 }

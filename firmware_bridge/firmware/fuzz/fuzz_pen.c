@@ -10,7 +10,8 @@ static bool check(const struct ink_pen *pen, enum ink_pen_event event, bool open
 {
     INK_PROMISE(event != INK_PEN_SYMBOL || (pen->count >= 1 && pen->count <= INK_PEN_POINTS));
     INK_PROMISE(event != INK_PEN_WORD || open);
-    INK_PROMISE(event != INK_PEN_FAILURE || !pen->down);
+    INK_PROMISE((event != INK_PEN_FAILURE && event != INK_PEN_STUCK) || !pen->down);
+    INK_PROMISE(event != INK_PEN_SYMBOL || (ink_pen_times(pen).pause_cs == INK_LONG_PAUSE_CS) || open);
     return event == INK_PEN_NONE ? open : event == INK_PEN_SYMBOL;
 }
 
@@ -22,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t count)
     if (count >= 4) {
         config.pen_up_ms = data[0];
         config.word_ms = data[1];
-        config.least_samples = data[2];
+        config.least_ms = data[2];
         config.spacing = data[3];
     }
     ink_pen_init(&pen, &config);

@@ -117,7 +117,7 @@ static void act(uint8_t what, const uint8_t *bytes, size_t count)
     case 4: speak(ids[first % 4], bytes, count, true); break;
     case 5: speak(ids[first % 4], bytes, count, false); break;
     case 6: ink_session_begin_word(&session); break;
-    case 7: ink_session_add_fragment(&session, pixels); break;
+    case 7: ink_session_add_fragment(&session, pixels, NULL); break;
     case 8: ink_session_end_word(&session); break;
     case 9: ink_session_fault(&session, (enum ink_fault)(first % 8), "lifted"); break;
     case 10: now_ms += (uint32_t)first * first; break;

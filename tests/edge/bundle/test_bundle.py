@@ -1,21 +1,41 @@
 """The claims of edge.bundle.bundle."""
 
+import dataclasses
 import json
 import os
 import shutil
+import stat
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tiny_gate import make_golden
+from tiny_gate import make_golden, make_words
+from tiny_reader import card_of, make_reader
 
-from edge.bundle.bundle import MODEL, Bundle, Manifest, write_bundle
+from edge.bundle.bundle import MODEL, Bundle, write_bundle
 from edge.bundle.engine import Engine
+from edge.bundle.golden import GoldenVectors, Stamp, decode
+from edge.bundle.kernels import request_for
+from edge.bundle.manifest import Manifest, ReaderRecord
+from edge.bundle.reader import CARD, Reader, golden_name
+from edge.bundle.reader import MODEL as READER
 from edge.cli.run import run as inkgate_run
-from edge.errors import BundleAlteredError, ModelRefusedError, NotABundleError, NoUsersError, OldBundleError
+from edge.errors import (
+    BundleAlteredError,
+    ModelRefusedError,
+    NoReaderError,
+    NotABundleError,
+    NoUsersError,
+    OldBundleError,
+    OtherOutputsError,
+    ReaderDiffersError,
+    StaleVectorsError,
+)
+from edge.ink.fragment import to_int8
 
 FILES = ["model.tflite", "calibration.json", "float.npz"]
 GOLDEN = "golden-litert-xnnpack.bin"
@@ -178,6 +198,93 @@ def test_a_bundle_of_an_earlier_format_is_refused_with_the_command_that_makes_it
     with pytest.raises(OldBundleError, match=f"{lacks}.*`{command}`") as caught:
         Bundle.open(bundle.path)
     assert caught.value.exit_code == 2
+
+
+# --- the reader ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reading(manifest: Manifest) -> tuple[Manifest, dict[str, bytes]]:
+    """Return the manifest of a bundle with a reader, and the reader's files in it."""
+    model = make_reader()
+    card, pinned = card_of(model), manifest.executor
+    reader = Reader.load(model, card, request_for(pinned.kernels))
+    fragments = to_int8(np.concatenate(make_words(2, seed=5))[:6])
+    stamp = Stamp("test", "0", pinned.runtime, pinned.version, pinned.kernels, "none", "this machine", "")
+    tensors = {"6.output": reader.logits_int8(fragments)}
+    golden = GoldenVectors(
+        stamp, card.model_sha256, fragments, np.ones(6, np.int32), tensors, {"logits": "6.output"}
+    )  # fmt: skip
+    files = {READER: model, CARD: card.encode(), golden_name(pinned.kernels): golden.encode()}
+    return msgspec.structs.replace(manifest, reader=ReaderRecord(card.alphabet, card.temperature)), files
+
+
+def test_a_bundles_reader_is_given_away_verified(
+    tmp_path: Path, reading: tuple[Manifest, dict[str, bytes]], contents: dict[str, bytes]
+) -> None:
+    manifest, files = reading
+    bundle = write_bundle(tmp_path / "b", manifest, contents | files)
+    reader = bundle.reader()
+    assert (reader.verified, reader.alphabet, reader.kernels) == (True, "0127", manifest.executor.kernels)
+    assert not bundle.reader("reference").verified
+    assert bundle.reader("reference").kernels == "litert-reference"
+
+
+@pytest.mark.parametrize("lacking", [READER, CARD, "reader-golden-litert-xnnpack.bin"])
+def test_a_bundle_that_says_it_reads_lacks_no_file_of_its_reader(
+    tmp_path: Path, reading: tuple[Manifest, dict[str, bytes]], contents: dict[str, bytes], lacking: str
+) -> None:
+    manifest, files = reading
+    with pytest.raises(NotABundleError, match=f"needs {lacking}"):
+        write_bundle(tmp_path / "b", manifest, {**contents, **{n: f for n, f in files.items() if n != lacking}})
+
+
+def test_a_reader_of_other_golden_words_is_refused_with_the_first_value_that_differs(
+    tmp_path: Path, reading: tuple[Manifest, dict[str, bytes]], contents: dict[str, bytes]
+) -> None:
+    manifest, files = reading
+    name = golden_name(manifest.executor.kernels)
+    golden = decode(files[name])
+    values = golden.logits.copy()
+    values[2, 3] ^= 1
+    files[name] = dataclasses.replace(golden, tensors={"6.output": values}).encode()
+    bundle = write_bundle(tmp_path / "b", manifest, contents | files)
+    with pytest.raises(OtherOutputsError, match=r"b: the reader: .*golden word 2, step 0, logits 3: expected"):
+        bundle.reader()
+    assert bundle.engine().verified, "the network beside it is what was verified"
+
+
+def test_a_reader_that_is_another_than_its_card_or_its_manifest_says_is_refused(
+    tmp_path: Path, reading: tuple[Manifest, dict[str, bytes]], contents: dict[str, bytes]
+) -> None:
+    manifest, files = reading
+    for record in (ReaderRecord("0123", 1.5), ReaderRecord("0127", 1.0)):
+        other = msgspec.structs.replace(manifest, reader=record)
+        with pytest.raises(ReaderDiffersError, match="says otherwise of the reader than its card") as caught:
+            write_bundle(tmp_path / "b", other, contents | files).reader()
+        assert caught.value.exit_code == 4
+    with pytest.raises(StaleVectorsError, match=r"reader-golden-.* the model here is"):
+        write_bundle(tmp_path / "c", manifest, contents | files | {READER: make_reader(seed=2)})
+
+
+def test_a_bundle_without_a_reader_says_so(bundle: Bundle) -> None:
+    with pytest.raises(NoReaderError, match="has no reader of symbols"):
+        bundle.reader()
+
+
+def test_every_file_of_a_bundle_can_be_read_whatever_the_umask(
+    tmp_path: Path, manifest: Manifest, contents: dict[str, bytes]
+) -> None:
+    before = os.umask(0o077)
+    try:
+        path = write_bundle(tmp_path / "b", manifest, contents).path
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in path.iterdir()} == {0o644}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o755
+
+
+# --- without users -------------------------------------------------------------------------------------------------
 
 
 def test_a_bundle_without_users_gives_features_and_no_thresholds(

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.bundle.bundle import Bundle, Manifest, write_bundle
+from edge.bundle.bundle import Bundle, write_bundle
+from edge.bundle.manifest import Manifest
 from edge.bundle.origin import find_origin
 from edge.errors import OtherRunError
 

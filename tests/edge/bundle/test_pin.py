@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 import edge.bundle.engine
-from edge.bundle.bundle import MODEL, Bundle, Manifest, PinnedExecutor, write_bundle
+from edge.bundle.bundle import MODEL, Bundle, write_bundle
 from edge.bundle.engine import Engine
 from edge.bundle.golden import GoldenVectors, file_name
+from edge.bundle.manifest import Manifest, PinnedExecutor
 from edge.errors import (
     EngineError,
     ForeignVectorsError,

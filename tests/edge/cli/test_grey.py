@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 from emulated import needs_tools
 
-from edge.bundle.bundle import Manifest, write_bundle
+from edge.bundle.bundle import write_bundle
+from edge.bundle.manifest import Manifest
 from edge.cli.run import run
 from edge.decision.rule import Decision
 from firmware_bridge.emulate.board_memory import SelfProvisioned

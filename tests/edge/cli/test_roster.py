@@ -16,7 +16,8 @@ from tiny_reader import reader_files
 
 from edge.bundle import golden
 from edge.bundle import reader as reader_names
-from edge.bundle.bundle import Bundle, Manifest, write_bundle
+from edge.bundle.bundle import Bundle, write_bundle
+from edge.bundle.manifest import Manifest
 from edge.cli.roster import networks_sha256, open_networks, open_roster, reader_alphabet
 from edge.cli.users import users
 from edge.errors import GoldenError, NotABundleError, OtherOutputsError

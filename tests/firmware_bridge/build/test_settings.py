@@ -36,7 +36,7 @@ from train.synthetic.writers import synthetic_set
 
 PEN = PenConfig(
     rate_hz=20, contact=80, release=50, nominal=700, gap=260, back=400, line=300, spacing=11, pen_up_ms=600,
-    word_ms=1200, least_samples=3,
+    word_ms=1200, least_ms=60,
 )  # fmt: skip
 """No field has its default; symbols are 30 samples apart."""
 

@@ -69,7 +69,7 @@ def test_every_frame_after_hello_ends_in_the_tag_of_its_sender_and_fits_in_a_fra
             assert len(frame) <= wire.MAX_WIRE_BYTES
             assert tags.untagged(key, sender, content_in(frame)) is not None
             assert tags.untagged(key, 3 - sender, content_in(frame)) is None
-    largest = frame_of(wire.Fragment(0, 0, bytes(220)), 1, 1, sender=wire.FROM_BOARD, session_key=key)
+    largest = frame_of(wire.Fragment(0, 0, 0, 0, bytes(218)), 1, 1, sender=wire.FROM_BOARD, session_key=key)
     assert len(largest) <= wire.MAX_WIRE_BYTES
 
 

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
-from line_model import BOARD, FATES, LineModel, WordKey, numbered
+from line_model import BOARD, FATES, LineModel, WordKey, numbered, times_of
 
 from firmware_bridge.session.board import BoardSession
 from firmware_bridge.session.errors import CannotError, ProtocolViolationError
@@ -135,7 +135,7 @@ class Line(LineModel):
                 self.written[self.open_word] = []
             for _ in range(count):
                 self.fragments += 1
-                self.board.add_fragment(numbered(self.fragments))
+                self.board.add_fragment(numbered(self.fragments), *times_of(self.fragments))
                 self.written[self.open_word].append(self.fragments)
             if ends or place < len(counts) - 1:
                 self.end_word(fault)

@@ -234,11 +234,11 @@ def test_what_a_board_cannot_answer_is_named(network: Memory, asked: Question, o
     assert f"({obstacle.name.lower()})" in str(host.failure)
 
 
-def test_219_users_and_the_stranger_fit_in_an_answer() -> None:
-    host, board = connected(Memory(outputs=220))
+def test_217_users_and_the_stranger_fit_in_an_answer() -> None:
+    host, board = connected(Memory(outputs=218))
     answer = exchange(host, board, wire.Probe(0, 0, bytes(137)))
     assert isinstance(answer, wire.Logits)
-    assert len(answer.values) == 220
+    assert len(answer.values) == 218
 
 
 def test_an_answer_of_another_kind_than_the_question_is_against_the_rules() -> None:

@@ -31,6 +31,28 @@ def test_a_grey_fragment_comes_in_five_chunks_and_one_event() -> None:
     assert isinstance(reader.read(GREY[4]), FragmentReceived)
 
 
+@pytest.mark.parametrize("bits", [1, 8])
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ((None, None), (None, None)),
+        ((0, 0), (0, 0)),
+        ((640, 305), (640, 300)),
+        ((65534, 2549), (65534, 2540)),
+        ((65535, 2550), (None, None)),
+        ((10**9, 10**9), (None, None)),
+    ],
+)
+def test_the_times_of_a_symbol_arrive_and_what_is_too_long_to_tell_is_unknown(
+    bits: int, written: tuple[int | None, int | None], read: tuple[int | None, int | None]
+) -> None:
+    reader = WordReader(session=9, pixel_bits=bits)
+    reader.read(START)
+    fragment = [reader.read(message) for message in fragment_messages(0, BLANK, bits, *written)][-1]
+    assert isinstance(fragment, FragmentReceived)
+    assert (fragment.duration_ms, fragment.pause_ms) == read
+
+
 def test_a_fault_ends_the_open_word() -> None:
     reader = WordReader(session=9, pixel_bits=1)
     assert reader.read(ERROR) == BoardFault("sensor_failed", "no digitiser", 9, None)
@@ -59,15 +81,17 @@ def test_a_word_that_was_delivered_before_passes_in_silence() -> None:
         (1, [START, wire.Start(6)], "began inside"),
         (1, [START, BITS, END, START], "began after"),
         (1, [START, BITS, BITS], r"0 \+ 0 came where 1 \+ 0"),
-        (1, [START, wire.Fragment(1, 0, BITS.pixels)], r"1 \+ 0 came where 0 \+ 0"),
+        (1, [START, wire.Fragment(1, 0, 0, 0, BITS.pixels)], r"1 \+ 0 came where 0 \+ 0"),
         (1, [START, END], "1 fragments; word 5 is open with 0"),
         (1, [START, BITS, wire.End(6, 1)], "says word 6"),
-        (1, [START, wire.Fragment(0, 0, BITS.pixels + b"\0")], "is 137 bytes"),
-        (1, [START, wire.Fragment(0, 0, BITS.pixels[:-1] + b"\x01")], "7 zero bits"),
-        (1, [START, wire.Fragment(0, 0, b"")], "is 137 bytes"),
-        (8, [START, GREY[0], GREY[2]], r"0 \+ 440 came where 0 \+ 220"),
+        (1, [START, wire.Fragment(0, 0, 0, 0, BITS.pixels + b"\0")], "is 137 bytes"),
+        (1, [START, wire.Fragment(0, 0, 0, 0, BITS.pixels[:-1] + b"\x01")], "7 zero bits"),
+        (1, [START, wire.Fragment(0, 0, 0, 0, b"")], "is 137 bytes"),
+        (8, [START, GREY[0], GREY[2]], r"0 \+ 436 came where 0 \+ 218"),
         (8, [START, GREY[0], END], "is open with 0"),
-        (8, [START, *GREY[:4], wire.Fragment(0, 880, bytes(220))], "1089 bytes, not 1100"),
+        (8, [START, *GREY[:4], wire.Fragment(0, 872, 65535, 255, bytes(218))], "1089 bytes, not 1090"),
+        (8, [START, *GREY[:4], wire.Fragment(0, 872, 65534, 255, GREY[4].pixels)], "times changed"),
+        (8, [START, *GREY[:4], wire.Fragment(0, 872, 65535, 0, GREY[4].pixels)], "times changed"),
     ],
 )
 def test_what_is_not_writing_is_refused(bits: int, messages: list[WritingMessage], complaint: str) -> None:

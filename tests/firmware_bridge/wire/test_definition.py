@@ -43,7 +43,7 @@ def test_other_prose_and_another_order_of_definitions_keep_the_protocol_hash() -
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("value = 220", "value = 219"),
+        ("value = 218", "value = 217"),
         ('name = "outbox_words"', 'name = "outbox_lines"'),
         ("pen = 1, camera = 2", "pen = 2, camera = 1"),
         ("min = 1, doc", "min = 2, doc"),
@@ -84,7 +84,7 @@ def test_the_order_of_fields_is_part_of_the_protocol() -> None:
 
 def test_a_changed_definition_makes_the_check_fail(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     changed = tmp_path / "protocol.toml"
-    changed.write_text(generate.SOURCE.read_text().replace("value = 220", "value = 219"))
+    changed.write_text(generate.SOURCE.read_text().replace("value = 218", "value = 217"))
     monkeypatch.setattr(generate, "SOURCE", changed)
     result = CliRunner().invoke(generate.main, ["--check"])
     assert result.exit_code == 1
@@ -102,7 +102,7 @@ def test_a_changed_comment_needs_nothing_to_be_generated_anew() -> None:
         ("id = 3", "id = 1", "defined twice"),
         ('type = "u16"', 'type = "u24"', "no type 'u24'"),
         ('max = "chunk_bytes"', 'max = "chunk"', "no number and no constant"),
-        ("value = 220", "value = 240", "longer than a frame"),
+        ("value = 218", "value = 240", "longer than a frame"),
         ("pen = 1", "pen = 0", "must lie in 1..255"),
         ('sender = "host"', 'sender = "cloud"', "host or board"),
         ("sequenced = true", "sequence = true", "sequence is unknown"),

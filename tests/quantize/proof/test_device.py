@@ -26,9 +26,10 @@ from click.testing import CliRunner
 
 import quantize.cli.verify
 from edge.answer.network import EngineNetwork, describe_gate
-from edge.bundle.bundle import Bundle, Manifest, write_bundle
+from edge.bundle.bundle import Bundle, write_bundle
 from edge.bundle.engine import Engine
 from edge.bundle.golden import GoldenVectors, file_name
+from edge.bundle.manifest import Manifest
 from edge.cli.answer import answer_command
 from edge.errors import EngineError, GoldenError
 from edge.ink.fragment import Pixels

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from tiny_reader import card_of, make_reader
 
-from edge.bundle.bundle import PinnedExecutor
 from edge.bundle.golden import decode
 from edge.bundle.kernels import comparable, reserved
+from edge.bundle.manifest import PinnedExecutor
 from edge.bundle.reader import CARD, MODEL, Reader, find_shipped, golden_name
 from edge.errors import OtherOutputsError, ReaderDiffersError
 from edge.ink.fragment_set import FragmentSet
@@ -16,6 +16,7 @@ from quantize.arithmetic.kernel_sets import KernelSet, always, kernel_set
 from quantize.arithmetic.rules import SINGLE
 from quantize.errors import VectorsDifferError
 from quantize.machine import this_machine
+from quantize.model.invented import invented_writing
 from quantize.model.words import Words
 from quantize.proof import make_golden as under_test
 from quantize.proof.reader import compare_reader_golden, reader_files, verify_reader
@@ -36,8 +37,8 @@ def card(model: bytes) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def words(handwriting: FragmentSet) -> Words:
-    return draw_samples(30, handwriting, "blots", np.random.default_rng(0)).words
+def words() -> Words:
+    return draw_samples(30, invented_writing(), "invented", np.random.default_rng(0)).words
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +143,7 @@ def test_vectors_that_the_interpreter_does_not_compute_are_not_written(
 
 
 @pytest.mark.parametrize("alphabet", ["digits", "letters"])
-def test_the_shipped_readers_are_equal_to_the_reference_on_blots_and_noise(alphabet: str, words: Words) -> None:
+def test_the_shipped_readers_are_equal_to_the_reference_on_invented_writing_and_noise(alphabet: str, words: Words) -> None:
     reports = verify_reader(*find_shipped(alphabet), comparable(), KERNELS, words, this_machine())
     assert [(report.kernels, report.error, report.mismatches) for report in reports] == [
         (name, None, 0) for name in comparable()

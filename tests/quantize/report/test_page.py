@@ -112,7 +112,8 @@ def test_a_reserved_kernel_set_is_called_so_wherever_its_numbers_stand(report: R
     page = make_page(report.encode())
     said = re.findall(r'<b>([^<]+)</b>(?: on \w+)? <span class="tag">reserved</span>', page)
     drifts = [drift.kernels for drift in report.drift]
-    assert Counter(said) == {name: 1 + drifts.count(name) for name in reserved()}
+    # once for each of the two models
+    assert Counter(said) == {name: 2 + drifts.count(name) for name in reserved()}
     for name in reserved():
         assert f"{name} is reserved, nothing runs it yet: it has the rules of {runs_on(name)}" in Checker(page).text
 
@@ -155,6 +156,16 @@ def test_a_report_without_a_test_set_leaves_the_page_whole(report: Report) -> No
     for kind in ("html", "h1", "table"):
         assert 0 < seen.tags.count(kind) <= usual.tags.count(kind)
     assert len(seen.text) < len(usual.text)
+
+
+def test_both_models_have_their_parts_and_one_alone_needs_no_heading(report: Report) -> None:
+    page = make_page(report.encode())
+    for model in ("model.tflite", "reader.tflite"):
+        assert page.count(f"<h3>{model}</h3>") == 2
+        assert f"Outputs of {model}: 0 of " in Checker(page).text
+    alone = changed(report)
+    alone.kernel_sets = [found for found in alone.kernel_sets if found.model == "model.tflite"]
+    assert "<h3>model.tflite</h3>" not in make_page(alone.encode())
 
 
 def test_a_report_of_a_network_without_users_leaves_the_page_whole(report: Report) -> None:

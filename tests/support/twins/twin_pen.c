@@ -19,7 +19,7 @@ enum {
     SPACING,
     PEN_UP_MS,
     WORD_MS,
-    LEAST_SAMPLES,
+    LEAST_MS,
     NUMBERS,
 };
 
@@ -36,13 +36,14 @@ void twin_pen_init(struct ink_pen *pen, const uint16_t numbers[NUMBERS])
         .spacing = numbers[SPACING],
         .pen_up_ms = numbers[PEN_UP_MS],
         .word_ms = numbers[WORD_MS],
-        .least_samples = (uint8_t)numbers[LEAST_SAMPLES],
+        .least_ms = numbers[LEAST_MS],
     };
     ink_pen_init(pen, &config);
 }
 
-/* Copy the symbol's points and the counters specks, dropped, thinned. Return how many points there are. */
-size_t twin_pen_points(const struct ink_pen *pen, struct ink_point *points, uint32_t counters[3])
+/* Copy the symbol's points, the counters specks, dropped, thinned, and its times duration_ms, pause_cs.
+ * Return how many points there are. */
+size_t twin_pen_points(const struct ink_pen *pen, struct ink_point *points, uint32_t counters[5])
 {
     for (size_t i = 0; i < pen->count; i++) {
         points[i] = pen->points[i];
@@ -50,6 +51,8 @@ size_t twin_pen_points(const struct ink_pen *pen, struct ink_point *points, uint
     counters[0] = pen->specks;
     counters[1] = pen->dropped;
     counters[2] = pen->thinned;
+    counters[3] = ink_pen_times(pen).duration_ms;
+    counters[4] = ink_pen_times(pen).pause_cs;
     return pen->count;
 }
 
@@ -66,5 +69,5 @@ void twin_pen_defaults(uint16_t numbers[NUMBERS])
     numbers[SPACING] = config->spacing;
     numbers[PEN_UP_MS] = config->pen_up_ms;
     numbers[WORD_MS] = config->word_ms;
-    numbers[LEAST_SAMPLES] = config->least_samples;
+    numbers[LEAST_MS] = config->least_ms;
 }

@@ -29,6 +29,8 @@ from firmware_bridge.session.errors import UnprovisionedError
 from firmware_bridge.session.events import Connected, FragmentReceived, LinkLost, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Kind
 from train.cli.simulate import choose_writers, draw_words, parse_symbols, simulate, users_of
+from train.synthetic.not_writing import Kind as NotWriting
+from train.synthetic.not_writing import words_of
 
 PER_WRITER = 15
 
@@ -216,6 +218,69 @@ def test_an_emulated_boards_last_counters_count_its_last_word(tmp_path: Path) ->
         finally:
             process.kill()
     assert (done["event"], done["words"], done["statistics"]["words"]) == ("done", 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "writing", "path", "firmware"),
+    [
+        ("pen", "taps", "pen", None),
+        ("camera", "discs", "camera", None),
+        ("pen", "blank", "wire", None),
+        pytest.param("pen", "circles", "pen", "mps2-an386", marks=needs_tools),
+    ],
+)
+def test_what_is_no_writing_arrives_as_a_board_delivers_it(
+    kind: str, writing: str, path: str, firmware: str | None, tmp_path: Path
+) -> None:
+    expected = {
+        place: word
+        for place, word in enumerate(words_of(NotWriting(writing), path, 4, (3, 6), seed=8))
+        if word is not None
+    }
+    command = [sys.executable, "-m", "inkgate", "simulate", kind, "--writing", writing, "--fast", "--json"]
+    command += ["--words", "4", "--symbols", "3-6", "--seed", "8", "--link", str(tmp_path / "board")]
+    command += ["--firmware", firmware] if firmware else []
+    words: list[list[FragmentReceived]] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline())["path"] == str(tmp_path / "board")
+            with open_link(str(tmp_path / "board"), idle_timeout_s=20.0) as link:
+                for event in takewhile(lambda event: not isinstance(event, LinkLost), link.events()):
+                    words += [[]] if isinstance(event, WordStarted) else []
+                    if isinstance(event, FragmentReceived):
+                        words[-1].append(event)
+            *told, done = [json.loads(line) for line in process.stdout.read().splitlines()]
+            assert process.wait(20.0) == 0
+        finally:
+            process.kill()
+    assert [(word["writer"], word["attempt"]) for word in told] == [(writing, place) for place in expected]
+    assert done["words"] == len(expected)
+    for word, sent in zip(words, expected.values(), strict=True):
+        assert np.array_equal([fragment.pixels for fragment in word], sent.fragments)
+        assert tuple((fragment.duration_ms, fragment.pause_ms) for fragment in word) == sent.times
+
+
+def test_where_no_board_makes_a_word_of_it_the_simulation_says_so_and_ends() -> None:
+    command = [sys.executable, "-m", "inkgate", "simulate", "camera", "--writing", "blank", "--words", "5", "--no-key"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert "words that a camera board makes of 5 attempts at blank: 0" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--writer", "3"], "nobody writes"),
+        (["--dataset", "qmnist"], "nobody writes"),
+        (["--firmware", "nrf51"], "a pen sees no blank"),
+    ],
+)
+def test_what_nobody_writes_has_no_writer_and_what_no_sensor_sees_no_firmware(
+    options: list[str], complaint: str
+) -> None:
+    result = CliRunner().invoke(simulate, ["pen", "--writing", "blank", *options])
+    assert result.exit_code == 2
+    assert complaint in result.output
 
 
 def test_without_a_pseudo_terminal_a_virtual_board_says_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:

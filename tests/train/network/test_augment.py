@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from train.network.augment import Augmentation, augment, quantise_pixels
+from train.network.augment import augment, quantise_pixels
+from train.network.training_settings import Augmentation
 
 STILL = Augmentation(rotation_deg=0.0, zoom=0.0, shift_px=0.0)
 SEED = tf.constant([1, 2])

@@ -14,7 +14,7 @@ const struct ink_pen_config ink_pen_settings = {
     .spacing = INK_PEN_SPACING,
     .pen_up_ms = INK_PEN_UP_MS,
     .word_ms = INK_PEN_WORD_MS,
-    .least_samples = INK_PEN_LEAST_SAMPLES,
+    .least_ms = INK_PEN_LEAST_MS,
 };
 
 /* Return how many samples fit into a time, at least 1. */
@@ -34,9 +34,9 @@ void ink_pen_init(struct ink_pen *pen, const struct ink_pen_config *config)
     if (pen->config.nominal == 0) {
         pen->config.nominal = 1;
     }
-    if (pen->config.least_samples == 0) {
-        pen->config.least_samples = 1;
-    }
+    pen->least_samples = ((uint32_t)pen->config.least_ms * pen->config.rate_hz + 999u) / 1000u;
+    pen->stuck_samples = samples_of(INK_PEN_STUCK_MS, pen->config.rate_hz);
+    pen->untouched_samples = samples_of(INK_PEN_UNTOUCHED_MS, pen->config.rate_hz);
     pen->pen_up_samples = samples_of(pen->config.pen_up_ms, pen->config.rate_hz);
     pen->word_samples = samples_of(pen->config.word_ms, pen->config.rate_hz);
     pen->idle = pen->word_samples;
@@ -122,14 +122,25 @@ static uint32_t apart(uint32_t a, uint32_t b)
 static enum ink_pen_event finish(struct ink_pen *pen)
 {
     lift(pen);
-    if (pen->contacts < pen->config.least_samples) {
+    if (pen->ended - pen->began < pen->least_samples) {
         pen->specks++;
         clear(pen);
         return INK_PEN_NONE;
     }
+    pen->before = pen->ended;
     pen->delivered = true;
     pen->word_open = true;
     return INK_PEN_SYMBOL;
+}
+
+/* Note when the symbol was touched: now. */
+static void note_time(struct ink_pen *pen)
+{
+    if (pen->contacts == 0) {
+        pen->began = pen->clock;
+        pen->pause = pen->word_open ? pen->clock - pen->before : UINT32_MAX;
+    }
+    pen->ended = pen->clock;
 }
 
 /* Take a contact. If it begins another symbol, return the finished one and hold the contact for `settle`. */
@@ -153,6 +164,7 @@ static enum ink_pen_event touch(struct ink_pen *pen, struct ink_point point)
     }
     point.stroke = (uint8_t)(pen->strokes - 1u);
     cover(pen, &point);
+    note_time(pen);
     pen->contacts++;
     pen->last = point;
     if (!pen->down || apart(point.x, pen->points[pen->count - 1].x) + apart(point.y, pen->points[pen->count - 1].y) >=
@@ -173,6 +185,26 @@ static void settle(struct ink_pen *pen)
         pen->holding = false;
         (void)touch(pen, pen->held); /* into an empty symbol: no event */
     }
+}
+
+/* Lose the symbol and the word. */
+static void lose(struct ink_pen *pen)
+{
+    clear(pen);
+    pen->idle = pen->word_samples;
+    pen->word_open = pen->word_due = false;
+}
+
+struct ink_times ink_pen_times(const struct ink_pen *pen)
+{
+    const uint32_t rate_hz = pen->config.rate_hz;
+    const uint32_t lasted = pen->ended - pen->began;
+    const bool is_short = lasted <= (INK_LONG_DURATION_MS - 1u) * rate_hz / 1000u;
+    const bool is_soon = pen->pause <= (INK_LONG_PAUSE_CS - 1u) * rate_hz / 100u;
+    return (struct ink_times){
+        .duration_ms = (uint16_t)(is_short ? lasted * 1000u / rate_hz : INK_LONG_DURATION_MS),
+        .pause_cs = (uint8_t)(is_soon ? pen->pause * 100u / rate_hz : INK_LONG_PAUSE_CS),
+    };
 }
 
 enum ink_pen_event ink_pen_pending(struct ink_pen *pen)
@@ -215,21 +247,45 @@ enum ink_pen_event ink_pen_silence(struct ink_pen *pen, uint32_t silent_ms)
         return INK_PEN_NONE;
     }
     if (touched) {
-        clear(pen);
-        pen->idle = pen->word_samples;
-        pen->word_open = pen->word_due = false;
+        lose(pen);
         return INK_PEN_FAILURE;
     }
     pen->idle = pen->word_samples - 1u;
     return leave(pen);
 }
 
+/* Count how long the pen touches, or has not yet. Return what its pressure is then known for. */
+static enum ink_pen_event watch(struct ink_pen *pen, bool touches)
+{
+    if (!touches) {
+        pen->touching = 0;
+        if (pen->hovering < pen->untouched_samples && ++pen->hovering == pen->untouched_samples) {
+            return INK_PEN_UNTOUCHED;
+        }
+        return INK_PEN_NONE;
+    }
+    pen->hovering = pen->untouched_samples;
+    if (pen->touching < pen->stuck_samples && ++pen->touching == pen->stuck_samples) {
+        return INK_PEN_STUCK;
+    }
+    return INK_PEN_NONE;
+}
+
 enum ink_pen_event ink_pen_sample(struct ink_pen *pen, uint16_t x, uint16_t y, uint16_t pressure)
 {
     settle(pen);
-    const bool touches = pressure >= pen->config.contact || (pen->down && pressure >= pen->config.release);
-    enum ink_pen_event event;
-    if (touches && pressure > 0) {
+    pen->clock++;
+    const bool touches =
+        pressure > 0 && (pressure >= pen->config.contact || (pen->down && pressure >= pen->config.release));
+    enum ink_pen_event event = watch(pen, touches);
+    if (event == INK_PEN_STUCK) {
+        lose(pen);
+        return event;
+    }
+    if (event != INK_PEN_NONE || pen->touching == pen->stuck_samples) {
+        return event;
+    }
+    if (touches) {
         const uint32_t relative = (uint32_t)pressure * INK_RASTER_NOMINAL_PRESSURE / pen->config.nominal;
         const struct ink_point point = {.x = x, .y = y, .pressure = (uint8_t)(relative < 255u ? relative : 255u)};
         pen->idle = 0;

@@ -51,14 +51,16 @@ bool ink_outbox_begin_word(struct ink_outbox *outbox)
     return true;
 }
 
-bool ink_outbox_add_fragment(struct ink_outbox *outbox, const uint8_t *packed)
+bool ink_outbox_add_fragment(struct ink_outbox *outbox, const uint8_t *packed, const struct ink_times *times)
 {
+    static const struct ink_times unknown = {INK_LONG_DURATION_MS, INK_LONG_PAUSE_CS};
     if (!ink_outbox_is_open(outbox) || outbox->fragments_kept == INK_OUTBOX_FRAGMENTS ||
         last_item(outbox)->count == INK_MAX_WORD_FRAGMENTS) {
         return false;
     }
     const size_t place = ((size_t)outbox->first_fragment + outbox->fragments_kept) % INK_OUTBOX_FRAGMENTS;
     ink_copy(outbox->fragments[place], packed, INK_PACKED_BYTES);
+    outbox->times[place] = times != NULL ? *times : unknown;
     outbox->fragments_kept++;
     last_item(outbox)->count++;
     return true;
@@ -107,10 +109,13 @@ static int fragment_message(const struct ink_outbox *outbox, const struct ink_it
     const uint32_t index = chunk / INK_CHUNKS;
     const uint32_t offset = (chunk - index * INK_CHUNKS) * INK_CHUNK_BYTES;
     const uint32_t left = INK_PACKED_BYTES - offset;
+    const size_t at = (item->first + index) % INK_OUTBOX_FRAGMENTS;
     const struct ink_wire_fragment fragment = {
         .index = (uint16_t)index,
         .offset = (uint16_t)offset,
-        .pixels = outbox->fragments[(item->first + index) % INK_OUTBOX_FRAGMENTS] + offset,
+        .duration_ms = outbox->times[at].duration_ms,
+        .pause_cs = outbox->times[at].pause_cs,
+        .pixels = outbox->fragments[at] + offset,
         .pixels_count = (uint16_t)(left < INK_CHUNK_BYTES ? left : INK_CHUNK_BYTES),
     };
     return ink_encode_fragment(payload, &fragment);

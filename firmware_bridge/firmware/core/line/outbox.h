@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "ink/settings.h"
+#include "ink/times.h"
 #include "line/wire.h"
 
 /* Fragments that the board can keep. All of a word are kept until it is acknowledged, so no word can be longer. */
@@ -37,6 +38,7 @@ struct ink_outbox {
     uint16_t first_fragment, fragments_kept;
     uint32_t words; /* begun since the board's start */
     uint8_t fragments[INK_OUTBOX_FRAGMENTS][INK_PACKED_BYTES]; /* a ring */
+    struct ink_times times[INK_OUTBOX_FRAGMENTS];              /* of the fragments */
 };
 
 /* Begin with an empty outbox. */
@@ -49,10 +51,10 @@ bool ink_outbox_is_open(const struct ink_outbox *outbox);
  * Return false, with nothing changed, if a word is open or INK_OUTBOX_WORDS words and faults are kept. */
 bool ink_outbox_begin_word(struct ink_outbox *outbox);
 
-/* Copy packed[INK_PACKED_BYTES] into the open word as its next fragment.
+/* Copy packed[INK_PACKED_BYTES] and its times, NULL if they are not known, into the open word as its next fragment.
  * Return false, with nothing changed, if no word is open, if the outbox has no room for a fragment or if the word has
  * INK_MAX_WORD_FRAGMENTS. */
-bool ink_outbox_add_fragment(struct ink_outbox *outbox, const uint8_t *packed);
+bool ink_outbox_add_fragment(struct ink_outbox *outbox, const uint8_t *packed, const struct ink_times *times);
 
 /* End the open word. Return false if no word is open. */
 bool ink_outbox_end_word(struct ink_outbox *outbox);

@@ -361,9 +361,9 @@ bool ink_session_begin_word(struct ink_session *session)
     return ink_outbox_begin_word(&session->outbox);
 }
 
-bool ink_session_add_fragment(struct ink_session *session, const uint8_t *packed)
+bool ink_session_add_fragment(struct ink_session *session, const uint8_t *packed, const struct ink_times *times)
 {
-    return ink_outbox_add_fragment(&session->outbox, packed);
+    return ink_outbox_add_fragment(&session->outbox, packed, times);
 }
 
 bool ink_session_end_word(struct ink_session *session)

@@ -78,7 +78,7 @@ size_t ink_session_poll(struct ink_session *session, uint32_t now_ms, uint8_t *w
 
 /* Write words and faults into the session's outbox: see ink_outbox_begin_word and the three functions below it. */
 bool ink_session_begin_word(struct ink_session *session);
-bool ink_session_add_fragment(struct ink_session *session, const uint8_t *packed);
+bool ink_session_add_fragment(struct ink_session *session, const uint8_t *packed, const struct ink_times *times);
 bool ink_session_end_word(struct ink_session *session);
 bool ink_session_fault(struct ink_session *session, enum ink_fault fault, const char *text);
 

@@ -1,0 +1,81 @@
+"""Handwriting by kind of input, seen by the int8 network -> the evidence model of a bundle."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.bundle.engine import Engine
+from edge.decision.calibration import Calibration
+from edge.decision.evidence import MAX_SYMBOLS
+from edge.decision.evidence_model import EvidenceModel, Input
+from edge.ink.fragment import to_int8
+from edge.ink.fragment_set import FragmentSet
+from edge.ink.symbols import SYMBOLS
+from quantize.errors import EvidenceFitError
+from quantize.evidence.calibrate import any_text, calibrate, pins, reach
+from quantize.evidence.moments import Writing, fit_who
+
+BACKGROUND, DEVELOPMENT = "background", "development"
+SHARED_KIND: Final = "scan"
+"""Scans are of the most writers: every kind's covariances are the mean of its own and theirs."""
+SEED: Final = 20_261_128
+
+
+def fit_evidence(
+    engine: Engine,
+    handwriting: Mapping[str, FragmentSet],
+    alphabet: str,
+    progress: Callable[[str, int, int], None] = lambda _what, _done, _of: None,
+) -> EvidenceModel:
+    """Fit models and calibrations by kind of input.
+
+    handwriting: sets named "KIND-background" (to estimate how people write) and "KIND-development" (other writers, to
+    calibrate on), at 1 bit a pixel. alphabet: the reader's.
+
+    EvidenceFitError if a kind lacks one of them, if background and development share a writer, or if they are too small.
+    """
+    kinds = sorted({name.rpartition("-")[0] for name in handwriting})
+    for kind in kinds:
+        for part in (BACKGROUND, DEVELOPMENT):
+            if f"{kind}-{part}" not in handwriting:
+                raise EvidenceFitError(f"there is no handwriting called {kind}-{part}")
+    seen = {}
+    for place, (name, fragments) in enumerate(sorted(handwriting.items())):
+        progress("computing features", place, len(handwriting))
+        seen[name] = _writing(engine, fragments, alphabet)
+    who, inputs = {}, {}
+    for kind in kinds:
+        sources = [f"{kind}-{BACKGROUND}", f"{SHARED_KIND}-{BACKGROUND}"]
+        present = [name for name in dict.fromkeys(sources) if name in seen]
+        who[kind] = fit_who([seen[name][0] for name in present], len(alphabet))
+    for place, kind in enumerate(kinds):
+        progress("calibrating", place, len(kinds))
+        model, (writing, order) = who[kind], seen[f"{kind}-{DEVELOPMENT}"]
+        foreign = [seen[f"{other}-{DEVELOPMENT}"] for other in kinds if other != kind] or [(writing, order)]
+        rng = np.random.default_rng(SEED)
+        unseen = [any_text(model, *other, rng, adapted=False) for other in foreign]
+        inputs[kind] = Input(
+            any_text=calibrate(any_text(model, writing, order, rng, adapted=True)),
+            pin=calibrate(pins(model, writing, order, rng)),
+            unknown_device=max((calibrate(trials) for trials in unseen), key=_strictness),
+            reach=reach(model, writing, order, rng),
+            sources=tuple(
+                f"{name}: {len(handwriting[name].writers)} writers" for name in (*sources, f"{kind}-{DEVELOPMENT}")
+            ),
+        )
+    return EvidenceModel(alphabet, who, inputs)
+
+
+def _strictness(calibration: Calibration) -> float:
+    """Return the mean threshold over all numbers of symbols: of two devices that were not seen, the worse one counts."""
+    return float(np.mean([calibration.threshold(0.01, symbols) for symbols in range(1, MAX_SYMBOLS + 1)]))
+
+
+def _writing(engine: Engine, fragments: FragmentSet, alphabet: str) -> tuple[Writing, npt.NDArray[np.int64]]:
+    """Return what the network says of the fragments whose symbols are in the alphabet, and their order of writing."""
+    places = {code: alphabet.index(symbol) for code, symbol in enumerate(SYMBOLS) if symbol in alphabet}
+    chosen = fragments.select(np.isin(fragments.symbol, list(places))).to_bits(1)
+    symbol = np.vectorize(places.__getitem__, otypes=[np.int64])(chosen.symbol)
+    return Writing(engine.features(to_int8(chosen.pixels)), chosen.writer, symbol), chosen.order.astype(np.int64)

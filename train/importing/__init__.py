@@ -1,0 +1,1 @@
+"""Handwriting in other programs' files -> sets of fragments (`inkgate data import`)."""
