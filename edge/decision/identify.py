@@ -26,8 +26,8 @@ from edge.ink.fragment_set import KINDS
 NEAR: Final = 5
 """A device is known from other people's writing if at least so many of them wrote on it."""
 PEN, INVENTED, UNKNOWN = "pen", "invented", "unknown"
-UNLIKELY: Final = -30.0
-"""A PIN that a word says with less than e^-30 of the probability of its likeliest reading was not written."""
+UNLIKELY: Final = -6.907755278982137
+"""A PIN that a word says with less than a thousandth of the probability of its likeliest reading was not written."""
 
 
 @dataclass(frozen=True)
