@@ -21,7 +21,6 @@ from edge.decision.rule import Decision, Verdict, unavailable
 from edge.decision.what import Readings, log_probability_of, read_word
 from edge.decision.who import Gathered, People, WhoModel, adapt_means, enrolled, strangers
 from edge.errors import EvidenceError, UserError
-from edge.ink.fragment_set import KINDS
 
 NEAR: Final = 5
 """A device is known from other people's writing if at least so many of them wrote on it."""
@@ -87,7 +86,9 @@ class Identities:
             raise UserError(f"there is no user {policy.claim!r}: `inkgate users list` shows who is there")
         self._alphabet, self._policy = evidence.alphabet, policy
         self._groups: list[_Group] = []
-        told = {kind: _model_for(evidence, kind, [p for p in (*users, *others) if p.kind == kind]) for kind in KINDS}
+        people: list[Material] = [*users, *others]
+        kinds = sorted({person.kind for person in people})
+        told = {kind: _model_for(evidence, kind, [p for p in people if p.kind == kind]) for kind in kinds}
         for kind in sorted({told[user.kind] for user in users}):
             mine = [user for user in users if told[user.kind] == kind]
             also = [person for person in others if told[person.kind] == kind]
@@ -175,9 +176,7 @@ class Identities:
 
 
 def _model_for(evidence: EvidenceModel, kind: str, people: Sequence[Material]) -> str:
-    """Return the kind of input whose model people of a kind are judged by; "" if there are no people."""
-    if not people:
-        return ""
+    """Return the kind of input whose model people of a kind are judged by. EvidenceError if there is none."""
     if kind in evidence.who:
         return kind
     if kind == INVENTED and PEN in evidence.who:
