@@ -79,7 +79,10 @@ def whole_words(events: Iterable[Event], now_ms: Callable[[], int] = _now_ms) ->
 
 
 def _begun_ms(arrived_ms: int, symbols: Sequence[FragmentReceived]) -> tuple[int | None, ...]:
-    """Return when each symbol was begun, if the first one was when the word arrived; None where nobody knows."""
+    """Return when each symbol was begun, None where nobody knows.
+
+    The first one counts as begun when the word arrived.
+    """
     begun: list[int | None] = []
     since_ms: int | None = 0
     for place, symbol in enumerate(symbols):
