@@ -57,7 +57,8 @@ def test_an_uncertain_reading_is_averaged_over() -> None:
 
 def test_a_word_that_is_too_short_is_never_accepted() -> None:
     decision = identities().judge(Hand(ANNA).write([0, 1, 2]), certain([0, 1, 2]), final=True)
-    assert decision.verdict is Verdict.REJECT and "3 of at least 4" in decision.reason
+    assert decision.verdict is Verdict.REJECT
+    assert "3 of at least 4" in decision.reason
 
 
 def test_on_an_unknown_device_the_strict_threshold_holds_and_is_told() -> None:
@@ -65,7 +66,9 @@ def test_on_an_unknown_device_the_strict_threshold_holds_and_is_told() -> None:
     [opinion] = few.opinions(Hand(ANNA).write(WORD), certain(WORD))
     many = Identities(evidence_model(), [enrol("anna", Hand(ANNA))], visitors(6), Policy())
     [known] = many.opinions(Hand(ANNA).write(WORD), certain(WORD))
-    assert not opinion.far_known and known.far_known and opinion.threshold > known.threshold
+    assert not opinion.far_known
+    assert known.far_known
+    assert opinion.threshold > known.threshold
     assert "FAR unknown" in few.judge(Hand(ANNA).write(WORD), certain(WORD), final=True).reason
 
 
@@ -78,7 +81,8 @@ def test_the_far_is_shared_among_users_without_a_claim() -> None:
 def test_what_is_far_from_all_writing_is_not_known_here() -> None:
     near = Identities(evidence_model(reach=0.5), [enrol("anna", Hand(ANNA))], visitors(6), Policy())
     decision = near.judge(np.full((4, FEATURES), 127, np.int8), certain([0, 1, 2, 3]), final=True)
-    assert decision.verdict is Verdict.REJECT and "not known here" in decision.reason
+    assert decision.verdict is Verdict.REJECT
+    assert "not known here" in decision.reason
 
 
 def test_a_kind_of_input_without_a_model_is_refused_and_an_unknown_one_is_judged_by_likeness() -> None:

@@ -63,4 +63,6 @@ def test_tail_says_which_share_is_above_a_ratio() -> None:
 def test_a_far_needs_three_errors_in_as_many_trials() -> None:
     rng = np.random.default_rng(1)
     made = calibrate({4: Trials(rng.normal(4, 1, 300), rng.normal(-4, 1, 600), 30)})
-    assert made.least_far == 3 / 600 and made.writers == 30 and len(made.slope) == 20
+    assert made.least_far == 3 / 600
+    assert made.writers == 30
+    assert len(made.slope) == 20
