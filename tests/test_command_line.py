@@ -98,7 +98,7 @@ def test_a_path_is_shown_as_it_is_whatever_brackets_are_in_it(
         ["data", "info", "{set}"],
         ["data", "export", "{set}", "--out", "{out}.npz"],
         ["train", "--dataset", "{set}", "--users", "1", "--out", "{out}"],
-        ["train", "--dataset", "synthetic", "--strangers", "{set}", "--users", "1", "--out", "{out}"],
+        ["train", "--dataset", "{good}", "--strangers", "{set}", "--users", "1", "--out", "{out}"],
         ["simulate", "--dataset", "{set}"],
         ["capture", "--out", "{set}", "--writer", "Ada", "--port", "{out}"],
     ],
@@ -117,7 +117,9 @@ def test_a_set_that_is_no_handwriting_is_refused_by_every_command_that_takes_one
     tmp_path: Path, command: list[str], change: dict[str, Any], says: str
 ) -> None:
     wrong = save_raw(BARS, tmp_path / "wrong.npz", **change)
-    done = run(*(part.format(set=wrong, out=tmp_path / "out") for part in command))
+    BARS.save(tmp_path / "good.npz")
+    paths = {"set": wrong, "good": tmp_path / "good.npz", "out": tmp_path / "out"}
+    done = run(*(part.format(**paths) for part in command))
     assert done.returncode == 2, done.stderr
     assert f"error: {wrong}: " in done.stderr
     assert says in done.stderr
