@@ -10,10 +10,11 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.decision.error_rates import upper_bound
 from edge.decision.evidence import MAX_SYMBOLS
 from edge.decision.rule import Verdict, Verdicts, decide
 from edge.decision.thresholds import Thresholds
-from quantize.losses.decisions import LISTED, judge_words, list_differences, measure_decision_differences, upper_bound
+from quantize.losses.decisions import LISTED, judge_words, list_differences, measure_decision_differences
 from quantize.model.words import Words
 
 THRESHOLDS = Thresholds((-0.5,) * MAX_SYMBOLS, (-1.5,) * MAX_SYMBOLS, 3, 0.01, 0.1, 300)
