@@ -141,7 +141,7 @@ class Bundle:
         return found
 
     def evidence(self) -> EvidenceModel | None:
-        """Return how people write, by kind of input, and what evidence means there; None if the bundle does not say.
+        """Return the evidence model of each kind of input, None if the bundle has none.
 
         EvidenceError if that cannot be read, or if the manifest says otherwise of it.
         """

@@ -10,7 +10,7 @@ from edge.roster.roster_file import RosterFile
 
 
 class People:
-    """The identities of a roster's users; `current` looks at the file each time and reads it if it has changed."""
+    """The identities of a roster's users, read anew whenever its file has changed."""
 
     def __init__(self, evidence: EvidenceModel, roster: RosterFile, policy: Policy) -> None:
         """Read the roster. Errors as of `RosterFile.load` and `Identities`."""
@@ -58,7 +58,7 @@ def evidence_of(bundle: Bundle) -> EvidenceModel:
 
 
 def require_supported(evidence: EvidenceModel, policy: Policy) -> None:
-    """Raise ThresholdsError for a FAR below what the trials of every kind of input support (rule of three)."""
+    """Raise ThresholdsError for a FAR below what the trials of any kind of input support."""
     least = max(found.any_text.least_far for found in evidence.inputs.values())
     least_pin = max(found.pin.least_far for found in evidence.inputs.values())
     for option, far, lowest in (("--far", policy.far, least), ("--pin-far", policy.pin_far, least_pin)):

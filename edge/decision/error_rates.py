@@ -22,6 +22,9 @@ from edge.errors import ScoresError
 
 Ints = NDArray[np.int64]
 
+CONFIDENCE = 0.95
+"""The confidence of `upper_bound` where none is asked for."""
+
 
 @dataclass(frozen=True, eq=False)
 class Curve:
@@ -250,11 +253,11 @@ def far_floor(trials: int) -> float:
     return min(1.0, 3 / trials)
 
 
-def upper_bound(events: int, trials: int, confidence: float = 0.95) -> float:
+def upper_bound(events: int, trials: int, confidence: float = CONFIDENCE) -> float:
     """Return the exact (Clopper-Pearson) one-sided upper bound of a share with `events` in `trials`.
 
     At that share, `events` or fewer have probability 1 - confidence. For no event it is
-    1 - (1 - confidence)^(1/trials), about 3 / trials at 95 %.
+    1 - (1 - confidence)^(1/trials), about 3 / trials at 95 %. Without a trial it is 1.
     """
     if events >= trials:
         return 1.0
@@ -279,6 +282,10 @@ def format_far(rate: float, trials: int) -> str:
     if rate < floor:
         return f"< {_rounded_up(100 * floor):.3g} %"
     return f"{100 * rate:.3g} %"
+
+
+def _log_ways(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 class _Sorted:
@@ -336,7 +343,3 @@ def _scores(scores: ArrayLike, side: str) -> Floats:
     if not np.isfinite(values).all():
         raise ScoresError(f"{side} scores hold NaN or infinity")
     return values
-
-
-def _log_ways(n: int, k: int) -> float:
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

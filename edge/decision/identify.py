@@ -1,4 +1,4 @@
-"""Features and readings of a word, and who is enrolled -> one decision: who wrote it, and is that certain enough.
+"""Features and readings of a word -> one decision: who wrote it, and is that certain enough.
 
 For each user one log-likelihood ratio is made of who and what: he wrote this, or somebody did whom nobody knows. A user
 with a PIN can only have written his PIN; a stranger may have written it too. Both are averaged over what the word may
@@ -21,13 +21,12 @@ from edge.decision.rule import Decision, Verdict, unavailable
 from edge.decision.what import Readings, log_probability_of, read_word
 from edge.decision.who import Gathered, People, WhoModel, adapt_means, enrolled, strangers
 from edge.errors import EvidenceError, UserError
-from edge.ink.fragment_set import KINDS
 
 NEAR: Final = 5
 """A device is known from other people's writing if at least so many of them wrote on it."""
 PEN, INVENTED, UNKNOWN = "pen", "invented", "unknown"
-UNLIKELY: Final = -30.0
-"""A PIN that a word says with less than e^-30 of the probability of its likeliest reading was not written."""
+UNLIKELY: Final = -6.907755278982137
+"""A PIN that a word says with less than a thousandth of the probability of its likeliest reading was not written."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Policy:
 
 
 class Opinion(NamedTuple):
-    """What a word says of one user: its calibrated log-likelihood ratio, and the threshold that it must reach."""
+    """What a word says of one user: its calibrated ratio, and the threshold that it must reach."""
 
     user: str
     ratio: float
@@ -57,7 +56,7 @@ class Opinion(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """Users of one kind of input: their names, PINs (places in the alphabet; None: any text) and what is known."""
+    """Users of one kind of input: names, PINs as places in the alphabet (None: any text), models."""
 
     model: WhoModel
     calibration: Input
@@ -87,7 +86,9 @@ class Identities:
             raise UserError(f"there is no user {policy.claim!r}: `inkgate users list` shows who is there")
         self._alphabet, self._policy = evidence.alphabet, policy
         self._groups: list[_Group] = []
-        told = {kind: _model_for(evidence, kind, [p for p in (*users, *others) if p.kind == kind]) for kind in KINDS}
+        people: list[Material] = [*users, *others]
+        kinds = sorted({person.kind for person in people})
+        told = {kind: _model_for(evidence, kind, [p for p in people if p.kind == kind]) for kind in kinds}
         for kind in sorted({told[user.kind] for user in users}):
             mine = [user for user in users if told[user.kind] == kind]
             also = [person for person in others if told[person.kind] == kind]
@@ -100,7 +101,10 @@ class Identities:
         return sum(len(group.names) for group in self._groups)
 
     def opinions(self, features: npt.NDArray[np.int8], readings: npt.ArrayLike) -> list[Opinion]:
-        """Return what a word says of each user whom the policy lets in: features int8 [T, F], readings [T, S]."""
+        """Return what a word says of each user whom the policy lets in.
+
+        features: int8 [T, F]. readings: [T, S].
+        """
         values = np.asarray(readings, np.float64)
         said = read_word(values)
         found: list[Opinion] = []
@@ -148,7 +152,7 @@ class Identities:
 
     @property
     def _sharing(self) -> int:
-        """Return among how many users the FAR is shared: without a claim, a stranger may be taken for any of them."""
+        """Return among how many users the FAR is shared: a stranger may be taken for any of them."""
         return 1 if self._policy.claim is not None else max(self._open_users, 1)
 
     def _calibration(self, group: _Group, k: int) -> Calibration:
@@ -157,7 +161,7 @@ class Identities:
         return group.calibration.any_text if group.pins[k] is None else group.calibration.pin
 
     def _strange(self, features: npt.NDArray[np.int8], readings: npt.ArrayLike) -> str:
-        """Return why a word is not judged: it lies too far from all writing that any user's model knows. "" if not."""
+        """Return why a word is not judged, being too far from all known writing; "" if it is."""
         if not self._groups:
             return ""
         likeliest = np.asarray(readings, np.float64).argmax(axis=-1)
@@ -175,9 +179,7 @@ class Identities:
 
 
 def _model_for(evidence: EvidenceModel, kind: str, people: Sequence[Material]) -> str:
-    """Return the kind of input whose model people of a kind are judged by; "" if there are no people."""
-    if not people:
-        return ""
+    """Return the kind whose model people of a kind are judged by. EvidenceError if there is none."""
     if kind in evidence.who:
         return kind
     if kind == INVENTED and PEN in evidence.who:
@@ -233,7 +235,7 @@ def _places(pin: str | None, alphabet: str) -> npt.NDArray[np.int64] | None:
 
 
 def _ratios(group: _Group, z: Floats, readings: Floats, said: Readings, claim: str | None) -> Mapping[int, float]:
-    """Return log p(word | user) - log p(word | nobody known) by the user's number, of those who can have written it."""
+    """Return log p(word | user) - log p(word | nobody known) by number, of users who can have written it."""
     allowed = np.asarray([claim is None or name == claim for name in group.names])
     found: dict[int, float] = {}
     everybody = group.index(with_pin=False)

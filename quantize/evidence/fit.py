@@ -74,7 +74,7 @@ def _strictness(calibration: Calibration) -> float:
 
 
 def _writing(engine: Engine, fragments: FragmentSet, alphabet: str) -> tuple[Writing, npt.NDArray[np.int64]]:
-    """Return what the network says of the fragments whose symbols are in the alphabet, and their order of writing."""
+    """Return what the network says of fragments with symbols of the alphabet, and their order."""
     places = {code: alphabet.index(symbol) for code, symbol in enumerate(SYMBOLS) if symbol in alphabet}
     chosen = fragments.select(np.isin(fragments.symbol, list(places))).to_bits(1)
     symbol = np.vectorize(places.__getitem__, otypes=[np.int64])(chosen.symbol)

@@ -1,4 +1,4 @@
-"""The named sources -> sets of handwriting by kind of input, from which the evidence of who wrote is fitted.
+"""The named sources -> handwriting by kind of input, to which the evidence is fitted.
 
 Background writers say how people write on a kind of input, development writers what evidence means there. Writers of
 the evaluation and pendigits are in none of them: on them error rates are reported.
@@ -26,7 +26,7 @@ CAMERA_WORD = 8
 def evidence_sets(
     data_dir: Path | None = None, progress: Callable[[str, int, int], None] = lambda _what, _done, _of: None
 ) -> dict[str, FragmentSet]:
-    """Return sets at 1 bit a pixel by name, "KIND-background" and "KIND-development", of scans, pens and cameras."""
+    """Return sets of scans, pens and cameras by name: KIND-background, KIND-development; 1 bit."""
     scans = datasets.load("qmnist", pixel_bits=8, data_dir=data_dir)
     split = datasets.split_writers(scans)
     pens = datasets.load("unipen", pixel_bits=8, data_dir=data_dir)
@@ -47,7 +47,7 @@ def evidence_sets(
 def photographed(
     fragments: FragmentSet, seed: int, progress: Callable[[str, int, int], None] = lambda _what, _done, _of: None
 ) -> FragmentSet:
-    """Return what a camera board makes of each writer's fragments, written side by side in words of CAMERA_WORD.
+    """Return what a camera board makes of each writer's fragments, in words of CAMERA_WORD.
 
     Pictures in which the board does not find all symbols are left out.
     """

@@ -92,26 +92,20 @@ def kinds_of(path: str) -> tuple[Kind, ...]:
 
 
 def words_of(
-    kind: Kind, path: str, count: int, symbols: tuple[int, int] = (4, 12), seed: int = 0, bits: int = 1
+    kind: Kind, path: str, count: int, symbols: tuple[int, int] = (4, 12), seed: int = 0, bits: int = 1, first: int = 0
 ) -> Iterator[Word | None]:
     """Yield the words of `attempts_of`."""
-    return (attempt.word for attempt in attempts_of(kind, path, count, symbols, seed, bits))
+    return (attempt.word for attempt in attempts_of(kind, path, count, symbols, seed, bits, first))
 
 
 def attempts_of(
-    kind: Kind,
-    path: str,
-    count: int,
-    symbols: tuple[int, int] = (4, 12),
-    seed: int = 0,
-    bits: int = 1,
-    first: int = 0,
+    kind: Kind, path: str, count: int, symbols: tuple[int, int] = (4, 12), seed: int = 0, bits: int = 1, first: int = 0
 ) -> Iterator[Attempt]:
     """Yield `count` attempts to have something taken for writing.
 
     symbols: the least and the most that an attempt is meant to have; a board may see more or fewer. bits: 1 or 8 bits a
-    pixel. Attempt i of a seed is the same however many are asked for; they begin with number `first`. ValueError for a
-    kind that cannot come this way.
+    pixel. first: the number of the first attempt. Attempt i of a seed is the same however many are asked for.
+    ValueError for a kind that cannot come this way.
     """
     if path not in PATHS or kind not in kinds_of(path):
         raise ValueError(f"{kind.value} cannot come by {path}")
