@@ -75,10 +75,9 @@ def evaluate(
 
     Writes metrics.json, card.md and pictures into the run, or for a bundle into BUNDLE-evaluation beside it.
     """
-    from edge.bundle.run_files import CONFIG
     from train.trained_run import require_writable_run
 
-    folder = report or (path if (path / CONFIG).is_file() else path.parent / f"{path.name}-evaluation")
+    folder = report or _report_folder(path)
     require_writable_run(folder, "--report")
     if not (protocols or dataset or _has_evidence_alone(path)):
         _evaluate_trained(path, folder, fragments, from_draw, rounds, as_json)
@@ -106,6 +105,17 @@ def evaluate(
         folder,
         as_json,
     )
+
+
+def _report_folder(path: Path) -> Path:
+    """Return where a report goes by default: into the run, beside the bundle, or here for the one of inkgate."""
+    from edge.bundle.places import SHIPPED
+    from edge.bundle.run_files import CONFIG
+
+    if (path / CONFIG).is_file():
+        return path
+    name = f"{path.name}-evaluation"
+    return Path(name) if path == SHIPPED else path.parent / name
 
 
 def _has_evidence_alone(path: Path) -> bool:

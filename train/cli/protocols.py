@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -22,14 +23,27 @@ def show_answers(console: Console, about: dict[str, Any], answers: tuple[Answer,
         "per cent, with 95 % bounds",
     )
     for answer in answers:
-        table = Table(title=Text(f"{answer.protocol}: {answer.question}"), title_justify="left")
-        for name in answer.rows[0]:
-            table.add_column(Text(name), justify="right")
-        for row in answer.rows:
-            table.add_row(*(_shown(cell) for cell in row.values()))
-        console.print(table)
+        say(console, f"{answer.protocol}: {answer.question}")
+        console.print(_table(answer.rows))
         for note in answer.notes:
             say(console, f"  {note}")
+
+
+def _table(rows: Sequence[Mapping[str, Cell]]) -> Table:
+    """Return the rows as a table, as its columns if it has more figures than rows: it is then narrower."""
+    table = Table(show_header=len(rows[0]) <= len(rows))
+    if len(rows[0]) <= len(rows):
+        for name in rows[0]:
+            table.add_column(Text(name), justify="right", no_wrap=any(isinstance(row[name], dict) for row in rows))
+        for row in rows:
+            table.add_row(*map(_shown, row.values()))
+        return table
+    table.add_column()
+    for _ in rows:
+        table.add_column(justify="right", no_wrap=True)
+    for name in rows[0]:
+        table.add_row(Text(name), *(_shown(row[name]) for row in rows))
+    return table
 
 
 def _shown(cell: Cell) -> Text:

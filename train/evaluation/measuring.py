@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.bundle.bundle import Bundle
 from edge.bundle.engine import Engine
+from edge.bundle.reader import Reader
 from edge.decision.evidence_model import EvidenceModel
 from edge.decision.identify import Policy
 from edge.errors import NotABundleError
@@ -110,14 +111,14 @@ def measure(request: Request, progress: Progress = silent) -> Measured:
     )
     names = request.protocols or tuple(name for name in PROTOCOLS if allowed[name])
     heard = hear_draws(task, "words") if any(name in _HEARD for name in names) else {}
-    answers = tuple(_answer(name, task, heard, request.bundle) for name in names)
+    answers = tuple(_answer(name, task, heard, engine, reader) for name in names)
     return Measured(_about(request, bundle, engine, chosen, draws, written), answers)
 
 
-def _answer(name: str, task: Task, heard: Mapping[int, Sequence[Heard]], bundle: Path) -> Answer:
+def _answer(name: str, task: Task, heard: Mapping[int, Sequence[Heard]], engine: Engine, reader: Reader) -> Answer:
     if name in _HEARD:
         return _HEARD[name](task, heard)
-    return not_writing(task, bundle) if name == "not-writing" else _OTHERS[name](task)
+    return not_writing(task, engine, reader) if name == "not-writing" else _OTHERS[name](task)
 
 
 def _evidence(bundle: Bundle) -> EvidenceModel:
