@@ -157,7 +157,7 @@ def test_a_run_made_otherwise_stays_unless_the_order_says_replace(
             replace(hands, writer_names=renamed).save(own_run.path.parent / "others.npz")
             order = replace(order, dataset=str(own_run.path.parent / "others.npz"))
     said = {"users": "other users .*" + own_run.config.users[0], "steps": "settings", "backbone": "backbone"}[change]
-    with pytest.raises(OverwriteError, match=rf"{said}.*--replace") as caught:
+    with pytest.raises(OverwriteError, match=rf"{said}.*--force") as caught:
         train_draws(order, backbone, own_run.path, 1)
     assert caught.value.exit_code == 2
     assert enrolment.calls == 0
