@@ -59,6 +59,8 @@ def evaluate(
         click.echo(json.dumps({**metrics, "report": [str(file) for file in written]}))
     else:
         _show(console, metrics)
+        if metrics["gate"]["why_shut"]:
+            say(console, f"gate: {metrics['gate']['why_shut']}")
         say(console, f"card and pictures: {folder}")
 
 
