@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bundle.bundle import CALIBRATION as CALIBRATION_FILE
-from edge.bundle.bundle import FLOAT, Bundle, require_writable_bundle, write_bundle
+from edge.bundle.bundle import EVIDENCE, FLOAT, Bundle, require_writable_bundle, write_bundle
 from edge.bundle.bundle import MODEL as MODEL_FILE
 from edge.bundle.engine import Engine
 from edge.bundle.golden import file_name
@@ -33,6 +33,7 @@ from edge.ink.fragment_set import FragmentSet, join, sample_words
 from quantize.convert.backbone import BackboneFile
 from quantize.convert.convert import MAX_CLIPPED_SHARE, Conversion, convert
 from quantize.convert.tensorflow import load_keras
+from quantize.evidence.fit import fit_evidence
 from quantize.machine import version_of
 from quantize.model.invented import invented_writing
 from quantize.model.words import Words
@@ -112,11 +113,13 @@ def make_ready_bundle(
     seed: int = 1,
     max_clipped: float = MAX_CLIPPED_SHARE,
     reader: ReaderFiles | None = None,
+    handwriting: Mapping[str, FragmentSet] | None = None,
     command: str = "",
     say: Say = lambda _step: None,
 ) -> Bundle:
     """Convert a backbone's features, verify golden vectors and write a bundle without users.
 
+    handwriting: sets by name, as `fit_evidence` needs them, to fit the evidence of who wrote; it needs a reader.
     fragments: handwriting to calibrate on, besides what is invented. seed: of the words that are drawn. The others, and
     errors, are as of `make_bundle`; BackboneFileError for a file that is no backbone.
     """
@@ -131,7 +134,12 @@ def make_ready_bundle(
     engine = Engine.load(conversion.model)
     say("verifying golden vectors")
     golden = golden_files(engine, conversion.model, backbone.pixel_bits, rng)
-    reading = _reader_files(reader, backbone.pixel_bits, rng)
+    reading, record = _reader_files(reader, backbone.pixel_bits, rng), _reader_record(reader)
+    evidence = None
+    if handwriting and record is not None:
+        evidence = fit_evidence(
+            engine, handwriting, record.alphabet, lambda what, done, of: say(f"{what}: {done} of {of}")
+        )
     manifest = Manifest(
         format=FORMAT,
         plan=backbone.plan,
@@ -141,9 +149,11 @@ def make_ready_bundle(
         executor=PinnedExecutor(engine.runtime_name, engine.version, engine.kernels),
         error_rates=ErrorRates(),
         provenance=_provenance_of_backbone(backbone, seed, command),
-        reader=_reader_record(reader),
+        reader=record,
+        inputs=dict(evidence.inputs) if evidence else {},
     )
-    return write_bundle(out, manifest, {**_converted_files(conversion), **golden, **reading})
+    fitted = {EVIDENCE: evidence.encode()} if evidence else {}
+    return write_bundle(out, manifest, {**_converted_files(conversion), **golden, **reading, **fitted})
 
 
 def calibration_words(fragments: FragmentSet, rng: np.random.Generator) -> Words:

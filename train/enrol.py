@@ -107,12 +107,13 @@ def make_backbone(
     start: Backbone | None = None,
     progress: Progress = silent,
 ) -> tuple[Backbone, ArchitecturePlan]:
-    """Pre-train on the dataset's own background writers and save in out/backbone; return backbone and plan.
+    """Pre-train on the dataset's own background writers; return the backbone and its plan.
 
-    `start` is a backbone to go on from. A pre-training that was killed goes on where it was; a backbone that is there
-    already, made from the same data with the same settings, is returned as it is. Raises UnwritableError when nothing
-    can be written to `out`, and OverwriteError when it holds a run of another backbone and the order does not say
-    `replace`.
+    It is saved in out/backbone. `start` is a backbone to go on from. A pre-training that was killed goes on where it
+    was; a backbone that is there already, made from the same data with the same settings, is returned as it is.
+
+    Raises UnwritableError when nothing can be written to `out`, and OverwriteError when it holds a run of another
+    backbone and the order does not say `replace`.
     """
     _make_folder(out)
     writing = load(order)

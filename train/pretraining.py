@@ -27,9 +27,6 @@ from train.trained_run import require_writable_run, utc_now, versions
 USERS, PIXEL_BITS = 10, 1
 """Task and depth of pixels of the backbone that `inkgate pretrain` makes."""
 
-KNOWN = ("qmnist", "qmnist-ink", "unipen", "pendigits")
-"""What may be left out. Nothing is trained on pendigits anyway: it stays people and a device that are never seen."""
-
 _QMNIST_SHARE, _UNIPEN_SHARE = 14.0, 3.0
 _SCANS = 0.7
 _PENS_SPREAD, _PENS_SEED = 0.3, 3
@@ -39,7 +36,7 @@ _PENS_SPREAD, _PENS_SEED = 0.3, 3
 class PretrainOrder:
     """An order to make a backbone.
 
-    leave_out: names of KNOWN. data_dir: folder of public data. command: the command line, for the record.
+    leave_out: names of sources. data_dir: folder of public data. command: the command line, for the record.
     replace: a backbone made otherwise may be overwritten.
     """
 
@@ -52,7 +49,7 @@ class PretrainOrder:
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """All from which a backbone follows: sources, plan, depth of pixels, settings, and a backbone to go on from."""
+    """All from which a backbone follows; `start` is a backbone to go on from."""
 
     sources: tuple[Source, ...]
     plan: ArchitecturePlan
@@ -87,7 +84,7 @@ class Request:
         return there if all(there.about.get(key) == value for key, value in wanted.items()) else None
 
     def carry_out(self, folder: Path, command: str, progress: Progress = silent) -> Backbone:
-        """Train the backbone and save it in the folder; a training that was killed goes on where it was."""
+        """Train the backbone and save it in the folder; one that was killed goes on where it was."""
         load_tensorflow()
         from train.network.pretrain import pretrain
 
@@ -113,7 +110,7 @@ class Request:
 
 
 def make_shipped_backbone(order: PretrainOrder, out: Path, progress: Progress = silent) -> Backbone:
-    """Make the backbone that is shipped, without the sources that are left out, in the folder `out`; return it.
+    """Make the backbone that is shipped, without the sources left out, in a folder; return it.
 
     A backbone that is there already, made by the same recipe, is returned as it is. Raises UnwritableError when the
     folder cannot be written to, OverwriteError when it holds another backbone and the order does not say `replace`,
@@ -165,14 +162,14 @@ def _qmnist(with_ink: bool, data_dir: Path | None) -> Source:
 
 
 def _pens(ink: Ink, number: int) -> NDArray[np.int64]:
-    """Return the width of the pen of each symbol, in 1/100 mm: one for each writer, about that of the boards."""
+    """Return the width of the pen of each symbol, in 1/100 mm: one pen for each writer."""
     ids, place = np.unique(ink.writer, return_inverse=True)
     drawn = np.random.default_rng([_PENS_SEED, number]).normal(0.0, _PENS_SPREAD, len(ids))
     return np.asarray(np.rint(PEN_WIDTH * np.exp(drawn))[place], np.int64)
 
 
 def _joint_hash(sources: Sequence[Source]) -> str:
-    """Return the hash of a single set, or one over the hashes of all sets and how often each is shown."""
+    """Return the hash of a single set, or one over those of all sets and their chances."""
     if len(sources) == 1 and len(sources[0].renderings) == 1:
         return sources[0].renderings[0].sha256
     return hashlib.sha256(json.dumps([source.identity for source in sources]).encode()).hexdigest()

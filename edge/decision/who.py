@@ -127,8 +127,20 @@ class WhoModel:
         away = z - means[chosen].T
         return float(exact.total(exact.dot(away, exact.apply(self.spread_inverse[:, :, chosen], away)))) / z.size
 
+    def likeness(self, features: npt.NDArray[np.int8], symbols: npt.NDArray[np.integer]) -> float:
+        """Return how dense everybody's writing is where fragments lie, on average.
+
+        Models are compared by it, so the determinant is that of the covariance of the features themselves, which the
+        projection spreads: log det(U + V_d + E_d) - log det(P' P).
+        """
+        z = self.project(features)
+        distance = self.distance(z, symbols.tolist(), self.means)
+        _, spread = exact.inverse(np.moveaxis(self.writer + self.symbol + self.noise, 0, -1))
+        _, volume = exact.inverse(exact.multiply(self.projection.T, self.projection))
+        return -0.5 * (distance * len(z) + float(exact.total(spread[symbols])) / len(symbols) - float(volume))
+
     def known(self, keys: Iterable[tuple[int, int, int]]) -> list[tuple[Floats, Floats, Floats]]:
-        """Return what fragments say of their symbol, by (symbol, count >= 1, steadiness): Q, K and V_d - K V_d.
+        """Return Q, K and V_d - K V_d of fragments by (symbol, count >= 1, steadiness).
 
         Q = (V_d + s E_d / count)^-1, K = V_d Q: of u + v_d, given u and the mean z of the fragments less m_d, the mean
         is (I - K) u + K z and the covariance V_d - K V_d. Each is [D, D].
@@ -236,7 +248,7 @@ class People:
         return -0.5 * (distance + self.constant - exact.dot(explained, explained) + spread + within)
 
     def _within(self, z: Floats, symbol: int) -> Floats:
-        """Return what the scatter of n instances of a symbol adds for each person's s, [K]; 0 for the average hand."""
+        """Return what the scatter of a symbol's instances adds, [K]; 0 for the average hand."""
         if z.shape[1] == 1:
             return np.zeros(len(self))
         s = STEADINESS[self.levels]

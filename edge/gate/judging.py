@@ -95,7 +95,7 @@ def judge_word(rule: Rule, identities: Identities | None, seen: Sequence[Seen], 
 def _flawed(
     limits: QualityLimits, seen: Sequence[Seen], read: npt.NDArray[np.float64] | None, *, final: bool
 ) -> Decision | None:
-    """Return the decision on what cannot be writing, None for what can. A word may still become less plain."""
+    """Return the decision on what cannot be writing, None for what can."""
     times = [UNKNOWN_MS if fragment.duration_ms is None else fragment.duration_ms for fragment in seen]
     found = assess(
         np.stack([fragment.pixels for fragment in seen]), limits, durations_ms=np.asarray(times), readings=read

@@ -34,7 +34,7 @@ def fit_evidence(
     handwriting: sets named "KIND-background" (to estimate how people write) and "KIND-development" (other writers, to
     calibrate on), at 1 bit a pixel. alphabet: the reader's.
 
-    EvidenceFitError if a kind lacks one of them, if background and development share a writer, or if they are too small.
+    EvidenceFitError if a kind lacks one of them, or if they are too small.
     """
     kinds = sorted({name.rpartition("-")[0] for name in handwriting})
     for kind in kinds:
@@ -69,12 +69,12 @@ def fit_evidence(
 
 
 def _strictness(calibration: Calibration) -> float:
-    """Return the mean threshold over all numbers of symbols: of two devices that were not seen, the worse one counts."""
+    """Return the mean threshold over all numbers of symbols: the worse of two unseen devices counts."""
     return float(np.mean([calibration.threshold(0.01, symbols) for symbols in range(1, MAX_SYMBOLS + 1)]))
 
 
 def _writing(engine: Engine, fragments: FragmentSet, alphabet: str) -> tuple[Writing, npt.NDArray[np.int64]]:
-    """Return what the network says of the fragments whose symbols are in the alphabet, and their order of writing."""
+    """Return what the network says of fragments with symbols of the alphabet, and their order."""
     places = {code: alphabet.index(symbol) for code, symbol in enumerate(SYMBOLS) if symbol in alphabet}
     chosen = fragments.select(np.isin(fragments.symbol, list(places))).to_bits(1)
     symbol = np.vectorize(places.__getitem__, otypes=[np.int64])(chosen.symbol)

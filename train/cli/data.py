@@ -174,6 +174,7 @@ def _summary(fragments: "FragmentSet") -> dict[str, Any]:
     """Return what `data info` says of a set, as JSON values."""
     import numpy as np
 
+    from edge.ink.fragment_set import KINDS
     from edge.ink.symbols import name_of
 
     counts = np.unique(fragments.writer, return_counts=True)[1]
@@ -183,6 +184,8 @@ def _summary(fragments: "FragmentSet") -> dict[str, Any]:
         "writers": len(fragments.writers),
         "per_writer": {"least": int(counts.min()), "median": float(np.median(counts)), "most": int(counts.max())},
         "symbols": {name_of(int(code)): int(n) for code, n in zip(codes, numbers, strict=True)},
+        "kinds": {KINDS[code]: int((fragments.kind == code).sum()) for code in np.unique(fragments.kind)},
+        "sessions": len(np.unique(np.stack([fragments.writer, fragments.session], 1)[fragments.session >= 0], axis=0)),
         "pixel_bits": fragments.pixel_bits,
         "ink_share": round(float((fragments.pixels >= 128).mean()), 4),
         "sha256": fragments.sha256,
@@ -224,6 +227,8 @@ def _write_sheet(fragments: "FragmentSet", path: Path) -> None:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        path.chmod(0o600)  # handwriting is biometric: nobody else may look at it
         save_sheet(fragments, path)
     except (OSError, ValueError) as error:
         raise UnwritableError(f"{path} cannot be written: {error}") from error

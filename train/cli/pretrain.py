@@ -14,13 +14,16 @@ from firmware_bridge.cli.options import json_option, plain_console, say
 from train.cli.bars import progress_bars
 from train.cli.data import folder_option
 
+SOURCES = ("qmnist", "qmnist-ink", "unipen", "pendigits")
+"""What may be left out. Nothing is trained on pendigits anyway: it stays people and a device that are never seen."""
+
 
 @click.command()
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The backbone's folder.")
 @click.option(
     "--leave-out",
     multiple=True,
-    type=click.Choice(["qmnist", "qmnist-ink", "unipen", "pendigits"]),
+    type=click.Choice(SOURCES),
     help="Train without this source; may be given several times. pendigits is never trained on.",
 )
 @click.option("--steps", type=click.IntRange(1), help="Steps on fragments; half as many follow on words.")

@@ -210,6 +210,8 @@ def _write_nothing(
 
     Raises click.UsageError if an emulated board's sensor cannot see that.
     """
+    from rich.text import Text
+
     from train.synthetic.not_writing import attempts_of, kinds_of
 
     path = kind if nothing in kinds_of(kind) else "wire"

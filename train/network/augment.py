@@ -1,4 +1,4 @@
-"""Fragments -> fragments slightly moved and distorted, as their writer could write them with another pen."""
+"""Fragments -> fragments moved and distorted, as their writer could write with another pen."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def quantise_pixels(values: Any, pixel_bits: int) -> Any:
 
 
 def _transforms(count: Any, side: Any, seed: Any, amount: Augmentation) -> Any:
-    """Return from where each output pixel takes its ink, as ImageProjectiveTransformV3 wants it: float32 [N, 8].
+    """Return from where output pixels take their ink, as TensorFlow wants it: float32 [N, 8].
 
     About the middle m, output place p takes it from m + shift + A p / (1 + q p): A turns, zooms and shears, q tilts.
     """

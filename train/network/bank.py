@@ -1,4 +1,4 @@
-"""A network -> its front, which sees single fragments, and its tail; the front's outputs for many fragments.
+"""A network -> its front, which sees single fragments, its tail, and what the front computes.
 
 Where the front is not trained, its outputs are computed once, for several augmented versions of every fragment, and
 only the tail is trained on them: nine tenths of the multiply-accumulates are spent once instead of at every step.

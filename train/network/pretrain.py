@@ -39,9 +39,10 @@ def pretrain(
     checkpoints: Path | None = None,
     progress: Progress = silent,
 ) -> tuple[Arrays, dict[str, Losses]]:
-    """Train a network of the plan to tell the writers of each source apart; return the backbone's weights.
+    """Train a network to tell the writers of each source apart; return the backbone's weights.
 
-    With them come the losses, (step, mean loss), of the stages "fragments" and "words". sources: 8-bit fragments.
+    The network is the plan's. With them come the losses, (step, mean loss), of the stages "fragments" and "words".
+    sources: of 8-bit fragments.
     `start` is a backbone to go on from, perhaps of another depth of pixels. A training that was killed goes on from
     what it left in the folder `checkpoints`.
     """
@@ -70,11 +71,12 @@ def pretrain(
     words = train_words(model, sources, pixel_bits, settings, checkpoints=folder, **more)
     if kept is not None:
         kept.unlink()
+        kept.parent.rmdir()
     return extract(model), {"fragments": fragments, "words": words}
 
 
 def _keep(path: Path, arrays: Arrays, losses: Losses, recipe: Mapping[str, Any]) -> None:
-    """Write what the first stage has made, so that a training that is killed in the second need not repeat it."""
+    """Write what the first stage has made: a training killed in the second need not repeat it."""
     about = json.dumps({"recipe": recipe, "losses": losses}, sort_keys=True)
     part = path.with_suffix(".part.npz")
     everything: dict[str, Any] = {**arrays, _ABOUT: np.array(about)}

@@ -1,4 +1,4 @@
-"""Fragments of many writers -> convolutions and hidden layer whose output tells the writers of one symbol apart.
+"""Fragments of many writers -> convolutions and hidden layer that tell them apart.
 
 Each source has outputs of its own, so that nothing is gained by telling the sources apart. An output knows its writer
 in general and by each symbol: the features of a 7 are compared with those of the same writer's sevens.
@@ -35,10 +35,10 @@ def train_front(
     checkpoints: Path | None,
     progress: Progress,
 ) -> list[tuple[int, float]]:
-    """Train the convolutions and the hidden layer of a model in place; return the losses, (step, mean loss).
+    """Train the convolutions and the hidden layer of a model in place; return the losses.
 
-    The loss is the mean cross-entropy of naming a fragment's writer among those of its source. recipe: all that the
-    result follows from; checkpoints of another one are not continued.
+    They are pairs (step, mean loss): the mean cross-entropy of naming a fragment's writer among those of its source.
+    recipe: all that the result follows from; checkpoints of another one are not continued.
     """
     front = front_of(model)
     classes = [source.classes for source in sources]

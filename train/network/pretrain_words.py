@@ -1,4 +1,4 @@
-"""A trained front and words of many writers -> the LSTM, which remembers what of a word tells its writer."""
+"""A trained front and words of many writers -> the LSTM that tells the writers apart."""
 
 from __future__ import annotations
 

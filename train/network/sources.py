@@ -1,4 +1,4 @@
-"""Writing of several kinds -> what a backbone is pre-trained on: which share of every step is whose, by which pen."""
+"""Sets of writing -> what a backbone is trained on: whose share of a step, by which pen."""
 
 from __future__ import annotations
 

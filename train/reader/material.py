@@ -1,4 +1,4 @@
-"""An alphabet's name -> what its reader is trained, calibrated and measured on, by source and part of the writers.
+"""An alphabet's name -> what its reader is trained, calibrated and measured on.
 
 Writers are split as everywhere (`split_writers`): a reader is trained on background writers, its temperature fitted on
 development writers, and it is measured on evaluation writers. Of pendigits nothing is trained on: it stays a pen and
@@ -70,7 +70,10 @@ def load_material(name: str, side: int = SIDE, data_dir: Path | None = None) -> 
 
 
 def load_measured(name: str, side: int = SIDE, data_dir: Path | None = None) -> dict[str, Samples]:
-    """Load what a reader of an alphabet is measured on, as it will see it, by name. Errors of `load_material`."""
+    """Load what a reader of an alphabet is measured on, as it will see it, by name.
+
+    Errors of `load_material`.
+    """
     codes = codes_of(ALPHABETS[name])
     if name == "letters":
         letters, of = _strokes("unipen-letters", data_dir)

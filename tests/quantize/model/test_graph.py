@@ -97,7 +97,7 @@ def test_a_damaged_model_is_an_error_of_ours_or_a_graph(data: st.DataObject, mak
     ("change", "reason"),
     [
         ({"padding": 0}, "padding SAME"),
-        ({"fusedActivationFunction": 1}, "a fused activation"),
+        ({"fusedActivationFunction": 3}, "a fused activation other than ReLU"),
         ({"dilationHFactor": 2}, "a dilation"),
     ],
 )
