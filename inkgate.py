@@ -34,6 +34,7 @@ COMMANDS = {
     "firmware": ("firmware_bridge.cli.firmware:firmware", "Build, sign, flash, inspect, watch and provision boards."),
     "journal": ("edge.cli.journal:journal", "Show and verify the journal of decisions."),
     "ports": ("firmware_bridge.cli.ports:ports", "List serial ports and the boards recognised on them."),
+    "pretrain": ("train.cli.pretrain:pretrain", "Make the shipped backbone anew, or one without some of its sources."),
     "quantize": ("quantize.cli.quantize:quantize", "Turn a run into the int8 bundle that the edge runs."),
     "run": ("edge.cli.run:run", "Decide who writes: fragments from a board, a decision after each."),
     "simulate": ("train.cli.simulate:simulate", "A virtual pen or camera board on a pseudo-terminal."),

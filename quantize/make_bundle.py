@@ -4,17 +4,18 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from edge.bundle.bundle import CALIBRATION as CALIBRATION_FILE
-from edge.bundle.bundle import FLOAT, Bundle, require_writable_bundle, write_bundle
+from edge.bundle.bundle import EVIDENCE, FLOAT, Bundle, require_writable_bundle, write_bundle
 from edge.bundle.bundle import MODEL as MODEL_FILE
 from edge.bundle.engine import Engine
 from edge.bundle.golden import file_name
@@ -32,6 +33,7 @@ from edge.ink.fragment_set import FragmentSet, join, sample_words
 from quantize.convert.backbone import BackboneFile
 from quantize.convert.convert import MAX_CLIPPED_SHARE, Conversion, convert
 from quantize.convert.tensorflow import load_keras
+from quantize.evidence.fit import fit_evidence
 from quantize.machine import version_of
 from quantize.model.invented import invented_writing
 from quantize.model.words import Words
@@ -81,7 +83,9 @@ def make_bundle(
     if engine.outputs != len(run.config.users) + 1:
         raise RunError(f"{run.path}: {engine.outputs} outputs for {len(run.config.users)} users and the stranger")
     say("fitting thresholds on development strangers")
-    thresholds = fit_development(engine, development, far_accept, far_reject, rng)
+    thresholds = msgspec.structs.replace(
+        fit_development(engine, development, far_accept, far_reject, rng), far_known=run.config.far_known
+    )
     say("measuring error rates on the test set")
     rates = error_rates(engine, run, thresholds, rng)
     say("verifying golden vectors")
@@ -109,11 +113,13 @@ def make_ready_bundle(
     seed: int = 1,
     max_clipped: float = MAX_CLIPPED_SHARE,
     reader: ReaderFiles | None = None,
+    handwriting: Mapping[str, FragmentSet] | None = None,
     command: str = "",
     say: Say = lambda _step: None,
 ) -> Bundle:
     """Convert a backbone's features, verify golden vectors and write a bundle without users.
 
+    handwriting: sets by name, as `fit_evidence` needs them, to fit the evidence of who wrote; it needs a reader.
     fragments: handwriting to calibrate on, besides what is invented. seed: of the words that are drawn. The others, and
     errors, are as of `make_bundle`; BackboneFileError for a file that is no backbone.
     """
@@ -128,7 +134,12 @@ def make_ready_bundle(
     engine = Engine.load(conversion.model)
     say("verifying golden vectors")
     golden = golden_files(engine, conversion.model, backbone.pixel_bits, rng)
-    reading = _reader_files(reader, backbone.pixel_bits, rng)
+    reading, record = _reader_files(reader, backbone.pixel_bits, rng), _reader_record(reader)
+    evidence = None
+    if handwriting and record is not None:
+        evidence = fit_evidence(
+            engine, handwriting, record.alphabet, lambda what, done, of: say(f"{what}: {done} of {of}")
+        )
     manifest = Manifest(
         format=FORMAT,
         plan=backbone.plan,
@@ -138,9 +149,11 @@ def make_ready_bundle(
         executor=PinnedExecutor(engine.runtime_name, engine.version, engine.kernels),
         error_rates=ErrorRates(),
         provenance=_provenance_of_backbone(backbone, seed, command),
-        reader=_reader_record(reader),
+        reader=record,
+        inputs=dict(evidence.inputs) if evidence else {},
     )
-    return write_bundle(out, manifest, {**_converted_files(conversion), **golden, **reading})
+    fitted = {EVIDENCE: evidence.encode()} if evidence else {}
+    return write_bundle(out, manifest, {**_converted_files(conversion), **golden, **reading, **fitted})
 
 
 def calibration_words(fragments: FragmentSet, rng: np.random.Generator) -> Words:
@@ -178,8 +191,8 @@ def error_rates(engine: Engine, run: Run, thresholds: Thresholds, rng: np.random
     """Measure FAR on strangers' words and FRR on users' words of the test set, by number of symbols.
 
     The numbers of symbols start at min_symbols. A user's word counts as falsely rejected if it is not accepted as that
-    user. A FAR is never given below three errors in the number of words tried (rule of three, 95 %). A rate is
-    empty if the run has no words for it.
+    user. A FAR is never given below three errors in the number of words tried (rule of three, 95 %), but where it is
+    unknown: there the gate accepts nobody. A rate is empty if the run has no words for it.
     """
     test = run.find_fragments(TEST)
     if test is None:
@@ -192,7 +205,8 @@ def error_rates(engine: Engine, run: Run, thresholds: Thresholds, rng: np.random
     if len(strangers):
         evidence, _ = _evidence(engine, test, strangers, RATE_WORDS, rng)
         accepted = (judge(evidence, symbols, thresholds, final=True).users >= 0).mean(axis=0)
-        far = {t: float(max(accepted[t - 1], 3.0 / len(evidence))) for t in lengths}
+        floor = 3.0 / len(evidence) if thresholds.far_known else 0.0
+        far = {t: float(max(accepted[t - 1], floor)) for t in lengths}
     users = np.intersect1d(test.writers, run.config.user_writers)
     if len(users):
         evidence, writer = _evidence(engine, test, users, RATE_WORDS, rng)

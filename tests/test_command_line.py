@@ -3,14 +3,29 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
 import pytest
 from click.shell_completion import ShellComplete
 from images import sealed
+from raw_sets import save_raw
 
 import inkgate
+from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.boards import BOARDS
+
+
+def bars() -> FragmentSet:
+    """Return 40 upright bars by two writers."""
+    pixels = np.zeros((40, 33, 33), np.uint8)
+    pixels[:, 4:29, 14:18] = 255
+    number = np.arange(40, dtype=np.int32)
+    return FragmentSet(pixels, number // 20, np.ones_like(number), number % 20)
+
+
+BARS = bars()
 
 
 def run(*arguments: str, code: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -75,6 +90,39 @@ def test_a_path_is_shown_as_it_is_whatever_brackets_are_in_it(
         done = run("data", *command)
         assert done.returncode == 0, done.stderr
         assert written in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["data", "info", "{set}"],
+        ["data", "export", "{set}", "--out", "{out}.npz"],
+        ["train", "--dataset", "{set}", "--users", "1", "--out", "{out}"],
+        ["train", "--dataset", "{good}", "--strangers", "{set}", "--users", "1", "--out", "{out}"],
+        ["simulate", "--dataset", "{set}"],
+        ["capture", "--out", "{set}", "--writer", "Ada", "--port", "{out}"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"pixels": 255 - BARS.pixels}, "the border of 40 of 40 fragments has the value 255; black and white"),
+        ({"pixels": BARS.pixels // 255}, "the highest pixel of 40 of 40 fragments is 1"),
+        ({"writer_names": ("Kim", "Kim")}, "2 writers are called 'Kim'"),
+        ({"order": np.full(40, 2**31 - 1, np.int32)}, "order 2147483647 is not in -1"),
+    ],
+)
+def test_a_set_that_is_no_handwriting_is_refused_by_every_command_that_takes_one(
+    tmp_path: Path, command: list[str], change: dict[str, Any], says: str
+) -> None:
+    wrong = save_raw(BARS, tmp_path / "wrong.npz", **change)
+    BARS.save(tmp_path / "good.npz")
+    paths = {"set": wrong, "good": tmp_path / "good.npz", "out": tmp_path / "out"}
+    done = run(*(part.format(**paths) for part in command))
+    assert done.returncode == 2, done.stderr
+    assert f"error: {wrong}: " in done.stderr
+    assert says in done.stderr
 
 
 def test_where_only_the_gate_is_installed_the_other_commands_say_what_they_need() -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,10 +15,12 @@ from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, DRAWS, ENROL
 from edge.errors import NamesError, RunError
 from edge.ink.fragment_set import FragmentSet, join
 from train.data import datasets
-from train.errors import BackboneError, OverwriteError, TooFewWritersError, UnwritableError
+from train.errors import FarUnknownError, OverwriteError, TooFewWritersError, UnwritableError
 from train.network.backbone import Backbone
+from train.network.sources import Source
 from train.network.training_settings import EnrolSettings, PretrainSettings
 from train.plan.architecture import ArchitecturePlan, adapt
+from train.pretraining import Request
 from train.progress import Progress, silent
 from train.tensorflow_loading import load_tensorflow
 from train.trained_run import plan_of, utc_now, versions, write_run
@@ -34,7 +34,8 @@ class Order:
     """An order to train: the source of the handwriting, the number of users, and the settings.
 
     dataset, strangers: names as `datasets.load` takes them; strangers is None when they come from the dataset too.
-    command: the command line, for the record. replace: a run made otherwise may be overwritten.
+    command: the command line, for the record. replace: a run made otherwise may be overwritten. far_unknown: strangers
+    may come from another kind of input than the users, and the gate then stays shut.
     """
 
     dataset: str
@@ -45,18 +46,21 @@ class Order:
     command: str = ""
     strangers: str | None = None
     replace: bool = False
+    far_unknown: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Handwriting:
     """All fragments that an order trains on, at 8 bits a pixel, and the split of their writers.
 
-    own: the writers who may be enrolled when strangers come from another source; empty when they do not.
+    own: the writers who may be enrolled when strangers come from another source; empty when they do not. far_known:
+    whether strangers come from the users' kind of input.
     """
 
     fragments: FragmentSet
     split: datasets.WriterSplit
     own: tuple[int, ...] = ()
+    far_known: bool = True
 
 
 def load(order: Order) -> Handwriting:
@@ -66,7 +70,8 @@ def load(order: Order) -> Handwriting:
     and unseen strangers are writers of that source, with ids that do not clash.
 
     Raises TooFewWritersError when that source is the dataset itself, whose users would be strangers to themselves, or
-    when there are fewer writers than users wanted. Raises NamesError when a stranger has the number that
+    when there are fewer writers with enough fragments than users wanted. Raises FarUnknownError when that source is of
+    another kind of input and the order does not say `far_unknown`, and NamesError when a stranger has the number that
     is the name of a user.
     """
     writing = _read(order)
@@ -102,73 +107,59 @@ def make_backbone(
     start: Backbone | None = None,
     progress: Progress = silent,
 ) -> tuple[Backbone, ArchitecturePlan]:
-    """Pre-train on the background writers and save in out/backbone; return the backbone and its plan.
+    """Pre-train on the dataset's own background writers; return the backbone and its plan.
 
-    `start` is a backbone to go on from. A pre-training that was killed goes on where it was; a backbone that is there
-    already, made from the same data with the same settings, is returned as it is. Raises UnwritableError when nothing
-    can be written to `out`, and OverwriteError when it holds a run of another backbone and the order does not say
-    `replace`.
+    It is saved in out/backbone. `start` is a backbone to go on from. A pre-training that was killed goes on where it
+    was; a backbone that is there already, made from the same data with the same settings, is returned as it is.
+
+    Raises UnwritableError when nothing can be written to `out`, and OverwriteError when it holds a run of another
+    backbone and the order does not say `replace`.
     """
     _make_folder(out)
     writing = load(order)
     background = writing.fragments.of_writers(writing.split.background)
     plan = adapt(order.users)
-    recipe = {
-        "plan": plan.to_dict(),
-        "pixel_bits": order.pixel_bits,
-        "dataset": order.dataset,
-        "data_sha256": writing.fragments.sha256,
-        "background_writers": len(background.writers),
-        "background_fragments": len(background),
-        **asdict(settings),
-        "start": f"{start.pixel_bits} bit, {start.about['steps']} steps" if start else "random",
-    }
-    there = _backbone_of(recipe, out / "backbone")
+    request = Request((Source(order.dataset, (background,)),), plan, order.pixel_bits, settings, start)
+    there = request.done(out / "backbone")
     if there:
         return there, plan
     if not order.replace and _whole(out) is not None:
         raise OverwriteError(_overwrites(out, "a run of another backbone"))
-    load_tensorflow()
-    from train.network.pretrain import pretrain
-
-    arrays, history = pretrain(
-        background,
-        plan,
-        order.pixel_bits,
-        settings,
-        start=start,
-        checkpoints=out / "backbone" / "checkpoints",
-        progress=progress,
-    )
-    about = {
-        **recipe,
-        "final_loss": round(history[-1][1], 4),
-        "command": order.command,
-        "created": utc_now(),
-        "versions": versions(),
-    }
-    backbone = Backbone(arrays, about)
-    backbone.save(out / "backbone")
-    return backbone, plan
+    return request.carry_out(out / "backbone", order.command, progress), plan
 
 
 def _read(order: Order) -> Handwriting:
     fragments = datasets.load(order.dataset, pixel_bits=8)
     if order.strangers is None:
         return Handwriting(fragments, datasets.split_writers(fragments))
-    others = datasets.load(order.strangers, pixel_bits=8)
+    own = datasets.require_able(order.dataset, fragments, order.users)
+    others = datasets.load_strangers(order.strangers)
     if others.sha256 == fragments.sha256:
         raise TooFewWritersError(
             f"--strangers {order.strangers} is the dataset itself: users would be strangers too; "
             "name another source or leave --strangers out"
         )
+    far_known = datasets.same_kind(fragments, others)
+    if not far_known and not order.far_unknown:
+        raise FarUnknownError(_explain_far(order, fragments, others))
     offset = int(fragments.writers.max()) + 1 - int(others.writers.min())
     others = replace(others, writer=others.writer + np.int32(offset), writer_names=())
     try:
         both = join([fragments, others])
     except NamesError as error:  # a stranger is called by its id, which may be a user's name
         raise NamesError(f"{order.dataset}: {error}") from error
-    return Handwriting(both, datasets.split_writers(others), tuple(int(w) for w in fragments.writers))
+    return Handwriting(both, datasets.split_writers(others), own, far_known)
+
+
+def _explain_far(order: Order, users: FragmentSet, strangers: FragmentSet) -> str:
+    """Say what would happen with such strangers, and what helps."""
+    return (
+        f"kind of input of {order.dataset}: {datasets.kinds_of(users)}; of the strangers, {order.strangers}: "
+        f"{datasets.kinds_of(strangers)}. Such a network tells devices apart, not people: a gate set to a FAR of 1 % "
+        "let in 97 % of real strangers with the users' own pen. Record other people with the same device (`inkgate "
+        "capture`) and give their file to --strangers, or enrol without training: `inkgate users add NAME --bundle "
+        "ready`. With --far-unknown it is trained all the same, and the gate stays shut"
+    )
 
 
 def _train_draw(
@@ -221,21 +212,19 @@ def _config(order: Order, backbone: Backbone, writing: Handwriting, number: int)
         command=order.command,
         created=utc_now(),
         strangers=order.strangers,
+        far_known=writing.far_known,
     )
 
 
 def _draw(order: Order, writing: Handwriting, number: int) -> datasets.Draw:
     """Draw users among the evaluation writers.
 
-    If strangers come from another source, users are drawn among all of the dataset's own writers. Raises
-    TooFewWritersError when there are too few.
+    If strangers come from another source, users are drawn among the dataset's own writers. Raises TooFewWritersError
+    when there are too few.
     """
     if order.strangers is None:
         return datasets.draw_users(writing.split, order.users, number)
-    own = writing.own
-    if order.users > len(own):
-        raise TooFewWritersError(f"{order.dataset} has {len(own)} writers, too few for {order.users} users")
-    chosen = np.sort(np.random.default_rng([order.seed, number]).permutation(own)[: order.users])
+    chosen = np.sort(np.random.default_rng([order.seed, number]).permutation(writing.own)[: order.users])
     return datasets.Draw(tuple(int(w) for w in chosen), writing.split.evaluation)
 
 
@@ -255,7 +244,7 @@ def _require_same(out: Path, config_of: Callable[[int], RunConfig]) -> None:
 
 
 def _overwrites(folder: Path, what: str) -> str:
-    return f"{folder}: holds {what}; choose another --out, or give --replace if that run may go"
+    return f"{folder}: holds {what}; choose another --out, or give --force if that run may go"
 
 
 def _finished(folder: Path, config: RunConfig) -> Run | None:
@@ -285,16 +274,6 @@ def _differences(run: Run, config: RunConfig) -> list[str]:
     changing = ("created", "command", "versions", "strangers")
     names = [name for name in RunConfig.__struct_fields__ if name not in changing]
     return [name for name in names if getattr(run.config, name) != getattr(wanted, name)]
-
-
-def _backbone_of(recipe: dict[str, Any], folder: Path) -> Backbone | None:
-    """Return the backbone in the folder if it was made by this recipe, else None."""
-    try:
-        there = Backbone.load(recipe["pixel_bits"], folder)
-    except BackboneError:  # there is none, or writing it was interrupted
-        return None
-    wanted = json.loads(json.dumps(recipe))
-    return there if all(there.about.get(key) == value for key, value in wanted.items()) else None
 
 
 def _make_folder(out: Path) -> None:

@@ -34,9 +34,11 @@ from edge.bundle.manifest import UNHASHED, Manifest, decode_manifest, encode_man
 from edge.bundle.places import MANIFEST, explain_no_bundle
 from edge.bundle.reader import Reader
 from edge.bundle.reader_card import decode_card
+from edge.decision.evidence_model import EvidenceModel
 from edge.decision.thresholds import Thresholds
 from edge.errors import (
     BundleAlteredError,
+    EvidenceError,
     GoldenError,
     ModelRefusedError,
     NoReaderError,
@@ -47,6 +49,7 @@ from edge.errors import (
     UnverifiedError,
 )
 
+EVIDENCE: Final = "evidence.npz"
 MODEL, CALIBRATION, FLOAT = "model.tflite", "calibration.json", "float.npz"
 REQUIRED: Final = (MODEL, CALIBRATION, FLOAT)
 
@@ -136,6 +139,18 @@ class Bundle:
             found = Reader.load(model, card, self._request(kernels), threads, self.manifest.executor.runtime)
         self._verify(found, vectors, kernels)
         return found
+
+    def evidence(self) -> EvidenceModel | None:
+        """Return the evidence model of each kind of input, None if the bundle has none.
+
+        EvidenceError if that cannot be read, or if the manifest says otherwise of it.
+        """
+        if EVIDENCE not in self.contents:
+            return None
+        model = EvidenceModel.decode(self.contents[EVIDENCE])
+        if dict(model.inputs) != self.manifest.inputs:
+            raise EvidenceError(f"{self.path}: the manifest says otherwise of the evidence than {EVIDENCE}")
+        return model
 
     def _golden(self, name_of: Callable[[str], str], model: str, kernels: str | None) -> GoldenVectors:
         pinned = self.manifest.executor

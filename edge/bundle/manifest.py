@@ -7,8 +7,9 @@ from typing import Any, Final, Literal
 import msgspec
 
 from edge.bundle.places import MANIFEST
+from edge.decision.evidence_model import Input
 from edge.decision.thresholds import Thresholds
-from edge.errors import NotABundleError, OldBundleError, ThresholdsError
+from edge.errors import EvidenceError, NotABundleError, OldBundleError, ThresholdsError
 
 FORMAT: Final = "inkgate-bundle/3"
 OLD_FORMATS: Final = {
@@ -67,7 +68,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of manifest.json.
 
     plan: the network's plan.json. users: names of users 0..K-1 in the order of the logits; there are none where the
-    network has features only. thresholds: those of the users' logits, None where there are none. reader: None where
+    network has features only. thresholds: those of the users' logits, None where there are none. inputs: for which
+    kinds of input a FAR is known, and how well. reader: None where
     there is none. files: hash of every other file of the bundle, by name.
     """
 
@@ -80,6 +82,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     error_rates: ErrorRates
     provenance: Provenance
     reader: ReaderRecord | None = None
+    inputs: dict[str, Input] = {}
     files: dict[str, str] = {}
 
     def __post_init__(self) -> None:
@@ -113,7 +116,7 @@ def decode_manifest(folder: Path, raw: bytes) -> Manifest:
                 f"`inkgate quantize {run} --out {folder}` makes it anew"
             )
         return msgspec.json.decode(raw, type=Manifest)
-    except (msgspec.DecodeError, ThresholdsError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, ThresholdsError, EvidenceError, UnicodeDecodeError) as error:
         raise NotABundleError(f"{folder / MANIFEST}: {error}; `inkgate quantize` makes a bundle") from error
 
 

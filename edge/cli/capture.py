@@ -36,12 +36,15 @@ def capture(
     console = plain_console()
     fragments = FragmentSet.load(out) if out.exists() else None
     session, captured = next_session(fragments, writer), 0
+    began_ms: int | None = None
     say(console, NEED)
     with open_link(port, allow_unauthenticated=allow_unauthenticated, connect_patience_s=CONNECT_S) as link:
         for item in whole_words(link.events()):
             if isinstance(item, CapturedWord):
+                if session == 0 and captured == 0:
+                    began_ms = item.begun_ms[0]
                 try:
-                    fragments = add_word(fragments, writer, item, symbols, session)
+                    fragments = add_word(fragments, writer, item, symbols, session, began_ms)
                 except CaptureError as error:
                     console.print(str(error), style="yellow")
                     continue

@@ -12,10 +12,15 @@ from edge.bundle.engine import Engine
 from edge.bundle.kernels import requests
 from edge.cli.bundle_path import bundle_option
 from edge.cli.output import as_record, emit
-from edge.errors import EdgeError, GoldenError, TooFewWordsError, UnverifiedError
+from edge.cli.people import People, evidence_of, require_supported
+from edge.cli.roster import complete_user, open_roster, roster_option
+from edge.decision.identify import Policy
+from edge.errors import EdgeError, GoldenError, NoUsersError, TooFewWordsError, UnverifiedError
 from edge.gate.display import Display
 from edge.gate.journal import Journal
-from edge.gate.loop import WORD_TIMEOUT_S, Gate, Notice, Outcome, Rule, refuse
+from edge.gate.judging import Rule, WhoMayEnter
+from edge.gate.loop import WORD_TIMEOUT_S, Gate, Notice, Outcome, refuse
+from edge.ink.quality import QualityLimits
 from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, port_option, unauthenticated_option
 from firmware_bridge.link.link import open_link
 
@@ -40,6 +45,22 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
     show_default=True,
     help="Give up a word whose next fragment does not come for so many seconds.",
 )
+@roster_option
+@click.option("--claim", metavar="NAME", shell_complete=complete_user, help="Only this user may enter.")
+@click.option(
+    "--far",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=Policy.far,
+    show_default=True,
+    help="Of a roster: share of strangers' words that may be accepted.",
+)
+@click.option(
+    "--pin-far",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=Policy.pin_far,
+    show_default=True,
+    help="Of a roster: share of words accepted of those who know a PIN and write it in their own hand.",
+)
 @unauthenticated_option
 @json_option
 @click.pass_context
@@ -52,6 +73,10 @@ def run(
     words: int | None,
     idle_timeout: float | None,
     word_timeout: float,
+    roster_path: Path | None,
+    claim: str | None,
+    far: float,
+    pin_far: float,
     allow_unauthenticated: bool,
     as_json: bool,
 ) -> None:
@@ -63,16 +88,26 @@ def run(
     """
     console = plain_console()
     bundle = Bundle.open(bundle_path)
-    thresholds = bundle.thresholds
+    policy = Policy(far=far, pin_far=pin_far, claim=claim)
+    people = _people(bundle, roster_path, policy)
     try:
         engine = bundle.engine(kernels)
+        reader = bundle.reader(kernels) if people is not None else None
     except (UnverifiedError, GoldenError) as error:
         _refuse(error, bundle, journal_path, as_json)
         ctx.exit(error.exit_code)
     _introduce(console, bundle, engine)
     manifest = bundle.manifest
     unverified = "" if engine.verified else f"{engine.runtime}, kernels {engine.kernels}"
-    rule = Rule(thresholds, manifest.users, manifest.pixel_bits, bundle.sha256, unverified)
+    rule = Rule(
+        manifest.thresholds,
+        manifest.users,
+        manifest.pixel_bits,
+        bundle.sha256,
+        unverified,
+        WhoMayEnter(reader, people.current) if people is not None and reader is not None else None,
+        QualityLimits(),
+    )
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(journal_path)) if journal_path else None
         link = stack.enter_context(
@@ -90,6 +125,27 @@ def run(
             decided = _follow(outcomes, Display(console), words, as_json, engine.verified)
     if words is not None and decided < words:
         raise TooFewWordsError(f"{port}: {decided} of {words} words were decided before --idle-timeout ended the run")
+
+
+def _people(bundle: Bundle, roster_path: Path | None, policy: Policy) -> People | None:
+    """Return the users of the bundle's roster, None if the bundle's own users decide.
+
+    They do if the network was trained for them and no roster is there. NoUsersError if there is nobody at all.
+    """
+    if bundle.manifest.reader is None and roster_path is None:
+        if policy.claim is not None:
+            raise NoUsersError(f"{bundle.path}: --claim is of users of a roster, and the bundle has no reader for one")
+        bundle.thresholds  # noqa: B018  NoUsersError
+        return None
+    roster = open_roster(bundle, roster_path)
+    if bundle.manifest.users and roster_path is None and policy.claim is None and not roster.path.exists():
+        return None
+    evidence = evidence_of(bundle)
+    require_supported(evidence, policy)
+    people = People(evidence, roster, policy)
+    if not people.users:
+        raise NoUsersError(f"{roster.path}: nobody is enrolled; `inkgate users add NAME` enrols somebody")
+    return people
 
 
 def _follow(

@@ -1,4 +1,4 @@
-"""Evidence by number of symbols -> one calibrated log-likelihood ratio, and the thresholds that keep a FAR.
+"""Evidence -> one calibrated log-likelihood ratio, and the thresholds that keep a FAR.
 
 The evidence of edge.decision.who says by itself how much it knows, but its Gaussians are only nearly right: the same
 ratio means less after twelve symbols than after two. So for each kind of input, each way of enrolling and each number
@@ -48,12 +48,15 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ThresholdsError("a calibration's slopes and rates are above 0, and it rests on words")
 
     def ratio(self, evidence: Floats, symbols: int) -> Floats:
-        """Return the calibrated log-likelihood ratio of evidence after `symbols` symbols; over 20 count as 20."""
+        """Return the calibrated ratio of evidence after `symbols` symbols; over 20 count as 20."""
         place = min(symbols, MAX_SYMBOLS) - 1
         return self.slope[place] * evidence + self.offset[place]
 
     def threshold(self, far: float, symbols: int) -> float:
-        """Return the ratio that a share of `far` of strangers' words reaches. ThresholdsError unless 0 < far < 1."""
+        """Return the ratio that a share of `far` of strangers' words reaches.
+
+        ThresholdsError unless 0 < far < 1.
+        """
         if not 0.0 < far < 1.0:
             raise ThresholdsError(f"a FAR of {far:g} cannot be kept: it lies between 0 and 1")
         place = min(symbols, MAX_SYMBOLS) - 1

@@ -9,6 +9,7 @@ threshold,
     (B4) no FAR below 3/n can be claimed from n impostor trials (rule of three: with 0 errors, the 95 % bound).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,9 @@ from edge.decision.evidence import Floats
 from edge.errors import ScoresError
 
 Ints = NDArray[np.int64]
+
+CONFIDENCE = 0.95
+"""The confidence of `upper_bound` where none is asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,6 +212,19 @@ def bootstrap_figures(
     return _percentiles(values, sides, len(ids), rounds, level, seed)
 
 
+def bootstrap_bands(
+    draws: Sequence[Trials], fars: ArrayLike, *, rounds: int = 100, level: float = 0.95, seed: int = 0
+) -> tuple[Floats, Floats]:
+    """Return the bounds of the FRR, low and high, at each of several FARs, as `bootstrap` finds them."""
+
+    def at(far: float) -> Callable[[Curve], float]:
+        return lambda points: points.frr_at_far(far)
+
+    figures = [at(float(far)) for far in np.ravel(fars)]
+    found = bootstrap_figures(figures, draws, rounds=rounds, level=level, seed=seed)
+    return np.array([b.low for b in found]), np.array([b.high for b in found])
+
+
 def bootstrap_share(
     draws: Sequence[tuple[ArrayLike, ArrayLike]], *, rounds: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Bounds:
@@ -236,6 +253,26 @@ def far_floor(trials: int) -> float:
     return min(1.0, 3 / trials)
 
 
+def upper_bound(events: int, trials: int, confidence: float = CONFIDENCE) -> float:
+    """Return the exact (Clopper-Pearson) one-sided upper bound of a share with `events` in `trials`.
+
+    At that share, `events` or fewer have probability 1 - confidence. For no event it is
+    1 - (1 - confidence)^(1/trials), about 3 / trials at 95 %. Without a trial it is 1.
+    """
+    if events >= trials:
+        return 1.0
+    ways = np.asarray([_log_ways(trials, k) for k in range(events + 1)])
+    k = np.arange(events + 1)
+    low, high = events / trials, 1.0
+    for _ in range(60):  # halves the interval below a float64's resolution
+        p = (low + high) / 2
+        if p in (low, high):
+            break
+        tail = float(np.exp(ways + k * math.log(p) + (trials - k) * math.log1p(-p)).sum())
+        low, high = (p, high) if tail > 1.0 - confidence else (low, p)
+    return high
+
+
 def format_far(rate: float, trials: int) -> str:
     """Return a FAR in per cent for people, never below what its trials support.
 
@@ -245,6 +282,10 @@ def format_far(rate: float, trials: int) -> str:
     if rate < floor:
         return f"< {_rounded_up(100 * floor):.3g} %"
     return f"{100 * rate:.3g} %"
+
+
+def _log_ways(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 class _Sorted:

@@ -1,4 +1,4 @@
-"""The evidence model of a bundle <-> one file: how people write, by kind of input, and what evidence means there."""
+"""How people write on each kind of input, and what evidence means there <-> one file."""
 
 import io
 import zipfile

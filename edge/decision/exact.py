@@ -1,4 +1,4 @@
-"""Arithmetic that gives the same bits on every machine: sums in a fixed order, no fused multiply-add, own exp and log.
+"""Matrices, exp and log with the same bits on every machine: sums in a fixed order, nothing fused.
 
 IEEE 754 fixes the result of one addition, multiplication, division and square root. What differs between x86-64 and
 aarch64 is the order in which libraries add (BLAS, LAPACK, einsum), multiplications fused into additions, and the last
@@ -89,7 +89,7 @@ def solve_lower(lower: Floats, b: Floats) -> Floats:
 
 
 def inverse(a: Floats) -> tuple[Floats, Floats]:
-    """Return the inverse and the logarithm of the determinant of symmetric positive definite a [D, D, ...].
+    """Return the inverse and the log determinant of symmetric positive definite a [D, D, ...].
 
     NaN where a is not positive definite.
     """

@@ -1,4 +1,4 @@
-"""Features and readings of a word, and who is enrolled -> one decision: who wrote it, and is that certain enough.
+"""Features and readings of a word -> one decision: who wrote it, and is that certain enough.
 
 For each user one log-likelihood ratio is made of who and what: he wrote this, or somebody did whom nobody knows. A user
 with a PIN can only have written his PIN; a stranger may have written it too. Both are averaged over what the word may
@@ -24,8 +24,11 @@ from edge.errors import EvidenceError, UserError
 
 NEAR: Final = 5
 """A device is known from other people's writing if at least so many of them wrote on it."""
-UNLIKELY: Final = -30.0
-"""A PIN that a word says with less than e^-30 of the probability of its likeliest reading was not written."""
+STRICT: Final = 0.1
+"""Where the device is not known, the FAR that is asked for is aimed at with a tenth of it."""
+PEN, INVENTED, UNKNOWN = "pen", "invented", "unknown"
+UNLIKELY: Final = -6.907755278982137
+"""A PIN that a word says with less than a thousandth of the probability of its likeliest reading was not written."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Policy:
 
 
 class Opinion(NamedTuple):
-    """What a word says of one user: its calibrated log-likelihood ratio, and the threshold that it must reach."""
+    """What a word says of one user: its calibrated ratio, and the threshold that it must reach."""
 
     user: str
     ratio: float
@@ -55,7 +58,7 @@ class Opinion(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """Users of one kind of input: their names, PINs (places in the alphabet; None: any text) and what is known."""
+    """Users of one kind of input: names, PINs as places in the alphabet (None: any text), models."""
 
     model: WhoModel
     calibration: Input
@@ -78,25 +81,32 @@ class Identities:
     ) -> None:
         """Learn the users. others: people who may not enter, but wrote on the same device.
 
-        UserError if the claim is no user's name, EvidenceError if a user's kind of input has no model.
+        Invented writers count as writers with a pen. Writing of unknown kind is judged as the kind that it is most
+        like. UserError if the claim is no user's name, EvidenceError if a user's kind of input has no model.
         """
         if policy.claim is not None and policy.claim not in [user.name for user in users]:
             raise UserError(f"there is no user {policy.claim!r}: `inkgate users list` shows who is there")
         self._alphabet, self._policy = evidence.alphabet, policy
         self._groups: list[_Group] = []
-        for kind in sorted({user.kind for user in users}):
-            if kind not in evidence.who:
-                raise EvidenceError(
-                    f"there is no model of input {kind!r}, only of {', '.join(sorted(evidence.who))}: the FAR would be "
-                    "unknown; enrol with an input that has one"
-                )
-            mine = [user for user in users if user.kind == kind]
-            also = [person for person in others if person.kind == kind]
+        people: list[Material] = [*users, *others]
+        kinds = sorted({person.kind for person in people})
+        told = {kind: _model_for(evidence, kind, [p for p in people if p.kind == kind]) for kind in kinds}
+        for kind in sorted({told[user.kind] for user in users}):
+            mine = [user for user in users if told[user.kind] == kind]
+            also = [person for person in others if told[person.kind] == kind]
             self._groups.append(_group(evidence, kind, mine, also))
         self._open_users = sum(pin is None for group in self._groups for pin in group.pins)
 
+    @property
+    def users(self) -> int:
+        """Return how many users there are."""
+        return sum(len(group.names) for group in self._groups)
+
     def opinions(self, features: npt.NDArray[np.int8], readings: npt.ArrayLike) -> list[Opinion]:
-        """Return what a word says of each user whom the policy lets in: features int8 [T, F], readings [T, S]."""
+        """Return what a word says of each user whom the policy lets in.
+
+        features: int8 [T, F]. readings: [T, S].
+        """
         values = np.asarray(readings, np.float64)
         said = read_word(values)
         found: list[Opinion] = []
@@ -105,6 +115,7 @@ class Identities:
             for k, ratio in _ratios(group, z, values, said, self._policy.claim).items():
                 calibration = self._calibration(group, k)
                 far = self._policy.pin_far if group.pins[k] is not None else self._policy.far / self._sharing
+                far *= 1.0 if group.known_device[k] else STRICT
                 found.append(
                     Opinion(
                         group.names[k],
@@ -144,7 +155,7 @@ class Identities:
 
     @property
     def _sharing(self) -> int:
-        """Return among how many users the FAR is shared: without a claim, a stranger may be taken for any of them."""
+        """Return among how many users the FAR is shared: a stranger may be taken for any of them."""
         return 1 if self._policy.claim is not None else max(self._open_users, 1)
 
     def _calibration(self, group: _Group, k: int) -> Calibration:
@@ -153,7 +164,7 @@ class Identities:
         return group.calibration.any_text if group.pins[k] is None else group.calibration.pin
 
     def _strange(self, features: npt.NDArray[np.int8], readings: npt.ArrayLike) -> str:
-        """Return why a word is not judged: it lies too far from all writing that any user's model knows. "" if not."""
+        """Return why a word is not judged, being too far from all known writing; "" if it is."""
         if not self._groups:
             return ""
         likeliest = np.asarray(readings, np.float64).argmax(axis=-1)
@@ -168,6 +179,25 @@ class Identities:
             return f"{symbols} of at least {self._policy.min_symbols} symbols"
         unknown = "" if best.far_known else " (FAR unknown on this device: the strict threshold holds)"
         return f"score {'above' if enough else 'below'} the threshold of {best.threshold:.2f}{unknown}"
+
+
+def _model_for(evidence: EvidenceModel, kind: str, people: Sequence[Material]) -> str:
+    """Return the kind whose model people of a kind are judged by. EvidenceError if there is none."""
+    if kind in evidence.who:
+        return kind
+    if kind == INVENTED and PEN in evidence.who:
+        return PEN
+    if kind == UNKNOWN:
+        return max(sorted(evidence.who), key=lambda name: _likeness(evidence.who[name], people))
+    raise EvidenceError(
+        f"there is no model of input {kind!r}, only of {', '.join(sorted(evidence.who))}: the FAR would be unknown; "
+        "enrol with an input that has one"
+    )
+
+
+def _likeness(model: WhoModel, people: Sequence[Material]) -> float:
+    """Return the log density of people's fragments as anybody's, on average, in the features' space."""
+    return float(np.mean([model.likeness(person.features, person.symbols) for person in people]))
 
 
 def _group(evidence: EvidenceModel, kind: str, users: Sequence[Enrolment], others: Sequence[Material]) -> _Group:
@@ -208,7 +238,7 @@ def _places(pin: str | None, alphabet: str) -> npt.NDArray[np.int64] | None:
 
 
 def _ratios(group: _Group, z: Floats, readings: Floats, said: Readings, claim: str | None) -> Mapping[int, float]:
-    """Return log p(word | user) - log p(word | nobody known) by the user's number, of those who can have written it."""
+    """Return log p(word | user) - log p(word | nobody known) by number, of users who can have written it."""
     allowed = np.asarray([claim is None or name == claim for name in group.names])
     found: dict[int, float] = {}
     everybody = group.index(with_pin=False)

@@ -36,6 +36,9 @@ _AVERAGE: Final = 8
 STEADINESS_PRIOR: Final = 10.0
 """A person's s is that of the average hand until about this many repeated symbols say otherwise."""
 
+_KEPT: Final = 64
+"""Matrices of at most so many people are kept by symbol; of more they would take too much memory."""
+
 DEVICE_PRIOR: Final = 10.0
 """A symbol's mean is the device's common one until about this many fragments of it say otherwise."""
 
@@ -127,8 +130,20 @@ class WhoModel:
         away = z - means[chosen].T
         return float(exact.total(exact.dot(away, exact.apply(self.spread_inverse[:, :, chosen], away)))) / z.size
 
+    def likeness(self, features: npt.NDArray[np.int8], symbols: npt.NDArray[np.integer]) -> float:
+        """Return how dense everybody's writing is where fragments lie, on average.
+
+        Models are compared by it, so the determinant is that of the covariance of the features themselves, which the
+        projection spreads: log det(U + V_d + E_d) - log det(P' P).
+        """
+        z = self.project(features)
+        distance = self.distance(z, symbols.tolist(), self.means)
+        _, spread = exact.inverse(np.moveaxis(self.writer + self.symbol + self.noise, 0, -1))
+        _, volume = exact.inverse(exact.multiply(self.projection.T, self.projection))
+        return -0.5 * (distance * len(z) + float(exact.total(spread[symbols])) / len(symbols) - float(volume))
+
     def known(self, keys: Iterable[tuple[int, int, int]]) -> list[tuple[Floats, Floats, Floats]]:
-        """Return what fragments say of their symbol, by (symbol, count >= 1, steadiness): Q, K and V_d - K V_d.
+        """Return Q, K and V_d - K V_d of fragments by (symbol, count >= 1, steadiness).
 
         Q = (V_d + s E_d / count)^-1, K = V_d Q: of u + v_d, given u and the mean z of the fragments less m_d, the mean
         is (I - K) u + K z and the covariance V_d - K V_d. Each is [D, D].
@@ -196,6 +211,7 @@ class People:
     precision: Floats
     weighted: Floats
     constant: Floats
+    _stacked: dict[tuple[int, int], tuple[Floats, ...]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -236,7 +252,7 @@ class People:
         return -0.5 * (distance + self.constant - exact.dot(explained, explained) + spread + within)
 
     def _within(self, z: Floats, symbol: int) -> Floats:
-        """Return what the scatter of n instances of a symbol adds for each person's s, [K]; 0 for the average hand."""
+        """Return what the scatter of a symbol's instances adds, [K]; 0 for the average hand."""
         if z.shape[1] == 1:
             return np.zeros(len(self))
         s = STEADINESS[self.levels]
@@ -246,13 +262,19 @@ class People:
 
     def _seen(self, groups: Sequence[tuple[int, int]]) -> tuple[Floats, ...]:
         """Return what `WhoModel.seen` gives for each group and person: [D, D, G, K] three times, and [G, K]."""
-        by_group = []
-        for symbol, more in groups:
-            pairs, place = np.unique(np.stack([self.counts[:, symbol], self.levels]), axis=1, return_inverse=True)
-            found = self.model.seen([(symbol, int(count), int(level), more) for count, level in pairs.T])
-            by_group.append([np.stack(part, axis=-1)[..., place.ravel()] for part in zip(*found, strict=True)])
-        parts = list(zip(*by_group, strict=True))
+        parts = list(zip(*(self._of_group(symbol, more) for symbol, more in groups), strict=True))
         return (*(np.stack(part, axis=2) for part in parts[:3]), np.stack(parts[3]))
+
+    def _of_group(self, symbol: int, more: int) -> tuple[Floats, ...]:
+        """Return what `WhoModel.seen` gives for each person; kept, unless there are many."""
+        if (symbol, more) in self._stacked:
+            return self._stacked[symbol, more]
+        pairs, place = np.unique(np.stack([self.counts[:, symbol], self.levels]), axis=1, return_inverse=True)
+        found = self.model.seen([(symbol, int(count), int(level), more) for count, level in pairs.T])
+        parts = tuple(np.stack(part, axis=-1)[..., place.ravel()] for part in zip(*found, strict=True))
+        if len(self) <= _KEPT:
+            self._stacked[symbol, more] = parts
+        return parts
 
 
 def strangers(model: WhoModel, means: Floats) -> People:

@@ -1,6 +1,7 @@
 """Events of a board -> whole words -> a writer's fragments added to a set."""
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,36 +26,46 @@ from firmware_bridge.wire.pixels import depth
 
 @dataclass(frozen=True)
 class CapturedWord:
-    """One word as it was written: pixels uint8 [T, 33, 33], and which of KINDS of board saw it."""
+    """One word as it was written: pixels uint8 [T, 33, 33], and which of KINDS of board saw it.
+
+    begun_ms: when each symbol was begun, by the host's clock; None where the board does not know, as no camera does.
+    """
 
     word: int
     pixels: Pixels
     kind: str
+    begun_ms: tuple[int | None, ...] = ()
 
 
-def whole_words(events: Iterable[Event]) -> Iterator[CapturedWord | Notice]:
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+def whole_words(events: Iterable[Event], now_ms: Callable[[], int] = _now_ms) -> Iterator[CapturedWord | Notice]:
     """Yield every word of which all fragments came, and notices.
 
     There is a notice for each word that was lost, and for a connection, its loss and a fault of the board.
     """
     open_word: tuple[int, int] | None = None
-    pixels: list[Pixels] = []
+    symbols: list[FragmentReceived] = []
+    arrived_ms = 0
     kind = KINDS[0]
     for event in events:
         if isinstance(event, WordStarted):
-            open_word, pixels = (event.session, event.word), []
+            open_word, symbols, arrived_ms = (event.session, event.word), [], now_ms()
         elif (
             isinstance(event, FragmentReceived)
             and open_word == (event.session, event.word)
-            and event.index == len(pixels)
+            and event.index == len(symbols)
         ):
-            pixels.append(event.pixels)
+            symbols.append(event)
         elif isinstance(event, WordEnded) and open_word == (event.session, event.word):
-            if pixels and event.count == len(pixels):
-                yield CapturedWord(event.word, np.stack(pixels), kind)
+            if symbols and event.count == len(symbols):
+                pixels = np.stack([symbol.pixels for symbol in symbols])
+                yield CapturedWord(event.word, pixels, kind, _begun_ms(arrived_ms, symbols))
             else:
                 yield Notice(
-                    f"word {event.word} is incomplete: {len(pixels)} of {event.count} fragments; write it again"
+                    f"word {event.word} is incomplete: {len(symbols)} of {event.count} fragments; write it again"
                 )
             open_word = None
         elif isinstance(event, LinkLost | BoardFault):
@@ -67,12 +78,36 @@ def whole_words(events: Iterable[Event]) -> Iterator[CapturedWord | Notice]:
             yield Notice(f"board {event.info.board}{doubt}: write")
 
 
+def _begun_ms(arrived_ms: int, symbols: Sequence[FragmentReceived]) -> tuple[int | None, ...]:
+    """Return when each symbol was begun, None where nobody knows.
+
+    The first one counts as begun when the word arrived.
+    """
+    begun: list[int | None] = []
+    since_ms: int | None = 0
+    for place, symbol in enumerate(symbols):
+        if place and since_ms is not None:
+            since_ms = None if symbol.pause_ms is None else since_ms + symbol.pause_ms
+        if symbol.duration_ms is None:
+            since_ms = None
+        begun.append(None if since_ms is None else arrived_ms + since_ms)
+        if since_ms is not None and symbol.duration_ms is not None:
+            since_ms += symbol.duration_ms
+    return tuple(begun)
+
+
 def add_word(
-    fragments: FragmentSet | None, writer: str, word: CapturedWord, symbols: str | None, session: int
+    fragments: FragmentSet | None,
+    writer: str,
+    word: CapturedWord,
+    symbols: str | None,
+    session: int,
+    began_ms: int | None = None,
 ) -> FragmentSet:
     """Return the set with the word's fragments added under the writer's name and session.
 
-    A new name gets the next free id; without a set, the word begins one.
+    A new name gets the next free id; without a set, the word begins one. began_ms: when the writer's first fragment of
+    all was begun, by the clock of `word.begun_ms`; None if that is not known, and then no time is.
 
     CaptureError if `symbols` does not have one character for each fragment, if the word's pixels are not writing (see
     `edge.ink.plausible`), or if the set holds grey pixels and the word black and white ones, or the other way round.
@@ -97,6 +132,7 @@ def add_word(
         np.arange(order, order + count, dtype=np.int32),
         (writer,),
         session=np.full(count, session, np.int32),
+        time=np.array([_since(began_ms, begun) for begun in word.begun_ms or (None,) * count], np.int64),
     ).of_kind(word.kind)
     if fragments is None:
         return added
@@ -111,6 +147,10 @@ def next_session(fragments: FragmentSet | None, writer: str) -> int:
         return 0
     own = fragments.session[fragments.writer == _id_of(fragments, writer)]
     return int(own.max(initial=-1)) + 1
+
+
+def _since(began_ms: int | None, begun_ms: int | None) -> int:
+    return -1 if began_ms is None or begun_ms is None else begun_ms - began_ms
 
 
 def _id_of(fragments: FragmentSet, writer: str) -> int:

@@ -14,7 +14,7 @@ consumed: what the board may forget has been decided for good.
 
 import contextlib
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Protocol, TypeAlias
@@ -22,9 +22,10 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from edge.decision.rule import Decision, Verdict, decide, unavailable
-from edge.decision.thresholds import Thresholds
+from edge.decision.identify import Identities
+from edge.decision.rule import Decision, Verdict, unavailable
 from edge.gate.journal import Entry
+from edge.gate.judging import Outputs, Rule, Seen, judge_word
 from edge.ink.fragment import Pixels, to_int8
 from firmware_bridge.session.events import (
     BoardFault,
@@ -43,18 +44,11 @@ WORD_TIMEOUT_S = 10.0
 """A word whose next fragment does not come for this many seconds is given up."""
 
 
-class Step(Protocol):
-    """What the loop needs of edge.bundle.engine.Step."""
-
-    @property
-    def logits(self) -> npt.NDArray[np.float64]: ...
-
-
 class Network(Protocol):
     """What the loop needs of edge.bundle.engine.Engine."""
 
     def reset(self) -> None: ...
-    def step(self, fragment: npt.NDArray[np.int8], /) -> Step: ...
+    def step(self, fragment: npt.NDArray[np.int8], /) -> Outputs: ...
 
 
 class Recorder(Protocol):
@@ -62,24 +56,6 @@ class Recorder(Protocol):
 
     def record(self, entry: Entry, /) -> bool: ...
     def decided(self, board: str, session: int, word: int, /) -> bool: ...
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What a bundle says about deciding.
-
-    thresholds  where scores accept and reject
-    users       names in label order
-    pixel_bits  bits a pixel that the network was trained on, 1 or 8
-    bundle      hash of the manifest
-    unverified  "", or what runs in place of what was verified; every decision's reason then ends with it
-    """
-
-    thresholds: Thresholds
-    users: Sequence[str]
-    pixel_bits: int
-    bundle: str
-    unverified: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,10 +93,11 @@ WordEvent: TypeAlias = WordStarted | FragmentReceived | WordEnded
 
 @dataclass
 class _Word:
-    """The word that is open: board, session and number, and the logits of its fragments so far."""
+    """The word that is open: board, session and number, its fragments so far, and who may enter by it."""
 
     key: WordKey
-    logits: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)
+    identities: Identities | None = None
 
 
 class _FaultError(Exception):
@@ -235,6 +212,8 @@ class Gate:
                 return
             self._check_board(key)
             self._network.reset()
+            if self._rule.may_enter is not None:
+                word.identities = self._rule.may_enter.identities()
         except Exception as error:
             yield from self._fail(str(error))
 
@@ -249,23 +228,27 @@ class Gate:
             )
 
     def _after_fragment(self, word: _Word, event: FragmentReceived) -> Decision:
-        if event.index != len(word.logits):
-            raise _FaultError(f"fragment {event.index} came where {len(word.logits)} was due")
-        step = self._network.step(to_int8(_as_trained(event.pixels, self._rule.pixel_bits)))
-        word.logits.append(step.logits)
-        return decide(np.stack(word.logits), self._rule.thresholds, self._rule.users, final=False)
+        if event.index != len(word.seen):
+            raise _FaultError(f"fragment {event.index} came where {len(word.seen)} was due")
+        pixels = _as_trained(event.pixels, self._rule.pixel_bits)
+        fragment = to_int8(pixels)
+        outputs = self._network.step(fragment)
+        reader = self._rule.may_enter.reader if self._rule.may_enter else None
+        reading = reader.read(fragment[np.newaxis])[0] if reader else None
+        word.seen.append(Seen(pixels, outputs, reading, event.duration_ms))
+        return judge_word(self._rule, word.identities, word.seen, final=False)
 
     def _at_end(self, word: _Word, event: WordEnded) -> Decision:
-        if event.count != len(word.logits):
-            raise _FaultError(f"the word has {event.count} fragments and {len(word.logits)} came")
-        if not word.logits:
+        if event.count != len(word.seen):
+            raise _FaultError(f"the word has {event.count} fragments and {len(word.seen)} came")
+        if not word.seen:
             raise _FaultError("the word is empty")
-        return decide(np.stack(word.logits), self._rule.thresholds, self._rule.users, final=True)
+        return judge_word(self._rule, word.identities, word.seen, final=True)
 
     def _fail(self, reason: str) -> Iterator[Outcome]:
         """Close the open word, if there is one, as UNAVAILABLE."""
         if self._word is not None:
-            yield self._decided(lambda word: unavailable(reason, len(word.logits)))
+            yield self._decided(lambda word: unavailable(reason, len(word.seen)))
 
     def _decided(self, judge: Callable[[_Word], Decision]) -> Outcome:
         """Judge the open word and record the outcome.
@@ -279,7 +262,7 @@ class Gate:
             if decision.verdict is Verdict.UNAVAILABLE:
                 decision = replace(decision, final=True)
         except Exception as error:
-            decision = unavailable(str(error) or type(error).__name__, len(word.logits))
+            decision = unavailable(str(error) or type(error).__name__, len(word.seen))
         outcome = self._journalled(self._outcome(word, decision))
         if outcome.decision.final:
             self._close(word)

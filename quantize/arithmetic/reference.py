@@ -232,7 +232,7 @@ def _product(graph: Graph, op: Op, *, depth: int, columns: int) -> Product:
 
 
 def _least(graph: Graph, op: Op) -> int:
-    """Return the smallest int8 that the op's activation lets through: with a ReLU the integer that stands for 0.
+    """Return the smallest int8 of the op's output: with a ReLU the integer that stands for 0.
 
     UnsupportedGraphError for another activation than none and ReLU.
     Source: CalculateActivationRangeQuantized, kernels/kernel_util.cc.

@@ -43,6 +43,12 @@ from firmware_bridge.cli.options import json_option, plain_console
     help="BACKBONE.npz: calibrate on this handwriting (.npz) too, besides what is invented.",
 )
 @click.option(
+    "--evidence",
+    "evidence_path",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="For a backbone: folder of KIND-background.npz and KIND-development.npz, to fit the evidence of who wrote.",
+)
+@click.option(
     "--reader",
     default="digits",
     show_default=True,
@@ -58,6 +64,7 @@ def quantize(
     far_reject: float,
     max_clipped: float,
     fragments_path: Path | None,
+    evidence_path: Path | None,
     reader: str,
     as_json: bool,
 ) -> None:
@@ -78,7 +85,11 @@ def quantize(
     console = plain_console()
     # Converting silences file descriptor 2 for a while; the status line is written to a copy of it.
     status_line = plain_console(os.fdopen(os.dup(2), "w"))
-    make = _from_backbone(ctx, fragments_path) if source.suffix == ".npz" else _from_run(ctx, far, far_reject)
+    make = (
+        _from_backbone(ctx, fragments_path, evidence_path)
+        if source.suffix == ".npz"
+        else _from_run(ctx, far, far_reject)
+    )
     make = partial(make, reader=_find_reader(reader), max_clipped=max_clipped)
     draws = [] if source.suffix == ".npz" else Run.open(source).draws()[1:]
     jobs = [(source, out), *((draw.path, draw.path / "bundle") for draw in draws)]
@@ -107,17 +118,21 @@ def _from_run(ctx: click.Context, far: float, far_reject: float) -> Callable[...
     """Return what makes a bundle of a run. click.UsageError for an option that means nothing there."""
     from quantize.make_bundle import make_bundle
 
-    _refuse(ctx, ("fragments_path",), "a run is calibrated on its own handwriting")
+    _refuse(ctx, ("fragments_path", "evidence_path"), "a run is calibrated on its own handwriting")
     return partial(make_bundle, far_accept=far, far_reject=far_reject)
 
 
-def _from_backbone(ctx: click.Context, fragments_path: Path | None) -> Callable[..., Bundle]:
+def _from_backbone(
+    ctx: click.Context, fragments_path: Path | None, evidence_path: Path | None
+) -> Callable[..., Bundle]:
     """Return what makes a bundle of a backbone. click.UsageError for an option that means nothing there."""
     from edge.ink.fragment_set import FragmentSet
     from quantize.make_bundle import make_ready_bundle
 
     _refuse(ctx, ("far", "far_reject"), "a backbone has no users, for whom thresholds could be fitted")
-    return partial(make_ready_bundle, fragments=FragmentSet.load(fragments_path) if fragments_path else None)
+    fragments = FragmentSet.load(fragments_path) if fragments_path else None
+    handwriting = {p.stem: FragmentSet.load(p) for p in sorted(evidence_path.glob("*.npz"))} if evidence_path else None
+    return partial(make_ready_bundle, fragments=fragments, handwriting=handwriting)
 
 
 def _find_reader(name: str) -> tuple[bytes, bytes] | None:

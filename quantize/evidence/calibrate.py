@@ -35,7 +35,7 @@ _PRIOR: Final = 1e-3
 
 
 class Trials(NamedTuple):
-    """Evidence of words under the names of those who wrote them, and of those who did not; strangers who wrote them."""
+    """Evidence of words under their writers' names and under others', and how many strangers wrote."""
 
     genuine: Floats
     impostor: Floats
@@ -57,13 +57,21 @@ def calibrate(by_length: dict[int, Trials]) -> Calibration:
     def spread(values: Sequence[float]) -> tuple[float, ...]:
         return tuple(float(v) for v in np.interp(np.arange(1, MAX_SYMBOLS + 1), lengths, values))
 
-    columns = [spread([row[i] for row in rows]) for rows in (lines, tails, costs) for i in (0, 1)]
     least = min(by_length.values(), key=lambda trials: len(trials.impostor))
-    return Calibration(*columns, trials=len(least.impostor), writers=least.writers)
+    return Calibration(
+        slope=spread([slope for slope, _ in lines]),
+        offset=spread([offset for _, offset in lines]),
+        tail=spread([tail for tail, _ in tails]),
+        rate=spread([rate for _, rate in tails]),
+        cllr=spread([cost for cost, _ in costs]),
+        cllr_min=spread([least_cost for _, least_cost in costs]),
+        trials=len(least.impostor),
+        writers=least.writers,
+    )
 
 
 def fit_line(genuine: Floats, impostor: Floats) -> tuple[float, float]:
-    """Return slope and offset of the log-likelihood ratio, by logistic regression in which both kinds weigh alike."""
+    """Return slope and offset of the ratio, by logistic regression in which both kinds weigh alike."""
     scale = float(np.std(np.concatenate([genuine, impostor]))) or 1.0
     x = np.concatenate([genuine, impostor]) / scale
     y = np.concatenate([np.ones(len(genuine)), np.zeros(len(impostor))])
@@ -150,7 +158,7 @@ def any_text(
 
 
 def pins(model: WhoModel, writing: Writing, order: Ints, rng: np.random.Generator) -> dict[int, Trials]:
-    """Return trials with PINs, written five times to enrol and once to enter; strangers know them and write them."""
+    """Return trials with PINs: five writings to enrol, one to enter, others by strangers who know them."""
     z, symbol, writer = (
         model.project(writing.features).T,
         np.asarray(writing.symbol, np.int64),
@@ -193,7 +201,7 @@ def pins(model: WhoModel, writing: Writing, order: Ints, rng: np.random.Generato
 
 
 def reach(model: WhoModel, writing: Writing, order: Ints, rng: np.random.Generator) -> float:
-    """Return the distance that hardly any honest word of 4 symbols exceeds: 1.5 times that of one in a thousand."""
+    """Return 1.5 times the distance that one in a thousand honest words of 4 symbols exceeds."""
     z, symbol = model.project(writing.features), np.asarray(writing.symbol, np.int64)
     first, rest = _split(np.asarray(writing.writer), order)
     words = _words({n: np.concatenate([first[n], rest[n]]) for n in first}, 4, 50, rng)
@@ -225,7 +233,7 @@ def _words(places: dict[int, Ints], length: int, each: int, rng: np.random.Gener
 
 
 def _draw_pin(counts: Sequence[int], length: int, rng: np.random.Generator) -> Ints | None:
-    """Draw a PIN of three different symbols at least that was written often enough; None if none is found."""
+    """Draw a PIN of three different symbols at least, written often enough; None if none is found."""
     for _ in range(40):
         pin = rng.integers(0, len(counts), length)
         needed = np.bincount(pin, minlength=len(counts))

@@ -4,8 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.bundle.engine import Engine
+from edge.decision.calibration import Calibration
+from edge.decision.evidence import MAX_SYMBOLS
 from edge.decision.evidence_model import EvidenceModel, Input
 from edge.ink.fragment import to_int8
 from edge.ink.fragment_set import FragmentSet
@@ -31,7 +34,7 @@ def fit_evidence(
     handwriting: sets named "KIND-background" (to estimate how people write) and "KIND-development" (other writers, to
     calibrate on), at 1 bit a pixel. alphabet: the reader's.
 
-    EvidenceFitError if a kind lacks one of them, if background and development share a writer, or if they are too small.
+    EvidenceFitError if a kind lacks one of them, or if they are too small.
     """
     kinds = sorted({name.rpartition("-")[0] for name in handwriting})
     for kind in kinds:
@@ -56,16 +59,23 @@ def fit_evidence(
         inputs[kind] = Input(
             any_text=calibrate(any_text(model, writing, order, rng, adapted=True)),
             pin=calibrate(pins(model, writing, order, rng)),
-            unknown_device=max((calibrate(trials) for trials in unseen), key=lambda c: c.threshold(0.01, 8) * 0 + c.cllr[7]),
+            unknown_device=max((calibrate(trials) for trials in unseen), key=_strictness),
             reach=reach(model, writing, order, rng),
-            sources=tuple(f"{name}: {len(handwriting[name].writers)} writers" for name in (*sources, f"{kind}-{DEVELOPMENT}")),
+            sources=tuple(
+                f"{name}: {len(handwriting[name].writers)} writers" for name in (*sources, f"{kind}-{DEVELOPMENT}")
+            ),
         )
     return EvidenceModel(alphabet, who, inputs)
 
 
-def _writing(engine: Engine, fragments: FragmentSet, alphabet: str) -> tuple[Writing, "np.ndarray[tuple[int], np.dtype[np.int32]]"]:
-    """Return what the network says of the fragments whose symbols are in the alphabet, and their order of writing."""
+def _strictness(calibration: Calibration) -> float:
+    """Return the mean threshold over all numbers of symbols: the worse of two unseen devices counts."""
+    return float(np.mean([calibration.threshold(0.01, symbols) for symbols in range(1, MAX_SYMBOLS + 1)]))
+
+
+def _writing(engine: Engine, fragments: FragmentSet, alphabet: str) -> tuple[Writing, npt.NDArray[np.int64]]:
+    """Return what the network says of fragments with symbols of the alphabet, and their order."""
     places = {code: alphabet.index(symbol) for code, symbol in enumerate(SYMBOLS) if symbol in alphabet}
     chosen = fragments.select(np.isin(fragments.symbol, list(places))).to_bits(1)
     symbol = np.vectorize(places.__getitem__, otypes=[np.int64])(chosen.symbol)
-    return Writing(engine.features(to_int8(chosen.pixels)), chosen.writer, symbol), chosen.order
+    return Writing(engine.features(to_int8(chosen.pixels)), chosen.writer, symbol), chosen.order.astype(np.int64)

@@ -1,4 +1,4 @@
-"""Features of many writers' fragments -> the model of how people write: means, and three covariances by moments."""
+"""Features of many writers' fragments -> how people write: means, and three covariances by moments."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -99,7 +99,10 @@ def moments(writing: Writing, symbols: int) -> Moments:
 
 
 def discriminants(within: Floats, between: Floats, dimensions: int) -> Floats:
-    """Return the projection [F, D] to the directions in which writers differ most, noise having unit variance there."""
+    """Return the projection [F, D] to the directions in which writers differ most.
+
+    Noise has unit variance there.
+    """
     lower = np.linalg.cholesky(positive(within, 1e-6))
     whitened = np.linalg.solve(lower, np.linalg.solve(lower, between).T)
     _, vectors = np.linalg.eigh((whitened + whitened.T) / 2.0)

@@ -54,7 +54,7 @@ class Spoken:
 
 
 class Person:
-    """What is known of a person's writing, or (gathered None) of a stranger's; means: [S, D], m_d on the device."""
+    """What is known of a person's writing, or of a stranger's: gathered is None."""
 
     def __init__(self, model: WhoModel, gathered: Gathered | None, means: Floats) -> None:
         size, symbols = means.shape[1], model.symbols

@@ -1,11 +1,10 @@
 """Two sets of logits for the same words -> the words decided differently, and a bound on their share."""
 
-import math
-
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from edge.decision.error_rates import upper_bound
 from edge.decision.evidence import word_scores
 from edge.decision.rule import Decision, Verdicts, decide, judge
 from edge.decision.thresholds import Thresholds
@@ -13,7 +12,6 @@ from quantize.model.words import Words
 
 Logits = npt.NDArray[np.float64]
 
-CONFIDENCE = 0.95
 LISTED = 50
 """Largest number of differently decided words in a report's list."""
 
@@ -121,30 +119,6 @@ def list_differences(
         writer = None if written_by is None else written_by[word]
         listed.append(DifferingWord(word, length, writer, threshold, *(_outcome(decision) for decision in both)))
     return listed
-
-
-def upper_bound(events: int, trials: int, confidence: float = CONFIDENCE) -> float:
-    """Return the exact (Clopper-Pearson) one-sided upper bound of a share with `events` in `trials`.
-
-    At that share, `events` or fewer have probability 1 - confidence. For no event it is
-    1 - (1 - confidence)^(1/trials), about 3 / trials at 95 %.
-    """
-    if events >= trials:
-        return 1.0
-    ways = np.asarray([_log_ways(trials, k) for k in range(events + 1)])
-    k = np.arange(events + 1)
-    low, high = events / trials, 1.0
-    for _ in range(60):  # halves the interval below a float64's resolution
-        p = (low + high) / 2
-        if p in (low, high):
-            break
-        tail = float(np.exp(ways + k * math.log(p) + (trials - k) * math.log1p(-p)).sum())
-        low, high = (p, high) if tail > 1.0 - confidence else (low, p)
-    return high
-
-
-def _log_ways(n: int, k: int) -> float:
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 def _outcome(decision: Decision) -> Outcome:

@@ -1,4 +1,4 @@
-"""A reader of symbols -> the files of it in a bundle, and whether it computes to the bit what they say."""
+"""A reader of symbols -> its files in a bundle, and whether it computes to the bit what they say."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -27,8 +27,9 @@ Progress = Callable[[str, int], None]
 def reader_files(
     model: bytes, card: bytes, handwriting: FragmentSet, bits: int, rng: np.random.Generator
 ) -> dict[str, bytes]:
-    """Return the files of a reader in a bundle: MODEL, CARD, golden vectors of the kernels here and of reserved ones.
+    """Return the files of a reader in a bundle: MODEL, CARD and golden vectors.
 
+    Of golden vectors there are those of the kernels here and those of reserved ones.
     handwriting: what the golden fragments show, at `bits` bits a pixel; whoever gets the bundle gets it too.
     VectorsDifferError if the interpreter does not compute what the reference does; errors of `Reader.load`.
     """
@@ -75,7 +76,7 @@ def verify_reader(
 def compare_reader_golden(
     contents: Mapping[str, bytes], pinned: PinnedExecutor, machine: Machine
 ) -> list[GoldenReport]:
-    """Check the reader's files of golden vectors in a bundle's contents against model, manifest and reference."""
+    """Check the reader's golden vectors in a bundle's contents against model, pin and reference."""
     prefix = golden_name("").removesuffix(".bin")
     names = sorted(name for name in contents if name.startswith(prefix))
     return [compare_vectors(name, contents[name], contents[MODEL], pinned, machine, prefix) for name in names]

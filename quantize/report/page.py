@@ -129,7 +129,7 @@ def _kernel_sets_of(kernel_sets: Sequence[KernelSetReport]) -> str:
 
 
 def _ops(report: Report) -> str:
-    """Return, model by model, the kernel sets' rules side by side, then every tensor of every set, as HTML."""
+    """Return, model by model, the kernel sets' rules side by side and every tensor, as HTML."""
     parts = [
         _model_heading(report, model) + _ops_of([found for found in kernel_sets if found.error is None])
         for model, kernel_sets in report.by_model().items()

@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from edge.bundle.run_directory import Run
 from edge.bundle.run_files import CALIBRATION, DEVELOPMENT, MODEL, TEST
+from edge.decision.error_rates import upper_bound
 from edge.decision.evidence import word_scores
 from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.ink.fragment_set import sample_words
@@ -39,7 +40,7 @@ from quantize.convert.flatbuffer import edit, with_weights
 from quantize.convert.ranges import CONVOLUTION_REACH, TAIL, TANH_REACH, Range, measure_ranges
 from quantize.convert.tensorflow import load_keras
 from quantize.losses.accuracy import EER_SYMBOLS, TrialWords, draw_trials, equal_error_rate
-from quantize.losses.decisions import differ, judge_words, upper_bound
+from quantize.losses.decisions import differ, judge_words
 from quantize.make_bundle import calibration_words
 from quantize.model.float_model import FloatModel
 from quantize.model.graph import load_graph

@@ -17,16 +17,18 @@ from edge.bundle.manifest import FORMAT, ErrorRates, Manifest, PinnedExecutor, P
 from edge.decision.evidence import MAX_SYMBOLS, word_scores
 from edge.decision.rule import Decision, decide
 from edge.decision.thresholds import Thresholds
-from edge.gate.loop import Rule
+from edge.gate.judging import Rule
 from edge.ink.fragment import to_int8
 from firmware_bridge.session.events import BoardInfo, Connected, Event, FragmentReceived, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Kind
+from quantize.model.invented import invented_writing
 
 # No deadline: on a machine that also trains, the time of an example proves nothing.
 settings.register_profile("inkgate-edge", deadline=None)
 settings.load_profile("inkgate-edge")
 
 Words = list[npt.NDArray[np.uint8]]
+
 USERS = ("Ada", "Ben", "Cleo")
 SESSION = 7
 
@@ -58,14 +60,10 @@ def engine(model: bytes) -> Engine:
 
 
 def make_words(count: int, seed: int, longest: int = 8) -> Words:
-    """Draw words of 4 to `longest` fragments of 0 and 255: blots of unequal density, for unequal scores."""
+    """Draw words of 4 to `longest` different fragments of 0 and 255 by invented writers."""
     rng = np.random.default_rng(seed)
-    words = []
-    for _ in range(count):
-        density = rng.uniform(0.02, 0.9)
-        pixels = rng.random((rng.integers(4, longest + 1), 33, 33)) < density
-        words.append(np.where(pixels, np.uint8(255), np.uint8(0)))
-    return words
+    pixels = invented_writing().to_bits(1).pixels
+    return [pixels[rng.choice(len(pixels), rng.integers(4, longest + 1), replace=False)] for _ in range(count)]
 
 
 @pytest.fixture(scope="session")

@@ -148,6 +148,31 @@ def export(name: str, out: Path, pixel_bits: str, data_dir: Path | None, as_json
         plain_console().print(f"{out}: {len(fragments):,} fragments of {len(fragments.writers)} writers")
 
 
+@data.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for the sets.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the sources.")
+@json_option
+def evidence(out: Path, data_dir: Path | None, as_json: bool) -> None:
+    """Write the handwriting to which `inkgate quantize BACKBONE.npz --evidence` fits the evidence of who wrote.
+
+    Sets of scans, pens and cameras, each of background and of development writers.
+    """
+    from train.data.evidence_sets import evidence_sets
+
+    console = plain_console()
+    with _counting_bar("photographing") as advance:
+        sets = evidence_sets(data_dir, lambda _what, done, of: advance(done, of))
+    found = {}
+    for name, fragments in sets.items():
+        fragments.save(out / f"{name}.npz")
+        found[name] = {"writers": len(fragments.writers), "fragments": len(fragments), "sha256": fragments.sha256}
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        rows = {name: f"{row['fragments']:,} fragments of {row['writers']} writers" for name, row in found.items()}
+        console.print(_two_columns(str(out), rows))
+
+
 def _load(name: str, pixel_bits: int, data_dir: Path | None, options: dict[str, Any]) -> "FragmentSet":
     """Load the set that the options describe, with a bar while writers are invented."""
     from train.data.datasets import load
@@ -174,6 +199,7 @@ def _summary(fragments: "FragmentSet") -> dict[str, Any]:
     """Return what `data info` says of a set, as JSON values."""
     import numpy as np
 
+    from edge.ink.fragment_set import KINDS
     from edge.ink.symbols import name_of
 
     counts = np.unique(fragments.writer, return_counts=True)[1]
@@ -183,6 +209,8 @@ def _summary(fragments: "FragmentSet") -> dict[str, Any]:
         "writers": len(fragments.writers),
         "per_writer": {"least": int(counts.min()), "median": float(np.median(counts)), "most": int(counts.max())},
         "symbols": {name_of(int(code)): int(n) for code, n in zip(codes, numbers, strict=True)},
+        "kinds": {KINDS[code]: int((fragments.kind == code).sum()) for code in np.unique(fragments.kind)},
+        "sessions": len(np.unique(np.stack([fragments.writer, fragments.session], 1)[fragments.session >= 0], axis=0)),
         "pixel_bits": fragments.pixel_bits,
         "ink_share": round(float((fragments.pixels >= 128).mean()), 4),
         "sha256": fragments.sha256,
@@ -224,6 +252,8 @@ def _write_sheet(fragments: "FragmentSet", path: Path) -> None:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        path.chmod(0o600)  # handwriting is biometric: nobody else may look at it
         save_sheet(fragments, path)
     except (OSError, ValueError) as error:
         raise UnwritableError(f"{path} cannot be written: {error}") from error

@@ -181,12 +181,12 @@ def _write(
     emulated: str | None,
 ) -> _Material:
     """Let the writers of a dataset write; emulated: pen or camera if a sensor sees it."""
-    from rich.markup import escape
+    from rich.text import Text
 
     from train.data.datasets import SYNTHETIC_PER_WRITER, load
     from train.synthetic import board_input
 
-    with progress_console().status(escape(f"taking fragments from {dataset}")):
+    with progress_console().status(Text(f"taking fragments from {dataset}")):
         # On an emulated digitiser the writers write anew: of the dataset only their names are needed.
         fragments = load(dataset, pixel_bits=bits, per_writer=1 if emulated == "pen" else SYNTHETIC_PER_WRITER)
     users = users_of(Path(dataset), fragments)
@@ -210,12 +210,14 @@ def _write_nothing(
 
     Raises click.UsageError if an emulated board's sensor cannot see that.
     """
+    from rich.text import Text
+
     from train.synthetic.not_writing import attempts_of, kinds_of
 
     path = kind if nothing in kinds_of(kind) else "wire"
     if emulated and path == "wire":
         raise click.UsageError(f"a {kind} sees no {nothing.value}: leave out --firmware, or take another --writing")
-    with progress_console().status(f"{count} attempts at {nothing.value}"):
+    with progress_console().status(Text(f"{count} attempts at {nothing.value}")):
         made = list(enumerate(attempts_of(nothing, path, count, symbols, seed, bits)))
     kept = [(place, attempt.seen, attempt.word) for place, attempt in made if attempt.word is not None]
     if len(kept) < count:

@@ -6,12 +6,12 @@ import json
 import shlex
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from edge.decision.rule import FAR_UNKNOWN
 from firmware_bridge.cli.options import json_option, plain_console, say
 from train.cli.bars import progress_bars
 from train.trained_run import FAR_SCOPE, plan_of
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     help=f"Take strangers from here, not from DATASET. {FAR_SCOPE}.",
 )
 @click.option(
+    "--far-unknown",
+    is_flag=True,
+    help="Train though --strangers used another kind of input; the gate then accepts nobody.",
+)
+@click.option(
     "--pixel-bits", default="1", type=click.Choice(["1", "8"]), help="What the wire carries.", show_default=True
 )
 @click.option("--seed", default=1, show_default=True, type=int)
@@ -43,7 +48,9 @@ if TYPE_CHECKING:
 @click.option(
     "--pretrain-from", type=click.Choice(["1", "8"]), help="Pre-train on from the shipped backbone of so many bits."
 )
-@click.option("--replace", "may_replace", is_flag=True, help="Replace a run in --out that was made otherwise.")
+@click.option(
+    "--force", "--replace", "may_replace", is_flag=True, help="Replace a run in --out that was made otherwise."
+)
 @json_option
 def train(
     dataset: str,
@@ -51,6 +58,7 @@ def train(
     out: Path,
     draws: int,
     strangers: str | None,
+    far_unknown: bool,
     pixel_bits: str,
     seed: int,
     steps: int | None,
@@ -64,7 +72,7 @@ def train(
     """Enrol K users of a dataset from the shipped backbone into a run directory.
 
     If it was killed, it goes on where it was when the same command is given again. A run made otherwise is kept unless
-    --replace is given. With --from-scratch the backbone is trained too, on the background writers, which takes about
+    --force is given. With --from-scratch the backbone is trained too, on the background writers, which takes about
     half an hour.
     """
     if from_scratch and backbone is not None:
@@ -78,10 +86,10 @@ def train(
 
     began = time.monotonic()
     settings = EnrolSettings(seed=seed, **({"steps": steps} if steps else {}))
-    order = Order(dataset, users, int(pixel_bits), seed, settings, _command(), strangers, may_replace)
+    order = Order(dataset, users, int(pixel_bits), seed, settings, _command(), strangers, may_replace, far_unknown)
     with progress_bars() as report:
         if from_scratch:
-            pretraining = replace(PretrainSettings(), **({"steps": pretrain_steps} if pretrain_steps else {}))
+            pretraining = PretrainSettings(pretrain_steps or PretrainSettings.steps)
             before = Backbone.load(int(pretrain_from)) if pretrain_from else None
             start, _ = make_backbone(order, out, pretraining, before, report)
         else:
@@ -92,12 +100,15 @@ def train(
     plan = plan_of(runs[0])
     if as_json:
         figures = {"run": str(out), "users": list(runs[0].config.users), "draws": draws, "parameters": plan.parameters}
-        click.echo(json.dumps({**figures, "strangers": strangers or dataset, "seconds": round(elapsed, 1)}))
+        figures |= {"strangers": strangers or dataset, "far_known": runs[0].config.far_known}
+        click.echo(json.dumps({**figures, "seconds": round(elapsed, 1)}))
     else:
         say(console, f"{users} users enrolled in {elapsed:.0f} s: {', '.join(runs[0].config.users)}")
         say(console, f"next: inkgate quantize {out} --out {out / 'bundle'}")
     if strangers is not None:
         say(console, f"strangers come from {strangers}, not from the users' device. {FAR_SCOPE}.")
+    if not runs[0].config.far_known:
+        say(console, f"gate: {FAR_UNKNOWN}")
 
 
 def _command() -> str:

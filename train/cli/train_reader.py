@@ -1,4 +1,4 @@
-"""`inkgate train-reader` and `inkgate evaluate-reader`: handwriting -> readers of symbols, and what they read."""
+"""`inkgate train-reader`, `evaluate-reader`: handwriting -> readers of symbols, what they read."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.ink.fragment_set import FragmentSet
+from edge.ink.fragment_set import KINDS, FragmentSet
 from edge.ink.raster import PEN_WIDTH
 from edge.ink.symbols import DIGITS
 from train.data import ink_files, mnist
@@ -19,6 +19,13 @@ INK_SOURCES = ("qmnist-ink", *ink_files.FILES)
 """Datasets that are kept as strokes, which any pen can draw."""
 SOURCES = ("qmnist", "synthetic", *INK_SOURCES)
 
+LICENCES = {
+    "qmnist": "images MNIST (LeCun, Cortes, Burges), CC BY-SA 3.0 as commonly stated; writers QMNIST, BSD-style",
+    "unipen": "UNIPEN train_r01_v07 (Guyon et al. 1994), CC BY 4.0; older text inside asks for research use",
+    "synthetic": "",
+}
+"""First word of a source's name -> what is to be said wherever a network trained on it is passed on."""
+
 MIN_FRAGMENTS = 40
 """A writer with fewer fragments than this serves as background only: they are too few to enrol from and to test on."""
 
@@ -27,7 +34,13 @@ ENROL_SHARE = 0.65
 
 SPLIT_SEED = 20_260_101
 SYNTHETIC_WRITERS, SYNTHETIC_PER_WRITER = 120, 110
+STRANGERS_SEED = 20_260_102
+"""The seed of invented strangers, none of whom is a writer of the dataset `synthetic`, which has seed 0."""
 
+UNIPEN_DEVELOPMENT = 40
+"""Number of UNIPEN's writers on whom nothing is trained."""
+
+_UNIPEN_MIN, _UNIPEN_SEED = 60, 7
 _QMNIST_WRITERS = 539
 _DEVELOPMENT, _EVALUATION = 40 / _QMNIST_WRITERS, 99 / _QMNIST_WRITERS
 
@@ -87,6 +100,40 @@ def load(
     raise UnknownDatasetError(f"no dataset is called {name!r}; take {', '.join(SOURCES)} or a path that ends in .npz")
 
 
+def load_strangers(name: str) -> FragmentSet:
+    """Load the fragments of strangers, grey, as `load` does; invented ones are others than those of the dataset."""
+    return load(name, pixel_bits=8, seed=STRANGERS_SEED)
+
+
+def kinds_of(fragments: FragmentSet) -> str:
+    """Return the kinds of input in a set, in words."""
+    return " and ".join(KINDS[code] for code in np.unique(fragments.kind))
+
+
+def same_kind(one: FragmentSet, other: FragmentSet) -> bool:
+    """Return whether two sets come from the same kind of input. What is unknown is the same as nothing."""
+    kinds = kinds_of(one)
+    return kinds == kinds_of(other) and KINDS[0] not in kinds
+
+
+def require_able(name: str, fragments: FragmentSet, users: int) -> tuple[int, ...]:
+    """Return the writers who wrote enough to be enrolled, ascending; `name` is the set's.
+
+    Raises TooFewWritersError, with everybody's number of fragments, when there are fewer of them than users wanted.
+    """
+    ids, counts = np.unique(fragments.writer, return_counts=True)
+    able = ids[counts >= MIN_FRAGMENTS]
+    if len(able) >= users:
+        return _ascending(able)
+    few = [f"{fragments.name_of(int(w))} {n}" for w, n in zip(ids, counts, strict=True) if n < MIN_FRAGMENTS]
+    listed = f" ({', '.join(few[:5])}{' ...' if len(few) > 5 else ''})" if few else ""
+    raise TooFewWritersError(
+        f"{name} has {len(ids)} writers, {len(able)} with {MIN_FRAGMENTS} fragments or more{listed}: too few for "
+        f"{users} users; enrolled from 24, a gate set to a FAR of 1 % let in 10 %. `inkgate capture` adds to the file; "
+        "`inkgate users add` enrols from fewer, without training"
+    )
+
+
 def load_strokes(name: str, data_dir: Path | str | None = None) -> Ink:
     """Load the strokes of one of INK_SOURCES; `train.data.ink.fragments` draws them with any pen.
 
@@ -109,7 +156,8 @@ def split_writers(fragments: FragmentSet, seed: int = SPLIT_SEED) -> WriterSplit
     if evaluation == 0 or len(able) < evaluation + development + 1:
         raise TooFewWritersError(
             f"{len(able)} of {len(ids)} writers have {MIN_FRAGMENTS} fragments or more: too few to split into "
-            "background, development and evaluation; `inkgate data info` shows the counts"
+            "background, development and evaluation; to enrol them, take strangers from another file (`inkgate train "
+            "--strangers`), or do without training (`inkgate users add`)"
         )
     held = evaluation + development
     return WriterSplit(
@@ -117,6 +165,21 @@ def split_writers(fragments: FragmentSet, seed: int = SPLIT_SEED) -> WriterSplit
         development=_ascending(able[evaluation:held]),
         evaluation=_ascending(able[:evaluation]),
     )
+
+
+def unipen_development(writer: NDArray[np.integer]) -> tuple[int, ...]:
+    """Return UNIPEN's development writers, ascending: 40, drawn from those with 60 digits or more.
+
+    writer: that of every digit, int [N]. Raises TooFewWritersError when there are not so many.
+    """
+    ids, counts = np.unique(writer, return_counts=True)
+    able = ids[counts >= _UNIPEN_MIN]
+    if len(able) <= UNIPEN_DEVELOPMENT:
+        raise TooFewWritersError(
+            f"{len(able)} of {len(ids)} writers have {_UNIPEN_MIN} digits or more: too few to keep "
+            f"{UNIPEN_DEVELOPMENT} for development; `inkgate data info` shows the counts"
+        )
+    return _ascending(np.random.default_rng(_UNIPEN_SEED).permutation(able)[:UNIPEN_DEVELOPMENT])
 
 
 def draw_users(split: WriterSplit, users: int, draw: int = 0, seed: int = SPLIT_SEED) -> Draw:

@@ -45,7 +45,7 @@ def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str,
     run, bundle, journal = out / "run", out / "bundle", out / "journal.sqlite"
     for stale in (journal, *out.glob("journal.sqlite-*")):
         stale.unlink(missing_ok=True)
-    _inkgate("train", "--dataset", dataset, "--users", str(users), "--out", str(run), "--replace")
+    _inkgate("train", "--dataset", dataset, "--users", str(users), "--out", str(run), "--force")
     _inkgate("quantize", str(run), "--out", str(bundle))
     _inkgate("verify", str(bundle), "--words", str(VERIFY_WORDS))
     _inkgate("evaluate", str(bundle), "--report", str(out / "evaluation"))

@@ -1,37 +1,36 @@
 """Background writers -> the backbone: convolutions, hidden layer and LSTM that tell writers apart.
 
-The network is trained to name the background writer after every fragment of a word (softmax over all of them). Then its
-outputs, which name these writers, are thrown away. Every enrolment starts from the layers that remain.
+First convolutions and hidden layer are trained on single fragments, then the LSTM on words of their features. The
+outputs, which name the background writers, are thrown away. Every enrolment starts from the layers that remain.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 import tf_keras
 
-from edge.ink.fragment_set import FragmentSet
-from train.network.augment import Augmentation, augment
 from train.network.backbone import Arrays, Backbone, extract, transfer
 from train.network.keras_model import build
-from train.network.loop import Schedule, WordSampler, run_steps
+from train.network.pretrain_front import train_front
+from train.network.pretrain_words import train_words
+from train.network.sources import Source
 from train.network.training_settings import PretrainSettings
 from train.plan.architecture import ArchitecturePlan
 from train.progress import Progress, silent
 
-_WORDS = ((128, 4), (64, 8), (42, 12))
-"""Choices of (words a step, fragments a word), each of about 512 fragments a step.
+Losses = list[tuple[int, float]]
 
-Words are short, because after a dozen symbols the writer is known and nothing more is learned. Enrolment trains on long
-words (`EnrolSettings.symbols`).
-"""
+_FRONT = "front.npz"
+_ABOUT = "about"
 
 
 def pretrain(
-    background: FragmentSet,
+    sources: Sequence[Source],
     plan: ArchitecturePlan,
     pixel_bits: int,
     settings: PretrainSettings,
@@ -39,61 +38,59 @@ def pretrain(
     start: Backbone | None = None,
     checkpoints: Path | None = None,
     progress: Progress = silent,
-) -> tuple[Arrays, list[tuple[int, float]]]:
-    """Train a network to tell the background writers apart; return the backbone's weights and the losses.
+) -> tuple[Arrays, dict[str, Losses]]:
+    """Train a network to tell the writers of each source apart; return the backbone's weights.
 
-    The network is the plan's, with an output for each background writer; losses are (step, mean loss). `start` is a
-    backbone to go on from, perhaps of another depth of pixels.
+    The network is the plan's. With them come the losses, (step, mean loss), of the stages "fragments" and "words".
+    sources: of 8-bit fragments.
+    `start` is a backbone to go on from, perhaps of another depth of pixels. A training that was killed goes on from
+    what it left in the folder `checkpoints`.
     """
     tf_keras.utils.set_random_seed(settings.seed)
-    writers = tuple(int(w) for w in background.writers)
-    sampler = WordSampler(background, writers)
-    model = build(plan, outputs=len(writers))
+    model = build(plan, outputs=sum(len(source.writers) for source in sources))
     if start is not None:
         transfer(start.arrays, model)
-    schedule = Schedule(settings.steps, settings.rate)
-    optimizer = schedule.optimizer()
-    pixels = tf.constant(background.pixels)
+    recipe = {
+        "data": [source.identity for source in sources],
+        "plan": plan.to_dict(),
+        "bits": pixel_bits,
+        "start": dict(start.about) if start else None,
+    }
+    kept = None if checkpoints is None else checkpoints / _FRONT
+    more: dict[str, Any] = {"recipe": recipe, "progress": progress}
+    found = None if kept is None else _recall(kept, recipe | {"settings": repr(settings)})
+    if found is None:
+        folder = None if checkpoints is None else checkpoints / "fragments"
+        fragments = train_front(model, sources, pixel_bits, settings, checkpoints=folder, **more)
+        if kept is not None:
+            _keep(kept, extract(model), fragments, recipe | {"settings": repr(settings)})
+    else:
+        arrays, fragments = found
+        transfer(arrays, model)
+    folder = None if checkpoints is None else checkpoints / "words"
+    words = train_words(model, sources, pixel_bits, settings, checkpoints=folder, **more)
+    if kept is not None:
+        kept.unlink()
+        kept.parent.rmdir()
+    return extract(model), {"fragments": fragments, "words": words}
 
-    def learn_words(index: Any, label: Any, seed: Any) -> Any:
-        words, symbols = tf.shape(index)[0], tf.shape(index)[1]
-        moved = augment(tf.gather(pixels, tf.reshape(index, [-1])), seed, Augmentation(), pixel_bits)
-        fragments = tf.reshape(moved, [words, symbols, plan.side, plan.side, 1])
-        with tf.GradientTape() as tape:
-            logits = model(fragments, training=True)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.repeat(label[:, None], symbols, 1), logits)
-            loss = tf.reduce_mean(losses)
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        return loss
 
-    learn = tf.function(learn_words, reduce_retracing=True)
+def _keep(path: Path, arrays: Arrays, losses: Losses, recipe: Mapping[str, Any]) -> None:
+    """Write what the first stage has made: a training killed in the second need not repeat it."""
+    about = json.dumps({"recipe": recipe, "losses": losses}, sort_keys=True)
+    part = path.with_suffix(".part.npz")
+    everything: dict[str, Any] = {**arrays, _ABOUT: np.array(about)}
+    np.savez(part, **everything)
+    part.replace(path)
 
-    def step(number: int) -> Any:
-        rng = np.random.default_rng([settings.seed, number])
-        words, symbols = _WORDS[rng.integers(len(_WORDS))]
-        label = rng.integers(len(writers), size=words)
-        index = sampler.draw(label, symbols, rng)
-        return learn(
-            tf.constant(index, tf.int32), tf.constant(label, tf.int32), tf.constant([settings.seed, number], tf.int32)
-        )
 
-    history = run_steps(
-        model,
-        optimizer,
-        step,
-        what="pre-training the backbone",
-        steps=settings.steps,
-        settings={
-            "data": background.sha256,
-            "plan": plan.to_dict(),
-            "bits": pixel_bits,
-            "seed": settings.seed,
-            "rate": settings.rate,
-            "steps": settings.steps,
-            "start": dict(start.about) if start else None,
-        },
-        checkpoints=checkpoints,
-        progress=progress,
-    )
-    return extract(model), history
+def _recall(path: Path, recipe: Mapping[str, Any]) -> tuple[Arrays, Losses] | None:
+    """Return what `_keep` has written; None if there is nothing or it was made by another recipe."""
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    about = json.loads(str(arrays.pop(_ABOUT)))
+    if about["recipe"] != json.loads(json.dumps(recipe)):
+        return None
+    return arrays, [(int(number), float(loss)) for number, loss in about["losses"]]

@@ -23,9 +23,10 @@ CALIBRATION_SAMPLES = 1000
 
 
 def convert(model: Any, structure: Structure, samples: Samples, seed: int) -> bytes:
-    """Return the int8 model for one picture: int8 [1, side, side, 1], scale 1/255, zero point -128 -> int8 [1, S].
+    """Return the int8 model for one picture: int8 [1, side, side, 1] -> logits int8 [1, S].
 
-    samples: as the reader will see them. A weight's scale is that of its output channel.
+    The input's scale is 1/255, its zero point -128; a weight's scale is that of its output channel. samples: pictures
+    as the reader will see them.
     """
     single = build(structure, int(model.output_shape[-1]), batch=1)
     single.set_weights(model.get_weights())

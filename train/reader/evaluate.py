@@ -56,7 +56,7 @@ class Evaluation(msgspec.Struct, frozen=True):
 
 
 def find_folder(reader: str) -> Path:
-    """Return the folder of a reader: a path, or that of the shipped one of an alphabet, a name of ALPHABETS."""
+    """Return the folder of a reader: a path, or the shipped one's by the name of its alphabet."""
     return SHIPPED / reader if reader in ALPHABETS and not Path(reader).exists() else Path(reader)
 
 

@@ -84,7 +84,10 @@ def train_reader(
     out: Path,
     progress: Progress = silent,
 ) -> ReaderFigures:
-    """Make a reader from this material and measure it on these sets; write the folder. Errors of `make_reader`."""
+    """Make a reader from this material, measure it on these sets and write the folder.
+
+    UnwritableError if that cannot be.
+    """
     load_tensorflow()
     from train.reader.convert import convert
     from train.reader.fit import fit_reader

@@ -1,4 +1,4 @@
-"""An alphabet's name -> what its reader is trained, calibrated and measured on, by source and part of the writers.
+"""An alphabet's name -> what its reader is trained, calibrated and measured on.
 
 Writers are split as everywhere (`split_writers`): a reader is trained on background writers, its temperature fitted on
 development writers, and it is measured on evaluation writers. Of pendigits nothing is trained on: it stays a pen and
@@ -18,7 +18,7 @@ from edge.ink import symbols
 from edge.ink.fragment import SIDE
 from edge.ink.fragment_set import FragmentSet
 from train.data import mnist
-from train.data.datasets import WriterSplit, load, load_strokes, split_writers
+from train.data.datasets import LICENCES, WriterSplit, load, load_strokes, split_writers
 from train.data.ink import Ink, fragments
 from train.reader.samples import Samples, Source, join_samples, samples_of
 
@@ -33,12 +33,6 @@ PENS = (30, 120)
 VERSIONS = 3
 """How often each symbol of UNIPEN is drawn to train on, each time with another pen."""
 MNIST_TEST = "MNIST's test digits"
-LICENCES = {
-    "qmnist": "images MNIST (LeCun, Cortes, Burges), CC BY-SA 3.0 as commonly stated; writers QMNIST, BSD-style",
-    "unipen": "UNIPEN train_r01_v07 (Guyon et al. 1994), CC BY 4.0; older text inside asks for research use",
-    "synthetic": "",
-}
-"""First word of a source's name -> what is to be said wherever the reader is passed on."""
 
 _SYNTHETIC_WRITERS, _SYNTHETIC_EACH, _SEED = 150, 60, 20_261_128
 
@@ -76,7 +70,10 @@ def load_material(name: str, side: int = SIDE, data_dir: Path | None = None) -> 
 
 
 def load_measured(name: str, side: int = SIDE, data_dir: Path | None = None) -> dict[str, Samples]:
-    """Load what a reader of an alphabet is measured on, as it will see it, by name. Errors of `load_material`."""
+    """Load what a reader of an alphabet is measured on, as it will see it, by name.
+
+    Errors of `load_material`.
+    """
     codes = codes_of(ALPHABETS[name])
     if name == "letters":
         letters, of = _strokes("unipen-letters", data_dir)

@@ -1,4 +1,4 @@
-"""An int8 reader and samples -> how often it reads rightly, what it takes for what, how sure it should be, its time."""
+"""An int8 reader and samples -> what it takes for what, how sure it should be, and its time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 
 class Bin(msgspec.Struct, frozen=True):
-    """The readings whose probability lies in a range: how many, their mean probability, the share that is right."""
+    """The readings of a range of probability: number, mean probability, share that is right."""
 
     fragments: int
     probability: float

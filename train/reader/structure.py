@@ -1,4 +1,4 @@
-"""A reader's layers -> its numbers of weights and multiply-accumulates: the shipped and the published network."""
+"""A reader's layers -> its numbers of weights and multiply-accumulates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from edge.ink.fragment import SIDE
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution layer without padding, followed by a max-pooling over `pool` x `pool` values if that is above 1."""
+    """A convolution layer without padding.
+
+    A max-pooling over `pool` x `pool` values follows if that is above 1.
+    """
 
     maps: int
     kernel: int
@@ -19,7 +22,9 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Structure:
-    """A network that reads symbols: convolutions, one hidden layer, an output for each symbol; ReLU in between.
+    """A network that reads symbols: convolutions, one hidden layer, an output for each symbol.
+
+    ReLU stands in between.
 
     name        as `--network` calls it
     side        pixels along each side of its input

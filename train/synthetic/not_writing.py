@@ -17,7 +17,7 @@ from edge.ink.pen import capture_timed
 from edge.ink.quality import UNKNOWN_MS
 from edge.ink.raster import NOMINAL_PRESSURE, POINT, Points, raster_strokes
 from edge.ink.segment import SegmentReason, segment, segment_fragment
-from train.synthetic.alphabet import DIGITS
+from edge.ink.symbols import DIGITS
 from train.synthetic.digitiser import BOARD, Floats, Samples, Strokes, sample_symbol, sample_word
 from train.synthetic.picture import Scene, draw_picture
 from train.synthetic.writers import Style, style_of, write_symbol
@@ -92,23 +92,24 @@ def kinds_of(path: str) -> tuple[Kind, ...]:
 
 
 def words_of(
-    kind: Kind, path: str, count: int, symbols: tuple[int, int] = (4, 12), seed: int = 0, bits: int = 1
+    kind: Kind, path: str, count: int, symbols: tuple[int, int] = (4, 12), seed: int = 0, bits: int = 1, first: int = 0
 ) -> Iterator[Word | None]:
     """Yield the words of `attempts_of`."""
-    return (attempt.word for attempt in attempts_of(kind, path, count, symbols, seed, bits))
+    return (attempt.word for attempt in attempts_of(kind, path, count, symbols, seed, bits, first))
 
 
 def attempts_of(
-    kind: Kind, path: str, count: int, symbols: tuple[int, int] = (4, 12), seed: int = 0, bits: int = 1
+    kind: Kind, path: str, count: int, symbols: tuple[int, int] = (4, 12), seed: int = 0, bits: int = 1, first: int = 0
 ) -> Iterator[Attempt]:
     """Yield `count` attempts to have something taken for writing.
 
     symbols: the least and the most that an attempt is meant to have; a board may see more or fewer. bits: 1 or 8 bits a
-    pixel. Attempt i of a seed is the same however many are asked for. ValueError for a kind that cannot come this way.
+    pixel. first: the number of the first attempt. Attempt i of a seed is the same however many are asked for.
+    ValueError for a kind that cannot come this way.
     """
     if path not in PATHS or kind not in kinds_of(path):
         raise ValueError(f"{kind.value} cannot come by {path}")
-    for number in range(count):
+    for number in range(first, first + count):
         rng = np.random.default_rng([seed, PATHS.index(path), list(Kind).index(kind), number])
         attempt = _attempt(kind, path, int(rng.integers(symbols[0], symbols[1], endpoint=True)), rng)
         if bits == 1 and attempt.word is not None:

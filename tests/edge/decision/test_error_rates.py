@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from math import comb
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -245,3 +247,27 @@ def test_far_above_the_floor_is_printed_as_measured() -> None:
 def test_unusable_scores_are_named(call: Callable[[], object]) -> None:
     with pytest.raises(ScoresError):
         call()
+
+
+# --- the bound -----------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 60), st.integers(1, 3000))
+@settings(deadline=None)
+def test_the_bound_is_clopper_and_pearsons(events: int, trials: int) -> None:
+    events = min(events, trials)
+    expected = 1.0 if events == trials else scipy.stats.beta.ppf(0.95, events + 1, trials - events)
+    assert error_rates.upper_bound(events, trials) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("events", "trials"), [(0, 1979), (1, 1979), (13, 1979), (3, 10)])
+def test_at_the_bound_so_few_events_have_a_probability_of_five_per_cent(events: int, trials: int) -> None:
+    """Compute the probability by exact fractions."""
+    p = Fraction(error_rates.upper_bound(events, trials))
+    tail = sum(comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in range(events + 1))
+    assert float(tail) == pytest.approx(0.05, rel=1e-9)
+
+
+def test_without_an_event_it_is_about_three_in_the_number_of_trials() -> None:
+    assert error_rates.upper_bound(0, 1000) == pytest.approx(3 / 1000, rel=0.01)
+    assert error_rates.upper_bound(5, 5) == error_rates.upper_bound(0, 0) == 1.0

@@ -9,7 +9,7 @@ from edge.errors import CaptureError
 from edge.gate.capture import CapturedWord, add_word, next_session, whole_words
 from edge.gate.loop import Notice
 from edge.ink.fragment_set import KINDS
-from firmware_bridge.session.events import BoardFault, Event, LinkLost
+from firmware_bridge.session.events import BoardFault, Event, FragmentReceived, LinkLost, WordEnded, WordStarted
 
 
 def pen(pixels: np.ndarray) -> CapturedWord:
@@ -63,6 +63,45 @@ def test_a_word_is_of_the_board_s_kind_and_of_its_writer_s_session(words: list[n
     assert fragments.session.tolist() == [0] * a + [1] * b
     assert [KINDS[code] for code in fragments.kind] == ["pen"] * a + ["camera"] * b
     assert next_session(fragments, "Ada") == 2
+
+
+def timed(times: list[tuple[int | None, int | None]], word: int = 1) -> list[Event]:
+    pixels = np.zeros((33, 33), np.uint8)
+    pixels[8:25, 15:18] = 255
+    written = [FragmentReceived(7, word, index, pixels, *time) for index, time in enumerate(times)]
+    return [WordStarted(7, word), *written, WordEnded(7, word, len(times))]
+
+
+def test_a_symbol_s_time_is_when_it_was_begun_since_the_writer_s_first() -> None:
+    clock = iter([5000, 9000])
+    events = [*timed([(300, None), (250, 120), (400, 80)]), *timed([(100, None), (100, 200)], word=2)]
+    first, second = (item for item in whole_words(events, lambda: next(clock)) if isinstance(item, CapturedWord))
+    assert first.begun_ms == (5000, 5420, 5750)
+    fragments = add_word(None, "Ada", first, None, 0, 5000)
+    fragments = add_word(fragments, "Ada", second, None, 0, 5000)
+    assert fragments.time.tolist() == [0, 420, 750, 4000, 4300]
+    assert set(add_word(None, "Ada", first, None, 1).time.tolist()) == {-1}, "a later session's beginning is not known"
+
+
+@pytest.mark.parametrize(
+    ("times", "begun"),
+    [
+        ([(None, None), (None, None)], (None, None)),  # a camera's
+        ([(300, None), (None, 100), (300, 100)], (5000, None, None)),
+        ([(300, None), (300, None), (300, 100)], (5000, None, None)),
+    ],
+)
+def test_behind_what_took_too_long_to_tell_no_time_is_known(
+    times: list[tuple[int | None, int | None]], begun: tuple[int | None, ...]
+) -> None:
+    (word,) = captured_at(timed(times), 5000)
+    assert word.begun_ms == begun
+    expected = [-1 if at is None else at - 4000 for at in begun]
+    assert add_word(None, "Ada", word, None, 0, 4000).time.tolist() == expected
+
+
+def captured_at(events: list[Event], now_ms: int) -> list[CapturedWord]:
+    return [item for item in whole_words(events, lambda: now_ms) if isinstance(item, CapturedWord)]
 
 
 @pytest.mark.parametrize("wrong", [lambda pixels: 255 - pixels, lambda pixels: pixels // 255])

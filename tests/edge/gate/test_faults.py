@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import edge.gate.judging
 import edge.gate.loop
 from edge.bundle.engine import Engine
 from edge.decision.rule import Decision, Verdict
 from edge.errors import EngineError, JournalError
 from edge.gate.journal import Entry, Journal
-from edge.gate.loop import Gate, Outcome, Rule
+from edge.gate.judging import Rule
+from edge.gate.loop import Gate, Outcome
 from firmware_bridge.session.events import (
     BoardFault,
     Connected,
@@ -123,7 +125,7 @@ def test_a_fault_at_any_call_makes_its_word_unavailable_and_no_other(
         )  # Durability has tests of its own; here it costs a minute.
         with monkeypatch.context() as patch:
             target = {"reset": network, "step": network, "record": journal, "decided": journal}.get(
-                site, edge.gate.loop
+                site, edge.gate.judging if site == "decide" else edge.gate.loop
             )
             patch.setattr(target, site, spoiler.wrap(getattr(target, site)))
             emitted = [o for o in Gate(network, rule, journal).run(spoiler.watch(events)) if isinstance(o, Outcome)]

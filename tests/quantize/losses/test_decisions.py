@@ -1,19 +1,17 @@
 """Decisions on two sets of logits, and the bound on how many differ."""
 
 from collections.abc import Callable
-from fractions import Fraction
-from math import comb
 
 import numpy as np
 import pytest
-import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.decision.error_rates import upper_bound
 from edge.decision.evidence import MAX_SYMBOLS
 from edge.decision.rule import Verdict, Verdicts, decide
 from edge.decision.thresholds import Thresholds
-from quantize.losses.decisions import LISTED, judge_words, list_differences, measure_decision_differences, upper_bound
+from quantize.losses.decisions import LISTED, judge_words, list_differences, measure_decision_differences
 from quantize.model.words import Words
 
 THRESHOLDS = Thresholds((-0.5,) * MAX_SYMBOLS, (-1.5,) * MAX_SYMBOLS, 3, 0.01, 0.1, 300)
@@ -106,27 +104,3 @@ def test_a_long_list_is_cut(make_words: Callable[..., Words]) -> None:
     first, second = (np.tile(row, (400, 1)) for row in ([9.0, 0, 0, 0], [0, 9.0, 0, 0]))
     assert len(list_differences(words, first, second, THRESHOLDS, USERS)) == LISTED
     assert measure_decision_differences(words, first, second, THRESHOLDS).final == 100
-
-
-# --- the bound -----------------------------------------------------------------------------------------------------
-
-
-@given(st.integers(0, 60), st.integers(1, 3000))
-@settings(deadline=None)
-def test_the_bound_is_clopper_and_pearsons(events: int, trials: int) -> None:
-    events = min(events, trials)
-    expected = 1.0 if events == trials else scipy.stats.beta.ppf(0.95, events + 1, trials - events)
-    assert upper_bound(events, trials) == pytest.approx(expected, rel=1e-9)
-
-
-@pytest.mark.parametrize(("events", "trials"), [(0, 1979), (1, 1979), (13, 1979), (3, 10)])
-def test_at_the_bound_so_few_events_have_a_probability_of_five_per_cent(events: int, trials: int) -> None:
-    """Compute the probability by exact fractions."""
-    p = Fraction(upper_bound(events, trials))
-    tail = sum(comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in range(events + 1))
-    assert float(tail) == pytest.approx(0.05, rel=1e-9)
-
-
-def test_without_an_event_it_is_about_three_in_the_number_of_trials() -> None:
-    assert upper_bound(0, 1000) == pytest.approx(3 / 1000, rel=0.01)
-    assert upper_bound(5, 5) == 1.0

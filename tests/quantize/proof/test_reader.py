@@ -143,7 +143,9 @@ def test_vectors_that_the_interpreter_does_not_compute_are_not_written(
 
 
 @pytest.mark.parametrize("alphabet", ["digits", "letters"])
-def test_the_shipped_readers_are_equal_to_the_reference_on_scribbles_and_noise(alphabet: str, words: Words) -> None:
+def test_the_shipped_readers_are_equal_to_the_reference_on_invented_writing_and_noise(
+    alphabet: str, words: Words
+) -> None:
     reports = verify_reader(*find_shipped(alphabet), comparable(), KERNELS, words, this_machine())
     assert [(report.kernels, report.error, report.mismatches) for report in reports] == [
         (name, None, 0) for name in comparable()

@@ -17,6 +17,7 @@ from edge.ink.fragment_set import FragmentSet
 from train.cli.adapt import adapt as adapt_command
 from train.cli.data import data
 from train.data import mnist
+from train.data.datasets import SOURCES
 from train.plan.architecture import ArchitecturePlan, adapt
 
 
@@ -115,6 +116,7 @@ def test_export_writes_what_info_describes(tmp_path: Path) -> None:
     assert (exported["fragments"], exported["writers"], exported["pixel_bits"]) == (48, 4, 8)
     assert exported["sha256"] == FragmentSet.load(out).sha256
     described = as_json(data, "info", str(out), "--png", str(picture))
+    assert picture.stat().st_mode & 0o777 == 0o600
     assert described["symbols"] == {"a": 16, "b": 16, "c": 16}
     assert described["per_writer"] == {"least": 12, "median": 12.0, "most": 12}
     assert described["pixel_bits"] == 1
@@ -130,7 +132,7 @@ def test_info_says_how_the_writers_are_split() -> None:
 
 def test_info_without_a_name_lists_the_sources(tmp_path: Path) -> None:
     sources = as_json(data, "info", "--data-dir", str(tmp_path))
-    assert set(sources) == {"qmnist", "synthetic", "FILE.npz"}
+    assert set(sources) == {*SOURCES, "FILE.npz"}
     assert "inkgate data fetch" in sources["qmnist"]
     assert "synthetic" in invoke(data, "info").stderr
 

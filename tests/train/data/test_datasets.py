@@ -169,3 +169,19 @@ def test_qmnist_is_the_data_that_the_design_describes() -> None:
     border = ink[:, [0, -1]].any(axis=(1, 2)) | ink[:, :, [0, -1]].any(axis=(1, 2))
     assert border.mean() < 0.02
     assert fragments.to_bits(1).sha256 == "7b8a2cb7ec119c623e51d00f0c205ffe2b5a6080389740c41e8eee2284388c3f"
+
+
+@given(st.integers(41, 90), st.integers(0, 30))
+@settings(max_examples=30, deadline=None)
+def test_unipens_development_writers_are_40_who_wrote_enough(able: int, others: int) -> None:
+    writer = np.concatenate([np.repeat(np.arange(able), 60), np.repeat(np.arange(able, able + others), 59)])
+    development = datasets.unipen_development(writer)
+    assert len(development) == len(set(development)) == 40
+    assert list(development) == sorted(development)
+    assert set(development) <= set(range(able))
+    assert datasets.unipen_development(np.random.default_rng(1).permutation(writer)) == development
+
+
+def test_too_few_writers_for_unipens_development_are_refused() -> None:
+    with pytest.raises(TooFewWritersError, match="data info"):
+        datasets.unipen_development(np.repeat(np.arange(40), 60))

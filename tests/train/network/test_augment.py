@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from train.network.augment import Augmentation, augment, quantise_pixels
+from train.network.augment import augment, quantise_pixels
+from train.network.training_settings import Augmentation
 
+WIDTHS = Augmentation(rotation_deg=0.0, zoom=0.0, shift_px=0.0, threshold=40.0)
 STILL = Augmentation(rotation_deg=0.0, zoom=0.0, shift_px=0.0)
 SEED = tf.constant([1, 2])
 
@@ -43,3 +45,34 @@ def test_augmentation_keeps_ink_and_place_within_its_amount() -> None:
     ink = moved.sum(axis=(1, 2))
     # A zoom of 8 % changes the area by at most 17 %; cutting at one half makes a stroke of 3 pixels 2 to 4 wide.
     assert (np.abs(ink / (pixels[0] > 0).sum() - 1) < 1.17 * 4 / 3 - 1).all()
+
+
+def test_half_of_the_fragments_get_strokes_of_another_width_and_stay_where_they_are() -> None:
+    pixels = np.repeat(letter(), 200, axis=0)
+    moved = augment(tf.constant(pixels), SEED, WIDTHS, 1).numpy()[..., 0]
+    before = pixels[0] > 0
+    same = (moved == before).all(axis=(1, 2))
+    assert 0.3 < same.mean() < 0.8
+    ink = moved.sum(axis=(1, 2)) / before.sum()
+    assert ink.min() < 0.99
+    assert ink.max() > 1.01
+    for axis in (1, 2):
+        place = (moved * np.arange(33).reshape(*(33 if axis == other else 1 for other in (1, 2)))).sum(axis=(1, 2))
+        middle = np.average(np.nonzero(before)[axis - 1])
+        np.testing.assert_allclose(place / moved.sum(axis=(1, 2)), middle, atol=0.5)
+
+
+def test_at_8_bits_strokes_keep_their_width() -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (5, 33, 33), dtype=np.uint8)
+    np.testing.assert_array_equal(np.rint(augment(tf.constant(grey), SEED, WIDTHS, 8).numpy()[..., 0] * 255), grey)
+
+
+@pytest.mark.parametrize("name", ["aspect", "shear", "perspective"])
+def test_each_distortion_leaves_the_middle_and_moves_what_is_far_from_it(name: str) -> None:
+    pixels = np.zeros((100, 33, 33), np.uint8)
+    pixels[:, 15:18, 15:18] = 255
+    pixels[:, 3:6, 3:6] = 255
+    amount = Augmentation(**{"rotation_deg": 0.0, "zoom": 0.0, "shift_px": 0.0, name: 0.004 if name[0] == "p" else 0.2})
+    moved = augment(tf.constant(pixels), SEED, amount, 1).numpy()[..., 0]
+    np.testing.assert_array_equal(moved[:, 16, 16], 1.0)
+    assert (moved[:, :12, :12] != pixels[:, :12, :12] / 255).any(axis=(1, 2)).mean() > 0.3

@@ -10,7 +10,7 @@ import tf_keras
 from edge.decision.evidence import word_scores
 from edge.ink.fragment import to_float
 from edge.ink.fragment_set import FragmentSet
-from train.network import fit_users
+from train.network import bank
 from train.network.backbone import Backbone
 from train.network.fit_users import enrol
 from train.network.training_settings import EnrolSettings
@@ -81,13 +81,13 @@ def test_augmented_fragments_are_such_as_the_wire_can_carry(
     make_backbone: MakeBackbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[np.ndarray] = []
-    original = fit_users.augment
+    original = bank.augment
 
     def watched(*arguments: Any) -> Any:
         moved = original(*arguments)
         tf.py_function(lambda values: seen.append(np.unique(values.numpy())), [moved], [])
         return moved
 
-    monkeypatch.setattr(fit_users, "augment", watched)
+    monkeypatch.setattr(bank, "augment", watched)
     fitted(make_backbone(), replace(FEW, user_versions=2))
     assert np.unique(np.concatenate(seen)).tolist() == [0.0, 1.0]

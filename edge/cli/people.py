@@ -1,0 +1,69 @@
+"""A bundle and its roster -> who may enter, read anew when the roster changes."""
+
+from pathlib import Path
+
+from edge.bundle.bundle import Bundle
+from edge.decision.evidence_model import EvidenceModel
+from edge.decision.identify import Identities, Policy
+from edge.errors import NotABundleError, ThresholdsError
+from edge.roster.roster_file import RosterFile
+
+
+class People:
+    """The identities of a roster's users, read anew whenever its file has changed."""
+
+    def __init__(self, evidence: EvidenceModel, roster: RosterFile, policy: Policy) -> None:
+        """Read the roster. Errors as of `RosterFile.load` and `Identities`."""
+        self._evidence, self._roster, self._policy = evidence, roster, policy
+        self._seen: tuple[int, ...] | None = None
+        self._identities = self._read()
+
+    @property
+    def users(self) -> int:
+        """Return how many users there are."""
+        return self._identities.users
+
+    def current(self) -> Identities:
+        """Return who may enter now. Errors as of `RosterFile.load` and `Identities`: then nobody may."""
+        if self._state() != self._seen:
+            self._seen = None
+            self._identities = self._read()
+        return self._identities
+
+    def _read(self) -> Identities:
+        state = self._state()
+        roster = self._roster.load()
+        identities = Identities(self._evidence, roster.users, roster.visitors, self._policy)
+        self._seen = state
+        return identities
+
+    def _state(self) -> tuple[int, ...]:
+        """Return what changes whenever the file is replaced; empty if there is no file."""
+        try:
+            found = Path(self._roster.path).stat()
+        except FileNotFoundError:
+            return ()
+        return (found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def evidence_of(bundle: Bundle) -> EvidenceModel:
+    """Return the bundle's evidence model. NotABundleError if it has none."""
+    found = bundle.evidence()
+    if found is None:
+        raise NotABundleError(
+            f"{bundle.path}: the bundle does not say what writing is worth as evidence, so a roster means nothing to "
+            "it; `--bundle ready` does"
+        )
+    return found
+
+
+def require_supported(evidence: EvidenceModel, policy: Policy) -> None:
+    """Raise ThresholdsError for a FAR below what the trials of any kind of input support."""
+    least = max(found.any_text.least_far for found in evidence.inputs.values())
+    least_pin = max(found.pin.least_far for found in evidence.inputs.values())
+    for option, far, lowest in (("--far", policy.far, least), ("--pin-far", policy.pin_far, least_pin)):
+        if not lowest <= far < 1.0:
+            raise ThresholdsError(
+                f"{option} {far:g}: the trials behind this bundle support {lowest:.1g} to 1 (three errors in as many "
+                "words as there were); take a FAR in that range, and a longer PIN for more"
+            )

@@ -1,0 +1,118 @@
+"""Who wrote a word, of those who are enrolled: accepted as himself, and nobody else is, whatever is asked."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_evidence import ALPHABET, FEATURES, Hand, certain, enrol, evidence_model, visitors
+
+from edge.decision.identify import Identities, Policy
+from edge.decision.rule import Verdict
+from edge.errors import EvidenceError, UserError
+
+ANNA, BERT, EVE = 11, 12, 13
+WORD = [0, 1, 2, 3, 1, 2]
+
+
+def identities(policy: Policy | None = None, pin: str | None = None, others: int = 6) -> Identities:
+    users = [enrol("anna", Hand(ANNA), pin), enrol("bert", Hand(BERT))]
+    return Identities(evidence_model(), users, visitors(others), policy or Policy())
+
+
+def test_a_user_is_accepted_as_himself_at_the_end_and_leans_before() -> None:
+    features, known = Hand(ANNA).write(WORD), identities()
+    final = known.judge(features, certain(WORD), final=True)
+    assert (final.verdict, final.user) == (Verdict.ACCEPT, "anna")
+    running = known.judge(features, certain(WORD), final=False)
+    assert (running.verdict, running.user) == (Verdict.LEANING, "anna")
+
+
+def test_a_stranger_is_rejected() -> None:
+    decision = identities().judge(Hand(EVE).write(WORD), certain(WORD), final=True)
+    assert (decision.verdict, decision.user) == (Verdict.REJECT, None)
+
+
+def test_a_claim_admits_that_user_only() -> None:
+    claimed = identities(Policy(claim="bert"))
+    assert claimed.judge(Hand(ANNA).write(WORD), certain(WORD), final=True).verdict is Verdict.REJECT
+    assert claimed.judge(Hand(BERT).write(WORD), certain(WORD), final=True).user == "bert"
+    with pytest.raises(UserError, match="no user 'carl'"):
+        identities(Policy(claim="carl"))
+
+
+def test_a_pin_must_be_written_and_by_its_owner() -> None:
+    known, pin = identities(pin="0123"), [0, 1, 2, 3]
+    assert known.judge(Hand(ANNA).write(pin), certain(pin), final=True).user == "anna"
+    assert known.judge(Hand(EVE).write(pin), certain(pin), final=True).verdict is Verdict.REJECT
+    for wrong in ([0, 1, 2, 1], [3, 2, 1, 0], [0, 1, 2, 3, 0]):
+        assert known.judge(Hand(ANNA).write(wrong), certain(wrong), final=True).user != "anna"
+
+
+def test_an_uncertain_reading_is_averaged_over() -> None:
+    known, pin = identities(pin="0123"), [0, 1, 2, 3]
+    doubtful = certain(pin)
+    doubtful[1] = np.log([0.01, 0.48, 0.5, 0.01])
+    assert known.judge(Hand(ANNA).write(pin), doubtful, final=True).user == "anna"
+
+
+def test_a_word_that_is_too_short_is_never_accepted() -> None:
+    decision = identities().judge(Hand(ANNA).write([0, 1, 2]), certain([0, 1, 2]), final=True)
+    assert decision.verdict is Verdict.REJECT
+    assert "3 of at least 4" in decision.reason
+
+
+def test_on_an_unknown_device_the_strict_threshold_holds_and_is_told() -> None:
+    few = Identities(evidence_model(), [enrol("anna", Hand(ANNA))], [], Policy())
+    [opinion] = few.opinions(Hand(ANNA).write(WORD), certain(WORD))
+    many = Identities(evidence_model(), [enrol("anna", Hand(ANNA))], visitors(6), Policy())
+    [known] = many.opinions(Hand(ANNA).write(WORD), certain(WORD))
+    assert not opinion.far_known
+    assert known.far_known
+    assert opinion.threshold > known.threshold
+    assert "FAR unknown" in few.judge(Hand(ANNA).write(WORD), certain(WORD), final=True).reason
+
+
+def test_the_far_is_shared_among_users_without_a_claim() -> None:
+    one = identities(Policy(claim="anna")).opinions(Hand(ANNA).write(WORD), certain(WORD))[0]
+    both = identities().opinions(Hand(ANNA).write(WORD), certain(WORD))[0]
+    assert both.threshold == pytest.approx(one.threshold + np.log(2.0))
+
+
+def test_what_is_far_from_all_writing_is_not_known_here() -> None:
+    near = Identities(evidence_model(reach=0.5), [enrol("anna", Hand(ANNA))], visitors(6), Policy())
+    decision = near.judge(np.full((4, FEATURES), 127, np.int8), certain([0, 1, 2, 3]), final=True)
+    assert decision.verdict is Verdict.REJECT
+    assert "not known here" in decision.reason
+
+
+def test_a_kind_of_input_without_a_model_is_refused_and_an_unknown_one_is_judged_by_likeness() -> None:
+    with pytest.raises(EvidenceError, match="camera"):
+        Identities(evidence_model(), [enrol("anna", Hand(ANNA), kind="camera")], [], Policy())
+    unknown = Identities(evidence_model(), [enrol("anna", Hand(ANNA), kind="unknown")], [], Policy())
+    assert unknown.judge(Hand(ANNA).write(WORD), certain(WORD), final=True).user in ("anna", None)
+
+
+def test_nobody_enrolled_accepts_nobody() -> None:
+    nobody = Identities(evidence_model(), [], visitors(6), Policy())
+    assert nobody.judge(Hand(ANNA).write(WORD), certain(WORD), final=True).verdict is Verdict.REJECT
+
+
+@given(
+    st.lists(st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=0, max_size=5), max_size=5),
+    st.integers(0, 6),
+    st.booleans(),
+)
+def test_whatever_is_read_nothing_is_raised_and_damage_is_never_accepted(
+    read: list[list[float]], symbols: int, final: bool
+) -> None:
+    features = np.full((symbols, FEATURES), 3, np.int8)
+    try:
+        values = np.array(read, np.float64)
+    except ValueError:
+        return
+    decision = KNOWN.judge(features, values, final=final)
+    fits = values.shape == (symbols, len(ALPHABET)) and symbols > 0 and bool(np.isfinite(values).all())
+    assert fits or decision.verdict in (Verdict.UNAVAILABLE, Verdict.REJECT, Verdict.LEANING)
+
+
+KNOWN = identities()
