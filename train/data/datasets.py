@@ -101,7 +101,10 @@ def load(
 
 
 def load_strangers(name: str) -> FragmentSet:
-    """Load the fragments of strangers, grey, as `load` does; invented ones are others than those of the dataset."""
+    """Load the fragments of strangers, grey, as `load` does.
+
+    Invented ones are others than those of the dataset.
+    """
     return load(name, pixel_bits=8, seed=STRANGERS_SEED)
 
 

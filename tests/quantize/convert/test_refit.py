@@ -16,6 +16,7 @@ from quantize.convert.refit import LARGEST, orient, refit, refit_layer, round_to
 from quantize.model.float_model import FloatModel
 from quantize.model.graph import load_graph
 from quantize.model.words import Words
+from quantize.model.invented import invented_writing
 from quantize.proof.samples import draw_samples
 
 Weights = Mapping[str, np.ndarray]
@@ -23,12 +24,12 @@ Weights = Mapping[str, np.ndarray]
 
 @pytest.fixture(scope="module")
 def words() -> Words:
-    return draw_samples(200, None, np.random.default_rng(3)).words
+    return draw_samples(200, invented_writing(), "invented", np.random.default_rng(3)).words
 
 
 @pytest.fixture(scope="module")
 def unseen() -> Words:
-    return draw_samples(100, None, np.random.default_rng(4)).words
+    return draw_samples(100, invented_writing(), "invented", np.random.default_rng(4)).words
 
 
 @pytest.fixture(scope="module")
