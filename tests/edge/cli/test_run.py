@@ -27,8 +27,8 @@ from firmware_bridge.link.errors import PortLostError
 from firmware_bridge.session.events import Event
 from firmware_bridge.wire.framing import FrameCounters
 
-KEYS = ["time", "board", "session", "word", "symbols", "decision", "user", "score", "final", "reason", "latency_ms"]
-KEYS += ["verified", "authenticated"]
+KEYS = ["time", "board", "session", "word", "symbols", "decision", "user", "score", "threshold", "final", "reason"]
+KEYS += ["latency_ms", "verified", "authenticated"]
 
 
 class FakeLink:

@@ -15,8 +15,8 @@ from quantize.convert.ranges import CONVOLUTION_REACH, measure_ranges
 from quantize.convert.refit import LARGEST, orient, refit, refit_layer, round_together
 from quantize.model.float_model import FloatModel
 from quantize.model.graph import load_graph
-from quantize.model.words import Words
 from quantize.model.invented import invented_writing
+from quantize.model.words import Words
 from quantize.proof.samples import draw_samples
 
 Weights = Mapping[str, np.ndarray]
