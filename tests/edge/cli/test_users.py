@@ -1,6 +1,9 @@
 """The commands users and calibrate: who is enrolled, what is told of it, and that no PIN is ever shown."""
 
+import contextlib
 import json
+import os
+import pty
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -279,3 +282,40 @@ def test_a_pin_comes_from_stdin_and_a_file_that_others_may_read_is_refused(
     assert "no terminal" in str(unasked.exception)
     assert invoke(users, *arguments, "--pin-file", "-", stdin="2580\n").exit_code == 0
     assert stored(bundle).get("Ada").pin == "2580"
+
+
+@pytest.fixture
+def enrolled(bundle: Bundle, tmp_path: Path, pin_file: Path) -> Bundle:
+    source = save(tmp_path / "both.npz", ("Ada", WORDS), ("Ben", ["0123456789"] * 2))
+    arguments = ["--bundle", bundle.path, "--from", source]
+    assert invoke(users, "add", "Ada", *arguments, "--pin-file", pin_file).exit_code == 0
+    assert invoke(users, "add", "Ben", *arguments).exit_code == 0
+    return bundle
+
+
+ASKED = """
+import sys
+sys.path[:0] = {paths!r}
+import inkgate
+from edge.cli import roster, users
+from edge.cli.roster import Networks
+from tiny_networks import TinyNetwork, TinyReader
+roster.networks_sha256 = lambda _: bytes(32)
+users.open_networks = lambda _: Networks(TinyNetwork(), TinyReader())
+inkgate.main()
+"""
+
+
+def answer_on_a_terminal(command: list[str], answers: list[str]) -> tuple[int, str]:
+    """Run a command on a terminal of its own; give an answer each time that it asks. Return its end and the screen."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(command[0], command)
+    screen = b""
+    with contextlib.suppress(OSError):  # the terminal is gone with the command
+        while piece := os.read(terminal, 4096):
+            screen += piece
+            if answers and piece.rstrip().endswith(b":"):
+                os.write(terminal, f"{answers.pop(0)}\n".encode())
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), screen.decode()

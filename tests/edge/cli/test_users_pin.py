@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
-from tiny_networks import DIGITS, word
+from tiny_networks import DIGITS, TinyNetwork, TinyReader, word
 
 import inkgate
 from edge.bundle.bundle import Bundle
@@ -21,6 +21,7 @@ from edge.cli import calibrate as calibrate_module
 from edge.cli import roster as roster_module
 from edge.cli import users as users_module
 from edge.cli.calibrate import calibrate
+from edge.cli.roster import Networks
 from edge.cli.users import users
 from edge.errors import (
     ForeignRosterError,
@@ -60,6 +61,15 @@ class FakeLink:
 
     def events(self) -> Iterator[Event]:
         yield from self.said
+
+
+@pytest.fixture(autouse=True)
+def networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the tiny bundle have a reader, and networks that need no interpreter."""
+    monkeypatch.setattr(roster_module, "networks_sha256", lambda _: NETWORK)
+    monkeypatch.setattr(users_module, "reader_alphabet", lambda _: DIGITS)
+    for module in (users_module, calibrate_module):
+        monkeypatch.setattr(module, "open_networks", lambda _: Networks(TinyNetwork(), TinyReader()))
 
 
 @pytest.fixture
