@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -82,7 +83,9 @@ def make_bundle(
     if engine.outputs != len(run.config.users) + 1:
         raise RunError(f"{run.path}: {engine.outputs} outputs for {len(run.config.users)} users and the stranger")
     say("fitting thresholds on development strangers")
-    thresholds = fit_development(engine, development, far_accept, far_reject, rng)
+    thresholds = msgspec.structs.replace(
+        fit_development(engine, development, far_accept, far_reject, rng), far_known=run.config.far_known
+    )
     say("measuring error rates on the test set")
     rates = error_rates(engine, run, thresholds, rng)
     say("verifying golden vectors")
@@ -188,8 +191,8 @@ def error_rates(engine: Engine, run: Run, thresholds: Thresholds, rng: np.random
     """Measure FAR on strangers' words and FRR on users' words of the test set, by number of symbols.
 
     The numbers of symbols start at min_symbols. A user's word counts as falsely rejected if it is not accepted as that
-    user. A FAR is never given below three errors in the number of words tried (rule of three, 95 %). A rate is
-    empty if the run has no words for it.
+    user. A FAR is never given below three errors in the number of words tried (rule of three, 95 %), but where it is
+    unknown: there the gate accepts nobody. A rate is empty if the run has no words for it.
     """
     test = run.find_fragments(TEST)
     if test is None:
@@ -202,7 +205,8 @@ def error_rates(engine: Engine, run: Run, thresholds: Thresholds, rng: np.random
     if len(strangers):
         evidence, _ = _evidence(engine, test, strangers, RATE_WORDS, rng)
         accepted = (judge(evidence, symbols, thresholds, final=True).users >= 0).mean(axis=0)
-        far = {t: float(max(accepted[t - 1], 3.0 / len(evidence))) for t in lengths}
+        floor = 3.0 / len(evidence) if thresholds.far_known else 0.0
+        far = {t: float(max(accepted[t - 1], floor)) for t in lengths}
     users = np.intersect1d(test.writers, run.config.user_writers)
     if len(users):
         evidence, writer = _evidence(engine, test, users, RATE_WORDS, rng)

@@ -40,6 +40,9 @@ NOT_RUN = {
     "inkgate capture --port auto --writer ada --out ours.npz": (
         "a board: `auto` finds USB devices, a virtual board is none; tests/edge/gate/test_capture.py"
     ),
+    "inkgate capture --port auto --writer guest1 --out others.npz": (
+        "a board, as above; tests/edge/gate/test_capture.py"
+    ),
     "inkgate firmware flash build/firmware/stm32f405-pen.img": "a board; tests/firmware_bridge/cli/test_flash.py",
     "inkgate firmware flash build/firmware/rp2040-pen.uf2 --port auto": (
         "a board; tests/firmware_bridge/cli/test_flash.py"
@@ -50,12 +53,12 @@ NOT_RUN = {
 """Commands of the code blocks that are not run as written -> why not, and which test does their work."""
 
 FIRMWARE = "make firmware"
-OWN_WRITERS = "inkgate train --dataset ours.npz --strangers synthetic --users 5 --out runs/ours"
+OWN_WRITERS = "inkgate train --dataset ours.npz --strangers others.npz --users 5 --out runs/ours"
 GATE_ALONE = 'python3 -m venv .venv && .venv/bin/pip install -c constraints.txt ".[edge]"'
 ALONE = (FIRMWARE, OWN_WRITERS, GATE_ALONE)
 """Commands that a test of their own runs, apart from the others of their block."""
 
-BLOCKS = ("inkgate adapt", "inkgate firmware build", "python tests/support/chips/an3155.py")
+BLOCKS = ("inkgate users add", "inkgate adapt", "inkgate firmware build", "python tests/support/chips/an3155.py")
 """How a command begins of each block that is run as a block."""
 
 BUILT_FROM = ("pyproject.toml", "constraints.txt", "README.md", "LICENSE", "inkgate.py")
@@ -138,6 +141,12 @@ def run_all(lines: list[str], place: Path, **more: str) -> str:
     return printed
 
 
+def test_users_are_enrolled_in_the_ready_bundle_as_it_is_written(place: Path) -> None:
+    printed = run_all(block_with("inkgate users add"), place)
+    assert "ACCEPT ada" in " ".join(printed.split())
+    assert "REJECT" in printed
+
+
 @pytest.fixture(scope="module")
 def walked() -> Path:
     """Return the folder in which the path from handwriting to decisions was walked, once for all processes."""
@@ -183,7 +192,8 @@ def test_make_firmware_builds_every_image(place: Path) -> None:
 @pytest.mark.slow("enrols five invented users")
 def test_a_run_of_ones_own_writers_is_trained_as_it_is_written(place: Path) -> None:
     names = ("ada", "ben", "cleo", "dan", "eve")
-    replace(synthetic_set(5, 60, seed=7), writer_names=names).save(place / "ours.npz")
+    replace(synthetic_set(5, 60, seed=7), writer_names=names).of_kind("pen").save(place / "ours.npz")
+    synthetic_set(30, 60, seed=8).of_kind("pen").save(place / "others.npz")
     run_all([line_of(OWN_WRITERS)], place)
     assert Run.open(place / "runs" / "ours").config.users == names
 

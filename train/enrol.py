@@ -15,7 +15,7 @@ from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, DRAWS, ENROL
 from edge.errors import NamesError, RunError
 from edge.ink.fragment_set import FragmentSet, join
 from train.data import datasets
-from train.errors import OverwriteError, TooFewWritersError, UnwritableError
+from train.errors import FarUnknownError, OverwriteError, TooFewWritersError, UnwritableError
 from train.network.backbone import Backbone
 from train.network.sources import Source
 from train.network.training_settings import EnrolSettings, PretrainSettings
@@ -34,7 +34,8 @@ class Order:
     """An order to train: the source of the handwriting, the number of users, and the settings.
 
     dataset, strangers: names as `datasets.load` takes them; strangers is None when they come from the dataset too.
-    command: the command line, for the record. replace: a run made otherwise may be overwritten.
+    command: the command line, for the record. replace: a run made otherwise may be overwritten. far_unknown: strangers
+    may come from another kind of input than the users, and the gate then stays shut.
     """
 
     dataset: str
@@ -45,18 +46,21 @@ class Order:
     command: str = ""
     strangers: str | None = None
     replace: bool = False
+    far_unknown: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Handwriting:
     """All fragments that an order trains on, at 8 bits a pixel, and the split of their writers.
 
-    own: the writers who may be enrolled when strangers come from another source; empty when they do not.
+    own: the writers who may be enrolled when strangers come from another source; empty when they do not. far_known:
+    whether strangers come from the users' kind of input.
     """
 
     fragments: FragmentSet
     split: datasets.WriterSplit
     own: tuple[int, ...] = ()
+    far_known: bool = True
 
 
 def load(order: Order) -> Handwriting:
@@ -66,7 +70,8 @@ def load(order: Order) -> Handwriting:
     and unseen strangers are writers of that source, with ids that do not clash.
 
     Raises TooFewWritersError when that source is the dataset itself, whose users would be strangers to themselves, or
-    when there are fewer writers than users wanted. Raises NamesError when a stranger has the number that
+    when there are fewer writers with enough fragments than users wanted. Raises FarUnknownError when that source is of
+    another kind of input and the order does not say `far_unknown`, and NamesError when a stranger has the number that
     is the name of a user.
     """
     writing = _read(order)
@@ -127,19 +132,34 @@ def _read(order: Order) -> Handwriting:
     fragments = datasets.load(order.dataset, pixel_bits=8)
     if order.strangers is None:
         return Handwriting(fragments, datasets.split_writers(fragments))
-    others = datasets.load(order.strangers, pixel_bits=8)
+    own = datasets.require_able(order.dataset, fragments, order.users)
+    others = datasets.load_strangers(order.strangers)
     if others.sha256 == fragments.sha256:
         raise TooFewWritersError(
             f"--strangers {order.strangers} is the dataset itself: users would be strangers too; "
             "name another source or leave --strangers out"
         )
+    far_known = datasets.same_kind(fragments, others)
+    if not far_known and not order.far_unknown:
+        raise FarUnknownError(_explain_far(order, fragments, others))
     offset = int(fragments.writers.max()) + 1 - int(others.writers.min())
     others = replace(others, writer=others.writer + np.int32(offset), writer_names=())
     try:
         both = join([fragments, others])
     except NamesError as error:  # a stranger is called by its id, which may be a user's name
         raise NamesError(f"{order.dataset}: {error}") from error
-    return Handwriting(both, datasets.split_writers(others), tuple(int(w) for w in fragments.writers))
+    return Handwriting(both, datasets.split_writers(others), own, far_known)
+
+
+def _explain_far(order: Order, users: FragmentSet, strangers: FragmentSet) -> str:
+    """Say what would happen with such strangers, and what helps."""
+    return (
+        f"kind of input of {order.dataset}: {datasets.kinds_of(users)}; of the strangers, {order.strangers}: "
+        f"{datasets.kinds_of(strangers)}. Such a network tells devices apart, not people: a gate set to a FAR of 1 % "
+        "let in 97 % of real strangers with the users' own pen. Record other people with the same device (`inkgate "
+        "capture`) and give their file to --strangers, or enrol without training: `inkgate users add NAME --bundle "
+        "ready`. With --far-unknown it is trained all the same, and the gate stays shut"
+    )
 
 
 def _train_draw(
@@ -192,21 +212,19 @@ def _config(order: Order, backbone: Backbone, writing: Handwriting, number: int)
         command=order.command,
         created=utc_now(),
         strangers=order.strangers,
+        far_known=writing.far_known,
     )
 
 
 def _draw(order: Order, writing: Handwriting, number: int) -> datasets.Draw:
     """Draw users among the evaluation writers.
 
-    If strangers come from another source, users are drawn among all of the dataset's own writers. Raises
-    TooFewWritersError when there are too few.
+    If strangers come from another source, users are drawn among the dataset's own writers. Raises TooFewWritersError
+    when there are too few.
     """
     if order.strangers is None:
         return datasets.draw_users(writing.split, order.users, number)
-    own = writing.own
-    if order.users > len(own):
-        raise TooFewWritersError(f"{order.dataset} has {len(own)} writers, too few for {order.users} users")
-    chosen = np.sort(np.random.default_rng([order.seed, number]).permutation(own)[: order.users])
+    chosen = np.sort(np.random.default_rng([order.seed, number]).permutation(writing.own)[: order.users])
     return datasets.Draw(tuple(int(w) for w in chosen), writing.split.evaluation)
 
 

@@ -31,6 +31,10 @@ class TooFewWritersError(TrainError):
     """A set has too few writers, or too few fragments by a writer, for what was asked."""
 
 
+class FarUnknownError(TrainError):
+    """Strangers come from another kind of input than the users, so that no FAR would hold."""
+
+
 class BudgetError(TrainError):
     """No structure of the network satisfies the budget (equation 4), or the request makes no network."""
 

@@ -16,7 +16,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The content of config.json.
 
     users: names in label order, that of the logits. user_writers: their ids in the sets of fragments. strangers: the
-    source of everybody who is no user, None where that is the dataset itself.
+    source of everybody who is no user, None where that is the dataset itself. far_known: whether strangers used the
+    users' kind of input; if not, nothing is known of the FAR.
 
     What has a default may be missing, as in runs of earlier versions; unknown fields are ignored.
     """
@@ -34,6 +35,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     command: str = ""
     created: str = ""
     strangers: str | None = None
+    far_known: bool = True
 
 
 @dataclass(frozen=True)

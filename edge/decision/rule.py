@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
-from typing import NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.decision.evidence import Floats, Ints, word_scores
 from edge.decision.thresholds import Thresholds
+
+FAR_UNKNOWN: Final = "FAR unknown: trained against strangers with another kind of input, so nobody is accepted"
+"""Why nobody is accepted, whatever he writes, where nothing is known of the FAR."""
 
 
 @unique
@@ -90,6 +93,8 @@ def judge(
     first of these that holds is the verdict:
 
         score not finite, or no symbol                UNAVAILABLE
+        FAR unknown, final                            REJECT
+        FAR unknown                                   LEANING, which names nobody
         min_symbols reached, score >= accept, final   ACCEPT the best user
         min_symbols reached, score >= accept          LEANING, which names the best user
         final                                         REJECT
@@ -98,7 +103,7 @@ def judge(
     best, scores = evidence.argmax(axis=-1), evidence.max(axis=-1)
     accept, _ = thresholds.at(symbols)
     known = np.isfinite(scores) & (symbols >= 1)
-    enough = known & (symbols >= thresholds.min_symbols) & (scores >= accept)
+    enough = known & thresholds.far_known & (symbols >= thresholds.min_symbols) & (scores >= accept)
     return Verdicts(_CODES[1 * known + (known & final) + (enough & final)], np.where(enough, best, -1), scores)
 
 
@@ -139,6 +144,8 @@ _CODES = np.asarray(
 
 def _reason(user: str | None, score: float, symbols: int, thresholds: Thresholds, final: bool) -> str:
     """Say in words why the rule came to its verdict; user: who was named."""
+    if not thresholds.far_known:
+        return FAR_UNKNOWN
     if symbols < thresholds.min_symbols:
         return f"{symbols} of at least {thresholds.min_symbols} symbols"
     if user is not None:

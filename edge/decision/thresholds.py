@@ -17,6 +17,8 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
     of such words a share of at most far_accept scores >= accept[t] and at most far_reject scores >= reject[t]. Words of
     fewer than min_symbols are never accepted. ThresholdsError if the lists are not 20 finite numbers with reject <=
     accept. A word that has ended below accept[t] is rejected; reject[t] only tells, while it goes on, how far it is.
+
+    far_known: whether those writers used the users' kind of input. If not, no score is enough to be accepted.
     """
 
     accept: tuple[float, ...]
@@ -25,6 +27,7 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
     far_accept: float
     far_reject: float
     trials: int
+    far_known: bool = True
 
     def __post_init__(self) -> None:
         values = np.asarray([self.accept, self.reject]) if len(self.accept) == len(self.reject) else np.empty(0)

@@ -25,7 +25,7 @@ FEW_STEPS = EnrolSettings(steps=12, words=8, user_versions=2, stranger_versions=
 @pytest.fixture(scope="session")
 def hands() -> FragmentSet:
     """Return 42 grey fragments by each of 40 writers: 30 background, 3 development, 7 evaluation."""
-    return synthetic_set(40, 42, seed=5)
+    return synthetic_set(40, 42, seed=5).of_kind("invented")
 
 
 @pytest.fixture(scope="session")

@@ -19,11 +19,12 @@ from train.cli.train import train
 from train.data import datasets
 from train.enrol import Order, load, train_draws
 from train.enrol import make_backbone as pretrain_backbone
-from train.errors import OverwriteError, TooFewWritersError, UnwritableError
+from train.errors import FarUnknownError, OverwriteError, TooFewWritersError, UnwritableError
 from train.network import fit_users, pretrain
 from train.network.backbone import Backbone
 from train.network.training_settings import PretrainSettings
 from train.synthetic import writers
+from train.synthetic.writers import style_of
 from train.trained_run import load_model
 
 MakeBackbone = Callable[..., Backbone]
@@ -202,12 +203,12 @@ def test_users_of_a_file_are_all_enrolled_where_strangers_come_from_elsewhere(
     enrolment: Enrolment,
 ) -> None:
     own = FragmentSet(
-        hands.pixels[:90],
-        np.repeat(np.array([4, 0, 7], np.int32), 30),  # ids that the strangers have too
-        hands.symbol[:90],
-        np.tile(np.arange(30, dtype=np.int32), 3),
+        hands.pixels[:126],
+        np.repeat(np.array([4, 0, 7], np.int32), 42),  # ids that the strangers have too
+        hands.symbol[:126],
+        np.tile(np.arange(42, dtype=np.int32), 3),
         ("Ada", "Ben", "Cleo"),
-    )
+    ).of_kind("invented")
     own.save(tmp_path / "own.npz")
     mixed = replace(order, dataset=str(tmp_path / "own.npz"), strangers=str(hands_file))
     run = train_draws(mixed, make_backbone(), tmp_path / "run", 1)[0]
@@ -220,8 +221,75 @@ def test_users_of_a_file_are_all_enrolled_where_strangers_come_from_elsewhere(
     split = datasets.split_writers(hands)
     assert [len(group) for group in groups] == [len(split.evaluation), len(split.development), len(split.background)]
     assert len(set().union(*groups)) == len(hands.writers)
-    with pytest.raises(TooFewWritersError, match="3 writers, too few for 4"):
+    assert run.config.far_known
+    with pytest.raises(TooFewWritersError, match="3 writers, 3 with 40 fragments or more: too few for 4 users"):
         train_draws(replace(mixed, users=4), make_backbone(), tmp_path / "more", 1)
+
+
+@pytest.mark.parametrize(
+    ("users", "strangers"),
+    [("unknown", "invented"), ("pen", "invented"), ("pen", "scan"), ("unknown", "unknown"), ("camera", "pen")],
+)
+def test_strangers_of_another_or_an_unknown_kind_of_input_are_refused_unless_the_order_allows_them(
+    order: Order,
+    make_backbone: MakeBackbone,
+    hands: FragmentSet,
+    tmp_path: Path,
+    enrolment: Enrolment,
+    users: str,
+    strangers: str,
+) -> None:
+    ours, others = hands.writers[:3], hands.writers[3:]
+    hands.of_writers(ours).of_kind(users).save(tmp_path / "ours.npz")
+    hands.of_writers(others).of_kind(strangers).save(tmp_path / "others.npz")
+    mixed = replace(order, dataset=str(tmp_path / "ours.npz"), strangers=str(tmp_path / "others.npz"))
+    with pytest.raises(FarUnknownError, match=rf"{users}; of the strangers.*{strangers}.*97 %.*users add") as caught:
+        train_draws(mixed, make_backbone(), tmp_path / "run", 1)
+    assert caught.value.exit_code == 2
+    assert enrolment.calls == 0
+    made = train_draws(replace(mixed, far_unknown=True), make_backbone(), tmp_path / "run", 1)[0]
+    assert not made.config.far_known
+    assert not Run.open(tmp_path / "run").config.far_known
+
+
+def test_strangers_of_the_users_kind_have_a_known_far_whatever_the_order_allows(
+    order: Order, make_backbone: MakeBackbone, hands: FragmentSet, tmp_path: Path, enrolment: Enrolment
+) -> None:
+    for name, chosen in {"ours": hands.writers[:3], "others": hands.writers[3:]}.items():
+        hands.of_writers(chosen).of_kind("pen").save(tmp_path / f"{name}.npz")
+    same = replace(order, dataset=str(tmp_path / "ours.npz"), strangers=str(tmp_path / "others.npz"), far_unknown=True)
+    assert train_draws(same, make_backbone(), tmp_path / "run", 1)[0].config.far_known
+
+
+def test_too_few_fragments_to_enrol_are_refused_with_everybodys_number(
+    order: Order, hands: FragmentSet, hands_file: Path, tmp_path: Path
+) -> None:
+    first, second, third = (np.flatnonzero(hands.writer == writer) for writer in hands.writers[:3])
+    hands.select(np.concatenate([first[:40], second[:39], third[:24]])).save(tmp_path / "own.npz")
+    few = replace(order, dataset=str(tmp_path / "own.npz"), strangers=str(hands_file))
+    with pytest.raises(TooFewWritersError, match=rf"1 with 40 .*\({hands.writers[1]} 39, {hands.writers[2]} 24\)"):
+        load(few)
+    assert load(replace(few, users=1)).own == (int(hands.writers[0]),)
+
+
+def test_invented_strangers_are_none_of_the_invented_writers_of_the_dataset() -> None:
+    mine = {style_of(writer).size_mm for writer in range(datasets.SYNTHETIC_WRITERS)}
+    strangers = {style_of(writer, datasets.STRANGERS_SEED).size_mm for writer in range(datasets.SYNTHETIC_WRITERS)}
+    assert len(mine) == len(strangers) == datasets.SYNTHETIC_WRITERS
+    assert not mine & strangers
+
+
+def test_strangers_are_invented_with_their_own_seed(monkeypatch: pytest.MonkeyPatch, hands: FragmentSet) -> None:
+    seeds: list[int] = []
+
+    def invent(count: int, per_writer: int, seed: int, *rest: Any) -> FragmentSet:
+        seeds.append(seed)
+        return hands
+
+    monkeypatch.setattr(writers, "synthetic_set", invent)
+    datasets.load("synthetic")
+    datasets.load_strangers("synthetic")
+    assert seeds == [0, datasets.STRANGERS_SEED]
 
 
 def test_strangers_from_the_dataset_itself_are_refused(order: Order) -> None:

@@ -186,6 +186,8 @@ def _evaluate_trained(
         click.echo(json.dumps({**metrics, "report": [str(file) for file in written]}))
     else:
         _show(console, metrics)
+        if metrics["gate"]["why_shut"]:
+            say(console, f"gate: {metrics['gate']['why_shut']}")
         say(console, f"card and pictures: {folder}")
 
 

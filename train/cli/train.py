@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.decision.rule import FAR_UNKNOWN
 from firmware_bridge.cli.options import json_option, plain_console, say
 from train.cli.bars import progress_bars
 from train.trained_run import FAR_SCOPE, plan_of
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     "--strangers",
     metavar="qmnist|synthetic|FILE.npz",
     help=f"Take strangers from here, not from DATASET. {FAR_SCOPE}.",
+)
+@click.option(
+    "--far-unknown",
+    is_flag=True,
+    help="Train though --strangers used another kind of input; the gate then accepts nobody.",
 )
 @click.option(
     "--pixel-bits", default="1", type=click.Choice(["1", "8"]), help="What the wire carries.", show_default=True
@@ -52,6 +58,7 @@ def train(
     out: Path,
     draws: int,
     strangers: str | None,
+    far_unknown: bool,
     pixel_bits: str,
     seed: int,
     steps: int | None,
@@ -79,7 +86,7 @@ def train(
 
     began = time.monotonic()
     settings = EnrolSettings(seed=seed, **({"steps": steps} if steps else {}))
-    order = Order(dataset, users, int(pixel_bits), seed, settings, _command(), strangers, may_replace)
+    order = Order(dataset, users, int(pixel_bits), seed, settings, _command(), strangers, may_replace, far_unknown)
     with progress_bars() as report:
         if from_scratch:
             pretraining = PretrainSettings(pretrain_steps or PretrainSettings.steps)
@@ -93,12 +100,15 @@ def train(
     plan = plan_of(runs[0])
     if as_json:
         figures = {"run": str(out), "users": list(runs[0].config.users), "draws": draws, "parameters": plan.parameters}
-        click.echo(json.dumps({**figures, "strangers": strangers or dataset, "seconds": round(elapsed, 1)}))
+        figures |= {"strangers": strangers or dataset, "far_known": runs[0].config.far_known}
+        click.echo(json.dumps({**figures, "seconds": round(elapsed, 1)}))
     else:
         say(console, f"{users} users enrolled in {elapsed:.0f} s: {', '.join(runs[0].config.users)}")
         say(console, f"next: inkgate quantize {out} --out {out / 'bundle'}")
     if strangers is not None:
         say(console, f"strangers come from {strangers}, not from the users' device. {FAR_SCOPE}.")
+    if not runs[0].config.far_known:
+        say(console, f"gate: {FAR_UNKNOWN}")
 
 
 def _command() -> str:

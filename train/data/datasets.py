@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.ink.fragment_set import FragmentSet
+from edge.ink.fragment_set import KINDS, FragmentSet
 from edge.ink.raster import PEN_WIDTH
 from edge.ink.symbols import DIGITS
 from train.data import ink_files, mnist
@@ -34,6 +34,8 @@ ENROL_SHARE = 0.65
 
 SPLIT_SEED = 20_260_101
 SYNTHETIC_WRITERS, SYNTHETIC_PER_WRITER = 120, 110
+STRANGERS_SEED = 20_260_102
+"""The seed of invented strangers, none of whom is a writer of the dataset `synthetic`, which has seed 0."""
 
 UNIPEN_DEVELOPMENT = 40
 """Number of UNIPEN's writers on whom nothing is trained."""
@@ -98,6 +100,40 @@ def load(
     raise UnknownDatasetError(f"no dataset is called {name!r}; take {', '.join(SOURCES)} or a path that ends in .npz")
 
 
+def load_strangers(name: str) -> FragmentSet:
+    """Load the fragments of strangers, grey, as `load` does; invented ones are others than those of the dataset."""
+    return load(name, pixel_bits=8, seed=STRANGERS_SEED)
+
+
+def kinds_of(fragments: FragmentSet) -> str:
+    """Return the kinds of input in a set, in words."""
+    return " and ".join(KINDS[code] for code in np.unique(fragments.kind))
+
+
+def same_kind(one: FragmentSet, other: FragmentSet) -> bool:
+    """Return whether two sets come from the same kind of input. What is unknown is the same as nothing."""
+    kinds = kinds_of(one)
+    return kinds == kinds_of(other) and KINDS[0] not in kinds
+
+
+def require_able(name: str, fragments: FragmentSet, users: int) -> tuple[int, ...]:
+    """Return the writers who wrote enough to be enrolled, ascending; `name` is the set's.
+
+    Raises TooFewWritersError, with everybody's number of fragments, when there are fewer of them than users wanted.
+    """
+    ids, counts = np.unique(fragments.writer, return_counts=True)
+    able = ids[counts >= MIN_FRAGMENTS]
+    if len(able) >= users:
+        return _ascending(able)
+    few = [f"{fragments.name_of(int(w))} {n}" for w, n in zip(ids, counts, strict=True) if n < MIN_FRAGMENTS]
+    listed = f" ({', '.join(few[:5])}{' ...' if len(few) > 5 else ''})" if few else ""
+    raise TooFewWritersError(
+        f"{name} has {len(ids)} writers, {len(able)} with {MIN_FRAGMENTS} fragments or more{listed}: too few for "
+        f"{users} users; enrolled from 24, a gate set to a FAR of 1 % let in 10 %. `inkgate capture` adds to the file; "
+        "`inkgate users add` enrols from fewer, without training"
+    )
+
+
 def load_strokes(name: str, data_dir: Path | str | None = None) -> Ink:
     """Load the strokes of one of INK_SOURCES; `train.data.ink.fragments` draws them with any pen.
 
@@ -120,7 +156,8 @@ def split_writers(fragments: FragmentSet, seed: int = SPLIT_SEED) -> WriterSplit
     if evaluation == 0 or len(able) < evaluation + development + 1:
         raise TooFewWritersError(
             f"{len(able)} of {len(ids)} writers have {MIN_FRAGMENTS} fragments or more: too few to split into "
-            "background, development and evaluation; `inkgate data info` shows the counts"
+            "background, development and evaluation; to enrol them, take strangers from another file (`inkgate train "
+            "--strangers`), or do without training (`inkgate users add`)"
         )
     held = evaluation + development
     return WriterSplit(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,7 +34,7 @@ from edge.decision.error_rates import (
     rank1_hits,
 )
 from edge.decision.evidence import MAX_SYMBOLS, word_scores
-from edge.decision.rule import judge
+from edge.decision.rule import FAR_UNKNOWN, judge
 from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.errors import FragmentSetError, RunError
 from edge.ink.fragment import to_float, to_int8
@@ -112,11 +113,12 @@ def evaluate(draws: Sequence[Scored], rounds: int = 200, progress: Progress = si
     """Compute all error rates in per cent by number of symbols, "1" to "20", for metrics.json.
 
     They are means over the draws, with 95 % bounds by bootstrap over writers and the number of trials behind them.
-    `rounds` is that of the bootstrap. No FAR is given below 3/n, except the gate's for words of fewer than min_symbols:
-    the gate refuses them all, so its FAR is 0 and its FRR 100.
+    `rounds` is that of the bootstrap. No FAR is given below 3/n, except the gate's for words of fewer than min_symbols
+    or where the FAR is unknown: the gate refuses them all, so its FAR is 0 and its FRR 100.
     """
     claims = len(draws[0].users)
     min_symbols = min(draw.thresholds.min_symbols for draw in draws)
+    far_known = all(draw.thresholds.far_known for draw in draws)
     tables: dict[str, dict[str, Any]] = {name: {} for name in ("eer", "eer_other_users", "rank1", "identification_eer")}
     at_far: dict[str, dict[str, Any]] = {f"{100 * far:g}": {} for far in FARS}
     gate: dict[str, dict[str, Any]] = {"far": {}, "frr": {}}
@@ -137,8 +139,8 @@ def evaluate(draws: Sequence[Scored], rounds: int = 200, progress: Progress = si
         hits = [(rank1_hits(draw.mine[:, symbols - 1], draw.labels), draw.mine_writers) for draw in draws]
         tables["rank1"][key] = _percent(bootstrap_share(hits, rounds=rounds))
         gate_far, gate_frr = gate_error_rates(draws, symbols, rounds)
-        # The rule refuses a word that is too short, whoever wrote it: no trials are needed to know its FAR.
-        floor = far_floor(words) if symbols >= min_symbols else 0.0
+        # What the rule refuses whoever wrote it needs no trials for its FAR to be known.
+        floor = far_floor(words) if symbols >= min_symbols and far_known else 0.0
         gate["far"][key], gate["frr"][key] = _percent(gate_far, floor), _percent(gate_frr)
         progress("computing error rates", symbols, MAX_SYMBOLS)
     return {
@@ -148,7 +150,12 @@ def evaluate(draws: Sequence[Scored], rounds: int = 200, progress: Progress = si
         "trials": _trials(draws),
         **tables,
         "frr_at_far": at_far,
-        "gate": {"thresholds_far": 100 * draws[0].thresholds.far_accept, "min_symbols": min_symbols, **gate},
+        "gate": {
+            "thresholds_far": 100 * draws[0].thresholds.far_accept,
+            "min_symbols": min_symbols,
+            "why_shut": "" if far_known else FAR_UNKNOWN,
+            **gate,
+        },
     }
 
 
@@ -199,7 +206,8 @@ def _score_run(run: Run, fragments: Path | None, progress: Progress) -> Scored:
         return np.asarray(model.predict(to_float(pixels), batch_size=64, verbose=0), np.float64)
 
     words, _ = _words(development, [int(w) for w in development.writers], DEVELOPMENT_WORDS)
-    thresholds = fit_thresholds(word_scores(logits(words)).max(axis=-1))
+    fitted = fit_thresholds(word_scores(logits(words)).max(axis=-1))
+    thresholds = msgspec.structs.replace(fitted, far_known=run.config.far_known)
     return _scored(run.config.users, test, thresholds, logits, progress)
 
 

@@ -106,7 +106,7 @@ def model_card(run: Run | None, metrics: Mapping[str, Any], pictures: Sequence[P
         _table(metrics),
         "`gate` is what `inkgate run` does, at the thresholds that development writers fixed for a FAR of "
         f"{metrics['gate']['thresholds_far']:g} %: nobody claims a name, a stranger may pass as anyone. "
-        f"It refuses every word of fewer than {metrics['gate']['min_symbols']} symbols.",
+        f"It refuses every word of fewer than {metrics['gate']['min_symbols']} symbols.{_shut(metrics)}",
         "## Limits",
         f"- {FAR_SCOPE}.{_strangers(run)}",
         "- Every writer's fragments come from one session: how handwriting changes over weeks is not measured.",
@@ -152,6 +152,11 @@ def _identity(metrics: Mapping[str, Any]) -> dict[str, str]:
         doubt = "" if run["proved"] else "; the bundle notes no hash of it: only the users' names were compared"
         rows["run"] = f"`{run['path']}`, SHA-256 of {hashes}{doubt}"
     return rows
+
+
+def _shut(metrics: Mapping[str, Any]) -> str:
+    why = metrics["gate"]["why_shut"]
+    return f" **{why}.**" if why else ""
 
 
 def _strangers(run: Run | None) -> str:

@@ -112,7 +112,7 @@ def test_a_run_without_users_is_refused(tmp_path: Path) -> None:
 def test_a_run_that_was_made_before_later_fields_is_read(tmp_path: Path) -> None:
     config = Run.open(write_run(tmp_path / "run", a_later_versions_field=True)).config
     assert (config.users, config.user_writers) == (("Ada", "Ben", "Cleo"), (3, 1, 2))
-    assert (config.dataset, config.draw, config.strangers) == ("unknown", 0, None)
+    assert (config.dataset, config.draw, config.strangers, config.far_known) == ("unknown", 0, None, True)
 
 
 @pytest.mark.parametrize("lacking", sorted(OLDEST))
@@ -126,7 +126,7 @@ def test_a_config_without_what_every_run_had_is_damaged(lacking: str, tmp_path: 
 def test_a_config_is_written_in_the_order_in_which_it_always_was(own_run: Run) -> None:
     assert list(msgspec.json.decode(msgspec.json.encode(own_run.config))) == [
         *("users", "user_writers", "pixel_bits", "dataset", "data_sha256", "seed", "draw", "settings", "backbone"),
-        *("versions", "command", "created", "strangers"),
+        *("versions", "command", "created", "strangers", "far_known"),
     ]
 
 

@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -89,6 +90,20 @@ def test_what_is_not_finite_or_has_no_symbol_is_unavailable_and_nothing_else_is(
     np.testing.assert_array_equal(judged.codes == Verdict.UNAVAILABLE.value, damaged)
     assert (judged.users[damaged] == -1).all()
     assert set(judged.codes.tolist()) <= {verdict.value for verdict in Verdict}
+
+
+@pytest.mark.parametrize("final", [False, True])
+@given(hnp.arrays(np.float64, (6, 3), elements=st.floats(-99, 99)))
+def test_where_the_far_is_unknown_no_score_is_enough_and_every_decision_says_so(
+    final: bool, logits: np.ndarray
+) -> None:
+    shut = msgspec.structs.replace(FLAT, far_known=False)
+    for word in (logits, np.tile([[99.0, 0.0, 0.0]], (6, 1))):
+        decision = decide(word, shut, USERS, final=final)
+        assert decision.verdict is (Verdict.REJECT if final else Verdict.LEANING)
+        assert decision.user is None
+        assert "FAR unknown" in decision.reason
+    assert decide(np.tile([[99.0, 0.0, 0.0]], (6, 1)), FLAT, USERS, final=final).user == USERS[0]
 
 
 @pytest.mark.parametrize("final", [False, True])

@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from edge.bundle.bundle import Bundle
 from edge.bundle.run_directory import Run
 from edge.bundle.run_files import CONFIG, DEVELOPMENT, MODEL, TEST
 from edge.decision.error_rates import far_floor
 from edge.decision.evidence import MAX_SYMBOLS
+from edge.decision.rule import FAR_UNKNOWN
 from edge.errors import EdgeError, RunError
 from edge.ink.fragment_set import FragmentSet
 from inkgate import cli
-from train.errors import BackboneError, TrainError, UnknownDatasetError, UnwritableError
+from train.errors import BackboneError, FarUnknownError, TrainError, UnknownDatasetError, UnwritableError
 from train.evaluation import evaluate
 from train.trained_run import FAR_SCOPE, plan_of
 
@@ -48,7 +50,7 @@ def test_train_says_as_json_what_it_made(hands_file: Path, backbone_folder: Path
     result = inkgate("train", "--dataset", hands_file, *options, "--json")
     assert result.exit_code == 0, result.output
     told, made = json.loads(result.stdout), Run.open(tmp_path / "run")
-    assert told.keys() == {"run", "users", "draws", "parameters", "strangers", "seconds"}
+    assert told.keys() == {"run", "users", "draws", "parameters", "strangers", "far_known", "seconds"}
     assert told["users"] == list(made.config.users)
     assert told["parameters"] == plan_of(made).parameters
     assert (told["run"], told["draws"]) == (str(tmp_path / "run"), 1)
@@ -66,6 +68,38 @@ def test_train_says_that_a_far_of_another_source_is_not_one_of_the_users_device(
     assert json.loads(result.stdout)["strangers"] == str(hands_file)
     assert f"strangers come from {hands_file}, not from the users' device. {FAR_SCOPE}" in result.stderr
     assert "97 %" in " ".join(inkgate("train", "--help").stdout.split())
+
+
+@pytest.mark.slow("enrols, converts and evaluates")
+def test_of_a_far_that_is_unknown_train_bundle_gate_and_evaluate_say_so_and_nobody_is_accepted(
+    hands: FragmentSet, backbone_folder: Path, few_words: None, tmp_path: Path
+) -> None:
+    ours = hands.of_writers(hands.writers[:4])
+    ours.of_kind("unknown").save(tmp_path / "ours.npz")
+    hands.of_writers(hands.writers[4:]).save(tmp_path / "others.npz")
+    words = ["--dataset", tmp_path / "ours.npz", "--strangers", tmp_path / "others.npz", "--users", 3]
+    options = ["--backbone", backbone_folder, *STEPS, "--out", tmp_path / "run"]
+    refused = failure("train", *words, *options)
+    assert isinstance(refused, FarUnknownError)
+    assert not (tmp_path / "run" / CONFIG).exists()
+    trained = inkgate("train", *words, *options, "--far-unknown", "--json")
+    assert trained.exit_code == 0, trained.output
+    assert json.loads(trained.stdout)["far_known"] is False
+    assert FAR_UNKNOWN in trained.stderr
+    done = inkgate("quantize", tmp_path / "run", "--out", tmp_path / "bundle", "--reader", "none", "--max-clipped", 1)
+    assert done.exit_code == 0, done.output
+    thresholds = Bundle.open(tmp_path / "bundle").thresholds
+    assert not thresholds.far_known
+    rates = Bundle.open(tmp_path / "bundle").manifest.error_rates
+    assert (set(rates.far.values()), set(rates.frr.values())) == ({0.0}, {1.0})
+    result = inkgate("evaluate", tmp_path / "bundle", "--fragments", tmp_path / "ours.npz", "--rounds", 20, "--json")
+    assert result.exit_code == 0, result.output
+    gate = json.loads(result.stdout)["gate"]
+    assert gate["why_shut"] == FAR_UNKNOWN
+    assert {figure["value"] for figure in gate["far"].values()} == {0.0}
+    assert {figure["value"] for figure in gate["frr"].values()} == {100.0}
+    assert FAR_UNKNOWN in (tmp_path / "bundle-evaluation" / "card.md").read_text()
+    assert FAR_UNKNOWN in inkgate("evaluate", tmp_path / "run", "--rounds", 20, "--report", tmp_path / "float").stderr
 
 
 def test_evaluate_gives_every_figure_by_number_of_symbols_with_bounds(evaluated: tuple[dict[str, Any], Path]) -> None:
