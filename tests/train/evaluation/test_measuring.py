@@ -73,23 +73,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def request(folder: Path, hands: Path, *protocols: str, **given: Any) -> Request:
-    settings = {"users": 6, "draws": 1, "rounds": 20, "trials": 2, "processes": 1, **given}
+    settings = {"users": 6, "draws": 1, "rounds": 20, "trials": 2, "lengths": (4,), "processes": 1, **given}
     return Request(folder, str(hands), protocols, **settings)
 
 
 @pytest.fixture
 def measured(folder: Path, hands: Path) -> Measured:
-    return measure(request(folder, hands, "claim", "pin"))
+    return measure(request(folder, hands, "claim", "identify"))
 
 
 def evaluate(folder: Path, hands: Path, *arguments: object) -> Result:
-    options = ["--dataset", hands, "--users", 6, "--draws", 1, "--rounds", 20, *arguments]
+    options = ["--dataset", hands, "--users", 6, "--draws", 1, "--rounds", 20, "--symbols", 4, *arguments]
     return CliRunner().invoke(cli, ["evaluate", str(folder), *map(str, options)])
 
 
 def test_every_answer_names_its_protocol_and_is_bound_to_the_bundle_by_hash(measured: Measured) -> None:
     found = measured.to_dict()
-    assert list(found["protocols"]) == ["claim", "pin"]
+    assert list(found["protocols"]) == ["claim", "identify"]
     for name, answer in found["protocols"].items():
         assert answer["protocol"] == name
         assert answer["rows"]
@@ -117,7 +117,7 @@ def test_a_bundle_without_evidence_is_told_how_to_get_it(
 
 def test_the_card_has_the_head_that_hubs_read_and_says_what_was_measured(measured: Measured, tmp_path: Path) -> None:
     written = write_card(tmp_path, measured)
-    assert [path.name for path in written] == ["det-claim.svg", "det-pin.svg", "card.md"]
+    assert [path.name for path in written] == ["det-claim.svg", "det-identify.svg", "card.md"]
     card = written[-1].read_text()
     head = card.split("---\n")[1]
     for said in ("license: ", "library_name: inkgate", "tags: [", f"bundle_sha256: {SHA256}"):
