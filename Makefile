@@ -19,7 +19,7 @@ READY   := $(VENV)/.inkgate-installed
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
-demo: $(READY) ## the main job, from handwriting to decisions (DATASET=synthetic|qmnist|FILE.npz)
+demo: $(READY) ## ten people enrol at a board and enter, strangers do not (DATASET=synthetic|qmnist|FILE.npz)
 	$(BIN)/inkgate demo --dataset $(DATASET)
 
 test: $(READY) check ## every check and every test, on as many cores as there are, at most WORKERS

@@ -24,7 +24,7 @@ COMMANDS = {
     "data": ("train.cli.data:data", "Fetch, describe, import and export sets of fragments."),
     "demo": (
         "train.demo.command:demo",
-        "The whole path on this machine: writers, enrolment, int8, proof, board, decisions.",
+        "People enrol at a virtual board by five writings and enter; strangers do not.",
     ),
     "evaluate": ("train.cli.evaluate:evaluate", "Error rates of a run or a bundle by number of symbols, with bounds."),
     "evaluate-reader": (

@@ -20,6 +20,7 @@ def as_record(outcome: Outcome, verified: bool) -> dict[str, Any]:
         "decision": decision.verdict.name,
         "user": decision.user,
         "score": decision.score,
+        "threshold": decision.threshold,
         "final": decision.final,
         "reason": decision.reason,
         "latency_ms": round(outcome.latency_ms, 3),

@@ -151,7 +151,8 @@ class Identities:
         enough = best.ratio >= best.threshold and symbols >= self._policy.min_symbols
         user = best.user if enough else None
         verdict = (Verdict.ACCEPT if enough else Verdict.REJECT) if final else Verdict.LEANING
-        return Decision(verdict, user, best.ratio, symbols, final, self._reason(best, symbols, enough))
+        reason = self._reason(best, symbols, enough)
+        return Decision(verdict, user, best.ratio, symbols, final, reason, best.threshold)
 
     @property
     def _sharing(self) -> int:

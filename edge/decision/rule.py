@@ -44,7 +44,8 @@ class Decision:
 
     user: the accepted user's name; of LEANING, the name of the user who would be accepted if the word ended here, None
     for nobody; None otherwise. score: the best user's evidence (natural logarithm of a probability), None where there
-    is none. symbols: fragments seen. final: no other decision about this word follows.
+    is none. symbols: fragments seen. final: no other decision about this word follows. threshold: what the score is
+    compared with, None where nothing was compared.
 
     ValueError for a user without a score or a symbol, for an ACCEPT without a user, for an ACCEPT or REJECT that is not
     final, and for a LEANING that is.
@@ -56,6 +57,7 @@ class Decision:
     symbols: int
     final: bool
     reason: str
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
         named = self.verdict is Verdict.ACCEPT or self.user is not None
@@ -128,7 +130,8 @@ def decide(logits: npt.ArrayLike, thresholds: Thresholds, users: Sequence[str], 
         damaged = "score" if np.isfinite(values).all() else "logit"
         return unavailable(f"a {damaged} is not a finite number", symbols, final=final)
     user, score = (None if judged.users < 0 else users[int(judged.users)]), float(judged.scores)
-    return Decision(verdict, user, score, symbols, final, _reason(user, score, symbols, thresholds, final))
+    reason, accept = _reason(user, score, symbols, thresholds, final), float(thresholds.at(symbols)[0])
+    return Decision(verdict, user, score, symbols, final, reason, accept)
 
 
 def unavailable(reason: str, symbols: int, *, final: bool = True) -> Decision:

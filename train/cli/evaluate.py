@@ -111,7 +111,10 @@ def evaluate(
 
 
 def _report_folder(path: Path) -> Path:
-    """Return where a report goes by default: into the run, beside the bundle, or here for the one of inkgate."""
+    """Return where a report goes by default.
+
+    Into the run, beside the bundle, or here for the one of inkgate.
+    """
     from edge.bundle.places import SHIPPED
     from edge.bundle.run_files import CONFIG
 

@@ -101,7 +101,7 @@ def load(
 
 
 def load_strangers(name: str) -> FragmentSet:
-    """Load the fragments of strangers, grey, as `load` does; invented ones are others than those of the dataset."""
+    """Load strangers' fragments, grey, as `load` does; invented strangers are in no dataset."""
     return load(name, pixel_bits=8, seed=STRANGERS_SEED)
 
 

@@ -1,1 +1,1 @@
-"""The whole path on one machine."""
+"""People who write at a virtual board, and a gate that lets its users in."""

@@ -1,132 +1,130 @@
-"""`inkgate demo`: a dataset -> the whole path on this machine, by commands that a person would type."""
+"""`inkgate demo`: a dataset -> people who enrol at a gate, whom it lets in, and a page about it."""
 
 from __future__ import annotations
 
 import json
-import shlex
-import subprocess
-import sys
+import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
-from rich.text import Text
 
-from firmware_bridge.cli.options import plain_console
+from edge.cli.bundle_path import bundle_option
+from firmware_bridge.cli.options import json_option, plain_console, say
 from firmware_bridge.errors import ExitCode
-from train.demo.outcome import Result, pair
-from train.errors import DemoError
+from train.errors import UnwritableError
 
-WRITING_SEED = 7
-VERIFY_WORDS = 200
+if TYPE_CHECKING:
+    from train.demo.outcome import Result
+
+SEED = 7
 
 
 @click.command()
-@click.option("--dataset", default="synthetic", show_default=True, metavar="qmnist|synthetic|FILE.npz")
-@click.option("--users", default=10, show_default=True, type=click.IntRange(1))
-@click.option(
-    "--words", default=40, show_default=True, type=click.IntRange(2), help="Half by users, half by strangers."
-)
-@click.option("--symbols", default="16", show_default=True, metavar="L|MIN-MAX", help="Symbols of a word.")
+@click.option("--dataset", default="synthetic", show_default=True, metavar="synthetic|qmnist|FILE.npz")
+@bundle_option
+@click.option("--users", default=10, show_default=True, type=click.IntRange(1, 100))
+@click.option("--digits", default=6, show_default=True, type=click.IntRange(4, 10), help="Symbols of a PIN.")
+@click.option("--seed", default=SEED, show_default=True, type=click.IntRange(0), help="Of PINs and strangers' texts.")
 @click.option("--out", default=Path("runs/demo"), show_default=True, type=click.Path(path_type=Path, file_okay=False))
+@json_option
 @click.pass_context
-def demo(ctx: click.Context, dataset: str, users: int, words: int, symbols: str, out: Path) -> None:
-    """Go the whole path: enrol, quantise, verify, measure, then decide what a virtual pen board writes.
+def demo(
+    ctx: click.Context, dataset: str, bundle_path: Path, users: int, digits: int, seed: int, out: Path, as_json: bool
+) -> None:
+    """Enrol users by five writings of a PIN each, without training; then see whom the gate lets in.
 
-    Every step is a command of inkgate, printed before it runs. Ends with a table of the decisions and with
-    OUT/report.html. Exit code 1 if a word was lost or any check came out negative.
+    Everybody writes at a virtual pen board on a real pseudo-terminal. Each user enters his PIN twice; strangers write
+    it who know it, and some who do not; the pen is tapped and scribbles; a user is removed and comes back. Every step
+    is a command of inkgate, printed before it runs. Scanned writers, as qmnist's, enrol from a file: no board scans.
+
+    Ends with a table and with OUT/report.html. Exit code 1 if anybody was accepted who neither is a user nor knows the
+    PIN, or if a word was lost.
     """
-    from train.demo.page import write_page
+    from edge.bundle.bundle import Bundle
+    from edge.cli.roster import reader_alphabet
+    from train.demo.hands import find_hands
+    from train.demo.page import make_page
+    from train.demo.scenario import SPARE, make_scenario
+    from train.demo.steps import Gate
 
-    began = time.monotonic()
-    run, bundle, journal = out / "run", out / "bundle", out / "journal.sqlite"
-    for stale in (journal, *out.glob("journal.sqlite-*")):
-        stale.unlink(missing_ok=True)
-    _inkgate("train", "--dataset", dataset, "--users", str(users), "--out", str(run), "--force")
-    _inkgate("quantize", str(run), "--out", str(bundle))
-    _inkgate("verify", str(bundle), "--words", str(VERIFY_WORDS))
-    _inkgate("evaluate", str(bundle), "--report", str(out / "evaluation"))
-    writers = assign_writers(run, words)
-    results = _stream(run / "test.npz", bundle, journal, writers, symbols, out / "board")
-    _inkgate("journal", "verify", str(journal))
-    page = write_page(out, run, bundle, results)
+    began_s = time.monotonic()
+    bundle = Bundle.open(bundle_path)
+    bits = bundle.manifest.pixel_bits
+    hands = find_hands(dataset, reader_alphabet(bundle), bits)
+    gate = Gate(out, hands.kind, bits)
+    scenario = make_scenario(hands, users, digits, bits, seed, SPARE if gate.enrols_at_board else 0)
+    _clear(gate.folder, gate.bundle, bundle.path)
+    enrolled = [gate.enrol(user) for user in scenario.users]
+    results = gate.decide(scenario.door)
+    gate.remove(scenario.removed)
+    results += gate.decide(scenario.after)
+    proof = gate.check()
+    passed = not any(result.alarming for result in results)
+    page = out / "report.html"
+    about = {
+        "dataset": dataset,
+        "kind": hands.kind,
+        "users": users,
+        "digits": digits,
+        "bundle_sha256": bundle.sha256,
+        "enrolled": enrolled,
+        "verify": {name: proof[name] for name in ("passed", "values", "mismatches", "words")},
+        "passed": passed,
+        "seconds": round(time.monotonic() - began_s, 1),
+        "page": str(page),
+    }
+    _write(page, make_page(about, bundle.manifest, results))
+    if as_json:
+        click.echo(json.dumps({**about, "counts": count(results), "words": [result.record() for result in results]}))
     _summarise(results)
-    took = (f"{time.monotonic() - began:.0f} s", "bold")
-    plain_console().print(Text.assemble(took, f"; pictures and figures: {page}"))
-    if len(results) < words or any(result.kind == "unavailable" for result in results):
-        ctx.exit(ExitCode.NEGATIVE)
+    say(plain_console(), f"{about['seconds']:.0f} s; every word, and what the bundle's figures are: {page}")
+    ctx.exit(ExitCode.DONE if passed else ExitCode.NEGATIVE)
 
 
-def assign_writers(run: Path, words: int) -> list[tuple[str, bool]]:
-    """Return who writes each word, (name, enrolled): a user, a stranger, the next user and so on."""
-    from edge.bundle.run_directory import Run
-    from edge.bundle.run_files import TEST
-
-    opened = Run.open(run)
-    test = opened.fragments(TEST)
-    strangers = [test.name_of(int(w)) for w in test.writers if int(w) not in opened.config.user_writers]
-    turns = ((opened.config.users, True), (strangers, False))
-    return [
-        (names[place // 2 % len(names)], enrolled) for place in range(words) for names, enrolled in (turns[place % 2],)
-    ]
+def count(results: Sequence[Result]) -> dict[str, dict[str, int]]:
+    """Return how many words had which outcome, by who wrote them."""
+    counts: dict[str, Counter[str]] = {}
+    for result in results:
+        counts.setdefault(result.attempt.role.value, Counter())[result.outcome.words] += 1
+    return {role: dict(found) for role, found in counts.items()}
 
 
-def _stream(
-    test: Path, bundle: Path, journal: Path, writers: Sequence[tuple[str, bool]], symbols: str, link: Path
-) -> list[Result]:
-    """Have a virtual pen board write to `inkgate run` over a pty; pair words sent with decisions.
+def _clear(folder: Path, bundle: Path, source: Path) -> None:
+    """Make the gate's folder, with a copy of the bundle and nothing of an earlier demo.
 
-    Raises DemoError when `inkgate run` does not end well or a word is not acknowledged.
+    Raises UnwritableError if that is not possible.
     """
-    words = str(len(writers))
-    simulate = ["simulate", "pen", "--dataset", str(test), "--words", words, "--symbols", symbols]
-    simulate += ["--seed", str(WRITING_SEED), "--link", str(link), "--json"]
-    for name, _ in writers:
-        simulate += ["--writer", name]
-    board = subprocess.Popen(_command(simulate), stdout=subprocess.PIPE, text=True)
     try:
-        assert board.stdout is not None
-        board.stdout.readline()
-        run = ["run", "--port", str(link), "--bundle", str(bundle), "--journal", str(journal)]
-        decided = _inkgate(*run, "--words", words, "--json", capture=True)
-        sent, _ = board.communicate(timeout=60)
-    except subprocess.TimeoutExpired as error:
-        raise DemoError("the virtual board did not end: a word was not acknowledged") from error
-    finally:
-        board.kill()
-    told = [json.loads(line) for line in sent.splitlines()]
-    return pair(told, [json.loads(line) for line in decided.splitlines()], dict(writers))
+        folder.mkdir(parents=True, exist_ok=True)
+        if bundle.resolve() != source.resolve():
+            shutil.rmtree(bundle, ignore_errors=True)
+            shutil.copytree(source, bundle)
+        for stale in (bundle.with_name(f"{bundle.name}.roster"), *folder.glob("journal.sqlite*")):
+            stale.unlink(missing_ok=True)
+    except OSError as error:
+        raise UnwritableError(f"{folder}: cannot be written: {error.strerror}; choose another --out") from error
+
+
+def _write(path: Path, page: str) -> None:
+    try:
+        path.write_text(page)
+    except OSError as error:
+        raise UnwritableError(f"{path}: cannot be written: {error.strerror}; choose another --out") from error
 
 
 def _summarise(results: Sequence[Result]) -> None:
-    table = Table(title="Who wrote, and what the edge decided", title_justify="left")
+    from rich.table import Table
+
+    from train.demo.outcome import Outcome
+
+    table = Table(title="Who wrote, and what became of it", title_justify="left")
     table.add_column("words by")
-    kinds = ("right", "wrong", "refused", "unavailable")
-    for heading in ("words", "accepted as themselves", "accepted as somebody", "rejected", "unavailable"):
-        table.add_column(heading, justify="right")
-    for label, enrolled in (("enrolled users", True), ("strangers", False)):
-        mine = [result for result in results if result.word.enrolled is enrolled]
-        count = Counter(result.kind for result in mine)
-        table.add_row(label, str(len(mine)), *(str(count[kind]) for kind in kinds))
+    for outcome in sorted(Outcome, reverse=True):
+        table.add_column(outcome.words, justify="right")
+    for role, found in count(results).items():
+        table.add_row(role, *(str(found.get(outcome.words, 0)) for outcome in sorted(Outcome, reverse=True)))
     plain_console().print(table)
-
-
-def _inkgate(*arguments: str, capture: bool = False) -> str:
-    """Print a command of inkgate and run it; return its stdout if captured, else "".
-
-    Raises DemoError with the command's exit code if that is not 0.
-    """
-    plain_console().print(f"\n$ inkgate {shlex.join(arguments)}", style="bold cyan", highlight=False, soft_wrap=True)
-    done = subprocess.run(
-        _command(arguments), stdout=subprocess.PIPE if capture else None, text=True, check=False, timeout=1800
-    )
-    if done.returncode != 0:
-        raise DemoError(f"`inkgate {shlex.join(arguments)}` ended with exit code {done.returncode}", done.returncode)
-    return done.stdout or ""
-
-
-def _command(arguments: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "inkgate", *arguments]

@@ -1,135 +1,152 @@
-"""A finished demo -> one HTML page: the words as written, the growing evidence, the error rates."""
+"""A finished demo -> one HTML page: every word and its decision, and the bundle's figures."""
 
 from __future__ import annotations
 
 import base64
 import html
 import io
-import json
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from edge.bundle.bundle import Bundle
-from edge.bundle.run_directory import Run
-from edge.bundle.run_files import METRICS, TEST
-from train.trained_run import plan_of
+from edge.decision.identify import Policy
+from train.demo.outcome import Result, worst_first
 
 if TYPE_CHECKING:
-    from train.demo.outcome import Result
+    from edge.bundle.manifest import Manifest
+    from edge.decision.calibration import Calibration
 
-_SHOWN_WORDS = 16
-_LENGTHS = ("1", "2", "4", "8", "12", "16", "20")
+_LENGTHS = (4, 6, 8, 12, 20)
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #1c2430 }
-table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .25rem .7rem; text-align: right }
-td:first-child, th:first-child { text-align: left } tr { border-bottom: 1px solid #d8dde4 }
-img.word { height: 33px; image-rendering: pixelated; vertical-align: middle }
-.right { color: #17803d } .wrong { color: #b42318; font-weight: bold } .refused { color: #5b6472 }
-.unavailable { color: #b42318 } .pictures { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem }
-svg { width: 100%; height: auto } code { background: #f2f4f7; padding: .1rem .3rem; border-radius: 3px }
+:root { color-scheme: light dark; --ink: #1c2430; --paper: #fff; --line: #d8dde4; --soft: #5b6472; --bad: #b42318;
+  --good: #17803d }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ee; --paper: #14181f; --line: #333b47; --soft: #9aa4b2;
+  --bad: #ff8a7a; --good: #6fd08c } }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: var(--ink);
+  background: var(--paper) }
+.wide { overflow-x: auto } table { border-collapse: collapse; margin: 1rem 0; min-width: 100% }
+td, th { padding: .3rem .7rem; text-align: left; vertical-align: middle; white-space: nowrap }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
+td.why { white-space: normal; min-width: 16rem; color: var(--soft) } tr { border-bottom: 1px solid var(--line) }
+img { height: 33px; image-rendering: pixelated; display: block; border: 1px solid var(--line) }
+.false { color: var(--bad); font-weight: bold } .right { color: var(--good) } .soft { color: var(--soft) }
 """
 
 
-def write_page(out: Path, run: Path, bundle: Path, results: Sequence[Result]) -> Path:
-    """Write out/report.html, which needs no other file, and return its path."""
-    opened, trained = Bundle.open(bundle), Run.open(run)
-    metrics = json.loads((out / "evaluation" / METRICS).read_text())
-    verification = json.loads((bundle / "verify.json").read_text())
-    test = trained.fragments(TEST)
-    words = [_as_url(test.pixels[np.asarray(result.word.fragments)]) for result in results[:_SHOWN_WORDS]]
-    plots = "".join(_inline((out / "evaluation" / name).read_text()) for name in ("det.svg", "eer.svg"))
-    parts = [
-        "<h1>inkgate: from handwriting to a decision</h1>",
-        f"<p>{len(opened.manifest.users)} users of <code>{html.escape(trained.config.dataset)}</code> enrolled; int8 "
-        f"model of {len(opened.contents['model.tflite']):,} bytes, {plan_of(trained).parameters:,} parameters, on "
-        f"{html.escape(metrics['runtime'])}, kernels {html.escape(metrics['kernels'])}.</p>",
-        "<h2>What the edge decided</h2>",
-        _decisions(results, words),
-        "<h2>How the evidence grew</h2>",
-        _evidence(results, opened),
-        "<h2>How often it errs</h2>",
-        _rates(metrics),
-        f'<div class="pictures">{plots}</div>',
-        "<h2>Is it the model that was validated?</h2>",
-        f"<p>{verification['values']:,} values of every tensor and state compared with the fixed-point reference: "
-        f"<b>{verification['mismatches']}</b> mismatches. int8 against float moves the equal error rate by "
-        f"{verification['decisions']['eer_shift_points'] or 0:+.2f} percentage points.</p>",
-    ]
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>inkgate</title><style>{_STYLE}</style>'
-    path = out / "report.html"
-    path.write_text(f"{head}{''.join(parts)}</html>\n")
-    return path
+def make_page(about: Mapping[str, Any], manifest: Manifest, results: Sequence[Result]) -> str:
+    """Return the page as HTML that needs no other file.
 
-
-def _decisions(results: Sequence[Result], words: Sequence[str]) -> str:
-    rows = []
-    for result, picture in zip(results, words, strict=False):
-        who = html.escape(result.word.writer) + ("" if result.word.enrolled else " (stranger)")
-        verdict = result.final["decision"] + (f" {html.escape(result.final['user'])}" if result.final["user"] else "")
-        score = "-" if result.final["score"] is None else f"{result.final['score']:.2f}"
-        rows.append(
-            f'<tr><td>{who}</td><td><img class="word" alt="{len(result.running)} fragments" src="{picture}"></td>'
-            f'<td>{score}</td><td class="{result.kind}">{verdict}</td></tr>'
-        )
-    return f"<table><tr><th>writer</th><th>as sent</th><th>score</th><th>decision</th></tr>{''.join(rows)}</table>"
-
-
-def _evidence(results: Sequence[Result], bundle: Bundle) -> str:
-    """Plot the scores of all words by number of symbols, with the threshold; return inline SVG.
-
-    Users and strangers have different colours.
+    about: what `inkgate demo --json` says, without its words.
     """
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    axes = figure.subplots()
-    longest = 1
-    for result in results:
-        scores = [decision["score"] for decision in result.running if decision["score"] is not None]
-        longest = max(longest, len(scores))
-        colour = "tab:blue" if result.word.enrolled else "tab:red"
-        axes.plot(range(1, len(scores) + 1), scores, color=colour, alpha=0.45, linewidth=1)
-    thresholds = bundle.thresholds
-    long_enough = np.arange(thresholds.min_symbols, longest + 1)
-    axes.plot(long_enough, thresholds.at(long_enough)[0], color="black", label="accepted from here on")
-    axes.plot([], [], color="tab:blue", label="enrolled users")
-    axes.plot([], [], color="tab:red", label="strangers")
-    axes.set(xlabel="symbols written", ylabel="score of the best user")
-    axes.legend(frameon=False)
-    picture = io.StringIO()
-    figure.savefig(picture, format="svg", metadata={"Date": None})
-    return _inline(picture.getvalue())
-
-
-def _inline(svg: str) -> str:
-    """Strip a picture of its XML declaration and document type, which have no place inside a page."""
-    return svg[svg.index("<svg") :]
-
-
-def _rates(metrics: dict[str, Any]) -> str:
-    columns = {
-        "EER, strangers": metrics["eer"],
-        "EER, other users": metrics["eer_other_users"],
-        "rank-1": metrics["rank1"],
-        "gate FAR": metrics["gate"]["far"],
-        "gate FRR": metrics["gate"]["frr"],
-    }
-    head = "".join(f"<th>{name}</th>" for name in ("symbols", *columns))
-    rows = [
-        f"<tr><td>{symbols}</td>"
-        + "".join(f"<td>{table[symbols]['value']:.1f} %</td>" if table else "<td>-</td>" for table in columns.values())
-        + "</tr>"
-        for symbols in _LENGTHS
+    wrong = sum(result.outcome.false for result in results)
+    parts = [
+        "<h1>inkgate: enrolled by five writings</h1>",
+        f"<p>{about['users']} writers of <code>{html.escape(about['dataset'])}</code> (input: {about['kind']}) wrote a "
+        f"PIN of {about['digits']} digits {_writings(about)} times each {_enrolment(about)}; nothing was trained. "
+        f"Bundle <code>{about['bundle_sha256'][:12]}</code>. {len(results)} words came to the gate over a virtual "
+        f"board's serial line, {wrong} decisions were false.</p>",
+        "<h2>Every word, false decisions first</h2>",
+        _table(_HEAD, [_row(result) for result in worst_first(results)]),
+        "<h2>What the bundle says of its errors</h2>",
+        *[_figures(kind, found) for kind, found in sorted(manifest.inputs.items())],
+        "<h2>Is it the network that was validated?</h2>",
+        _proof(about["verify"]),
     ]
-    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+    head = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>inkgate demo</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
+    )
+    return f"{head}<body>{''.join(parts)}</body></html>\n"
 
 
-def _as_url(word: NDArray[np.uint8]) -> str:
-    """Return fragments uint8 [T, 33, 33] side by side, ink black on white, as a PNG in a data URL."""
+_HEAD = ("who", "as sent", "outcome", "verdict", "score", "threshold", "why")
+_NUMBERS = ("score", "threshold")
+
+
+def _row(result: Result) -> list[str]:
+    decision = result.decision or {}
+    role, who = result.attempt.role.value, html.escape(result.attempt.who)
+    user = f" {html.escape(decision['user'])}" if decision.get("user") else ""
+    return [
+        f'<td>{who}<br><span class="soft">{role}{_whose(result)}</span></td>',
+        f"<td>{_picture(result.attempt.word.fragments)}</td>",
+        f'<td class="{"false" if result.outcome.false else "right"}">{result.outcome.words}</td>',
+        f"<td>{decision.get('decision', '-')}{user}</td>",
+        *(f'<td class="number">{_number(decision.get(name))}</td>' for name in _NUMBERS),
+        f'<td class="why">{html.escape(decision.get("reason") or "")}</td>',
+    ]
+
+
+def _whose(result: Result) -> str:
+    """Say whose PIN a stranger wrote."""
+    attempt = result.attempt
+    return f" of {html.escape(attempt.user)}" if attempt.user and attempt.user != attempt.who else ""
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    names = "".join(f'<th class="number">{name}</th>' if name in _NUMBERS else f"<th>{name}</th>" for name in head)
+    body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
+    return f'<div class="wide"><table><tr>{names}</tr>{body}</table></div>'
+
+
+def _writings(about: Mapping[str, Any]) -> str:
+    """Return how many writings users were enrolled from."""
+    found = sorted({person["writings"] for person in about["enrolled"]})
+    return " to ".join(str(number) for number in found[:: max(1, len(found) - 1)])
+
+
+def _enrolment(about: Mapping[str, Any]) -> str:
+    ways = {person["by"] for person in about["enrolled"]}
+    from_file = f"from a file, because no board says that its input is {about['kind']}"
+    return from_file if ways == {"file"} else "at the board"
+
+
+def _figures(kind: str, found: Any) -> str:
+    """Describe what is known of one kind of input: found is an edge.decision.evidence_model.Input."""
+    policy = Policy()
+    ways = (
+        ("any text", found.any_text, policy.far),
+        ("a PIN", found.pin, policy.pin_far),
+        ("a device not seen before", found.unknown_device, policy.far),
+    )
+    rows = [_calibration(way, calibration, far, symbols) for way, calibration, far in ways for symbols in _LENGTHS]
+    head = ("words of", "symbols", "FAR set", "threshold", "C_llr", "least C_llr", "strangers' words", "people")
+    sources = html.escape(", ".join(found.sources))
+    return f'<h3>Input: {html.escape(kind)}</h3><p class="soft">From {sources}.</p>{_table(head, rows)}'
+
+
+def _calibration(way: str, calibration: Calibration, far: float, symbols: int) -> list[str]:
+    cells = [
+        f"{symbols}",
+        f"{100 * far:g} %",
+        f"{calibration.threshold(far, symbols):.2f}",
+        f"{calibration.cllr[symbols - 1]:.3f}",
+        f"{calibration.cllr_min[symbols - 1]:.3f}",
+        f"{calibration.trials:,}",
+        f"{calibration.writers:,}",
+    ]
+    return [f"<td>{way}</td>", *(f'<td class="number">{cell}</td>' for cell in cells)]
+
+
+def _proof(verify: Mapping[str, Any]) -> str:
+    sound = "right" if verify["passed"] else "false"
+    return (
+        f"<p>{verify['values']:,} values of tensors and outputs, in {verify['words']} words, compared with the "
+        f'fixed-point reference: <b class="{sound}">{verify["mismatches"]} differ</b>. The journal of the decisions '
+        "verifies.</p>"
+    )
+
+
+def _picture(word: NDArray[np.uint8]) -> str:
+    """Return fragments uint8 [T, 33, 33] side by side, ink black on white, as a picture inside the page."""
     stored = io.BytesIO()
     Image.fromarray(255 - np.concatenate(list(word), axis=1)).save(stored, format="PNG")
-    return "data:image/png;base64," + base64.b64encode(stored.getvalue()).decode()
+    url = "data:image/png;base64," + base64.b64encode(stored.getvalue()).decode()
+    return f'<img alt="{len(word)} symbols" src="{url}">'

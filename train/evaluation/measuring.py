@@ -1,4 +1,4 @@
-"""A bundle with evidence, a dataset and names of protocols -> what each protocol found (`inkgate evaluate`)."""
+"""A bundle with evidence, a dataset, names of protocols -> what each protocol found."""
 
 from __future__ import annotations
 

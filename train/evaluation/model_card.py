@@ -189,7 +189,10 @@ def _cell(bounds: Mapping[str, float]) -> str:
 
 
 def mark_rates(axes: Axes) -> None:
-    """Mark both axes of a DET picture in per cent, at the normal deviates of the rates, and where FAR = FRR."""
+    """Mark both axes of a DET picture in per cent, at the normal deviates of the rates.
+
+    And where FAR = FRR.
+    """
     places, names = [_deviate(t) for t in _TICKS], [f"{100 * t:g}" for t in _TICKS]
     axes.set_xticks(places, names)
     axes.set_yticks(places, names)

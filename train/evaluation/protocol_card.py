@@ -1,4 +1,4 @@
-"""What protocols found of a bundle -> pictures (SVG) and a model card (Markdown) with the head that hubs read."""
+"""What protocols found of a bundle -> pictures (SVG), and a model card with the head that hubs read."""
 
 from __future__ import annotations
 

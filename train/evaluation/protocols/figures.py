@@ -1,4 +1,4 @@
-"""Trials with the writer of each word -> shares in per cent with bounds, and how many trials there were."""
+"""Trials with each word's writer -> shares in per cent with bounds, and how many trials there were."""
 
 from __future__ import annotations
 
@@ -65,7 +65,10 @@ def curves(draws: Sequence[Trials], trials: int, rounds: int, far: float = 0.01)
 
 
 def exact(events: int, trials: int) -> Rate:
-    """Return a share of independent trials in per cent, its upper bound the exact one (Clopper-Pearson, one-sided)."""
+    """Return a share of independent trials in per cent.
+
+    Its upper bound the exact one (Clopper-Pearson, one-sided).
+    """
     return percent(Bounds(events / trials, 0.0, upper_bound(events, trials)), 0.0, digits=4)
 
 
@@ -79,12 +82,15 @@ def percent(bounds: Bounds, floor: float = 0.0, digits: int = 3) -> Rate:
 
 
 def cycle(rate: float, attempts: int = 5) -> float:
-    """Return in per cent the chance that one of several attempts succeeds, each with a chance in per cent."""
+    """Return the chance, in per cent, that one of several attempts succeeds."""
     return float(100 * -np.expm1(attempts * np.log1p(-min(rate / 100, 1 - 1e-15))))
 
 
 def told(cell: Cell) -> str:
-    """Return a figure for people: a share as `value (low-high)`, each with as many digits as tell something."""
+    """Return a figure for people.
+
+    A share as `value (low-high)`, each with as many digits as tell something.
+    """
     if isinstance(cell, dict):
         return f"{_digits(cell['value'])} ({_digits(cell['low'])}-{_digits(cell['high'])})"
     if isinstance(cell, float):

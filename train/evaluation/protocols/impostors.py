@@ -1,4 +1,7 @@
-"""Protocol `impostors`: strangers by what they write: random words, one symbol, one sample, what they choose."""
+"""Protocol `impostors`: strangers by what they write.
+
+Random words, one symbol, one sample, what they choose.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,10 @@ def impostors(task: Task, heard: Mapping[int, Sequence[Heard]]) -> Answer:
 
 
 def try_all(common: Common, job: Job) -> dict[str, tuple[Counted, Counted]]:
-    """Let every stranger of a draw try every kind of word: by kind, hits under each claimed name and under none."""
+    """Let every stranger of a draw try every kind of word.
+
+    By kind, hits under each claimed name and under none.
+    """
     rng = np.random.default_rng(list(job.seed))
     users, _ = enrol(common.written, job.draw.users)
     gate = Gate(common.evidence, users, (), replace(common.policy, claim=None))

@@ -21,7 +21,10 @@ _LEAST = 4
 
 
 def later(task: Task) -> Answer:
-    """Say how errors grow within one sitting: enrolled on the first 60 fragments, tried on the next, and later."""
+    """Say how errors grow within one sitting.
+
+    Enrolled on the first 60 fragments, tried on the next, and later.
+    """
     written = task.written
     long = {w: places for w, places in written.places.items() if len(places) >= 2 * SPAN}
     parts = min((len(places) for places in long.values()), default=0) // SPAN - 1
@@ -120,7 +123,10 @@ def _days(written: Written, places: Ints) -> dict[int, Ints]:
 
 
 def _common_length(days: Mapping[int, Mapping[int, Ints]]) -> int:
-    """Return the symbols that all but a tenth of the people wrote on later days: a word has no fragment twice."""
+    """Return the symbols that all but a tenth of the people wrote on later days.
+
+    A word has no fragment twice.
+    """
     later_days = [sum(len(mine) for mine in list(found.values())[1:]) for found in days.values()]
     return int(np.quantile(later_days, 0.1))
 

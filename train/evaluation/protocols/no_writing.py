@@ -1,4 +1,7 @@
-"""Protocol `not-writing`: what boards deliver of taps, bars, noise and the like, and what the gate accepts of it."""
+"""Protocol `not-writing`.
+
+What boards deliver of taps, bars, noise and the like, and what the gate accepts of it.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ BOARDS = ("pen", "camera")
 
 
 def not_writing(task: Task, network: Network, reader: Reader, ways: Sequence[tuple[str, Kind]] | None = None) -> Answer:
-    """Say how much of what is no writing is accepted as some user's. ways: (board, kind); None: all there are."""
+    """Say how much of what is no writing is accepted as some user's.
+
+    Ways: (board, kind); None: all there are.
+    """
     users, _ = enrol(task.written, task.draws[0].users)
     gate = Gate(task.common.evidence, users, (), replace(task.common.policy, claim=None))
 

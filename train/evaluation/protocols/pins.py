@@ -1,4 +1,7 @@
-"""Protocol `pin`: a PIN written a few times to enrol and once to enter, its symbols read by the reader."""
+"""Protocol `pin`: a PIN written a few times to enrol and once to enter.
+
+Its symbols read by the reader.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,9 @@ class Job(NamedTuple):
 
 
 class Entered(NamedTuple):
-    """What became of a round's words: own ratio, who wrote it, for whom, and whether somebody was accepted.
+    """What became of a round's words.
+
+    Own ratio, who wrote it, for whom, and whether somebody was accepted.
 
     Of the users' own words `accepted` says whether it was this user.
     """
@@ -135,7 +140,9 @@ def enter(common: Common, job: Job) -> Round | None:
 
 
 def draw_pin(counts: Ints, copies: int, length: int, rng: np.random.Generator) -> Ints | None:
-    """Draw a PIN of at least three different symbols, each of which was written often enough; None if there is none.
+    """Draw a PIN of at least three different symbols, each of which was written often enough.
+
+    None if there is none.
 
     counts: int64 [S], how often each symbol was written. copies: how often the PIN is to be written.
     """

@@ -24,7 +24,9 @@ def spread(
     progress: Progress = silent,
     processes: int | None = None,
 ) -> list[Result]:
-    """Return function(common, job) of every job. processes: how many compute; None stands for one a processor.
+    """Return function(common, job) of every job.
+
+    Processes: how many compute; None stands for one a processor.
 
     The result does not depend on it.
     """

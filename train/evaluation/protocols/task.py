@@ -86,7 +86,10 @@ def draw_from(counts: Mapping[int, int], users: int, draws: int, seed: int) -> t
 def enrol(
     written: Written, users: Sequence[int], share: float = ENROL_SHARE
 ) -> tuple[list[Enrolment], dict[int, Ints]]:
-    """Enrol users from their first fragments, without a PIN; return them, and the fragments they are tested on."""
+    """Enrol users from their first fragments, without a PIN.
+
+    Return them, and the fragments they are tested on.
+    """
     enrolled, rest = [], {}
     for user in users:
         first, rest[user] = first_share(written.of_writer(user), share)

@@ -75,7 +75,9 @@ class Heard:
 
     @property
     def anyone_trials(self) -> Trials:
-        """Return users' words against strangers' words when nobody is named: a word scores as its best user does.
+        """Return users' words against strangers' words when nobody is named.
+
+        A word scores as its best user does.
 
         A user's word in which another user scores best counts as refused.
         """
@@ -89,7 +91,10 @@ class Heard:
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One draw at one number of symbols: who is enrolled from what, and the fragments that words are drawn from."""
+    """One draw at one number of symbols.
+
+    Who is enrolled from what, and the fragments that words are drawn from.
+    """
 
     users: tuple[Enrolment, ...]
     others: tuple[Material, ...]
@@ -141,7 +146,7 @@ def listen(common: Common, gate: Gate, words: Ints, writers: Ints) -> Said:
 
 
 def claim_threshold(common: Common, users: Sequence[Enrolment], others: Sequence[Material], length: int) -> float:
-    """Return the ratio that words of so many symbols must reach when their writer claims to be one of the users.
+    """Return the ratio that words of so many symbols must reach when their writer claims a name.
 
     The users of a draw are of one kind of input and on one device, and have one threshold. It is infinite where the
     policy accepts no word of so few symbols.

@@ -94,7 +94,9 @@ class Written:
 
 
 def see(fragments: FragmentSet, network: Network, reader: Reader, progress: Progress = silent) -> Written:
-    """Let the networks see all fragments of a set whose symbols are in the reader's alphabet, at 1 bit a pixel.
+    """Let the networks see all fragments of a set whose symbols are in the reader's alphabet.
+
+    At 1 bit a pixel.
 
     FragmentSetError if there are none, or if they come from more than one kind of input.
     """
@@ -138,7 +140,9 @@ def first_share(places: Ints, share: float) -> tuple[Ints, Ints]:
 def draw_word(
     places: Ints, symbols: NDArray[np.int8], length: int, rng: np.random.Generator, different: int = 3
 ) -> Ints:
-    """Draw a word from a writer's fragments: none twice while there are enough, and so many different symbols.
+    """Draw a word from a writer's fragments.
+
+    None twice while there are enough, and so many different symbols.
 
     Where that cannot be had in a few trials, the last one is taken as it is.
     """
@@ -159,5 +163,8 @@ def draw_words(
 
 
 def independent_words(of: Sequence[Ints], length: int, each: int) -> int:
-    """Return how many of `each` words of every writer can share no fragment: so many trials are independent."""
+    """Return how many of `each` words of every writer can share no fragment.
+
+    So many trials are independent.
+    """
     return sum(max(1, min(each, len(mine) // length)) for mine in of)
