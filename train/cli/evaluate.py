@@ -38,6 +38,7 @@ _SHOWN = ("1", "4", "8", "12", "16", "20")
 @click.option("--draws", default=5, show_default=True, type=click.IntRange(1, 100), help="Draws of users.")
 @click.option("--far", default=0.01, show_default=True, type=_SHARE, help="As of `inkgate run`.")
 @click.option("--pin-far", default=0.05, show_default=True, type=_SHARE, help="As of `inkgate run`.")
+@click.option("--symbols", default="4,8,12", show_default=True, metavar="N,N,...", help="Symbols of the words.")
 @click.option("--writings", default="5", show_default=True, metavar="N,N,...", help="How often a PIN is written.")
 @click.option("--trials", default=10_000, show_default=True, type=click.IntRange(1), help="Words that are no writing.")
 @click.option("--writers", default=120, show_default=True, type=click.IntRange(2, 2000), help="Writers to invent.")
@@ -57,6 +58,7 @@ def evaluate(
     draws: int,
     far: float,
     pin_far: float,
+    symbols: str,
     writings: str,
     trials: int,
     writers: int,
@@ -96,7 +98,8 @@ def evaluate(
             users,
             draws,
             Policy(far=far, pin_far=pin_far),
-            _numbers(writings),
+            _numbers("--symbols", symbols),
+            _numbers("--writings", writings),
             trials,
             rounds,
             kind,
@@ -129,11 +132,11 @@ def _has_evidence_alone(path: Path) -> bool:
     return (path / MANIFEST).is_file() and not Bundle.open(path).manifest.users
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def _numbers(option: str, text: str) -> tuple[int, ...]:
     """Return numbers written as "1,2,5". click.UsageError unless all are 1 or more."""
     parts = text.split(",")
     if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
-        raise click.UsageError(f"--writings {text}: whole numbers from 1 are needed, with commas between them")
+        raise click.UsageError(f"{option} {text}: whole numbers from 1 are needed, with commas between them")
     return tuple(dict.fromkeys(int(part) for part in parts))
 
 

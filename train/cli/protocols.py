@@ -38,9 +38,9 @@ def _table(rows: Sequence[Mapping[str, Cell]]) -> Table:
         for row in rows:
             table.add_row(*map(_shown, row.values()))
         return table
-    table.add_column()
+    table.add_column(min_width=18)
     for _ in rows:
-        table.add_column(justify="right", no_wrap=True)
+        table.add_column(justify="right")
     for name in rows[0]:
         table.add_row(Text(name), *(_shown(row[name]) for row in rows))
     return table

@@ -26,7 +26,7 @@ from train.evaluation.protocols.many import users
 from train.evaluation.protocols.naming import by_user, claim, identify
 from train.evaluation.protocols.no_writing import not_writing
 from train.evaluation.protocols.pins import pin
-from train.evaluation.protocols.task import Common, Task, draw_from
+from train.evaluation.protocols.task import LENGTHS, Common, Task, draw_from
 from train.evaluation.protocols.words import Heard, hear_draws
 from train.evaluation.protocols.written import Written, see
 from train.progress import Progress, silent
@@ -56,7 +56,7 @@ class Request:
     dataset    name of a source, or path of an .npz file
     protocols  names of PROTOCOLS; () stands for all that the dataset allows
     users, draws   users of a draw, and draws
-    writings, trials, rounds   as in `Task`
+    lengths, writings, trials, rounds   as in `Task`
     kind       what an .npz file's fragments come from, where it does not say
     writers    writers to invent for the dataset `synthetic`
     """
@@ -67,6 +67,7 @@ class Request:
     users: int = 10
     draws: int = 5
     policy: Policy = field(default_factory=Policy)
+    lengths: tuple[int, ...] = LENGTHS
     writings: tuple[int, ...] = (5,)
     trials: int = 10_000
     rounds: int = 200
@@ -103,6 +104,7 @@ def measure(request: Request, progress: Progress = silent) -> Measured:
     task = Task(
         Common(written, evidence, request.policy),
         draws,
+        lengths=request.lengths,
         rounds=request.rounds,
         writings=request.writings,
         trials=request.trials,

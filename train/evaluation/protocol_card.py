@@ -123,6 +123,12 @@ def _identity(about: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the rows as a table in Markdown, as its columns if it has more figures than rows."""
+    if len(rows[0]) > len(rows):
+        first, *others = rows[0]
+        turned = [[name, *(told(row[name]) for row in rows)] for name in others]
+        lines = ["| " + " | ".join([first, *(told(row[first]) for row in rows)]) + " |", "|---" * (len(rows) + 1) + "|"]
+        return "\n".join(lines + ["| " + " | ".join(cells) + " |" for cells in turned])
     lines = ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
     lines += ["| " + " | ".join(told(cell) for cell in row.values()) + " |" for row in rows]
     return "\n".join(lines)

@@ -271,3 +271,14 @@ def test_at_the_bound_so_few_events_have_a_probability_of_five_per_cent(events: 
 def test_without_an_event_it_is_about_three_in_the_number_of_trials() -> None:
     assert error_rates.upper_bound(0, 1000) == pytest.approx(3 / 1000, rel=0.01)
     assert error_rates.upper_bound(5, 5) == error_rates.upper_bound(0, 0) == 1.0
+
+
+def test_a_band_holds_the_frr_at_each_far_as_the_bootstrap_of_one_figure_does() -> None:
+    rng = np.random.default_rng(3)
+    mine, theirs = rng.normal(2, 1, 200), rng.normal(0, 1, 400)
+    draw = error_rates.Trials(mine, theirs, np.arange(200) // 20, np.arange(400) // 10 + 50)
+    low, high = error_rates.bootstrap_bands([draw], [0.01, 0.1, 0.5], rounds=40)
+    alone = error_rates.bootstrap(lambda points: points.frr_at_far(0.1), [draw], rounds=40)
+    assert (low[1], high[1]) == (alone.low, alone.high)
+    assert (np.diff(low) <= 0).all()
+    assert (low <= high).all()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, TypeVar
@@ -36,10 +38,18 @@ def spread(
             results.append(function(common, job))
             progress(what, len(results), len(jobs))
         return results
+    before = set(multiprocessing.active_children())
     with ProcessPoolExecutor(count, initializer=_enter, initargs=(common,)) as pool:
-        for result in pool.map(_call, [(function, job) for job in jobs]):
-            results.append(result)
-            progress(what, len(results), len(jobs))
+        try:
+            for result in pool.map(_call, [(function, job) for job in jobs]):
+                results.append(result)
+                progress(what, len(results), len(jobs))
+        except BaseException:
+            # A job takes a while: whoever interrupts the command does not wait for those that are under way.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(multiprocessing.active_children()) - before:
+                process.terminate()
+            raise
     return results
 
 
@@ -47,6 +57,9 @@ _COMMON: list[Any] = []
 
 
 def _enter(common: Any) -> None:
+    """Begin a process that computes: it ends when the command ends it, and says nothing."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _COMMON[:] = [common]
 
 
