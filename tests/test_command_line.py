@@ -17,15 +17,15 @@ from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.boards import BOARDS
 
 
-def bars() -> FragmentSet:
+def bars(each: int = 20) -> FragmentSet:
     """Return 40 upright bars by two writers."""
-    pixels = np.zeros((40, 33, 33), np.uint8)
+    pixels = np.zeros((2 * each, 33, 33), np.uint8)
     pixels[:, 4:29, 14:18] = 255
-    number = np.arange(40, dtype=np.int32)
-    return FragmentSet(pixels, number // 20, np.ones_like(number), number % 20)
+    number = np.arange(2 * each, dtype=np.int32)
+    return FragmentSet(pixels, number // each, np.ones_like(number), number % each)
 
 
-BARS = bars()
+BARS, MANY_BARS = bars(), bars(40)
 
 
 def run(*arguments: str, code: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -98,7 +98,7 @@ def test_a_path_is_shown_as_it_is_whatever_brackets_are_in_it(
         ["data", "info", "{set}"],
         ["data", "export", "{set}", "--out", "{out}.npz"],
         ["train", "--dataset", "{set}", "--users", "1", "--out", "{out}"],
-        ["train", "--dataset", "{good}", "--strangers", "{set}", "--users", "1", "--out", "{out}"],
+        ["train", "--dataset", "{many}", "--strangers", "{set}", "--users", "1", "--out", "{out}"],
         ["simulate", "--dataset", "{set}"],
         ["capture", "--out", "{set}", "--writer", "Ada", "--port", "{out}"],
     ],
@@ -118,7 +118,8 @@ def test_a_set_that_is_no_handwriting_is_refused_by_every_command_that_takes_one
 ) -> None:
     wrong = save_raw(BARS, tmp_path / "wrong.npz", **change)
     BARS.save(tmp_path / "good.npz")
-    paths = {"set": wrong, "good": tmp_path / "good.npz", "out": tmp_path / "out"}
+    MANY_BARS.save(tmp_path / "many.npz")
+    paths = {"set": wrong, "good": tmp_path / "good.npz", "many": tmp_path / "many.npz", "out": tmp_path / "out"}
     done = run(*(part.format(**paths) for part in command))
     assert done.returncode == 2, done.stderr
     assert f"error: {wrong}: " in done.stderr

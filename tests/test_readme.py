@@ -58,7 +58,7 @@ GATE_ALONE = 'python3 -m venv .venv && .venv/bin/pip install -c constraints.txt 
 ALONE = (FIRMWARE, OWN_WRITERS, GATE_ALONE)
 """Commands that a test of their own runs, apart from the others of their block."""
 
-BLOCKS = ("inkgate adapt", "inkgate firmware build", "python tests/support/chips/an3155.py")
+BLOCKS = ("inkgate users add", "inkgate adapt", "inkgate firmware build", "python tests/support/chips/an3155.py")
 """How a command begins of each block that is run as a block."""
 
 BUILT_FROM = ("pyproject.toml", "constraints.txt", "README.md", "LICENSE", "inkgate.py")
@@ -139,6 +139,12 @@ def run_all(lines: list[str], place: Path, **more: str) -> str:
     assert code == 0, printed[-4000:]
     assert "Traceback" not in printed, printed[-4000:]
     return printed
+
+
+def test_users_are_enrolled_in_the_ready_bundle_as_it_is_written(place: Path) -> None:
+    printed = run_all(block_with("inkgate users add"), place)
+    assert "ACCEPT ada" in " ".join(printed.split())
+    assert "REJECT" in printed
 
 
 @pytest.fixture(scope="module")

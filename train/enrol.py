@@ -252,7 +252,7 @@ def _require_same(out: Path, config_of: Callable[[int], RunConfig]) -> None:
 
 
 def _overwrites(folder: Path, what: str) -> str:
-    return f"{folder}: holds {what}; choose another --out, or give --replace if that run may go"
+    return f"{folder}: holds {what}; choose another --out, or give --force if that run may go"
 
 
 def _finished(folder: Path, config: RunConfig) -> Run | None:

@@ -125,7 +125,7 @@ def make_shipped_backbone(order: PretrainOrder, out: Path, progress: Progress = 
     if there:
         return there
     if not order.replace and any(out.glob("backbone-*.npz")):
-        raise OverwriteError(f"{out}: holds another backbone; choose another --out, or give --replace if it may go")
+        raise OverwriteError(f"{out}: holds another backbone; choose another --out, or give --force if it may go")
     return request.carry_out(out, order.command, progress)
 
 

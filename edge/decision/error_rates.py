@@ -212,6 +212,19 @@ def bootstrap_figures(
     return _percentiles(values, sides, len(ids), rounds, level, seed)
 
 
+def bootstrap_bands(
+    draws: Sequence[Trials], fars: ArrayLike, *, rounds: int = 100, level: float = 0.95, seed: int = 0
+) -> tuple[Floats, Floats]:
+    """Return the bounds of the FRR, low and high, at each of several FARs, as `bootstrap` finds them."""
+
+    def at(far: float) -> Callable[[Curve], float]:
+        return lambda points: points.frr_at_far(far)
+
+    figures = [at(float(far)) for far in np.ravel(fars)]
+    found = bootstrap_figures(figures, draws, rounds=rounds, level=level, seed=seed)
+    return np.array([b.low for b in found]), np.array([b.high for b in found])
+
+
 def bootstrap_share(
     draws: Sequence[tuple[ArrayLike, ArrayLike]], *, rounds: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Bounds:

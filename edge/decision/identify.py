@@ -24,6 +24,8 @@ from edge.errors import EvidenceError, UserError
 
 NEAR: Final = 5
 """A device is known from other people's writing if at least so many of them wrote on it."""
+STRICT: Final = 0.1
+"""Where the device is not known, the FAR that is asked for is aimed at with a tenth of it."""
 PEN, INVENTED, UNKNOWN = "pen", "invented", "unknown"
 UNLIKELY: Final = -6.907755278982137
 """A PIN that a word says with less than a thousandth of the probability of its likeliest reading was not written."""
@@ -113,6 +115,7 @@ class Identities:
             for k, ratio in _ratios(group, z, values, said, self._policy.claim).items():
                 calibration = self._calibration(group, k)
                 far = self._policy.pin_far if group.pins[k] is not None else self._policy.far / self._sharing
+                far *= 1.0 if group.known_device[k] else STRICT
                 found.append(
                     Opinion(
                         group.names[k],

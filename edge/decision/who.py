@@ -36,6 +36,9 @@ _AVERAGE: Final = 8
 STEADINESS_PRIOR: Final = 10.0
 """A person's s is that of the average hand until about this many repeated symbols say otherwise."""
 
+_KEPT: Final = 64
+"""Matrices of at most so many people are kept by symbol; of more they would take too much memory."""
+
 DEVICE_PRIOR: Final = 10.0
 """A symbol's mean is the device's common one until about this many fragments of it say otherwise."""
 
@@ -208,6 +211,7 @@ class People:
     precision: Floats
     weighted: Floats
     constant: Floats
+    _stacked: dict[tuple[int, int], tuple[Floats, ...]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -258,13 +262,19 @@ class People:
 
     def _seen(self, groups: Sequence[tuple[int, int]]) -> tuple[Floats, ...]:
         """Return what `WhoModel.seen` gives for each group and person: [D, D, G, K] three times, and [G, K]."""
-        by_group = []
-        for symbol, more in groups:
-            pairs, place = np.unique(np.stack([self.counts[:, symbol], self.levels]), axis=1, return_inverse=True)
-            found = self.model.seen([(symbol, int(count), int(level), more) for count, level in pairs.T])
-            by_group.append([np.stack(part, axis=-1)[..., place.ravel()] for part in zip(*found, strict=True)])
-        parts = list(zip(*by_group, strict=True))
+        parts = list(zip(*(self._of_group(symbol, more) for symbol, more in groups), strict=True))
         return (*(np.stack(part, axis=2) for part in parts[:3]), np.stack(parts[3]))
+
+    def _of_group(self, symbol: int, more: int) -> tuple[Floats, ...]:
+        """Return what `WhoModel.seen` gives for each person; kept, unless there are many."""
+        if (symbol, more) in self._stacked:
+            return self._stacked[symbol, more]
+        pairs, place = np.unique(np.stack([self.counts[:, symbol], self.levels]), axis=1, return_inverse=True)
+        found = self.model.seen([(symbol, int(count), int(level), more) for count, level in pairs.T])
+        parts = tuple(np.stack(part, axis=-1)[..., place.ravel()] for part in zip(*found, strict=True))
+        if len(self) <= _KEPT:
+            self._stacked[symbol, more] = parts
+        return parts
 
 
 def strangers(model: WhoModel, means: Floats) -> People:

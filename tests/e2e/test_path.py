@@ -214,7 +214,7 @@ def test_a_card_never_joins_the_users_of_one_run_with_the_rates_of_another_runs_
     replace(hands, writer_names=tuple(f"other {writer}" for writer in hands.writers)).save(tmp_path / "others.npz")
     others = ["train", "--dataset", tmp_path / "others.npz", "--users", 3, "--steps", 2, "--seed", 2, "--out", run]
     assert subprocess.run(command(*others), stderr=subprocess.DEVNULL, check=False).returncode == 2
-    assert subprocess.run(command(*others, "--replace"), stderr=subprocess.DEVNULL, check=False).returncode == 0
+    assert subprocess.run(command(*others, "--force"), stderr=subprocess.DEVNULL, check=False).returncode == 0
     done = subprocess.run(command("evaluate", bundle), capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert f"`inkgate quantize {run} --out {bundle}`" in done.stderr

@@ -21,7 +21,6 @@ from edge.gate.judging import Rule
 from edge.ink.fragment import to_int8
 from firmware_bridge.session.events import BoardInfo, Connected, Event, FragmentReceived, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Kind
-from quantize.model.invented import invented_writing
 
 # No deadline: on a machine that also trains, the time of an example proves nothing.
 settings.register_profile("inkgate-edge", deadline=None)
@@ -60,10 +59,14 @@ def engine(model: bytes) -> Engine:
 
 
 def make_words(count: int, seed: int, longest: int = 8) -> Words:
-    """Draw words of 4 to `longest` different fragments of 0 and 255 by invented writers."""
+    """Draw words of 4 to `longest` fragments of 0 and 255: blots of unequal density, for unequal scores."""
     rng = np.random.default_rng(seed)
-    pixels = invented_writing().to_bits(1).pixels
-    return [pixels[rng.choice(len(pixels), rng.integers(4, longest + 1), replace=False)] for _ in range(count)]
+    words = []
+    for _ in range(count):
+        density = rng.uniform(0.02, 0.9)
+        pixels = rng.random((rng.integers(4, longest + 1), 33, 33)) < density
+        words.append(np.where(pixels, np.uint8(255), np.uint8(0)))
+    return words
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ def test_a_finished_backbone_is_not_made_again_and_another_stays_unless_replaced
     monkeypatch.setattr(pretrain, "pretrain", never)
     again = make_shipped_backbone(PretrainOrder(settings=FEW, command="typed otherwise"), tmp_path / "b")
     assert dict(again.about) == dict(about)
-    with pytest.raises(OverwriteError, match="--replace"):
+    with pytest.raises(OverwriteError, match="--force"):
         make_shipped_backbone(PretrainOrder(("unipen",), FEW), tmp_path / "b")
     monkeypatch.setattr(pretrain, "pretrain", original)
     other = make_shipped_backbone(PretrainOrder(("unipen",), FEW, replace=True), tmp_path / "b")

@@ -148,6 +148,31 @@ def export(name: str, out: Path, pixel_bits: str, data_dir: Path | None, as_json
         plain_console().print(f"{out}: {len(fragments):,} fragments of {len(fragments.writers)} writers")
 
 
+@data.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for the sets.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the sources.")
+@json_option
+def evidence(out: Path, data_dir: Path | None, as_json: bool) -> None:
+    """Write the handwriting to which `quantize BACKBONE.npz --evidence` fits the evidence of who wrote.
+
+    Sets of scans, pens and cameras, each of background and of development writers.
+    """
+    from train.data.evidence_sets import evidence_sets
+
+    console = plain_console()
+    with _counting_bar("photographing") as advance:
+        sets = evidence_sets(data_dir, lambda _what, done, of: advance(done, of))
+    found = {}
+    for name, fragments in sets.items():
+        fragments.save(out / f"{name}.npz")
+        found[name] = {"writers": len(fragments.writers), "fragments": len(fragments), "sha256": fragments.sha256}
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        rows = {name: f"{row['fragments']:,} fragments of {row['writers']} writers" for name, row in found.items()}
+        console.print(_two_columns(str(out), rows))
+
+
 def _load(name: str, pixel_bits: int, data_dir: Path | None, options: dict[str, Any]) -> "FragmentSet":
     """Load the set that the options describe, with a bar while writers are invented."""
     from train.data.datasets import load

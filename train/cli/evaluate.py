@@ -4,52 +4,179 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from edge.cli.bundle_path import BundlePath
 from firmware_bridge.cli.options import json_option, plain_console, say
 from train.cli.bars import progress_bars
 from train.errors import UnwritableError
 
+if TYPE_CHECKING:
+    from train.evaluation.measuring import Request
+
+_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 _SHOWN = ("1", "4", "8", "12", "16", "20")
 
 
 @click.command()
-@click.argument("path", metavar="RUN|BUNDLE", type=click.Path(path_type=Path))
+@click.argument("path", metavar="RUN|BUNDLE", type=BundlePath())
 @click.option(
-    "--fragments", type=click.Path(path_type=Path), help="Words from this .npz instead of the run's test set."
+    "--protocol",
+    "protocols",
+    multiple=True,
+    metavar="NAME",
+    help="Of a bundle with evidence: what is asked; by default all that the dataset allows. One of claim, identify, "
+    "by-user, impostors, pin, later, another-day, users, not-writing.",
 )
-@click.option("--from-draw", default=0, type=click.IntRange(0), help="Leave out the draws of users before this one.")
+@click.option("--dataset", metavar="|".join(("qmnist", "pendigits", "unipen", "FILE.npz")), help="Whose writing.")
+@click.option("--users", default=10, show_default=True, type=click.IntRange(1, 1000), help="Users of a draw.")
+@click.option("--draws", default=5, show_default=True, type=click.IntRange(1, 100), help="Draws of users.")
+@click.option("--far", default=0.01, show_default=True, type=_SHARE, help="As of `inkgate run`.")
+@click.option("--pin-far", default=0.05, show_default=True, type=_SHARE, help="As of `inkgate run`.")
+@click.option("--writings", default="5", show_default=True, metavar="N,N,...", help="How often a PIN is written.")
+@click.option("--trials", default=10_000, show_default=True, type=click.IntRange(1), help="Words that are no writing.")
+@click.option("--writers", default=120, show_default=True, type=click.IntRange(2, 2000), help="Writers to invent.")
+@click.option("--kind", type=click.Choice(["scan", "pen", "camera"]), help="What FILE.npz comes from.")
+@click.option(
+    "--fragments", type=click.Path(path_type=Path), help="Of a run: words from this .npz, not from its test set."
+)
+@click.option("--from-draw", default=0, type=click.IntRange(0), help="Of a run: leave out the draws before this one.")
 @click.option("--rounds", default=200, show_default=True, type=click.IntRange(20), help="Rounds of the bootstrap.")
 @click.option("--report", type=click.Path(path_type=Path, file_okay=False), help="Where pictures and card go.")
 @json_option
 def evaluate(
-    path: Path, fragments: Path | None, from_draw: int, rounds: int, report: Path | None, as_json: bool
+    path: Path,
+    protocols: tuple[str, ...],
+    dataset: str | None,
+    users: int,
+    draws: int,
+    far: float,
+    pin_far: float,
+    writings: str,
+    trials: int,
+    writers: int,
+    kind: str | None,
+    fragments: Path | None,
+    from_draw: int,
+    rounds: int,
+    report: Path | None,
+    as_json: bool,
 ) -> None:
-    """Measure error rates of a run (float) or a bundle (int8) by number of symbols, with 95 % bounds.
+    """Measure error rates of a run (float) or a bundle (int8), with 95 % bounds and the number of trials.
 
-    All draws of users that the run has are evaluated. Writes metrics.json, card.md, det.svg and eer.svg into the run,
-    or for a bundle into BUNDLE-evaluation beside it.
+    A bundle with evidence of who wrote is asked by protocols: users are enrolled in memory from the dataset, and every
+    word is judged by the gate's own rule. Of a bundle of users who were trained in, and of a run, all draws of users
+    are evaluated by number of symbols.
+
+    Writes metrics.json, card.md and pictures into the run, or for a bundle into BUNDLE-evaluation beside it.
     """
-    from edge.bundle.run_files import CONFIG, METRICS
-    from train.evaluation.evaluate import det_curves, score, subject_run
-    from train.evaluation.evaluate import evaluate as measure
-    from train.evaluation.model_card import DET_LENGTHS, write_report
-    from train.trained_run import require_writable_run, write_json
+    from train.trained_run import require_writable_run
 
-    folder = report or (path if (path / CONFIG).is_file() else path.parent / f"{path.name}-evaluation")
+    folder = report or _report_folder(path)
     require_writable_run(folder, "--report")
+    if not (protocols or dataset or _has_evidence_alone(path)):
+        _evaluate_trained(path, folder, fragments, from_draw, rounds, as_json)
+        return
+    from edge.decision.identify import Policy
+    from train.evaluation.measuring import PROTOCOLS, Request
+
+    unknown = sorted(set(protocols) - set(PROTOCOLS))
+    if unknown:
+        raise click.UsageError(f"no protocol is called {unknown[0]!r}; take {', '.join(PROTOCOLS)}")
+    _evaluate_evidence(
+        Request(
+            path,
+            dataset or "qmnist",
+            tuple(name for name in PROTOCOLS if name in protocols),
+            users,
+            draws,
+            Policy(far=far, pin_far=pin_far),
+            _numbers(writings),
+            trials,
+            rounds,
+            kind,
+            writers,
+        ),
+        folder,
+        as_json,
+    )
+
+
+def _report_folder(path: Path) -> Path:
+    """Return where a report goes by default.
+
+    Into the run, beside the bundle, or here for the one of inkgate.
+    """
+    from edge.bundle.places import SHIPPED
+    from edge.bundle.run_files import CONFIG
+
+    if (path / CONFIG).is_file():
+        return path
+    name = f"{path.name}-evaluation"
+    return Path(name) if path == SHIPPED else path.parent / name
+
+
+def _has_evidence_alone(path: Path) -> bool:
+    """Return whether the path is a bundle of a network that knows no user by itself."""
+    from edge.bundle.bundle import Bundle
+    from edge.bundle.places import MANIFEST
+
+    return (path / MANIFEST).is_file() and not Bundle.open(path).manifest.users
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Return numbers written as "1,2,5". click.UsageError unless all are 1 or more."""
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        raise click.UsageError(f"--writings {text}: whole numbers from 1 are needed, with commas between them")
+    return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+def _evaluate_evidence(request: Request, folder: Path, as_json: bool) -> None:
+    from edge.bundle.run_files import METRICS
+    from train.cli.protocols import show_answers
+    from train.evaluation.measuring import measure
+    from train.evaluation.protocol_card import write_card
+    from train.trained_run import write_json
+
     with progress_bars() as progress:
-        draws, about = score(path, fragments, progress, from_draw)
-        metrics = {**about, **measure(draws, rounds, progress)}
+        measured = measure(request, progress)
+    metrics = measured.to_dict()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / METRICS, metrics)
-        written = write_report(folder, subject_run(about), metrics, det_curves(draws, DET_LENGTHS))
+        written = write_card(folder, measured)
+    except OSError as error:
+        raise UnwritableError(f"{folder}: cannot be written: {error.strerror}; choose another --report") from error
+    if as_json:
+        click.echo(json.dumps({**metrics, "report": [str(file) for file in written]}))
+    else:
+        console = plain_console()
+        show_answers(console, measured.about, measured.answers)
+        say(console, f"card and pictures: {folder}")
+
+
+def _evaluate_trained(
+    path: Path, folder: Path, fragments: Path | None, from_draw: int, rounds: int, as_json: bool
+) -> None:
+    from edge.bundle.run_files import METRICS
+    from train.evaluation.evaluate import det_curves, score, subject_run
+    from train.evaluation.evaluate import evaluate as measure
+    from train.evaluation.model_card import DET_LENGTHS, write_report
+    from train.trained_run import write_json
+
+    with progress_bars() as progress:
+        drawn, about = score(path, fragments, progress, from_draw)
+        metrics = {**about, **measure(drawn, rounds, progress)}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / METRICS, metrics)
+        written = write_report(folder, subject_run(about), metrics, det_curves(drawn, DET_LENGTHS))
     except OSError as error:
         raise UnwritableError(f"{folder}: cannot be written: {error.strerror}; choose another --report") from error
     console = plain_console()

@@ -28,7 +28,7 @@ SOURCES = ("qmnist", "qmnist-ink", "unipen", "pendigits")
 )
 @click.option("--steps", type=click.IntRange(1), help="Steps on fragments; half as many follow on words.")
 @click.option("--seed", default=1, show_default=True, type=int)
-@click.option("--replace", "may_replace", is_flag=True, help="Replace another backbone that is in --out.")
+@click.option("--force", "may_replace", is_flag=True, help="Replace another backbone that is in --out.")
 @folder_option
 @json_option
 def pretrain(

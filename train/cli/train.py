@@ -48,7 +48,9 @@ if TYPE_CHECKING:
 @click.option(
     "--pretrain-from", type=click.Choice(["1", "8"]), help="Pre-train on from the shipped backbone of so many bits."
 )
-@click.option("--replace", "may_replace", is_flag=True, help="Replace a run in --out that was made otherwise.")
+@click.option(
+    "--force", "--replace", "may_replace", is_flag=True, help="Replace a run in --out that was made otherwise."
+)
 @json_option
 def train(
     dataset: str,
@@ -70,7 +72,7 @@ def train(
     """Enrol K users of a dataset from the shipped backbone into a run directory.
 
     If it was killed, it goes on where it was when the same command is given again. A run made otherwise is kept unless
-    --replace is given. With --from-scratch the backbone is trained too, on the background writers, which takes about
+    --force is given. With --from-scratch the backbone is trained too, on the background writers, which takes about
     half an hour.
     """
     if from_scratch and backbone is not None:

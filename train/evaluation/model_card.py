@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from edge.bundle.run_directory import Run
@@ -29,16 +30,11 @@ def plot_det(curves: Mapping[int, Curve], path: Path) -> None:
     for symbols, points in curves.items():
         # A curve's ends lie at 0 and 1, which a normal deviate puts at infinity.
         far, frr = (np.clip(rates, 2e-4, 0.9) for rates in (points.far, points.frr))
-        axes.plot(_deviates(far), _deviates(frr), label=f"{symbols} symbol{'s' if symbols > 1 else ''}")
-    places, names = [_deviate(t) for t in _TICKS], [f"{100 * t:g}" for t in _TICKS]
-    axes.set_xticks(places, names)
-    axes.set_yticks(places, names)
-    limits = (_deviate(5e-4), _deviate(0.6))
-    axes.plot(limits, limits, color="0.8", linewidth=0.8, zorder=0)
-    axes.set(xlim=limits, ylim=limits, xlabel="FAR, strangers [%]", ylabel="FRR [%]", title="DET by number of symbols")
-    axes.grid(color="0.92")
+        axes.plot(deviates(far), deviates(frr), label=f"{symbols} symbol{'s' if symbols > 1 else ''}")
+    mark_rates(axes)
+    axes.set(xlabel="FAR, strangers [%]", ylabel="FRR [%]", title="DET by number of symbols")
     axes.legend(frameon=False)
-    _save(figure, path)
+    save_picture(figure, path)
 
 
 def plot_eer(metrics: Mapping[str, Any], path: Path) -> None:
@@ -61,7 +57,7 @@ def plot_eer(metrics: Mapping[str, Any], path: Path) -> None:
     axes.set_xticks([1, 4, 8, 12, 16, 20])
     axes.grid(color="0.92")
     axes.legend(frameon=False)
-    _save(figure, path)
+    save_picture(figure, path)
 
 
 def plot_losses(history: Sequence[tuple[int, float]], path: Path) -> None:
@@ -71,7 +67,7 @@ def plot_losses(history: Sequence[tuple[int, float]], path: Path) -> None:
     axes.plot([step for step, _ in history], [loss for _, loss in history])
     axes.set(xlabel="step", ylabel="cross-entropy", title="Enrolment", yscale="log")
     axes.grid(color="0.92")
-    _save(figure, path)
+    save_picture(figure, path)
 
 
 def write_report(folder: Path, run: Run | None, metrics: Mapping[str, Any], curves: Mapping[int, Curve]) -> list[Path]:
@@ -192,7 +188,21 @@ def _cell(bounds: Mapping[str, float]) -> str:
     return f"{bounds['value']:.1f} ({bounds['low']:.1f}-{bounds['high']:.1f})"
 
 
-def _save(figure: Figure, path: Path) -> None:
+def mark_rates(axes: Axes) -> None:
+    """Mark both axes of a DET picture in per cent, at the normal deviates of the rates.
+
+    And where FAR = FRR.
+    """
+    places, names = [_deviate(t) for t in _TICKS], [f"{100 * t:g}" for t in _TICKS]
+    axes.set_xticks(places, names)
+    axes.set_yticks(places, names)
+    limits = (_deviate(5e-4), _deviate(0.6))
+    axes.plot(limits, limits, color="0.8", linewidth=0.8, zorder=0)
+    axes.set(xlim=limits, ylim=limits)
+    axes.grid(color="0.92")
+
+
+def save_picture(figure: Figure, path: Path) -> None:
     """Save a figure as SVG without date or random ids, so that equal figures give equal files."""
     with rc_context({"svg.hashsalt": "inkgate"}):
         figure.savefig(path, format="svg", metadata={"Date": None})
@@ -202,5 +212,6 @@ def _deviate(rate: float) -> float:
     return NormalDist().inv_cdf(rate)
 
 
-def _deviates(rates: Any) -> list[float]:
+def deviates(rates: Any) -> list[float]:
+    """Return the normal deviates of rates between 0 and 1."""
     return [_deviate(float(rate)) for rate in rates]

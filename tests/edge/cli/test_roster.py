@@ -121,7 +121,7 @@ def test_a_user_is_enrolled_in_less_than_a_second(
     assert spent_s < 1
 
 
-@pytest.mark.slow(reason="seven processes")
+@pytest.mark.slow("seven processes")
 def test_users_come_and_go_by_the_real_command_line_without_tensorflow(
     whole: Bundle, written: str, tmp_path: Path
 ) -> None:

@@ -23,7 +23,6 @@ from edge.decision.rule import Decision
 from edge.errors import BundleAlteredError, JournalError, NamesError, TooFewWordsError
 from edge.gate.journal import Journal
 from edge.ink.fragment_set import FragmentSet
-from edge.ink.quality import Quality, assess
 from firmware_bridge.link.errors import PortLostError
 from firmware_bridge.session.events import Event
 from firmware_bridge.wire.framing import FrameCounters
@@ -75,13 +74,19 @@ def records(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def expected(decision: Decision, word: np.ndarray) -> tuple[str, str | None, float | None]:
-    """What is no writing is refused before anybody asks whose it is."""
-    if assess(word).quality is not Quality.GOOD:
-        return "REJECT", None, None
-    return decision.verdict.name, decision.user, decision.score
+@pytest.fixture
+def blots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take whatever comes for writing: the tiny network's words are blots, which no gate would look at."""
+    monkeypatch.setattr(run_module, "QualityLimits", lambda: None)
 
 
+def test_what_is_no_writing_is_refused_before_anybody_asks_whose(bundle: Bundle, link: FakeLink) -> None:
+    finals = [r for r in records(invoke(run, "--port", "p", "--bundle", bundle.path, "--json")) if r["final"]]
+    assert {(r["decision"], r["user"], r["score"]) for r in finals} == {("REJECT", None, None)}
+    assert all("not writing" in r["reason"] for r in finals)
+
+
+@pytest.mark.usefixtures("blots")
 def test_run_says_one_object_for_each_decision(
     bundle: Bundle, link: FakeLink, words: list[np.ndarray], oracle: Any
 ) -> None:
@@ -90,8 +95,9 @@ def test_run_says_one_object_for_each_decision(
     found = records(result)
     assert all(list(record) == KEYS and record["verified"] for record in found)
     assert [r["symbols"] for r in found if r["word"] == 1] == [*range(1, len(words[0]) + 1), len(words[0])]
+    right: list[Decision] = [oracle(word) for word in words[:4]]
     finals = [(r["decision"], r["user"], r["score"]) for r in found if r["final"]]
-    assert finals == [expected(oracle(word), word) for word in words[:4]]
+    assert finals == [(d.verdict.name, d.user, d.score) for d in right]
     assert "runtime ai-edge-litert" in result.stderr
     assert "kernels litert-" in result.stderr
     assert all(f"word {n}" in result.stderr for n in range(1, 5))
@@ -287,6 +293,7 @@ def test_the_real_command_line_turns_refusals_into_exit_codes(bundle: Bundle, fi
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.usefixtures("blots")
 def test_a_board_without_a_key_is_said_in_every_decision_and_in_the_journal(
     bundle: Bundle, link: FakeLink, board: Any, words: list[np.ndarray], oracle: Any, tmp_path: Path
 ) -> None:

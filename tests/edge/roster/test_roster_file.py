@@ -60,7 +60,7 @@ def test_what_is_written_is_read_and_the_version_only_grows(file: RosterFile) ->
     assert [*versions, written.version, file.change(lambda r: r.remove("Ada")).version] == [1, 2, 3, 4]
 
 
-@pytest.mark.slow(reason="thousands of files are written and read")
+@pytest.mark.slow("thousands of files are written and read")
 def test_every_flipped_bit_of_the_file_is_refused(file: RosterFile) -> None:
     written = file.change(lambda roster: roster.add(make_user("Ada", writings=3, symbols=1)))
     sound = file.path.read_bytes()
@@ -237,7 +237,7 @@ file.change(lambda roster: roster.remove("Ada"))
 """
 
 
-@pytest.mark.slow(reason="a process for each call at which one can be killed")
+@pytest.mark.slow("a process for each call at which one can be killed")
 def test_a_kill_before_any_call_leaves_the_old_file_or_the_new_one(
     file: RosterFile, keys: FileKeys, tmp_path: Path
 ) -> None:

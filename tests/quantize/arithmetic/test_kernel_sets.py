@@ -117,14 +117,14 @@ def test_a_kernel_set_without_rules_is_refused_by_name(monkeypatch: pytest.Monke
 
 
 def test_a_reserved_kernel_set_has_its_oracles_rules_and_vectors_and_no_engine(
-    make_model: Callable[..., bytes], handwriting: FragmentSet, monkeypatch: pytest.MonkeyPatch
+    make_model: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(monkeypatch, Kernels("reserved-too", reserved="nobody", oracle="litert-reference"))
     monkeypatch.setattr(quantize.proof.make_golden, "TRIES", 1)
     assert dataclasses.replace(kernel_set("reserved-too"), name="litert-reference") == kernel_set("litert-reference")
     assert "reserved-too" not in rivals()
     model = make_model(3)
-    files = golden_files(Engine.load(model), model, handwriting, 1, np.random.default_rng(0))
+    files = golden_files(Engine.load(model), model, 1, np.random.default_rng(0))
     vectors = {name: decode(content) for name, content in files.items()}
     assert {"golden-inkgate-c.bin", "golden-reserved-too.bin"} <= set(files)
     own, other = vectors["golden-reserved-too.bin"], vectors["golden-inkgate-c.bin"]

@@ -15,6 +15,7 @@ from quantize.convert.ranges import CONVOLUTION_REACH, measure_ranges
 from quantize.convert.refit import LARGEST, orient, refit, refit_layer, round_together
 from quantize.model.float_model import FloatModel
 from quantize.model.graph import load_graph
+from quantize.model.invented import invented_writing
 from quantize.model.words import Words
 from quantize.proof.samples import draw_samples
 
@@ -23,12 +24,12 @@ Weights = Mapping[str, np.ndarray]
 
 @pytest.fixture(scope="module")
 def words() -> Words:
-    return draw_samples(200, None, np.random.default_rng(3)).words
+    return draw_samples(200, invented_writing(), "invented", np.random.default_rng(3)).words
 
 
 @pytest.fixture(scope="module")
 def unseen() -> Words:
-    return draw_samples(100, None, np.random.default_rng(4)).words
+    return draw_samples(100, invented_writing(), "invented", np.random.default_rng(4)).words
 
 
 @pytest.fixture(scope="module")

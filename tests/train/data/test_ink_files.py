@@ -89,7 +89,7 @@ def test_only_sources_kept_as_strokes_have_strokes() -> None:
         ("pendigits", 7494, 30),
         ("unipen", 11_857, 180),
         ("unipen-sessions", 3347, 60),
-        pytest.param("unipen-letters", 60_648, 144, marks=pytest.mark.slow(reason="draws 60,648 symbols")),
+        pytest.param("unipen-letters", 60_648, 144, marks=pytest.mark.slow("draws 60,648 symbols")),
     ],
 )
 def test_real_ink_is_handwriting_of_a_usual_size(name: str, symbols: int, writers: int) -> None:

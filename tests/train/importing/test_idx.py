@@ -59,7 +59,7 @@ def test_pictures_of_another_size_are_framed_anew(tmp_path: Path, writing: Fragm
     assert ((found.pixels >= 128) != (writing.pixels >= 128)).mean() < 0.03
 
 
-@pytest.mark.slow(reason="reads QMNIST twice")
+@pytest.mark.slow("reads QMNIST twice")
 def test_qmnists_own_files_become_the_dataset_qmnist() -> None:
     images, labels = (data_folder() / source.path for source in (IMAGES, LABELS))
     if not images.is_file() or not labels.is_file():

@@ -36,6 +36,7 @@ def undisturbed(sources: tuple[Source, ...]) -> Arrays:
     return pretrain(sources, adapt(3), 1, FEW)[0]
 
 
+@pytest.mark.slow("trains three times")
 def test_the_same_seed_gives_the_same_backbone_whatever_was_drawn_before(
     sources: tuple[Source, ...], undisturbed: Arrays
 ) -> None:
@@ -72,6 +73,7 @@ class KilledError(Exception):
     """Raised in place of a process's sudden end."""
 
 
+@pytest.mark.slow("trains two times, and waits for a third")
 def test_a_kill_in_the_second_stage_does_not_cost_the_first(
     sources: tuple[Source, ...], undisturbed: Arrays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,8 +11,6 @@ from edge.ink.fragment import to_int8
 from train.reader.evaluate import structure_of
 from train.reader.material import ALPHABETS, MNIST_TEST, load_measured
 
-SLOW = "reads tens of thousands of fragments"
-
 
 @pytest.mark.parametrize("name", ALPHABETS)
 def test_there_is_a_reader_of_every_alphabet_bound_to_its_card(name: str) -> None:
@@ -42,7 +40,7 @@ def test_an_alphabet_that_is_not_shipped_is_told_with_those_that_are() -> None:
     assert sorted(path.name for path in SHIPPED.iterdir()) == sorted(ALPHABETS)
 
 
-@pytest.mark.slow(SLOW)
+@pytest.mark.slow("reads tens of thousands of fragments")
 @pytest.mark.needs("mnist", "qmnist", "ink")
 def test_the_reader_of_digits_reads_995_of_1000_of_mnists_test_digits(
     record_property: Callable[[str, str], None],
@@ -61,7 +59,7 @@ def test_the_reader_of_digits_reads_995_of_1000_of_mnists_test_digits(
     assert found["pendigits, all writers"][0] >= 0.98 * found["pendigits, all writers"][1]
 
 
-@pytest.mark.slow(SLOW)
+@pytest.mark.slow("reads tens of thousands of fragments")
 @pytest.mark.needs("ink")
 def test_the_reader_of_letters_reads_what_its_card_says() -> None:
     reader = Reader.load(*find_shipped("letters"))

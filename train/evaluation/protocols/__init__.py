@@ -1,0 +1,1 @@
+"""Questions that a gate's owner asks of error rates, one file each."""
