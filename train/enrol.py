@@ -133,15 +133,15 @@ def _read(order: Order) -> Handwriting:
     if order.strangers is None:
         return Handwriting(fragments, datasets.split_writers(fragments))
     own = datasets.require_able(order.dataset, fragments, order.users)
+    if order.strangers in datasets.KIND_OF_SOURCE:  # to invent strangers takes long
+        _check_far(order, fragments, datasets.KIND_OF_SOURCE[order.strangers])
     others = datasets.load_strangers(order.strangers)
     if others.sha256 == fragments.sha256:
         raise TooFewWritersError(
             f"--strangers {order.strangers} is the dataset itself: users would be strangers too; "
             "name another source or leave --strangers out"
         )
-    far_known = datasets.same_kind(fragments, others)
-    if not far_known and not order.far_unknown:
-        raise FarUnknownError(_explain_far(order, fragments, others))
+    far_known = _check_far(order, fragments, datasets.kinds_of(others))
     offset = int(fragments.writers.max()) + 1 - int(others.writers.min())
     others = replace(others, writer=others.writer + np.int32(offset), writer_names=())
     try:
@@ -151,11 +151,19 @@ def _read(order: Order) -> Handwriting:
     return Handwriting(both, datasets.split_writers(others), own, far_known)
 
 
-def _explain_far(order: Order, users: FragmentSet, strangers: FragmentSet) -> str:
-    """Say what would happen with such strangers, and what helps."""
-    return (
-        f"kind of input of {order.dataset}: {datasets.kinds_of(users)}; of the strangers, {order.strangers}: "
-        f"{datasets.kinds_of(strangers)}. Such a network tells devices apart, not people: a gate set to a FAR of 1 % "
+def _check_far(order: Order, users: FragmentSet, strangers: str) -> bool:
+    """Return whether strangers of this kind of input are of the users'.
+
+    Raises FarUnknownError, with what would happen, if they are not and the order does not say `far_unknown`.
+    """
+    kinds = datasets.kinds_of(users)
+    if datasets.same_kind(kinds, strangers):
+        return True
+    if order.far_unknown:
+        return False
+    raise FarUnknownError(
+        f"kind of input of {order.dataset}: {kinds}; of the strangers, {order.strangers}: "
+        f"{strangers}. Such a network tells devices apart, not people: a gate set to a FAR of 1 % "
         "let in 97 % of real strangers with the users' own pen. Record other people with the same device (`inkgate "
         "capture`) and give their file to --strangers, or enrol without training: `inkgate users add NAME --bundle "
         "ready`. With --far-unknown it is trained all the same, and the gate stays shut"

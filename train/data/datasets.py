@@ -17,7 +17,9 @@ from train.errors import TooFewWritersError, UnknownDatasetError
 
 INK_SOURCES = ("qmnist-ink", *ink_files.FILES)
 """Datasets that are kept as strokes, which any pen can draw."""
-SOURCES = ("qmnist", "synthetic", *INK_SOURCES)
+KIND_OF_SOURCE = {"qmnist": "scan", "synthetic": "invented", **dict.fromkeys(INK_SOURCES, "pen")}
+"""A source's kind of input, as FragmentSet has it."""
+SOURCES = tuple(KIND_OF_SOURCE)
 
 LICENCES = {
     "qmnist": "images MNIST (LeCun, Cortes, Burges), CC BY-SA 3.0 as commonly stated; writers QMNIST, BSD-style",
@@ -88,13 +90,14 @@ def load(
     Raises UnknownDatasetError, MissingDataError, CorruptDataError, or FragmentSet.load's own errors for an .npz.
     """
     if name == "qmnist":
-        return mnist.load_qmnist(data_dir).of_kind("scan").to_bits(pixel_bits)
+        return mnist.load_qmnist(data_dir).of_kind(KIND_OF_SOURCE[name]).to_bits(pixel_bits)
     if name == "synthetic":
         from train.synthetic.writers import synthetic_set
 
-        return synthetic_set(writers, per_writer, seed, symbols, progress).of_kind("invented").to_bits(pixel_bits)
+        invented = synthetic_set(writers, per_writer, seed, symbols, progress)
+        return invented.of_kind(KIND_OF_SOURCE[name]).to_bits(pixel_bits)
     if name in INK_SOURCES:
-        return fragments(load_strokes(name, data_dir), width).of_kind("pen").to_bits(pixel_bits)
+        return fragments(load_strokes(name, data_dir), width).of_kind(KIND_OF_SOURCE[name]).to_bits(pixel_bits)
     if name.endswith(".npz"):
         return FragmentSet.load(Path(name)).to_bits(pixel_bits)
     raise UnknownDatasetError(f"no dataset is called {name!r}; take {', '.join(SOURCES)} or a path that ends in .npz")
@@ -110,10 +113,12 @@ def kinds_of(fragments: FragmentSet) -> str:
     return " and ".join(KINDS[code] for code in np.unique(fragments.kind))
 
 
-def same_kind(one: FragmentSet, other: FragmentSet) -> bool:
-    """Return whether two sets come from the same kind of input. What is unknown is the same as nothing."""
-    kinds = kinds_of(one)
-    return kinds == kinds_of(other) and KINDS[0] not in kinds
+def same_kind(one: str, other: str) -> bool:
+    """Return whether two kinds of input, as `kinds_of` returns them, are the same.
+
+    What is unknown is the same as nothing.
+    """
+    return one == other and KINDS[0] not in one
 
 
 def require_able(name: str, fragments: FragmentSet, users: int) -> tuple[int, ...]:
