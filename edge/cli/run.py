@@ -90,6 +90,7 @@ def run(
     bundle = Bundle.open(bundle_path)
     policy = Policy(far=far, pin_far=pin_far, claim=claim)
     people = _people(bundle, roster_path, policy)
+    thresholds = bundle.thresholds if people is None else None
     try:
         engine = bundle.engine(kernels)
         reader = bundle.reader(kernels) if people is not None else None
@@ -100,7 +101,7 @@ def run(
     manifest = bundle.manifest
     unverified = "" if engine.verified else f"{engine.runtime}, kernels {engine.kernels}"
     rule = Rule(
-        manifest.thresholds,
+        thresholds,
         manifest.users,
         manifest.pixel_bits,
         bundle.sha256,
@@ -130,12 +131,11 @@ def run(
 def _people(bundle: Bundle, roster_path: Path | None, policy: Policy) -> People | None:
     """Return the users of the bundle's roster, None if the bundle's own users decide.
 
-    They do if the network was trained for them and no roster is there. NoUsersError if there is nobody at all.
+    They do if the network was trained for them and no roster is there. NoUsersError if a roster has no users.
     """
     if bundle.manifest.reader is None and roster_path is None:
         if policy.claim is not None:
             raise NoUsersError(f"{bundle.path}: --claim is of users of a roster, and the bundle has no reader for one")
-        bundle.thresholds  # noqa: B018  NoUsersError
         return None
     roster = open_roster(bundle, roster_path)
     if bundle.manifest.users and roster_path is None and policy.claim is None and not roster.path.exists():

@@ -151,9 +151,7 @@ def any_text(
                 mine = _words({user: rest[user]}, length, WORDS_PER_USER, rng)
                 person, nobody = Person(model, known[user], means[user]), Person(model, None, means[user])
                 own = Spoken.of(model, z, symbol, mine)
-                found[length].append(
-                    tuple(person.log_density(said) - nobody.log_density(said) for said in (own, strange))  # type: ignore[arg-type]
-                )
+                found[length].append((_evidence(person, nobody, own), _evidence(person, nobody, strange)))
     return {length: _pooled(pairs, len(names)) for length, pairs in found.items()}
 
 
@@ -191,10 +189,10 @@ def pins(model: WhoModel, writing: Writing, order: Ints, rng: np.random.Generato
                     continue
                 known = model.gather(writing.features[enrol], symbol[enrol])
                 person, nobody = Person(model, known, means), Person(model, None, means)
-                both = [Spoken.of(model, z, symbol, words) for words in (mine, np.stack(theirs))]
-                pairs.append(tuple(person.log_density(said) - nobody.log_density(said) for said in both))
+                own, strange = (Spoken.of(model, z, symbol, words) for words in (mine, np.stack(theirs)))
+                pairs.append((_evidence(person, nobody, own), _evidence(person, nobody, strange)))
         if pairs:
-            found[length] = _pooled(pairs, len(places))  # type: ignore[arg-type]
+            found[length] = _pooled(pairs, len(places))
     if not found:
         raise EvidenceFitError("no development writer wrote symbols often enough for a PIN written five times")
     return found
@@ -207,6 +205,10 @@ def reach(model: WhoModel, writing: Writing, order: Ints, rng: np.random.Generat
     words = _words({n: np.concatenate([first[n], rest[n]]) for n in first}, 4, 50, rng)
     away = [model.distance(z[:, word], symbol[word].tolist(), model.means) for word in words]
     return 1.5 * float(np.quantile(away, 0.999))
+
+
+def _evidence(person: Person, nobody: Person, words: Spoken) -> Floats:
+    return person.log_density(words) - nobody.log_density(words)
 
 
 def _split(writer: npt.NDArray[np.integer], order: Ints) -> tuple[dict[int, Ints], dict[int, Ints]]:

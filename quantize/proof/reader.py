@@ -1,6 +1,7 @@
 """A reader of symbols -> its files in a bundle, and whether it computes to the bit what they say."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def verify_reader(
             machine,
             deployed=kernels == pinned,
             load=load,
-            progress=lambda fragments, kernels=kernels: progress(kernels, fragments),  # type: ignore[misc]
+            progress=partial(progress, kernels),
         )
         for kernels in asked
     ]

@@ -1,4 +1,4 @@
-"""Fixtures of tests/support/tiny_gate.py for every test of the edge."""
+"""Fixtures of tests/support/tiny_gate.py and user_desk.py for every test of the edge."""
 
 from tiny_gate import board as board
 from tiny_gate import bundle as bundle
@@ -14,3 +14,7 @@ from tiny_gate import rule as rule
 from tiny_gate import thresholds as thresholds
 from tiny_gate import ticking as ticking
 from tiny_gate import words as words
+from user_desk import enrolled as enrolled
+from user_desk import networks as networks
+from user_desk import pin_file as pin_file
+from user_desk import writes as writes

@@ -58,17 +58,6 @@ def engine(model: bytes) -> Engine:
     return Engine.load(model)
 
 
-def make_words(count: int, seed: int, longest: int = 8) -> Words:
-    """Draw words of 4 to `longest` fragments of 0 and 255: blots of unequal density, for unequal scores."""
-    rng = np.random.default_rng(seed)
-    words = []
-    for _ in range(count):
-        density = rng.uniform(0.02, 0.9)
-        pixels = rng.random((rng.integers(4, longest + 1), 33, 33)) < density
-        words.append(np.where(pixels, np.uint8(255), np.uint8(0)))
-    return words
-
-
 def make_blots(count: int, seed: int, longest: int = 8) -> Words:
     """Draw words of 4 to `longest` fragments of 0 and 255 that nobody wrote: noise of unequal density.
 
@@ -85,13 +74,13 @@ def make_blots(count: int, seed: int, longest: int = 8) -> Words:
 
 @pytest.fixture(scope="session")
 def words() -> Words:
-    return make_words(12, seed=1)
+    return make_blots(12, seed=1)
 
 
 @pytest.fixture(scope="session")
 def thresholds(engine: Engine) -> Thresholds:
     """Return thresholds that accept about a third of random words and reject a third."""
-    many = make_words(40, seed=2)
+    many = make_blots(40, seed=2)
     last = [float(word_scores(engine.run_words(to_int8(w)[np.newaxis]).logits[0])[-1].max()) for w in many]
     low, high = np.quantile(last, [0.35, 0.65])
     return Thresholds((float(high),) * MAX_SYMBOLS, (float(low),) * MAX_SYMBOLS, 3, 0.01, 0.1, len(many))

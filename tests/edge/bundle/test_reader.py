@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -231,7 +232,7 @@ def test_a_file_that_is_no_card_is_refused(content: bytes) -> None:
         decode_card(content)
 
 
-def test_a_folder_without_a_reader_is_told_with_the_command_that_makes_one(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_folder_without_a_reader_is_told_with_the_command_that_makes_one(tmp_path: Path) -> None:
     (tmp_path / MODEL).write_bytes(b"x")
     with pytest.raises(ReaderCardError, match=rf"{CARD}: no reader .*inkgate train-reader"):
         read_files(tmp_path)
