@@ -48,6 +48,7 @@ from edge.errors import (
     RuntimeMissingError,
     UnverifiedError,
 )
+from firmware_bridge.files import read_file
 
 EVIDENCE: Final = "evidence.npz"
 MODEL, CALIBRATION, FLOAT = "model.tflite", "calibration.json", "float.npz"
@@ -243,7 +244,7 @@ def _required(manifest: Manifest) -> tuple[str, ...]:
 
 def _read_manifest(folder: Path) -> bytes:
     try:
-        return (folder / MANIFEST).read_bytes()
+        return read_file(folder / MANIFEST)
     except OSError as error:
         raise NotABundleError(explain_no_bundle(folder, f"{MANIFEST}: {error.strerror}")) from error
 
@@ -264,7 +265,7 @@ def _verified(folder: Path, manifest: Manifest) -> dict[str, bytes]:
     contents = {}
     for name, expected in sorted(hashes.items()):
         try:
-            contents[name] = (folder / name).read_bytes()
+            contents[name] = read_file(folder / name)
         except OSError as error:
             raise BundleAlteredError(f"{folder}: {name} cannot be read: {error.strerror}") from error
         if hashlib.sha256(contents[name]).hexdigest() != expected:

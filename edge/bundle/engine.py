@@ -29,6 +29,7 @@ from edge.errors import (
     RuntimeMissingError,
 )
 from edge.ink.fragment import INPUT_SCALE, INPUT_ZERO_POINT, SIDE
+from firmware_bridge.files import read_file
 from firmware_bridge.installing import install_package
 
 _OLD: Final = TFLITE_RUNTIME.distribution
@@ -311,7 +312,7 @@ def _version(distribution: str, module: Any) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         raise ModelRefusedError(f"{path}: the model cannot be read: {error.strerror}") from error
 

@@ -9,6 +9,7 @@ from edge.bundle.bundle import Bundle
 from edge.bundle.run_directory import read_config
 from edge.bundle.run_files import CONFIG
 from edge.errors import OtherRunError, RunError
+from firmware_bridge.files import read_file
 
 _SHOWN_USERS = 4
 
@@ -46,7 +47,7 @@ def find_origin(bundle: Bundle) -> Origin | None:
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file of a run. OtherRunError if it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_file(path)).hexdigest()
     except OSError as error:
         raise OtherRunError(f"{path}: cannot be read: {error.strerror}") from error
 

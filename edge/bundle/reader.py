@@ -17,6 +17,7 @@ from edge.bundle.reader_card import ReaderCard, decode_card
 from edge.decision import exact
 from edge.errors import EngineError, ModelRefusedError, OtherOutputsError, ReaderCardError
 from edge.ink.fragment import INPUT_SCALE, INPUT_ZERO_POINT, SIDE
+from firmware_bridge.files import read_file
 
 MODEL, CARD = "reader.tflite", "reader.json"
 """The files of a reader in a bundle, and in a folder of `inkgate train-reader`."""
@@ -132,7 +133,7 @@ def find_shipped(alphabet: str) -> tuple[bytes, bytes]:
 def read_files(folder: str | os.PathLike[str]) -> tuple[bytes, bytes]:
     """Return model and card in a folder. ReaderCardError if one cannot be read."""
     try:
-        return (Path(folder) / MODEL).read_bytes(), (Path(folder) / CARD).read_bytes()
+        return read_file(Path(folder) / MODEL), read_file(Path(folder) / CARD)
     except OSError as error:
         there = ", ".join(sorted(path.name for path in SHIPPED.iterdir())) if SHIPPED.is_dir() else "none"
         raise ReaderCardError(

@@ -10,6 +10,7 @@ from edge.bundle.places import explain_no_run
 from edge.bundle.run_files import CONFIG, DRAWS, PLAN
 from edge.errors import FragmentSetError, RunError
 from edge.ink.fragment_set import FragmentSet
+from firmware_bridge.files import read_file
 
 
 class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +93,7 @@ def read_config(path: Path) -> RunConfig:
 
 def _read(path: Path, kind: Any) -> Any:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return msgspec.json.decode(read_file(path), type=kind)
     except OSError as error:
         raise RunError(explain_no_run(path.parent, f"{path.name}: {error.strerror}")) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -97,7 +97,7 @@ def run(
     except (UnverifiedError, GoldenError) as error:
         _refuse(error, bundle, journal_path, as_json)
         ctx.exit(error.exit_code)
-    _introduce(console, bundle, engine)
+    _introduce(console, bundle, engine, len(bundle.manifest.users) if people is None else people.users)
     manifest = bundle.manifest
     unverified = "" if engine.verified else f"{engine.runtime}, kernels {engine.kernels}"
     rule = Rule(
@@ -176,11 +176,9 @@ def _tell_refused(console: Console, frames: int) -> None:
         console.print(text, style="yellow", highlight=False, soft_wrap=True)
 
 
-def _introduce(console: Console, bundle: Bundle, engine: Engine) -> None:
+def _introduce(console: Console, bundle: Bundle, engine: Engine, users: int) -> None:
     manifest = bundle.manifest
-    console.print(
-        f"bundle {bundle.sha256[:12]}: {len(manifest.users)} users, {manifest.pixel_bits} bit a pixel", highlight=False
-    )
+    console.print(f"bundle {bundle.sha256[:12]}: {users} users, {manifest.pixel_bits} bit a pixel", highlight=False)
     console.print(f"runtime {engine.runtime}, kernels {engine.kernels}", highlight=False)
     if not engine.verified:
         made = manifest.executor

@@ -30,10 +30,15 @@ from edge.roster.enrolling import Enrolling, Plan, Stage
 from edge.roster.pin import check_pin
 from edge.roster.words import writer_of
 from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, say, unauthenticated_option
+from firmware_bridge.files import read_file
 from firmware_bridge.link.link import open_link
 
 _PATH = click.Path(path_type=Path)
 _NAME = click.argument("name", shell_complete=complete_user)
+
+
+_LONGEST_PIN_FILE = 4096
+"""Bytes. A PIN is far shorter; what is longer is another file."""
 
 
 @click.group()
@@ -227,7 +232,7 @@ def _read_pin(asks: bool, path: Path | None, alphabet: str, min_symbols: int) ->
         mode = path.stat().st_mode
         if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise PinExposedError(f"{path}: others may read this PIN: `chmod go= {path}`, or take another one")
-        text = path.read_text()
+        text = read_file(path, _LONGEST_PIN_FILE).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise PinError(f"{path}: the PIN cannot be read: {getattr(error, 'strerror', error)}") from error
     return check_pin(text.rstrip("\r\n"), alphabet, min_symbols)

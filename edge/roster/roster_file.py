@@ -11,6 +11,7 @@ from edge.errors import ForeignRosterError, RosterError, RosterKeyError
 from edge.roster.keys import KEY_BYTES, FileKeys, KeySource
 from edge.roster.roster import Roster
 from edge.roster.sealed import ID_BYTES, NETWORK_BYTES, NONCE_BYTES, key_id, read_header, seal, unseal
+from firmware_bridge.files import read_file
 from firmware_bridge.trust.private_folder import sync_folder
 
 SUFFIX = ".roster"
@@ -110,7 +111,7 @@ class RosterFile:
 
     def _read(self) -> bytes | None:
         try:
-            return self.path.read_bytes()
+            return read_file(self.path)
         except FileNotFoundError:
             return None
         except OSError as error:

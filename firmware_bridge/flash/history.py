@@ -7,6 +7,7 @@ import msgspec
 from firmware_bridge.boards import Board
 from firmware_bridge.build.errors import ImageError
 from firmware_bridge.build.image import Header, Version, parse_version
+from firmware_bridge.files import read_file
 from firmware_bridge.flash.errors import FlashedListError
 from firmware_bridge.trust.errors import KeyFolderError
 from firmware_bridge.trust.folder import STATE_VARIABLE, signing_folder, state_folder
@@ -106,7 +107,7 @@ class Versions:
 
     def _load(self) -> dict[str, str]:
         try:
-            known = msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
+            known = msgspec.json.decode(read_file(self._path), type=dict[str, str])
             for version in known.values():
                 parse_version(version)
         except FileNotFoundError:

@@ -10,6 +10,7 @@ from firmware_bridge.boards import HEADER_BYTES, HEADER_OFFSET, Board
 from firmware_bridge.build import image, uf2
 from firmware_bridge.build.errors import ImageError, OlderImageError, WrongBoardError
 from firmware_bridge.build.image import Header, Verifier, Version
+from firmware_bridge.files import read_file
 from firmware_bridge.flash.errors import ReadBackError
 
 Progress = Callable[[str, int, int], None]
@@ -69,7 +70,7 @@ def load(path: Path) -> tuple[bytes, Header]:
     Raises ImageError, with the path in its text, if the file cannot be read or holds no valid image.
     """
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror}: `inkgate firmware build` makes images") from error
     try:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from firmware_bridge.files import read_file
 from firmware_bridge.trust.errors import KeyExposedError, KeyStoreError
 
 _LOCK = ".lock"
@@ -48,7 +49,7 @@ class PrivateFolder:
                 return None
             self._check(self.path)
             self._check(file)
-            return file.read_bytes()
+            return read_file(file)
         except OSError as error:
             raise self._failed(error) from error
 

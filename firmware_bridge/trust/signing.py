@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from firmware_bridge.files import read_file
 from firmware_bridge.trust.errors import SigningKeyError, SigningKeyExposedError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def load_signing_key(path: Path) -> SigningKey:
             raise SigningKeyExposedError(
                 f"{path}: others may read this secret key: chmod 600 {path}, or make a new one"
             )
-        key = load_pem_private_key(path.read_bytes(), password=None)
+        key = load_pem_private_key(read_file(path), password=None)
     except FileNotFoundError as error:
         raise SigningKeyError(
             f"{path}: no such file: without --key `inkgate firmware build` makes a key and keeps it; "
@@ -112,7 +113,7 @@ def load_trusted_key(path: Path) -> TrustedKey:
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     try:
-        key = load_pem_public_key(path.read_bytes())
+        key = load_pem_public_key(read_file(path))
     except FileNotFoundError as error:
         raise SigningKeyError(
             f"{path}: no such file: whoever signs has the public half beside the secret key, by default in "

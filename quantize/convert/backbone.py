@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.ink.fragment import SIDE
+from firmware_bridge.files import read_file
 from quantize.convert.tensorflow import import_tf_keras
 from quantize.errors import BackboneFileError
 
@@ -43,7 +44,7 @@ class BackboneFile:
                 arrays = {key: stored[key].astype(np.float32) for key in stored.files}
             described = path.with_suffix(".json")
             about = json.loads(described.read_text())
-            sha256 = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in (path, described)}
+            sha256 = {file.name: hashlib.sha256(read_file(file)).hexdigest() for file in (path, described)}
             found = BackboneFile(path, arrays, about, sha256)
             layers = [f"conv{layer}" for layer in range(1, len(found.plan["maps"]) + 1)]
         except OSError as error:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bundle.golden import FEATURES, LOGITS
+from firmware_bridge.files import read_file
 from firmware_bridge.installing import install_extra
 from quantize.errors import DependencyError, ModelFileError, UnsupportedGraphError
 
@@ -178,7 +179,7 @@ def load_schema() -> Any:
 def read_model(path: Path) -> bytes:
     """Return the bytes of a model file. ModelFileError if it cannot be read."""
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
 
