@@ -141,13 +141,17 @@ class Bundle:
         self._verify(found, vectors, kernels)
         return found
 
-    def evidence(self) -> EvidenceModel | None:
-        """Return the evidence model of each kind of input, None if the bundle has none.
+    def evidence(self) -> EvidenceModel:
+        """Return how people write on each kind of input, and what evidence means there.
 
-        EvidenceError if that cannot be read, or if the manifest says otherwise of it.
+        NotABundleError if the bundle has no such model, EvidenceError if it cannot be read or the manifest says
+        otherwise of it.
         """
         if EVIDENCE not in self.contents:
-            return None
+            raise NotABundleError(
+                f"{self.path}: the bundle does not say what writing is worth as evidence, so it knows no users of a "
+                "roster; `--bundle ready` does; `inkgate quantize BACKBONE.npz --evidence FOLDER` makes one that does"
+            )
         model = EvidenceModel.decode(self.contents[EVIDENCE])
         if dict(model.inputs) != self.manifest.inputs:
             raise EvidenceError(f"{self.path}: the manifest says otherwise of the evidence than {EVIDENCE}")

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from edge.bundle.bundle import Bundle
 from edge.decision.evidence_model import EvidenceModel
 from edge.decision.identify import Identities, Policy
-from edge.errors import NotABundleError, ThresholdsError
+from edge.errors import ThresholdsError
 from edge.roster.roster_file import RosterFile
 
 
@@ -44,17 +43,6 @@ class People:
         except FileNotFoundError:
             return ()
         return (found.st_ino, found.st_mtime_ns, found.st_size)
-
-
-def evidence_of(bundle: Bundle) -> EvidenceModel:
-    """Return the bundle's evidence model. NotABundleError if it has none."""
-    found = bundle.evidence()
-    if found is None:
-        raise NotABundleError(
-            f"{bundle.path}: the bundle does not say what writing is worth as evidence, so a roster means nothing to "
-            "it; `--bundle ready` does"
-        )
-    return found
 
 
 def require_supported(evidence: EvidenceModel, policy: Policy) -> None:

@@ -12,7 +12,7 @@ from edge.bundle.engine import Engine
 from edge.bundle.kernels import requests
 from edge.cli.bundle_path import bundle_option
 from edge.cli.output import as_record, emit
-from edge.cli.people import People, evidence_of, require_supported
+from edge.cli.people import People, require_supported
 from edge.cli.roster import complete_user, open_roster, roster_option
 from edge.decision.identify import Policy
 from edge.errors import EdgeError, GoldenError, NoUsersError, TooFewWordsError, UnverifiedError
@@ -140,7 +140,7 @@ def _people(bundle: Bundle, roster_path: Path | None, policy: Policy) -> People 
     roster = open_roster(bundle, roster_path)
     if bundle.manifest.users and roster_path is None and policy.claim is None and not roster.path.exists():
         return None
-    evidence = evidence_of(bundle)
+    evidence = bundle.evidence()
     require_supported(evidence, policy)
     people = People(evidence, roster, policy)
     if not people.users:

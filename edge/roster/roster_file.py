@@ -1,7 +1,6 @@
 """A path and a network -> the roster in the file there, read and replaced as a whole."""
 
 import contextlib
-import os
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +11,7 @@ from edge.roster.keys import KEY_BYTES, FileKeys, KeySource
 from edge.roster.roster import Roster
 from edge.roster.sealed import ID_BYTES, NETWORK_BYTES, NONCE_BYTES, key_id, read_header, seal, unseal
 from firmware_bridge.files import read_file
-from firmware_bridge.trust.private_folder import sync_folder
+from firmware_bridge.trust.private_folder import replace_file
 
 SUFFIX = ".roster"
 
@@ -122,14 +121,7 @@ class RosterFile:
         fresh = self.path.with_name(f".{self.path.name}.fresh")  # the lock admits one writer
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fresh.unlink(missing_ok=True)
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            fresh.replace(self.path)
-            sync_folder(self.path.parent)
+            replace_file(self.path, fresh, content)
         except OSError as error:
             with contextlib.suppress(OSError):
                 fresh.unlink(missing_ok=True)

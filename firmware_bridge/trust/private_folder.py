@@ -58,14 +58,7 @@ class PrivateFolder:
         file = self.path / name
         fresh = file.with_suffix(_FRESH)  # only a killed writer leaves one behind: the lock admits one
         try:
-            fresh.unlink(missing_ok=True)
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            fresh.replace(file)
-            sync_folder(self.path)
+            replace_file(file, fresh, content)
         except OSError as error:
             raise self._failed(error) from error
 
@@ -105,6 +98,21 @@ class PrivateFolder:
         return KeyStoreError(
             f"{where}: the key store cannot be used: {error.strerror}: ${self._variable} names another"
         )
+
+
+def replace_file(file: Path, fresh: Path, content: bytes) -> None:
+    """Write a file for its owner alone, whole or not at all; it is on the disk when this returns.
+
+    fresh: where it is written first, in the same folder; only a killed writer leaves it behind. OSError if that fails.
+    """
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    fresh.replace(file)
+    sync_folder(file.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -24,7 +24,6 @@ USERS, DRAWS, LENGTHS, WORDS = 10, 2, (4, 8, 12), 20
 def main(ours_path: Path, words_path: Path) -> None:
     bundle = Bundle.open(find_bundle(READY))
     evidence, engine, reader = bundle.evidence(), bundle.engine(), bundle.reader()
-    assert evidence is not None
     ours, words = (FragmentSet.load(path).to_bits(1) for path in (ours_path, words_path))
     seen = [(engine.features(to_int8(s.pixels)), reader.read(to_int8(s.pixels))) for s in (ours, words)]
     (features, readings), tried = seen

@@ -12,9 +12,7 @@ import numpy as np
 from edge.bundle.bundle import Bundle
 from edge.bundle.engine import Engine
 from edge.bundle.reader import Reader
-from edge.decision.evidence_model import EvidenceModel
 from edge.decision.identify import Policy
-from edge.errors import NotABundleError
 from edge.ink.fragment_set import KINDS, FragmentSet
 from train.data import datasets
 from train.data.datasets import Draw
@@ -95,7 +93,7 @@ def measure(request: Request, progress: Progress = silent) -> Measured:
     asked for by name; errors of the bundle and of the dataset.
     """
     bundle = Bundle.open(request.bundle)
-    evidence = _evidence(bundle)
+    evidence = bundle.evidence()
     engine, reader = bundle.engine(), bundle.reader()
     fragments = _load(request, progress)
     allowed = _allowed(fragments)
@@ -121,16 +119,6 @@ def _answer(name: str, task: Task, heard: Mapping[int, Sequence[Heard]], engine:
     if name in _HEARD:
         return _HEARD[name](task, heard)
     return not_writing(task, engine, reader) if name == "not-writing" else _OTHERS[name](task)
-
-
-def _evidence(bundle: Bundle) -> EvidenceModel:
-    found = bundle.evidence()
-    if found is None:
-        raise NotABundleError(
-            f"{bundle.path}: the bundle does not say what writing is worth as evidence, which protocols ask; "
-            "`inkgate quantize BACKBONE.npz --evidence FOLDER` makes one that does"
-        )
-    return found
 
 
 def _load(request: Request, progress: Progress) -> FragmentSet:

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tiny_gate import make_golden, make_words
+from tiny_gate import make_blots, make_golden
 from tiny_reader import card_of, make_reader
 
 from edge.bundle.bundle import MODEL, Bundle, write_bundle
@@ -209,7 +209,7 @@ def reading(manifest: Manifest) -> tuple[Manifest, dict[str, bytes]]:
     model = make_reader()
     card, pinned = card_of(model), manifest.executor
     reader = Reader.load(model, card, request_for(pinned.kernels))
-    fragments = to_int8(np.concatenate(make_words(2, seed=5))[:6])
+    fragments = to_int8(np.concatenate(make_blots(2, seed=5))[:6])
     stamp = Stamp("test", "0", pinned.runtime, pinned.version, pinned.kernels, "none", "this machine", "")
     tensors = {"6.output": reader.logits_int8(fragments)}
     golden = GoldenVectors(
@@ -319,3 +319,8 @@ def test_a_network_for_another_number_of_users_is_refused(
     more = msgspec.structs.replace(manifest, users=("Ada", "Ben", "Cleo", "Dan"))
     with pytest.raises(ModelRefusedError, match="4 logits for 4 users"):
         write_bundle(tmp_path / "b", more, contents).engine()
+
+
+def test_a_bundle_without_evidence_tells_how_to_get_it(bundle: Bundle) -> None:
+    with pytest.raises(NotABundleError, match="--evidence FOLDER"):
+        bundle.evidence()

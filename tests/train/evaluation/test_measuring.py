@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner, Result
 from invented_hands import DIGITS, make_evidence, make_written
 
-from edge.errors import NotABundleError
 from edge.ink.fragment_set import KINDS, FragmentSet
 from inkgate import cli
 from train.errors import TooFewWritersError
@@ -104,15 +103,6 @@ def test_a_set_of_one_short_day_allows_all_protocols_but_those_of_time(folder: P
     assert {name for name in PROTOCOLS if not allowed[name]} == {"later", "another-day"}
     with pytest.raises(TooFewWritersError, match="wrote on two days"):
         measure(request(folder, hands, "another-day"))
-
-
-def test_a_bundle_without_evidence_is_told_how_to_get_it(
-    folder: Path, hands: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bundle = measuring.Bundle.open("")
-    monkeypatch.setattr(bundle, "evidence", lambda: None)
-    with pytest.raises(NotABundleError, match="--evidence FOLDER"):
-        measure(request(folder, hands, "claim"))
 
 
 def test_the_card_has_the_head_that_hubs_read_and_says_what_was_measured(measured: Measured, tmp_path: Path) -> None:
