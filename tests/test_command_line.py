@@ -178,7 +178,7 @@ def test_boards_and_their_apps_are_completed(words: str, expected: list[str]) ->
 
 BARRED = """
 import os, sys
-import edge.cli.run, firmware_bridge.cli.flash, inkgate
+import edge.cli.run, firmware_bridge.cli.firmware, firmware_bridge.cli.flash, inkgate
 if os.geteuid() == 0:
     os.seteuid(65534)  # root may enter every folder
 sys.argv = ["inkgate", *sys.argv[1:]]
