@@ -3,15 +3,18 @@
 The evidence of edge.decision.who says by itself how much it knows, but its Gaussians are only nearly right: the same
 ratio means less after twelve symbols than after two. So for each kind of input, each way of enrolling and each number
 of symbols a line makes a log-likelihood ratio of it, fitted by logistic regression on writers who serve for nothing
-else. Far out, the share of strangers' words above a ratio falls by a constant factor with each unit: an exponential
-tail, which says which ratio keeps a FAR.
+else. Which ratio keeps a FAR was counted: the quantiles of strangers' ratios, and how they differ from user to user.
+Beyond the rarest that could be counted, the share of words above a ratio falls by a constant factor with each unit: an
+exponential tail.
 """
 
+from itertools import pairwise
 from typing import Final
 
 import msgspec
 import numpy as np
 
+from edge.decision import exact
 from edge.decision.evidence import MAX_SYMBOLS
 from edge.decision.exact import Floats
 from edge.errors import ThresholdsError
@@ -24,28 +27,38 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What evidence means after 1..20 symbols (at position t - 1), and how strangers' words are spread.
 
     slope, offset   calibrated ratio = slope x evidence + offset
-    tail, rate      of strangers' words a share of exp(-rate (ratio - tail)) has a higher ratio
+    fars            shares of strangers' words that were counted, falling
+    quantiles       the ratio that at most such a share reaches, with 95 % confidence for other users, by `fars`
+    rate            beyond the last quantile, a share of last far x exp(-rate (ratio - quantile)) has a higher ratio
+    refused         share of users' words below the quantile of each of `fars`
     cllr, cllr_min  cost of the calibrated ratios in bits, and the least that any monotone calibration could have
     trials, writers strangers' words at each number of symbols, and how many people wrote them
 
-    ThresholdsError unless there are 20 finite numbers of each, slopes and rates positive.
+    ThresholdsError unless there are 20 finite numbers of each, slopes and rates positive, quantiles rising.
     """
 
     slope: tuple[float, ...]
     offset: tuple[float, ...]
-    tail: tuple[float, ...]
+    fars: tuple[float, ...]
+    quantiles: tuple[tuple[float, ...], ...]
     rate: tuple[float, ...]
+    refused: tuple[tuple[float, ...], ...]
     cllr: tuple[float, ...]
     cllr_min: tuple[float, ...]
     trials: int
     writers: int
 
     def __post_init__(self) -> None:
-        lists = (self.slope, self.offset, self.tail, self.rate, self.cllr, self.cllr_min)
+        lists = (self.slope, self.offset, self.rate, self.cllr, self.cllr_min, *self.quantiles, *self.refused)
         if any(len(values) != MAX_SYMBOLS or not np.isfinite(values).all() for values in lists):
             raise ThresholdsError(f"a calibration has {MAX_SYMBOLS} finite numbers of each kind")
         if min(*self.slope, *self.rate) <= 0 or self.trials < 1 or self.writers < 1:
             raise ThresholdsError("a calibration's slopes and rates are above 0, and it rests on words")
+        falling = all(0.0 < after < before < 1.0 for before, after in pairwise((1.0 - 1e-9, *self.fars)))
+        if len(self.fars) < 2 or not len(self.refused) == len(self.quantiles) == len(self.fars) or not falling:
+            raise ThresholdsError("a calibration has quantiles at two FARs at least, between 1 and 0, falling")
+        if (np.diff(np.asarray(self.quantiles), axis=0) < 0).any():
+            raise ThresholdsError("a calibration's quantiles rise as the FAR falls")
 
     def ratio(self, evidence: Floats, symbols: int) -> Floats:
         """Return the calibrated ratio of evidence after `symbols` symbols; over 20 count as 20."""
@@ -55,14 +68,26 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def threshold(self, far: float, symbols: int) -> float:
         """Return the ratio that a share of `far` of strangers' words reaches.
 
-        ThresholdsError unless 0 < far < 1.
+        Between two shares that were counted it lies on a line over log far; a share above the first is taken for the
+        first. ThresholdsError unless 0 < far < 1.
         """
         if not 0.0 < far < 1.0:
             raise ThresholdsError(f"a FAR of {far:g} cannot be kept: it lies between 0 and 1")
         place = min(symbols, MAX_SYMBOLS) - 1
-        return float(self.tail[place] - np.log(far) / self.rate[place])
+        known = [(_rarity(share), quantile[place]) for share, quantile in zip(self.fars, self.quantiles, strict=True)]
+        rarity = _rarity(far)
+        for (before, low), (after, high) in pairwise(known):
+            if rarity < after:
+                return low + max(rarity - before, 0.0) / (after - before) * (high - low)
+        last, highest = known[-1]
+        return highest + (rarity - last) / self.rate[place]
 
     @property
     def least_far(self) -> float:
         """Return the lowest FAR that the trials support: three errors in as many words as there were."""
         return RULE_OF_THREE / self.trials
+
+
+def _rarity(far: float) -> float:
+    """Return -log far, the same on every machine."""
+    return -float(exact.log(np.asarray(far)))

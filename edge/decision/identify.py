@@ -1,8 +1,8 @@
 """Features and readings of a word -> one decision: who wrote it, and is that certain enough.
 
-For each user one log-likelihood ratio is made of who and what: he wrote this, or somebody did whom nobody knows. A user
-with a PIN can only have written his PIN; a stranger may have written it too. Both are averaged over what the word may
-say. The ratio is calibrated by kind of input, and a user is accepted if it reaches the threshold that keeps the FAR.
+For each user one log-likelihood ratio is made of who and what: he wrote this, or somebody did whom nobody knows. It is
+averaged over what the word may say; a user with a PIN can only have written his PIN, whose probability counts. The
+ratio is calibrated by kind of input, and a user is accepted if it reaches the threshold that keeps the FAR.
 """
 
 from collections.abc import Mapping, Sequence
@@ -111,19 +111,15 @@ class Identities:
         said = read_word(values)
         found: list[Opinion] = []
         for group in self._groups:
+            asked: dict[tuple[bool, bool], tuple[Calibration, float]] = {}
             z = group.model.project(features)
             for k, ratio in _ratios(group, z, values, said, self._policy.claim).items():
-                calibration = self._calibration(group, k)
-                far = self._policy.pin_far if group.pins[k] is not None else self._policy.far / self._sharing
-                far *= 1.0 if group.known_device[k] else STRICT
-                found.append(
-                    Opinion(
-                        group.names[k],
-                        float(calibration.ratio(np.asarray(ratio), len(features))),
-                        calibration.threshold(far, len(features)),
-                        bool(group.known_device[k]),
-                    )
-                )
+                way = group.pins[k] is not None, bool(group.known_device[k])
+                if way not in asked:
+                    asked[way] = self._asked(group.calibration, len(features), *way)
+                calibration, threshold = asked[way]
+                calibrated = float(calibration.ratio(np.asarray(ratio), len(features)))
+                found.append(Opinion(group.names[k], calibrated, threshold, way[1]))
         return found
 
     def judge(self, features: npt.NDArray[np.int8], readings: npt.ArrayLike, *, final: bool) -> Decision:
@@ -159,10 +155,13 @@ class Identities:
         """Return among how many users the FAR is shared: a stranger may be taken for any of them."""
         return 1 if self._policy.claim is not None else max(self._open_users, 1)
 
-    def _calibration(self, group: _Group, k: int) -> Calibration:
-        if not group.known_device[k]:
-            return group.calibration.unknown_device
-        return group.calibration.any_text if group.pins[k] is None else group.calibration.pin
+    def _asked(self, of: Input, symbols: int, has_pin: bool, known_device: bool) -> tuple[Calibration, float]:
+        """Return by what a user's evidence is judged, and the ratio that it must reach."""
+        known = of.pin if has_pin else of.any_text
+        far = self._policy.pin_far if has_pin else self._policy.far / self._sharing
+        if known_device:
+            return known, known.threshold(far, symbols)
+        return of.unknown_device, of.unknown_device.threshold(far * STRICT, symbols)
 
     def _strange(self, features: npt.NDArray[np.int8], readings: npt.ArrayLike) -> str:
         """Return why a word is not judged, being too far from all known writing; "" if it is."""
@@ -239,13 +238,13 @@ def _places(pin: str | None, alphabet: str) -> npt.NDArray[np.int64] | None:
 
 
 def _ratios(group: _Group, z: Floats, readings: Floats, said: Readings, claim: str | None) -> Mapping[int, float]:
-    """Return log p(word | user) - log p(word | nobody known) by number, of users who can have written it."""
+    """Return the evidence that a user wrote the word, by number, of users who can have written it."""
     allowed = np.asarray([claim is None or name == claim for name in group.names])
     found: dict[int, float] = {}
     everybody = group.index(with_pin=False)
     chosen = everybody[allowed[everybody]]
     if len(chosen):
-        ratios = _ratio(group.people.select(chosen), group.nobody.select(chosen), z, said, said)
+        ratios = _mean_ratio(group.people.select(chosen), group.nobody.select(chosen), z, said)
         found |= dict(zip(chosen.tolist(), ratios.tolist(), strict=True))
     for k in group.index(with_pin=True):
         pin = group.pins[k]
@@ -254,23 +253,20 @@ def _ratios(group: _Group, z: Floats, readings: Floats, said: Readings, claim: s
         own = Readings(pin[None], log_probability_of(readings, pin[None]))
         if own.log_probability[0] < said.log_probability[0] + UNLIKELY:
             continue
-        either = said if (said.texts == pin).all(axis=1).any() else _either(said, own)
         only = np.asarray([k])
-        found[int(k)] = float(_ratio(group.people.select(only), group.nobody.select(only), z, own, either)[0])
+        found[int(k)] = float(_mean_ratio(group.people.select(only), group.nobody.select(only), z, own)[0])
     return found
 
 
-def _ratio(people: People, nobody: People, z: Floats, own: Readings, others: Readings) -> Floats:
-    """Return the evidence [K]: people may have written one of the texts `own`, strangers one of `others`."""
-    return _log_density(people, z, own) - _log_density(nobody, z, others)
+def _mean_ratio(people: People, nobody: People, z: Floats, said: Readings) -> Floats:
+    """Return the logarithm [K] of the likelihood ratio of person to anybody, averaged over what a word may say.
 
-
-def _log_density(people: People, z: Floats, said: Readings) -> Floats:
-    each = np.stack([people.log_density(z, text.tolist()) for text in said.texts])
-    return exact.log_sum_exp(each + said.log_probability[:, None])
-
-
-def _either(said: Readings, own: Readings) -> Readings:
-    return Readings(
-        np.concatenate([said.texts, own.texts]), np.concatenate([said.log_probability, own.log_probability])
-    )
+    Each text counts by the probability that the reader gives it; texts that are not listed count as a ratio of 0.
+    How well fragments fit everybody's writing of a text must not weigh texts a second time: Gaussian densities, far
+    out, would outweigh the reader.
+    """
+    each = [
+        people.log_density(z, text) - nobody.log_density(z, text) + weight
+        for text, weight in zip(said.texts.tolist(), said.log_probability.tolist(), strict=True)
+    ]
+    return each[0] if len(each) == 1 else exact.log_sum_exp(np.stack(each))

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from edge.decision import exact
 from edge.decision.exact import Floats
 
-MOST = 6
+MOST = 4
 """At most so many strings are kept."""
-LEAST = 0.001
-_LEAST_LOG = -6.907755278982137
+LEAST = 0.01
+_LEAST_LOG = -4.605170185988091
 """A string of less than this share of the most probable one's probability is left out."""
 
 

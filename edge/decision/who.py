@@ -188,13 +188,15 @@ class WhoModel:
         missing = [key for key in dict.fromkeys(keys) if key not in self._cache]
         if missing:
             values = compute(*np.asarray(missing, np.int64).T)
-            self._cache.update((key, tuple(part[..., i] for part in values)) for i, key in enumerate(missing))
+            self._cache.update((key, tuple(part[..., i].copy() for part in values)) for i, key in enumerate(missing))
         return [self._cache[key] for key in keys]
 
 
 @dataclass(frozen=True, eq=False)
 class People:
     """What is known of K people's writing: the posterior of each (u, v_0, v_1, ...).
+
+    Where nothing tells people apart but the devices they write on, all arrays but the means have 1 in place of K.
 
     counts    int64 [K, S], fragments of each symbol;  levels int64 [K], places in STEADINESS
     means     [S, D, K], m_d as it is on the device of each
@@ -214,21 +216,23 @@ class People:
     _stacked: dict[tuple[int, int], tuple[Floats, ...]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
-        return len(self.counts)
+        return int(self.means.shape[-1])
 
     def select(self, index: Ints) -> "People":
         """Return some of the people, by their places."""
         if len(index) == len(self) and (index == np.arange(len(self))).all():
             return self
+        shared = len(self.counts) == 1
+        own = np.zeros(1, np.int64) if shared else index
         return People(
             self.model,
-            self.counts[index],
-            self.levels[index],
+            self.counts[own],
+            self.levels[own],
             self.means[..., index],
-            self.expected[..., index],
-            self.precision[..., index],
-            self.weighted[..., index],
-            self.constant[index],
+            self.expected[..., own],
+            self.precision[..., own],
+            self.weighted[..., own],
+            self.constant[own],
         )
 
     def log_density(self, z: Floats, symbols: Sequence[int]) -> Floats:
@@ -254,7 +258,7 @@ class People:
     def _within(self, z: Floats, symbol: int) -> Floats:
         """Return what the scatter of a symbol's instances adds, [K]; 0 for the average hand."""
         if z.shape[1] == 1:
-            return np.zeros(len(self))
+            return np.zeros(len(self.levels))
         s = STEADINESS[self.levels]
         size = float(len(z) * (z.shape[1] - 1))
         scatter = float(exact.total(self.model.scatter(z, symbol)))
@@ -279,9 +283,8 @@ class People:
 
 def strangers(model: WhoModel, means: Floats) -> People:
     """Return people of whom nothing is known, on the devices with the means [S, D, K]."""
-    people = means.shape[-1]
-    average = np.full(people, _AVERAGE, np.int64)
-    return _people(model, np.zeros((people, model.symbols), np.int64), average, means, np.zeros(means.shape))
+    average = np.full(1, _AVERAGE, np.int64)
+    return _people(model, np.zeros((1, model.symbols), np.int64), average, means, np.zeros((*means.shape[:2], 1)))
 
 
 def enrolled(model: WhoModel, gathered: Sequence[Gathered], means: Floats) -> People:
@@ -318,7 +321,7 @@ def _people(model: WhoModel, counts: Ints, levels: Ints, means: Floats, offset: 
     prior, _ = exact.inverse(model.writer)
     precision = np.repeat(prior[:, :, None], len(counts), axis=2)
     weighted = np.zeros((len(prior), len(counts)))
-    expected = np.zeros(means.shape)
+    expected = np.zeros(offset.shape)
     for symbol in range(model.symbols):
         mine = np.flatnonzero(counts[:, symbol])
         if not len(mine):

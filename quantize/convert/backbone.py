@@ -41,14 +41,18 @@ class BackboneFile:
         """
         try:
             with np.load(path, allow_pickle=False) as stored:
-                arrays = {key: stored[key].astype(np.float32) for key in stored.files}
+                arrays = {key: stored[key] for key in stored.files}
+            if not all(np.issubdtype(array.dtype, np.floating) for array in arrays.values()):
+                raise BackboneFileError(f"{path}: not a backbone, which has weights only; `inkgate pretrain` makes one")
+            arrays = {key: array.astype(np.float32) for key, array in arrays.items()}
             described = path.with_suffix(".json")
             about = json.loads(described.read_text())
             sha256 = {file.name: hashlib.sha256(read_file(file)).hexdigest() for file in (path, described)}
             found = BackboneFile(path, arrays, about, sha256)
             layers = [f"conv{layer}" for layer in range(1, len(found.plan["maps"]) + 1)]
         except OSError as error:
-            raise BackboneFileError(f"{error.filename or path}: no backbone ({error.strerror or error})") from error
+            missing = f"{error.filename or path}: {error.strerror or error}"
+            raise BackboneFileError(f"{path}: no backbone, which is an .npz and a .json ({missing})") from error
         except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise BackboneFileError(f"{path}: not a backbone, or a damaged one ({error})") from error
         lacking = [name for layer in (*layers, "fc") for name in (f"{layer}/0", f"{layer}/1") if name not in arrays]

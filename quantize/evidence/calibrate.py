@@ -23,46 +23,81 @@ Ints = npt.NDArray[np.int64]
 LENGTHS: Final = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20)
 PIN_LENGTHS: Final = (4, 5, 6, 8, 10, 12)
 USERS: Final = 10
+ROUNDS: Final = 2
+"""Development writers are dealt out as users so many times."""
 ENROL_SHARE: Final = 0.65
 WORDS_PER_USER: Final = 40
 WORDS_PER_STRANGER: Final = 20
 PIN_WRITINGS: Final = 5
 PINS_PER_USER: Final = 6
-_TAIL: Final = 0.05
-"""The share of strangers' words, those with the highest ratios, from which the tail is fitted."""
+FARS: Final = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+"""The shares of strangers' words whose ratios are counted, as far as there are COUNTED words of each."""
+COUNTED: Final = 40
+SURE: Final = 0.95
+"""Confidence that a FAR is kept among users who are not those of the calibration."""
+DRAWN: Final = 200
+"""So many times users are drawn to find the bound."""
+HIGHEST: Final = 200
+"""The tail beyond them is fitted to so many of the highest ratios."""
+_DIGITS: Final = 6
+"""Digits after the point that are kept of a calibration: far more than a few thousand words can tell."""
 _PRIOR: Final = 1e-3
 """Weight of a slope's square in the logistic regression, so that words that do not overlap give a finite line."""
 
 
 class Trials(NamedTuple):
-    """Evidence of words under their writers' names and under others', and how many strangers wrote."""
+    """Evidence of words under their writers' names and under others'.
+
+    claimed: the user under whose name each of `impostor` went. writers: how many people there were.
+    """
 
     genuine: Floats
     impostor: Floats
+    claimed: Ints
     writers: int
 
 
+class _Heard(NamedTuple):
+    """Evidence of a user's words under his name, and of strangers'."""
+
+    user: int
+    genuine: Floats
+    impostor: Floats
+
+
 def calibrate(by_length: dict[int, Trials]) -> Calibration:
-    """Return the calibration from trials by number of symbols; in between and beyond, it is interpolated."""
+    """Return the calibration from trials by number of symbols; in between and beyond, it is interpolated.
+
+    EvidenceFitError if users' words are no different from strangers', or those are too few to count.
+    """
     lengths = sorted(by_length)
-    lines, tails, costs = [], [], []
+    fewest = min(len(trials.impostor) for trials in by_length.values())
+    fars = [far for far in FARS if far * fewest >= COUNTED]
+    if len(fars) < 2:
+        raise EvidenceFitError(f"{fewest} words of strangers are too few to count a FAR")
+    lines, tails, refusals, costs = [], [], [], []
     for length in lengths:
-        genuine, impostor, _ = by_length[length]
+        genuine, impostor, claimed, _ = by_length[length]
         slope, offset = fit_line(genuine, impostor)
         ratios = slope * genuine + offset, slope * impostor + offset
         lines.append((slope, offset))
-        tails.append(fit_tail(ratios[1]))
+        quantiles = sure_quantiles(ratios[1], claimed, fars)
+        tails.append((*quantiles, fit_rate(ratios[1])))
+        refusals.append((ratios[0] < quantiles[:, None]).mean(axis=1))
         costs.append((cllr(*ratios), cllr_min(*ratios)))
 
     def spread(values: Sequence[float]) -> tuple[float, ...]:
-        return tuple(float(v) for v in np.interp(np.arange(1, MAX_SYMBOLS + 1), lengths, values))
+        found = np.interp(np.arange(1, MAX_SYMBOLS + 1), lengths, values)
+        return tuple(round(float(value), _DIGITS) for value in found)
 
     least = min(by_length.values(), key=lambda trials: len(trials.impostor))
     return Calibration(
         slope=spread([slope for slope, _ in lines]),
         offset=spread([offset for _, offset in lines]),
-        tail=spread([tail for tail, _ in tails]),
-        rate=spread([rate for _, rate in tails]),
+        fars=tuple(fars),
+        quantiles=tuple(spread([tail[place] for tail in tails]) for place in range(len(fars))),
+        refused=tuple(spread([share[place] for share in refusals]) for place in range(len(fars))),
+        rate=spread([tail[-1] for tail in tails]),
         cllr=spread([cost for cost, _ in costs]),
         cllr_min=spread([least_cost for _, least_cost in costs]),
         trials=len(least.impostor),
@@ -94,12 +129,32 @@ def fit_line(genuine: Floats, impostor: Floats) -> tuple[float, float]:
     return slope / scale, offset
 
 
-def fit_tail(impostor: Floats) -> tuple[float, float]:
-    """Return tail and rate: a share of exp(-rate (ratio - tail)) of strangers' words has a higher ratio."""
+def sure_quantiles(impostor: Floats, claimed: Ints, fars: Sequence[float]) -> Floats:
+    """Return the ratios that shares of strangers' words do not exceed, with confidence SURE for other users.
+
+    Users differ much more than words do in how easily others pass for them: so users are drawn anew, with all words
+    under their names (bootstrap).
+    """
+    order = np.argsort(impostor)[::-1]
+    ordered = impostor[order]
+    users, place = np.unique(claimed[order], return_inverse=True)
+    rng = np.random.default_rng(0)
+    found = np.empty((DRAWN, len(fars)))
+    for drawn in found:
+        weight = np.bincount(rng.integers(0, len(users), len(users)), minlength=len(users))[place]
+        above = np.cumsum(weight)
+        drawn[:] = ordered[np.searchsorted(above, np.asarray(fars) * above[-1])]
+    return np.quantile(found, SURE, axis=0)
+
+
+def fit_rate(impostor: Floats) -> float:
+    """Return the rate at which the share of strangers' words above a ratio falls, far out.
+
+    It is one over the mean excess of the highest of them, the maximum likelihood of an exponential tail.
+    """
     ordered = np.sort(impostor)
-    far = ordered[int(np.floor((1.0 - _TAIL) * len(ordered))) :]
-    rate = 1.0 / max(float((far - far[0]).mean()), 1e-6)
-    return float(far[0] + np.log(_TAIL) / rate), rate
+    far = ordered[-HIGHEST - 1 :]
+    return 1.0 / max(float((far[1:] - far[0]).mean()), 1e-6)
 
 
 def cllr(genuine: Floats, impostor: Floats) -> float:
@@ -137,10 +192,9 @@ def any_text(
     """Return trials with words of any symbols. adapted: the device is learned from other users' writing."""
     z, symbol = model.project(writing.features).T, np.asarray(writing.symbol, np.int64)
     first, rest = _split(np.asarray(writing.writer), order)
-    names = rng.permutation(sorted(first))
-    found: dict[int, list[tuple[Floats, Floats]]] = {length: [] for length in LENGTHS}
-    for start in range(0, len(names) - USERS + 1, USERS):
-        users = names[start : start + USERS]
+    names = sorted(first)
+    found: dict[int, list[_Heard]] = {length: [] for length in LENGTHS}
+    for users in (draw for _ in range(ROUNDS) for draw in _deal(rng.permutation(names))):
         known = {user: model.gather(writing.features[first[user]], symbol[first[user]]) for user in users}
         means = {user: _means(model, known, user) if adapted else model.means for user in users}
         others = [name for name in names if name not in users]
@@ -151,46 +205,64 @@ def any_text(
                 mine = _words({user: rest[user]}, length, WORDS_PER_USER, rng)
                 person, nobody = Person(model, known[user], means[user]), Person(model, None, means[user])
                 own = Spoken.of(model, z, symbol, mine)
-                found[length].append((_evidence(person, nobody, own), _evidence(person, nobody, strange)))
+                found[length].append(_Heard(user, _evidence(person, nobody, own), _evidence(person, nobody, strange)))
     return {length: _pooled(pairs, len(names)) for length, pairs in found.items()}
 
 
+def misnamed(model: WhoModel, writing: Writing, order: Ints, rng: np.random.Generator) -> list[int]:
+    """Return writers under whose names somebody else wrote too, for all that can be seen.
+
+    Another writer's words fit such a writer better, on average, than they fit their own writer: one hand under two
+    names. It is a fault of the data, and says nothing of strangers.
+    """
+    z, symbol = model.project(writing.features).T, np.asarray(writing.symbol, np.int64)
+    first, rest = _split(np.asarray(writing.writer), order)
+    words = {name: Spoken.of(model, z, symbol, _words({name: mine}, 12, 10, rng)) for name, mine in rest.items()}
+    nobody = Person(model, None, model.means)
+    means = np.empty((len(first), len(first)))
+    for place, mine in enumerate(first.values()):
+        person = Person(model, model.gather(writing.features[mine], symbol[mine]), model.means)
+        means[place] = [_evidence(person, nobody, spoken).mean() for spoken in words.values()]
+    better = means > np.diag(means)
+    return [name for place, name in enumerate(first) if better[place].any()]
+
+
 def pins(model: WhoModel, writing: Writing, order: Ints, rng: np.random.Generator) -> dict[int, Trials]:
-    """Return trials with PINs: five writings to enrol, one to enter, others by strangers who know them."""
-    z, symbol, writer = (
-        model.project(writing.features).T,
-        np.asarray(writing.symbol, np.int64),
-        np.asarray(writing.writer),
-    )
-    sorted_by = np.argsort(order, kind="stable")
+    """Return trials with PINs: five writings to enrol, one to enter, others by strangers who know them.
+
+    What the device makes of writing is learned from the other users' writings of their own PINs.
+    """
+    z, symbol, writer = model.project(writing.features).T, np.asarray(writing.symbol, np.int64), writing.writer
+    by_order = np.argsort(order, kind="stable")
     places = {
-        name: [sorted_by[(writer[sorted_by] == name) & (symbol[sorted_by] == d)] for d in range(model.symbols)]
+        int(name): [by_order[(writer[by_order] == name) & (symbol[by_order] == d)] for d in range(model.symbols)]
         for name in np.unique(writer)
     }
-    everyone = {n: model.gather(writing.features[writer == n], symbol[writer == n]) for n in places}
     found: dict[int, Trials] = {}
     for length in PIN_LENGTHS:
         pairs = []
-        for name in places:
-            means = _means(model, everyone, name)
-            for _ in range(PINS_PER_USER):
-                pin = _draw_pin([len(p) for p in places[name]], length, rng)
-                if pin is None:
-                    continue
-                count = np.bincount(pin, minlength=model.symbols)
-                enrol = np.concatenate([p[: PIN_WRITINGS * n] for p, n in zip(places[name], count, strict=True)])
-                left = [p[PIN_WRITINGS * n :] for p, n in zip(places[name], count, strict=True)]
-                mine = np.stack([_write(left, count, rng) for _ in range(2)])
-                able = [
-                    o for o in places if o != name and all(len(p) >= n for p, n in zip(places[o], count, strict=True))
-                ]
-                theirs = [_write(places[o], count, rng) for o in able]
-                if not theirs:
-                    continue
-                known = model.gather(writing.features[enrol], symbol[enrol])
-                person, nobody = Person(model, known, means), Person(model, None, means)
-                own, strange = (Spoken.of(model, z, symbol, words) for words in (mine, np.stack(theirs)))
-                pairs.append((_evidence(person, nobody, own), _evidence(person, nobody, strange)))
+        for users in (draw for _ in range(PINS_PER_USER) for draw in _deal(rng.permutation(sorted(places)))):
+            pin = {user: _draw_pin([len(p) for p in places[user]], length, rng) for user in users}
+            count = {user: np.bincount(p, minlength=model.symbols) for user, p in pin.items() if p is not None}
+            known = {}
+            for user in users:
+                # Who cannot write his PIN so often tells of the device by as many other fragments.
+                n = count.get(user)
+                mine = (
+                    np.concatenate([p[: PIN_WRITINGS * c] for p, c in zip(places[user], n, strict=True)])
+                    if (n is not None)
+                    else by_order[writer[by_order] == user][: PIN_WRITINGS * length]
+                )
+                known[user] = model.gather(writing.features[mine], symbol[mine])
+            for user, n in count.items():
+                left = [p[PIN_WRITINGS * c :] for p, c in zip(places[user], n, strict=True)]
+                own = np.stack([_write(left, n, rng) for _ in range(2)])
+                able = [o for o in places if o not in users and _has(places[o], n)]
+                strange = np.stack([_write(places[o], n, rng) for o in able]) if able else own[:0]
+                means = _means(model, known, user)
+                person, nobody = Person(model, known[user], means), Person(model, None, means)
+                words = [Spoken.of(model, z, symbol, word) for word in (own, strange)]
+                pairs.append(_Heard(user, *(_evidence(person, nobody, spoken) for spoken in words)))
         if pairs:
             found[length] = _pooled(pairs, len(places))
     if not found:
@@ -205,6 +277,10 @@ def reach(model: WhoModel, writing: Writing, order: Ints, rng: np.random.Generat
     words = _words({n: np.concatenate([first[n], rest[n]]) for n in first}, 4, 50, rng)
     away = [model.distance(z[:, word], symbol[word].tolist(), model.means) for word in words]
     return 1.5 * float(np.quantile(away, 0.999))
+
+
+def _deal(names: Ints) -> list[list[int]]:
+    return [names[start : start + USERS].tolist() for start in range(0, len(names) - USERS + 1, USERS)]
 
 
 def _evidence(person: Person, nobody: Person, words: Spoken) -> Floats:
@@ -246,9 +322,18 @@ def _draw_pin(counts: Sequence[int], length: int, rng: np.random.Generator) -> I
     return None
 
 
+def _has(places: Sequence[Ints], count: Ints) -> bool:
+    return all(len(mine) >= needed for mine, needed in zip(places, count, strict=True))
+
+
 def _write(places: Sequence[Ints], count: Ints, rng: np.random.Generator) -> Ints:
     return np.concatenate([rng.choice(p, n, replace=False) for p, n in zip(places, count, strict=True) if n])
 
 
-def _pooled(pairs: Sequence[tuple[Floats, Floats]], writers: int) -> Trials:
-    return Trials(np.concatenate([g for g, _ in pairs]), np.concatenate([i for _, i in pairs]), writers)
+def _pooled(heard: Sequence[_Heard], writers: int) -> Trials:
+    return Trials(
+        np.concatenate([one.genuine for one in heard]),
+        np.concatenate([one.impostor for one in heard]),
+        np.concatenate([np.full(len(one.impostor), one.user) for one in heard]),
+        writers,
+    )

@@ -1,6 +1,6 @@
 """Handwriting by kind of input, seen by the int8 network -> the evidence model of a bundle."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from edge.ink.fragment import to_int8
 from edge.ink.fragment_set import FragmentSet
 from edge.ink.symbols import SYMBOLS
 from quantize.errors import EvidenceFitError
-from quantize.evidence.calibrate import any_text, calibrate, pins, reach
+from quantize.evidence.calibrate import any_text, calibrate, misnamed, pins, reach
 from quantize.evidence.moments import Writing, fit_who
 
 BACKGROUND, DEVELOPMENT = "background", "development"
@@ -50,6 +50,11 @@ def fit_evidence(
         sources = [f"{kind}-{BACKGROUND}", f"{SHARED_KIND}-{BACKGROUND}"]
         present = [name for name in dict.fromkeys(sources) if name in seen]
         who[kind] = fit_who([seen[name][0] for name in present], len(alphabet))
+    left_out = {}
+    for kind in kinds:
+        name = f"{kind}-{DEVELOPMENT}"
+        left_out[name] = misnamed(who[kind], *seen[name], np.random.default_rng(SEED))
+        seen[name] = _without(*seen[name], left_out[name])
     for place, kind in enumerate(kinds):
         progress("calibrating", place, len(kinds))
         model, (writing, order) = who[kind], seen[f"{kind}-{DEVELOPMENT}"]
@@ -62,10 +67,24 @@ def fit_evidence(
             unknown_device=max((calibrate(trials) for trials in unseen), key=_strictness),
             reach=reach(model, writing, order, rng),
             sources=tuple(
-                f"{name}: {len(handwriting[name].writers)} writers" for name in (*sources, f"{kind}-{DEVELOPMENT}")
+                _source(name, len(handwriting[name].writers), left_out.get(name, []))
+                for name in (*sources, f"{kind}-{DEVELOPMENT}")
             ),
         )
     return EvidenceModel(alphabet, who, inputs)
+
+
+def _without(
+    writing: Writing, order: npt.NDArray[np.int64], writers: Sequence[int]
+) -> tuple[Writing, npt.NDArray[np.int64]]:
+    kept = ~np.isin(writing.writer, writers)
+    return Writing(writing.features[kept], writing.writer[kept], writing.symbol[kept]), order[kept]
+
+
+def _source(name: str, writers: int, left_out: Sequence[int]) -> str:
+    """Say how many writers a set has, and who of them was left out of the calibration."""
+    without = f", without {', '.join(map(str, left_out))}: others wrote under the same names" if left_out else ""
+    return f"{name}: {writers} writers{without}"
 
 
 def _strictness(calibration: Calibration) -> float:

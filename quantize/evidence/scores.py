@@ -80,17 +80,35 @@ class Person:
         onto = through.swapaxes(-1, -2)[:, None] @ inverse
         self._inverse = np.concatenate([none, inverse], axis=1)
         self._onto = np.concatenate([none, onto], axis=1)
-        self._through = np.concatenate([none, onto @ through[:, None]], axis=1)
+        self._through = np.concatenate([none, onto @ through[:, None]], axis=1).reshape(-1, size * size)
 
     def log_density(self, words: Spoken) -> Floats:
-        """Return what `People.log_density` of edge.decision.who does, [W]."""
-        counts, symbol = np.minimum(words.counts, _MOST), np.arange(words.counts.shape[1])[None]
-        y = np.where(counts[..., None] > 0, words.means - self._expected, 0.0)
-        precision = self._precision + self._through[symbol, counts].sum(axis=1)
-        weighted = self._weighted + np.einsum("wdij,wdj->wi", self._onto[symbol, counts], y)
-        distance = np.einsum("wdi,wdij,wdj->w", y, self._inverse[symbol, counts], y)
-        explained = (weighted * np.linalg.solve(precision, weighted[..., None])[..., 0]).sum(axis=1)
-        spread = self._log_determinant[symbol, counts].sum(axis=1) + np.linalg.slogdet(precision)[1]
-        repeated = np.maximum(words.counts - 1, 0).sum(axis=1) * y.shape[-1]
+        """Return what `People.log_density` of edge.decision.who does, [W].
+
+        Words are taken together by symbol and number of its instances, whose matrices they share.
+        """
+        counts = np.minimum(words.counts, _MOST)
+        rows, size = np.arange(len(counts)), words.means.shape[-1]
+        chosen = np.zeros((len(counts), counts.shape[1] * (_MOST + 1)))
+        weighted = np.repeat(self._weighted[None], len(counts), axis=0)
+        distance = np.zeros(len(counts))
+        for symbol, number in np.argwhere(_present(counts)):
+            these = rows[counts[:, symbol] == number]
+            chosen[these, symbol * (_MOST + 1) + number] = 1.0
+            y = words.means[these, symbol] - self._expected[symbol]
+            weighted[these] += y @ self._onto[symbol, number].T
+            distance[these] += ((y @ self._inverse[symbol, number]) * y).sum(axis=1)
+        precision = self._precision + (chosen @ self._through).reshape(-1, size, size)
+        lower = np.linalg.cholesky(precision)
+        explained = (np.linalg.solve(lower, weighted[..., None])[..., 0] ** 2).sum(axis=1)
+        spread = chosen @ self._log_determinant.ravel()
+        spread += 2.0 * np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
+        repeated = np.maximum(words.counts - 1, 0).sum(axis=1) * size
         within = repeated * np.log(self._s) + words.scatter.sum(axis=1) * (1.0 / self._s - 1.0)
         return np.asarray(-0.5 * (distance + self._constant - explained + spread + within))
+
+
+def _present(counts: Ints) -> npt.NDArray[np.bool_]:
+    """Return [S, _MOST + 1], which numbers of instances of a symbol there are, 0 left out."""
+    numbers = np.arange(_MOST + 1)
+    return np.asarray((counts[:, :, None] == numbers).any(axis=0) & (numbers > 0))

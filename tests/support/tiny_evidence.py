@@ -1,5 +1,7 @@
 """A small evidence model of invented people, and what they write: no trained network is needed."""
 
+import math
+
 import numpy as np
 
 from edge.decision.calibration import Calibration
@@ -9,6 +11,7 @@ from edge.decision.who import WhoModel
 
 ALPHABET = "0123"
 FEATURES, SIZE = 6, 4
+FARS = (0.1, 0.01)
 
 
 def who_model(seed: int = 1) -> WhoModel:
@@ -35,8 +38,10 @@ def calibration(slope: float = 0.5, rate: float = 1.0, trials: int = 1000) -> Ca
     return Calibration(
         all_lengths(slope),
         all_lengths(0.0),
-        all_lengths(0.0),
+        FARS,
+        tuple(all_lengths(-math.log(far) / rate) for far in FARS),
         all_lengths(rate),
+        tuple(all_lengths(0.05 / far**0.5 / 10) for far in FARS),
         all_lengths(0.2),
         all_lengths(0.1),
         trials=trials,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The reader's folder.")
 @click.option("--steps", type=click.IntRange(1), help="Steps of the training.")
 @click.option("--seed", type=int, help="Seed of the training.")
-@click.option("--replace", "may_replace", is_flag=True, help="Replace a reader that is in --out.")
+@click.option("--force", "--replace", "may_replace", is_flag=True, help="Replace a reader that is in --out.")
 @folder_option
 @json_option
 def train_reader(

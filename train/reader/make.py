@@ -65,7 +65,7 @@ def make_reader(order: ReaderOrder, out: Path, progress: Progress = silent) -> R
     """
     require_writable_run(out, "--out")
     if (out / CARD).is_file() and not order.replace:
-        raise OverwriteError(f"{out}: holds a reader already; --replace overwrites it, another --out keeps both")
+        raise OverwriteError(f"{out}: holds a reader already; --force overwrites it, another --out keeps both")
     structure = STRUCTURES[order.network]
     if structure.side != SIDE and order.alphabet != "digits":
         raise UnknownReaderError(f"the {structure.name} network reads {structure.side}x{structure.side} digits only")

@@ -49,10 +49,12 @@ def test_the_network_computes_what_the_weights_say() -> None:
 
 
 def test_a_file_that_is_not_there_or_no_backbone_is_refused_by_name(tmp_path: Path, backbone: Path) -> None:
-    with pytest.raises(BackboneFileError, match=r"none\.npz: no backbone \(No such file"):
+    with pytest.raises(BackboneFileError, match=r"none\.npz: no backbone, .*none\.npz: No such file"):
         BackboneFile.read(tmp_path / "none.npz")
     backbone.with_suffix(".json").rename(tmp_path / "aside")
-    with pytest.raises(BackboneFileError, match=r"backbone-1bit\.json: no backbone \(No such file"):
+    with pytest.raises(
+        BackboneFileError, match=r"backbone-1bit\.npz: no backbone, .*backbone-1bit\.json: No such file"
+    ):
         BackboneFile.read(backbone)
     for content in (b"", b"PK", b"not a backbone", SHIPPED.read_bytes()[:1000]):
         backbone.write_bytes(content)

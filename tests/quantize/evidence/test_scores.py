@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from tiny_evidence import FEATURES, Hand, who_model
 
 from edge.decision.who import enrolled, strangers
-from quantize.evidence.calibrate import Trials, calibrate, cllr, cllr_min, fit_line, fit_tail
+from quantize.errors import EvidenceFitError
+from quantize.evidence.calibrate import Trials, calibrate, cllr, cllr_min, fit_line, misnamed
 from quantize.evidence.moments import Writing, fit_who
 from quantize.evidence.scores import Person, Spoken
 
@@ -53,16 +54,62 @@ def test_calibration_recovers_ratios_that_were_scaled_and_moved() -> None:
     assert cllr_min(genuine, impostor) <= cllr(genuine, impostor) <= cllr_min(genuine, impostor) + 0.01
 
 
-def test_tail_says_which_share_is_above_a_ratio() -> None:
-    ratios = np.random.default_rng(9).exponential(0.5, 100_000)
-    tail, rate = fit_tail(ratios)
-    threshold = tail - np.log(0.001) / rate
-    assert (ratios > threshold).mean() == pytest.approx(0.001, rel=0.4)  # 100 words: a standard error of 10 %
+@pytest.mark.parametrize("far", [0.2, 0.03, 0.005, 0.0005])
+def test_a_threshold_is_reached_by_no_more_words_than_was_asked_for(far: float) -> None:
+    rng = np.random.default_rng(9)
+    words = rng.exponential(0.5, 40_000)
+    made = calibrate({4: Trials(rng.exponential(0.5, 4_000) + 3.0, words, np.arange(40_000), 30)})
+    reached = (made.ratio(rng.exponential(0.5, 400_000), 4) >= made.threshold(far, 4)).mean()
+    # It is kept with 95 % confidence: 0.005 of 40,000 words are 200, known to 7 %; 0.0005 is beyond what was counted.
+    assert 0.6 * far < reached <= 1.05 * far
+
+
+def test_users_whom_others_pass_for_raise_the_threshold_as_far_as_there_may_be_more_of_them() -> None:
+    rng = np.random.default_rng(4)
+    claimed = np.repeat(np.arange(40), 1000)
+    words = rng.normal(0.0, 1.0, 40_000) + np.where(claimed < 4, 3.0, 0.0)  # one user in ten is easily passed for
+    trials = Trials(rng.normal(6.0, 1.0, 4_000), words, claimed, 40)
+    made = calibrate({4: trials})
+    plain = np.quantile(made.ratio(words, 4), 0.95)
+    assert (made.ratio(words, 4) >= made.threshold(0.05, 4)).mean() < 0.75 * 0.05
+    assert made.threshold(0.05, 4) > plain
+
+
+def test_refusals_rise_as_the_far_falls() -> None:
+    rng = np.random.default_rng(3)
+    genuine, impostor = rng.normal(3.0, 1.0, 20_000), rng.normal(0.0, 1.0, 20_000)
+    made = calibrate({4: Trials(genuine, impostor, np.arange(20_000), 30)})
+    place = made.fars.index(0.01)
+    # The quantile of 1 % of a normal distribution is 2.326; 0.674 below the users' mean lie 25.0 % of their words.
+    assert made.refused[place][3] == pytest.approx(0.25, abs=0.02)
+    assert list(np.array(made.refused)[:, 3]) == sorted(np.array(made.refused)[:, 3])
+
+
+def test_too_few_words_of_strangers_are_not_calibrated_on() -> None:
+    rng = np.random.default_rng(1)
+    with pytest.raises(EvidenceFitError, match="150 words of strangers are too few"):
+        calibrate({4: Trials(rng.normal(4, 1, 300), rng.normal(-4, 1, 150), np.arange(150), 30)})
 
 
 def test_a_far_needs_three_errors_in_as_many_trials() -> None:
     rng = np.random.default_rng(1)
-    made = calibrate({4: Trials(rng.normal(4, 1, 300), rng.normal(-4, 1, 600), 30)})
+    made = calibrate({4: Trials(rng.normal(4, 1, 300), rng.normal(-4, 1, 600), np.arange(600), 30)})
     assert made.least_far == 3 / 600
     assert made.writers == 30
     assert len(made.slope) == 20
+
+
+def test_one_hand_under_two_names_is_found_and_nobody_else() -> None:
+    model, order = who_model(), []
+    features, writer, symbol = [], [], []
+    for name in range(6):
+        for half in range(2):
+            hand = Hand(0 if name == 1 and half else name)  # the second half under name 1 is of writer 0's hand
+            symbols = np.tile(np.arange(4), 8)
+            features.append(hand.write(symbols))
+            symbol.append(symbols)
+            writer.append(np.full(len(symbols), name))
+            order.append(np.arange(len(symbols)) + half * len(symbols))
+    writing = Writing(np.concatenate(features), np.concatenate(writer), np.concatenate(symbol))
+    found = misnamed(model, writing, np.concatenate(order), np.random.default_rng(0))
+    assert found == [0]

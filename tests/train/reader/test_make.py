@@ -62,7 +62,7 @@ def test_the_page_shows_every_set_and_symbol(tiny: Path) -> None:
 
 
 def test_a_finished_reader_is_not_replaced_unasked(tiny: Path) -> None:
-    with pytest.raises(OverwriteError, match="--replace"):
+    with pytest.raises(OverwriteError, match="--force"):
         make_reader(ReaderOrder("digits", "shipped"), tiny)
 
 

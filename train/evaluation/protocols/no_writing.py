@@ -23,6 +23,8 @@ from train.evaluation.protocols.written import Outputs
 from train.synthetic.not_writing import Kind, Word, kinds_of
 
 BOARDS = ("pen", "camera")
+ROSTERS = 3
+"""At most so many draws of users judge the same words."""
 
 
 def not_writing(task: Task, network: Network, reader: Reader, ways: Sequence[tuple[str, Kind]] | None = None) -> Answer:
@@ -30,11 +32,13 @@ def not_writing(task: Task, network: Network, reader: Reader, ways: Sequence[tup
 
     Ways: (board, kind); None: all there are.
     """
-    users, _ = enrol(task.written, task.draws[0].users)
-    gate = Gate(task.common.evidence, users, (), replace(task.common.policy, claim=None))
+    gates = []
+    for draw in task.draws[:ROSTERS]:
+        users, _ = enrol(task.written, draw.users)
+        gates.append(Gate(task.common.evidence, users, (), replace(task.common.policy, claim=None)))
 
     def accepts(words: Sequence[Word]) -> NDArray[np.bool_]:
-        return np.array([opens(gate, network, reader, word) for word in words], np.bool_)
+        return np.array([opens(gates, network, reader, word) for word in words], np.bool_)
 
     found = measure_non_writing(
         accepts,
@@ -46,8 +50,8 @@ def not_writing(task: Task, network: Network, reader: Reader, ways: Sequence[tup
     )
     return Answer(
         "not-writing",
-        f"Nobody says who he is; {len(users)} users of kind {task.written.kind} without PINs, words of 4 to 12 "
-        f"symbols; gate at --far {task.common.policy.far:g}.",
+        f"Nobody says who he is; {len(gates)} rosters, of {len(task.draws[0].users)} users of kind "
+        f"{task.written.kind} without PINs; words of 4 to 12 symbols; gate at --far {task.common.policy.far:g}.",
         tuple(
             {
                 "board": row.path,
@@ -60,6 +64,7 @@ def not_writing(task: Task, network: Network, reader: Reader, ways: Sequence[tup
             for row in found
         ),
         (
+            "Every word is judged by every roster; one that accepts it is enough to count it as accepted.",
             "An attempt of which the board makes no word counts as refused.",
             "'one-symbol' and 'one-sample' are of invented writers.",
             "Upper bounds are exact (Clopper-Pearson, one-sided 95 %).",
@@ -67,10 +72,10 @@ def not_writing(task: Task, network: Network, reader: Reader, ways: Sequence[tup
     )
 
 
-def opens(gate: Gate, network: Network, reader: Reader, word: Word) -> bool:
-    """Return whether a word is accepted as somebody's.
+def opens(gates: Sequence[Gate], network: Network, reader: Reader, word: Word) -> bool:
+    """Return whether any gate accepts a word as somebody's.
 
-    What the gate refuses whatever the networks say is not shown to them, which saves most of the time.
+    What gates refuse whatever the networks say is not shown to them, which saves most of the time.
     """
     quality = assess(word.fragments, durations_ms=word.durations_ms).quality
     if quality in (Quality.NOT_WRITING, Quality.TOO_PLAIN):
@@ -79,4 +84,4 @@ def opens(gate: Gate, network: Network, reader: Reader, word: Word) -> bool:
     times = [duration for duration, _ in word.times]
     parts = zip(word.fragments, network.features(codes), reader.read(codes), times, strict=True)
     seen = [Seen(pixels, Outputs(np.empty(0), features), reading, time) for pixels, features, reading, time in parts]
-    return gate.hear(seen).user >= 0
+    return any(gate.hear(seen).user >= 0 for gate in gates)

@@ -124,7 +124,7 @@ def test_what_is_refused_for_its_ink_is_not_shown_to_the_networks(task: Task) ->
     gate = Gate(task.common.evidence, enrolled, (), Policy(far=0.999999))
     network = Network(task.written.features[0])
     blank = Word(np.zeros((6, 33, 33), np.uint8), ((None, None),) * 6)
-    assert not opens(gate, network, Reader(), blank)
+    assert not opens([gate], network, Reader(), blank)
     assert network.shown == 0
 
 
@@ -138,9 +138,9 @@ def test_a_word_that_passes_for_a_users_opens(task: Task) -> None:
     word = Word(written.pixels[word_places], ((900, 200),) * 8)
     network = Network(written.features[0])
     network.features = lambda fragments: written.features[word_places]  # type: ignore[method-assign]
-    assert opens(gate, network, Reader(), word)
+    assert opens([gate], network, Reader(), word)
     hasty = replace(word, times=((5, 5),) * 8)
-    assert not opens(gate, network, Reader(), hasty)
+    assert not opens([gate], network, Reader(), hasty)
 
 
 def test_non_writing_is_told_kind_by_kind_with_an_exact_bound(task: Task) -> None:
