@@ -45,11 +45,11 @@ def fit_evidence(
     for place, (name, fragments) in enumerate(sorted(handwriting.items())):
         progress("computing features", place, len(handwriting))
         seen[name] = _writing(engine, fragments, alphabet)
-    who, inputs = {}, {}
+    who, inputs, sources = {}, {}, {}
     for kind in kinds:
-        sources = [f"{kind}-{BACKGROUND}", f"{SHARED_KIND}-{BACKGROUND}"]
-        present = [name for name in dict.fromkeys(sources) if name in seen]
-        who[kind] = fit_who([seen[name][0] for name in present], len(alphabet))
+        wanted = dict.fromkeys([f"{kind}-{BACKGROUND}", f"{SHARED_KIND}-{BACKGROUND}"])
+        sources[kind] = [name for name in wanted if name in seen]
+        who[kind] = fit_who([seen[name][0] for name in sources[kind]], len(alphabet))
     left_out = {}
     for kind in kinds:
         name = f"{kind}-{DEVELOPMENT}"
@@ -68,7 +68,7 @@ def fit_evidence(
             reach=reach(model, writing, order, rng),
             sources=tuple(
                 _source(name, len(handwriting[name].writers), left_out.get(name, []))
-                for name in (*sources, f"{kind}-{DEVELOPMENT}")
+                for name in (*sources[kind], f"{kind}-{DEVELOPMENT}")
             ),
         )
     return EvidenceModel(alphabet, who, inputs)
