@@ -88,6 +88,11 @@ def solve_lower(lower: Floats, b: Floats) -> Floats:
     return x
 
 
+def solve_upper(upper: Floats, b: Floats) -> Floats:
+    """Return x with U x = b by backward substitution: [D, D, ...], [D, ...] -> [D, ...]."""
+    return solve_lower(upper[::-1, ::-1], b[::-1])[::-1]
+
+
 def inverse(a: Floats) -> tuple[Floats, Floats]:
     """Return the inverse and the log determinant of symmetric positive definite a [D, D, ...].
 

@@ -26,7 +26,11 @@ NEAR: Final = 5
 """A device is known from other people's writing if at least so many of them wrote on it."""
 STRICT: Final = 0.1
 """Where the device is not known, the FAR that is asked for is aimed at with a tenth of it."""
+COMPARED: Final = 40
+"""Of more users without a PIN, those so many are compared with a word to whose writing it lies nearest."""
 PEN, INVENTED, UNKNOWN = "pen", "invented", "unknown"
+_ROUNDING: Final = 1e-3
+"""Probabilities that a reader computed may add up to so much more than 1 (its log)."""
 UNLIKELY: Final = -6.907755278982137
 """A PIN that a word says with less than a thousandth of the probability of its likeliest reading was not written."""
 
@@ -107,7 +111,7 @@ class Identities:
 
         features: int8 [T, F]. readings: [T, S].
         """
-        values = np.asarray(readings, np.float64)
+        values = _probabilities(readings, len(features), len(self._alphabet))
         said = read_word(values)
         found: list[Opinion] = []
         for group in self._groups:
@@ -181,6 +185,16 @@ class Identities:
         return f"score {'above' if enough else 'below'} the threshold of {best.threshold:.2f}{unknown}"
 
 
+def _probabilities(readings: npt.ArrayLike, symbols: int, alphabet: int) -> Floats:
+    """Return log-probabilities [symbols, alphabet]. ValueError unless they are, of no more than 1 for each symbol."""
+    values = np.asarray(readings, np.float64)
+    if values.shape != (symbols, alphabet):
+        raise ValueError(f"readings of shape {list(values.shape)} for {symbols} symbols, of an alphabet of {alphabet}")
+    if not (exact.log_sum_exp(values.T) <= _ROUNDING).all():
+        raise ValueError("readings that are no probabilities")
+    return values
+
+
 def _model_for(evidence: EvidenceModel, kind: str, people: Sequence[Material]) -> str:
     """Return the kind whose model people of a kind are judged by. EvidenceError if there is none."""
     if kind in evidence.who:
@@ -243,6 +257,9 @@ def _ratios(group: _Group, z: Floats, readings: Floats, said: Readings, claim: s
     found: dict[int, float] = {}
     everybody = group.index(with_pin=False)
     chosen = everybody[allowed[everybody]]
+    if len(chosen) > COMPARED:
+        away = group.people.distances(z, said.texts[0].tolist())[chosen]
+        chosen = np.sort(chosen[np.argsort(away, kind="stable")[:COMPARED]])
     if len(chosen):
         ratios = _mean_ratio(group.people.select(chosen), group.nobody.select(chosen), z, said)
         found |= dict(zip(chosen.tolist(), ratios.tolist(), strict=True))

@@ -203,6 +203,7 @@ class People:
     expected  [S, D, K], K_d z_d: what their fragments of a symbol add to the expected mean
     precision [D, D, K], of u;  weighted [D, K], precision times the mean of u
     constant  [K], mean' precision mean - log det precision
+    likely    [S, D, K], where a fragment of each symbol is expected
     """
 
     model: WhoModel
@@ -213,6 +214,7 @@ class People:
     precision: Floats
     weighted: Floats
     constant: Floats
+    likely: Floats
     _stacked: dict[tuple[int, int], tuple[Floats, ...]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -233,7 +235,19 @@ class People:
             self.precision[..., own],
             self.weighted[..., own],
             self.constant[own],
+            self.likely[..., index],
         )
+
+    def distances(self, z: Floats, symbols: Sequence[int]) -> Floats:
+        """Return how far a word lies from where each person's is expected, [K], in units of everybody's noise.
+
+        It is quickly computed, and tells who can have written the word. z: [D, T].
+        """
+        total = np.zeros(len(self))
+        for place, symbol in enumerate(symbols):
+            away = z[:, place, None] - self.likely[symbol]
+            total += exact.dot(away, exact.apply(self.model.noise_inverse[:, :, symbol, None], away))
+        return total
 
     def log_density(self, z: Floats, symbols: Sequence[int]) -> Floats:
         """Return the log density [K] of a word's features under each person, but for a term that all share.
@@ -326,8 +340,8 @@ def _people(model: WhoModel, counts: Ints, levels: Ints, means: Floats, offset: 
         mine = np.flatnonzero(counts[:, symbol])
         if not len(mine):
             continue
-        keys = [(symbol, int(counts[k, symbol]), int(levels[k])) for k in mine]
-        q, gain = (np.stack(part, axis=-1) for part in list(zip(*model.known(keys), strict=True))[:2])
+        known = model.known(_keys(symbol, mine, counts, levels))
+        q, gain = (np.stack(part, axis=-1) for part in list(zip(*known, strict=True))[:2])
         z = offset[symbol][:, mine]
         precision[:, :, mine] += q
         weighted[:, mine] += exact.apply(q, z)
@@ -335,4 +349,15 @@ def _people(model: WhoModel, counts: Ints, levels: Ints, means: Floats, offset: 
     lower = exact.cholesky(precision)
     half = exact.solve_lower(lower, weighted)
     constant = exact.dot(half, half) - exact.log_determinant(lower)
-    return People(model, counts, levels, means, expected, precision, weighted, constant)
+    hand = exact.solve_upper(exact.transpose(lower), half)
+    likely = means + expected + hand
+    for symbol in range(model.symbols):
+        mine = np.flatnonzero(counts[:, symbol])
+        if len(mine):
+            gain = np.stack([k for _, k, _ in model.known(_keys(symbol, mine, counts, levels))], axis=-1)
+            likely[symbol][:, mine] -= exact.apply(gain, hand[:, mine])
+    return People(model, counts, levels, means, expected, precision, weighted, constant, likely)
+
+
+def _keys(symbol: int, people: Ints, counts: Ints, levels: Ints) -> list[tuple[int, int, int]]:
+    return [(symbol, int(counts[k, symbol]), int(levels[k])) for k in people]

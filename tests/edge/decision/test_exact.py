@@ -4,6 +4,7 @@ import hashlib
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +46,15 @@ def test_inverse_and_determinant_are_those_of_lapack(seed: int, size: int, cases
     # Condition numbers are below 1e4 here, so 1e-10 is a million times the rounding.
     assert np.allclose(np.moveaxis(inverse, -1, 0), np.linalg.inv(moved), rtol=0, atol=1e-10 * scale)
     assert np.allclose(log_determinant, np.linalg.slogdet(moved)[1], rtol=0, atol=1e-10)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 3))
+def test_substitution_solves_both_triangles(seed: int, size: int, cases: int) -> None:
+    lower = exact.cholesky(positive_definite(seed, size, cases))
+    x = np.random.default_rng(seed).normal(size=(size, cases))
+    assert exact.solve_lower(lower, exact.apply(lower, x)) == pytest.approx(x, rel=1e-6, abs=1e-8)
+    upper = exact.transpose(lower)
+    assert exact.solve_upper(upper, exact.apply(upper, x)) == pytest.approx(x, rel=1e-6, abs=1e-8)
 
 
 def test_what_is_not_positive_definite_becomes_nan() -> None:

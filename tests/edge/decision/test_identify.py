@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_evidence import ALPHABET, FEATURES, Hand, certain, enrol, evidence_model, visitors
 
-from edge.decision.identify import Identities, Policy
+from edge.decision.identify import COMPARED, Identities, Policy
 from edge.decision.rule import Verdict
 from edge.errors import EvidenceError, UserError
 
@@ -55,6 +55,13 @@ def test_an_uncertain_reading_is_averaged_over() -> None:
     assert known.judge(Hand(ANNA).write(pin), doubtful, final=True).user == "anna"
 
 
+@pytest.mark.parametrize("more", [0.1, 29.0, float("inf")])
+def test_readings_that_are_no_probabilities_open_nothing(more: float) -> None:
+    word = [0, 1, 2, 3]
+    decision = identities().judge(Hand(ANNA).write(word), certain(word) + more, final=True)
+    assert decision.verdict is Verdict.UNAVAILABLE
+
+
 def test_a_word_that_is_too_short_is_never_accepted() -> None:
     decision = identities().judge(Hand(ANNA).write([0, 1, 2]), certain([0, 1, 2]), final=True)
     assert decision.verdict is Verdict.REJECT
@@ -76,6 +83,21 @@ def test_the_far_is_shared_among_users_without_a_claim() -> None:
     one = identities(Policy(claim="anna")).opinions(Hand(ANNA).write(WORD), certain(WORD))[0]
     both = identities().opinions(Hand(ANNA).write(WORD), certain(WORD))[0]
     assert both.threshold == pytest.approx(one.threshold + np.log(2.0))
+
+
+def test_among_many_users_the_nearest_are_compared_and_the_decision_is_that_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hands = [Hand(100 + place) for place in range(COMPARED + 25)]
+    many = Identities(evidence_model(), [enrol(f"u{k}", h) for k, h in enumerate(hands)], (), Policy(far=0.2))
+    words = [(hands[place], [0, 1, 2, 3, place % 4]) for place in range(0, len(hands), 8)]
+    words += [(Hand(5000 + place), [3, 2, 1, 0]) for place in range(8)]
+    written = [(hand.write(word), certain(word)) for hand, word in words]
+    found = [many.judge(*word, final=True) for word in written]
+    assert {len(many.opinions(*word)) for word in written} == {COMPARED}
+    monkeypatch.setattr("edge.decision.identify.COMPARED", 1000)
+    assert [many.judge(*word, final=True) for word in written] == found
+    assert {decision.verdict for decision in found} == {Verdict.ACCEPT, Verdict.REJECT}
 
 
 def test_what_is_far_from_all_writing_is_not_known_here() -> None:
