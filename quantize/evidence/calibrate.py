@@ -65,24 +65,29 @@ class _Heard(NamedTuple):
     impostor: Floats
 
 
-def calibrate(by_length: dict[int, Trials]) -> Calibration:
+def calibrate(by_length: dict[int, Trials], beside: dict[int, Trials] | None = None) -> Calibration:
     """Return the calibration from trials by number of symbols; in between and beyond, it is interpolated.
 
-    EvidenceFitError if users' words are no different from strangers', or those are too few to count.
+    beside: trials of another device; the stricter of both thresholds counts. EvidenceFitError if users' words are no
+    different from strangers', or those are too few to count.
     """
-    lengths = sorted(by_length)
-    fewest = min(len(trials.impostor) for trials in by_length.values())
+    lengths = sorted(by_length.keys() & beside.keys() if beside else by_length)
+    fewest = min(len(by_length[length].impostor) for length in lengths)
     fars = [far for far in FARS if far * fewest >= COUNTED]
     if len(fars) < 2:
         raise EvidenceFitError(f"{fewest} words of strangers are too few to count a FAR")
     lines, tails, refusals, costs = [], [], [], []
     for length in lengths:
-        genuine, impostor, claimed, _ = by_length[length]
+        genuine, impostor, _, _ = by_length[length]
         slope, offset = fit_line(genuine, impostor)
         ratios = slope * genuine + offset, slope * impostor + offset
         lines.append((slope, offset))
-        quantiles = sure_quantiles(ratios[1], claimed, fars)
-        tails.append((*quantiles, fit_rate(ratios[1])))
+        judged = [
+            (slope * trials.impostor + offset, trials.claimed)
+            for trials in (by_length[length], *([beside[length]] if beside else []))
+        ]
+        quantiles = np.max([sure_quantiles(*words, fars) for words in judged], axis=0)
+        tails.append((*quantiles, min(fit_rate(words) for words, _ in judged)))
         refusals.append((ratios[0] < quantiles[:, None]).mean(axis=1))
         costs.append((cllr(*ratios), cllr_min(*ratios)))
 
@@ -90,7 +95,7 @@ def calibrate(by_length: dict[int, Trials]) -> Calibration:
         found = np.interp(np.arange(1, MAX_SYMBOLS + 1), lengths, values)
         return tuple(round(float(value), _DIGITS) for value in found)
 
-    least = min(by_length.values(), key=lambda trials: len(trials.impostor))
+    least = min((by_length[length] for length in lengths), key=lambda trials: len(trials.impostor))
     return Calibration(
         slope=spread([slope for slope, _ in lines]),
         offset=spread([offset for _, offset in lines]),

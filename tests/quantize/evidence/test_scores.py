@@ -113,3 +113,17 @@ def test_one_hand_under_two_names_is_found_and_nobody_else() -> None:
     writing = Writing(np.concatenate(features), np.concatenate(writer), np.concatenate(symbol))
     found = misnamed(model, writing, np.concatenate(order), np.random.default_rng(0))
     assert found == [0]
+
+
+def test_of_two_devices_the_stricter_threshold_counts() -> None:
+    rng = np.random.default_rng(6)
+
+    def trials(middle: float) -> dict[int, Trials]:
+        return {4: Trials(rng.normal(6, 1, 2000), rng.normal(middle, 1, 8000), np.arange(8000), 40)}
+
+    one, other = trials(0.0), trials(1.0)
+    both = calibrate(one, other)
+    assert both.slope == calibrate(one).slope
+    reached = (both.ratio(other[4].impostor, 4) >= both.threshold(0.05, 4)).mean()
+    assert reached == pytest.approx(0.05, rel=0.15)
+    assert calibrate(one, one).quantiles == calibrate(one).quantiles
