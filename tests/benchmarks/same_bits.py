@@ -36,9 +36,18 @@ def main() -> None:
         users = []
         for user in range(USERS):
             text = rng.permutation(np.arange(FRAGMENTS) % symbols)
-            said = {"features": write(user, text), "symbols": text.astype(np.int8), "readings": read(text).astype("f4")}
-            pin, writing = "0123" if user == 0 else None, np.zeros(FRAGMENTS, np.int32)
-            users.append(Enrolment(name=f"user {user}", kind=kind, pin=pin, writing=writing, **said))
+            features, readings = write(user, text), read(text).astype(np.float32)
+            users.append(
+                Enrolment(
+                    name=f"user {user}",
+                    kind=kind,
+                    pin="0123" if user == 0 else None,
+                    features=features,
+                    symbols=text.astype(np.int8),
+                    readings=readings,
+                    writing=np.zeros(FRAGMENTS, np.int32),
+                )
+            )
         known = Identities(evidence, users, (), Policy(far=0.003))
         for word in range(WORDS):
             text = rng.integers(0, symbols, 4 + word % 9)
