@@ -21,12 +21,13 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.bundle.bundle import Bundle
 from edge.bundle.engine import Engine
@@ -40,13 +41,15 @@ from quantize.make_bundle import make_ready_bundle
 from train.data import datasets
 from train.data.datasets import Draw
 from train.data.evidence_sets import evidence_sets, photographed
-from train.evaluation.protocols.figures import Cell, curves, share, told
+from train.evaluation.protocols.figures import Cell, Counted, curves, share, told
 from train.evaluation.protocols.naming import identify
 from train.evaluation.protocols.spread import spread
 from train.evaluation.protocols.task import Common, Task, draw_from, enrol
 from train.evaluation.protocols.words import Heard, Job, counted, hear, hear_draws
 from train.evaluation.protocols.written import see
 from train.pretraining import PIXEL_BITS, PretrainOrder, make_shipped_backbone
+
+T = TypeVar("T")
 
 USERS = 10
 ALONE_PER_USER, ALONE_PER_STRANGER = 20, 4
@@ -132,8 +135,9 @@ def rows_of(source: str, pretraining: str, task: Task, alone: Task) -> list[Row]
         CLAIMED: {length: claimed([[one] for one in draws], task.rounds) for length, draws in together.items()},
         ANYONE: dict(zip(together, identify(task, together).rows, strict=True)),
     }
+    judged, far = judged_as(task), task.common.policy.far
     return [
-        Row(source, pretraining, judged_as(task, gate == ALONE), gate, length, task.common.policy.far, figures)
+        Row(source, pretraining, judged[gate == ALONE], gate, length, far, figures)
         for gate, by_length in at_gates.items()
         for length, figures in by_length.items()
     ]
@@ -155,27 +159,31 @@ def hear_alone(task: Task) -> dict[int, list[list[Heard]]]:
 
 
 def claimed(draws: Sequence[Sequence[Heard]], rounds: int) -> dict[str, Cell]:
-    """Return error rates where the writer says who he is. draws: the gates of each draw."""
+    """Return error rates where the writer says who he is. draws: the gates of each draw, which count together."""
     gates = [gate for draw in draws for gate in draw]
     independent = sum(gate.independent * len(gate.users) for gate in gates)
-    figures = curves([_together([gate.claim_trials for gate in draw]) for draw in draws], independent, rounds)
-    entered = [counted(gate.claim_accepted(gate.theirs), gate.theirs.writers) for gate in gates]
-    figures["gate FAR"] = share(entered, rounds, independent)
-    figures["gate FRR"] = share([counted(gate.own < gate.claim, gate.mine.writers) for gate in gates], rounds)
-    figures["independent trials"] = independent
-    return figures
+    trials = [_joined(Trials, [_fields(gate.claim_trials) for gate in draw]) for draw in draws]
+    entered = [[counted(gate.claim_accepted(gate.theirs), gate.theirs.writers) for gate in draw] for draw in draws]
+    refused = [[counted(gate.own < gate.claim, gate.mine.writers) for gate in draw] for draw in draws]
+    return {
+        **curves(trials, independent, rounds),
+        "gate FAR": share([_joined(_pair, draw) for draw in entered], rounds, independent),
+        "gate FRR": share([_joined(_pair, draw) for draw in refused], rounds),
+        "independent trials": independent,
+    }
 
 
-def judged_as(task: Task, alone: bool) -> str:
-    """Return the kinds whose models are the likeliest for the users of a draw, or for each user alone."""
+def judged_as(task: Task) -> dict[bool, str]:
+    """Return the kinds whose models are the likeliest: True, for each user alone; False, for all users of a draw."""
     who = task.common.evidence.who
-    found = set()
+    kinds = sorted(who)
+    alone, together = set(), set()
     for draw in task.draws:
         users, _ = enrol(task.written, draw.users)
-        for gate in [[user] for user in users] if alone else [users]:
-            likeness = {k: np.mean([who[k].likeness(u.features, u.symbols) for u in gate]) for k in sorted(who)}
-            found.add(max(likeness, key=likeness.__getitem__))
-    return " or ".join(sorted(found))
+        likeness = np.array([[who[kind].likeness(user.features, user.symbols) for kind in kinds] for user in users])
+        alone |= {kinds[place] for place in likeness.argmax(axis=1)}
+        together.add(kinds[int(likeness.mean(axis=0).argmax())])
+    return {True: " or ".join(sorted(alone)), False: " or ".join(sorted(together))}
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -233,13 +241,17 @@ def main() -> None:
     print(json.dumps([row.to_dict() for row in rows], indent=2) if arguments.json else markdown(rows))
 
 
-def _together(trials: Sequence[Trials]) -> Trials:
-    return Trials(
-        *(
-            np.concatenate([getattr(one, name) for one in trials])
-            for name in ("genuine", "impostor", "genuine_writers", "impostor_writers")
-        )
-    )
+def _joined(make: Callable[..., T], parts: Sequence[Sequence[npt.NDArray[Any]]]) -> T:
+    """Return what is made of several gates' arrays, each joined to those of its kind."""
+    return make(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def _fields(trials: Trials) -> tuple[npt.NDArray[Any], ...]:
+    return trials.genuine, trials.impostor, trials.genuine_writers, trials.impostor_writers
+
+
+def _pair(hits: npt.NDArray[np.bool_], writers: npt.NDArray[np.int64]) -> Counted:
+    return hits, writers
 
 
 _LAST = [""]
