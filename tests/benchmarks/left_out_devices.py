@@ -21,10 +21,10 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -41,15 +41,13 @@ from quantize.make_bundle import make_ready_bundle
 from train.data import datasets
 from train.data.datasets import Draw
 from train.data.evidence_sets import evidence_sets, photographed
-from train.evaluation.protocols.figures import Cell, Counted, curves, share, told
+from train.evaluation.protocols.figures import Cell, curves, share, told
 from train.evaluation.protocols.naming import identify
 from train.evaluation.protocols.spread import spread
 from train.evaluation.protocols.task import Common, Task, draw_from, enrol
 from train.evaluation.protocols.words import Heard, Job, counted, hear, hear_draws
 from train.evaluation.protocols.written import see
 from train.pretraining import PIXEL_BITS, PretrainOrder, make_shipped_backbone
-
-T = TypeVar("T")
 
 USERS = 10
 ALONE_PER_USER, ALONE_PER_STRANGER = 20, 4
@@ -162,13 +160,13 @@ def claimed(draws: Sequence[Sequence[Heard]], rounds: int) -> dict[str, Cell]:
     """Return error rates where the writer says who he is. draws: the gates of each draw, which count together."""
     gates = [gate for draw in draws for gate in draw]
     independent = sum(gate.independent * len(gate.users) for gate in gates)
-    trials = [_joined(Trials, [_fields(gate.claim_trials) for gate in draw]) for draw in draws]
+    trials = [Trials(*_joined([_arrays(gate.claim_trials) for gate in draw])) for draw in draws]
     entered = [[counted(gate.claim_accepted(gate.theirs), gate.theirs.writers) for gate in draw] for draw in draws]
     refused = [[counted(gate.own < gate.claim, gate.mine.writers) for gate in draw] for draw in draws]
     return {
         **curves(trials, independent, rounds),
-        "gate FAR": share([_joined(_pair, draw) for draw in entered], rounds, independent),
-        "gate FRR": share([_joined(_pair, draw) for draw in refused], rounds),
+        "gate FAR": share([_joined(draw) for draw in entered], rounds, independent),
+        "gate FRR": share([_joined(draw) for draw in refused], rounds),
         "independent trials": independent,
     }
 
@@ -241,17 +239,13 @@ def main() -> None:
     print(json.dumps([row.to_dict() for row in rows], indent=2) if arguments.json else markdown(rows))
 
 
-def _joined(make: Callable[..., T], parts: Sequence[Sequence[npt.NDArray[Any]]]) -> T:
-    """Return what is made of several gates' arrays, each joined to those of its kind."""
-    return make(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+def _joined(gates: Sequence[tuple[npt.NDArray[Any], ...]]) -> tuple[npt.NDArray[Any], ...]:
+    """Return several gates' arrays, each joined to those of its kind."""
+    return tuple(np.concatenate(arrays) for arrays in zip(*gates, strict=True))
 
 
-def _fields(trials: Trials) -> tuple[npt.NDArray[Any], ...]:
+def _arrays(trials: Trials) -> tuple[npt.NDArray[Any], ...]:
     return trials.genuine, trials.impostor, trials.genuine_writers, trials.impostor_writers
-
-
-def _pair(hits: npt.NDArray[np.bool_], writers: npt.NDArray[np.int64]) -> Counted:
-    return hits, writers
 
 
 _LAST = [""]
