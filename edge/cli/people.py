@@ -22,6 +22,11 @@ class People:
         """Return how many users there are."""
         return self._identities.users
 
+    @property
+    def early_users(self) -> int:
+        """Return how many users may be accepted before their word ends."""
+        return self._identities.early_users
+
     def current(self) -> Identities:
         """Return who may enter now. Errors as of `RosterFile.load` and `Identities`: then nobody may."""
         if self._state() != self._seen:

@@ -61,6 +61,12 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
     show_default=True,
     help="Of a roster: share of words accepted of those who know a PIN and write it in their own hand.",
 )
+@click.option(
+    "--early",
+    is_flag=True,
+    help="Of a roster: let users without a PIN in before their word ends. Its end then asks for a little more, so that "
+    "--far holds over all looks together. Needs --journal.",
+)
 @unauthenticated_option
 @json_option
 @click.pass_context
@@ -77,6 +83,7 @@ def run(
     claim: str | None,
     far: float,
     pin_far: float,
+    early: bool,
     allow_unauthenticated: bool,
     as_json: bool,
 ) -> None:
@@ -86,9 +93,14 @@ def run(
     board must prove that it has the key that this machine gave it (`inkgate firmware provision`); without a key it is
     refused unless --allow-unauthenticated, and then every decision says so.
     """
+    if early and journal_path is None:
+        raise click.UsageError(
+            "--early needs --journal FILE: a board keeps a word until its end, and after a restart only the journal "
+            "knows that it was accepted"
+        )
     console = plain_console()
     bundle = Bundle.open(bundle_path)
-    policy = Policy(far=far, pin_far=pin_far, claim=claim)
+    policy = Policy(far=far, pin_far=pin_far, claim=claim, early=early)
     people = _people(bundle, roster_path, policy)
     thresholds = bundle.thresholds if people is None else None
     try:
@@ -134,17 +146,27 @@ def _people(bundle: Bundle, roster_path: Path | None, policy: Policy) -> People 
     They do if the network was trained for them and no roster is there. NoUsersError if a roster has no users.
     """
     if bundle.manifest.reader is None and roster_path is None:
-        if policy.claim is not None:
-            raise NoUsersError(f"{bundle.path}: --claim is of users of a roster, and the bundle has no reader for one")
+        for option, asked in (("--claim", policy.claim is not None), ("--early", policy.early)):
+            if asked:
+                raise NoUsersError(
+                    f"{bundle.path}: {option} is of users of a roster, and the bundle has no reader for one"
+                )
         return None
     roster = open_roster(bundle, roster_path)
-    if bundle.manifest.users and roster_path is None and policy.claim is None and not roster.path.exists():
+    of_roster = roster_path is not None or policy.claim is not None or policy.early
+    if bundle.manifest.users and not of_roster and not roster.path.exists():
         return None
     evidence = bundle.evidence()
     require_supported(evidence, policy)
     people = People(evidence, roster, policy)
     if not people.users:
         raise NoUsersError(f"{roster.path}: nobody is enrolled; `inkgate users add NAME` enrols somebody")
+    if policy.early and not people.early_users:
+        whom = "everybody" if policy.claim is None else policy.claim
+        raise NoUsersError(
+            f"{roster.path}: --early is of users without a PIN, and {whom} has one, whose length is part of it; "
+            "leave out --early"
+        )
     return people
 
 

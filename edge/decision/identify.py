@@ -17,6 +17,7 @@ from edge.decision.calibration import Calibration
 from edge.decision.enrolment import Enrolment, Material
 from edge.decision.evidence_model import EvidenceModel, Input
 from edge.decision.exact import Floats
+from edge.decision.looks import share_of_end, share_of_look
 from edge.decision.rule import Decision, Verdict, unavailable
 from edge.decision.what import Readings, log_probability_of, read_word
 from edge.decision.who import Gathered, People, WhoModel, adapt_means, enrolled, strangers
@@ -43,20 +44,26 @@ class Policy:
     pin_far      share of words accepted of those who know a user's PIN and write it in their own hand
     min_symbols  a word of fewer is never accepted
     claim        the name of the only user who may enter; None: whoever it is
+    early        whether a user without a PIN may be accepted before his word ends; the FAR is then shared by all looks
     """
 
     far: float = 0.01
     pin_far: float = 0.05
     min_symbols: int = 4
     claim: str | None = None
+    early: bool = False
 
 
 class Opinion(NamedTuple):
-    """What a word says of one user: its calibrated ratio, and the threshold that it must reach."""
+    """What a word says of one user: its calibrated ratio, and the thresholds that it must reach.
+
+    threshold: if the word ends here. early: while it goes on; infinite if it cannot be accepted before its end.
+    """
 
     user: str
     ratio: float
     threshold: float
+    early: float
     far_known: bool
 
 
@@ -106,6 +113,17 @@ class Identities:
         """Return how many users there are."""
         return sum(len(group.names) for group in self._groups)
 
+    @property
+    def early_users(self) -> int:
+        """Return how many users may be accepted before their word ends."""
+        if not self._policy.early:
+            return 0
+        return sum(
+            pin is None and self._policy.claim in (None, name)
+            for group in self._groups
+            for name, pin in zip(group.names, group.pins, strict=True)
+        )
+
     def opinions(self, features: npt.NDArray[np.int8], readings: npt.ArrayLike) -> list[Opinion]:
         """Return what a word says of each user whom the policy lets in.
 
@@ -115,21 +133,24 @@ class Identities:
         said = read_word(values)
         found: list[Opinion] = []
         for group in self._groups:
-            asked: dict[tuple[bool, bool], tuple[Calibration, float]] = {}
+            asked: dict[tuple[bool, bool], tuple[Calibration, float, float]] = {}
             z = group.model.project(features)
             for k, ratio in _ratios(group, z, values, said, self._policy.claim).items():
                 way = group.pins[k] is not None, bool(group.known_device[k])
                 if way not in asked:
                     asked[way] = self._asked(group.calibration, len(features), *way)
-                calibration, threshold = asked[way]
+                calibration, threshold, early = asked[way]
                 calibrated = float(calibration.ratio(np.asarray(ratio), len(features)))
-                found.append(Opinion(group.names[k], calibrated, threshold, way[1]))
+                found.append(Opinion(group.names[k], calibrated, threshold, early, way[1]))
         return found
 
     def judge(self, features: npt.NDArray[np.int8], readings: npt.ArrayLike, *, final: bool) -> Decision:
         """Decide on a word so far: features int8 [T, F], readings [T, S]. final: whether the word has ended.
 
-        The user is taken whose ratio is furthest above its threshold. Whatever is given, nothing is raised.
+        The user is taken whose ratio is furthest above its threshold at the end of the word. If the policy lets him in
+        early and the ratio reaches what a look before the end asks for, he is accepted, and that is final. Nobody is
+        rejected before the end: it would save nobody anything, as the next word begins only when this one has ended.
+        Whatever is given, nothing is raised.
         """
         symbols = len(features) if np.ndim(features) == 2 else 0
         try:
@@ -149,6 +170,9 @@ class Identities:
         if not np.isfinite(best.ratio) or not np.isfinite(best.threshold):
             return unavailable("a score is not a finite number", symbols, final=final)
         enough = best.ratio >= best.threshold and symbols >= self._policy.min_symbols
+        if enough and not final and best.ratio >= best.early:
+            reason = f"score above the threshold of {best.early:.2f} before the end of the word{_doubt(best)}"
+            return Decision(Verdict.ACCEPT, best.user, best.ratio, symbols, True, reason, best.early)
         user = best.user if enough else None
         verdict = (Verdict.ACCEPT if enough else Verdict.REJECT) if final else Verdict.LEANING
         reason = self._reason(best, symbols, enough)
@@ -159,13 +183,18 @@ class Identities:
         """Return among how many users the FAR is shared: a stranger may be taken for any of them."""
         return 1 if self._policy.claim is not None else max(self._open_users, 1)
 
-    def _asked(self, of: Input, symbols: int, has_pin: bool, known_device: bool) -> tuple[Calibration, float]:
-        """Return by what a user's evidence is judged, and the ratio that it must reach."""
-        known = of.pin if has_pin else of.any_text
+    def _asked(self, of: Input, symbols: int, has_pin: bool, known_device: bool) -> tuple[Calibration, float, float]:
+        """Return by what a user's evidence is judged, and the ratios to reach: at the end, and before it.
+
+        The length of a PIN is part of it: what is written before it is whole says nothing of its user.
+        """
+        known = (of.pin if has_pin else of.any_text) if known_device else of.unknown_device
         far = self._policy.pin_far if has_pin else self._policy.far / self._sharing
-        if known_device:
-            return known, known.threshold(far, symbols)
-        return of.unknown_device, of.unknown_device.threshold(far * STRICT, symbols)
+        far *= 1.0 if known_device else STRICT
+        if has_pin or not self._policy.early:
+            return known, known.threshold(far, symbols), np.inf
+        look, end = (share(symbols, self._policy.min_symbols) for share in (share_of_look, share_of_end))
+        return known, known.threshold(far * end, symbols), known.threshold(far * look, symbols) if look else np.inf
 
     def _strange(self, features: npt.NDArray[np.int8], readings: npt.ArrayLike) -> str:
         """Return why a word is not judged, being too far from all known writing; "" if it is."""
@@ -181,8 +210,11 @@ class Identities:
     def _reason(self, best: Opinion, symbols: int, enough: bool) -> str:
         if symbols < self._policy.min_symbols:
             return f"{symbols} of at least {self._policy.min_symbols} symbols"
-        unknown = "" if best.far_known else " (FAR unknown on this device: the strict threshold holds)"
-        return f"score {'above' if enough else 'below'} the threshold of {best.threshold:.2f}{unknown}"
+        return f"score {'above' if enough else 'below'} the threshold of {best.threshold:.2f}{_doubt(best)}"
+
+
+def _doubt(opinion: Opinion) -> str:
+    return "" if opinion.far_known else " (FAR unknown on this device: the strict threshold holds)"
 
 
 def _probabilities(readings: npt.ArrayLike, symbols: int, alphabet: int) -> Floats:

@@ -19,7 +19,8 @@ FAR_UNKNOWN: Final = "FAR unknown: trained against strangers with another kind o
 class Verdict(Enum):
     """What is known of a word. It has no truth value.
 
-    ACCEPT and REJECT are said of a word that has ended, and are final. LEANING is an opinion about a word that goes on.
+    ACCEPT and REJECT are final. REJECT is said of a word that has ended; so is ACCEPT, unless the policy lets users in
+    early. LEANING is an opinion about a word that goes on.
 
     Any two codes differ in at least 16 of 32 bits, and a value that is none of them (zero, null, a flipped bit) reads
     as UNAVAILABLE, so that damage never becomes ACCEPT.

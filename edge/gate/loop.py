@@ -5,8 +5,11 @@ Read this module first.
     source (firmware_bridge.link) -> engine (the network) -> decision (pure) -> journal -> whoever iterates over `run`
 
 A word is opened by WordStarted, grows by one FragmentReceived at a time, each followed by a running decision, and is
-closed by exactly one final decision: at WordEnded, or UNAVAILABLE at the first thing that goes wrong with it. What
-still arrives of a closed word is ignored. The next word starts from a cleared state and depends on no earlier word.
+closed by exactly one final decision: at WordEnded, or UNAVAILABLE at the first thing that goes wrong with it, or, where
+the policy lets users in early, ACCEPT at the fragment after which the evidence is enough. Each fragment was proved by
+itself before it comes here (its tag covers pixels, place and times), so an early ACCEPT rests on nothing that only the
+end of the word would show. What still arrives of a closed word is ignored, also that it was damaged. The next word
+starts from a cleared state and depends on no earlier word.
 
 The link acknowledges a frame when its next event is asked for, and `run` asks only after the decision was recorded and
 consumed: what the board may forget has been decided for good.

@@ -3,9 +3,8 @@
 from functools import cache
 
 import numpy as np
+from tiny_evidence import calibration
 
-from edge.decision.calibration import Calibration
-from edge.decision.evidence import MAX_SYMBOLS
 from edge.decision.evidence_model import EvidenceModel, Input
 from edge.decision.identify import Policy
 from edge.decision.who import WhoModel
@@ -24,10 +23,8 @@ def make_evidence(kind: str = "scan") -> EvidenceModel:
     eye = np.eye(DIMENSIONS)
     many = np.repeat(eye[None], len(DIGITS), 0)
     who = WhoModel(np.eye(FEATURES, DIMENSIONS), np.zeros((10, DIMENSIONS)), HAND * eye, SYMBOL * many, NOISE * many)
-    flat = (1.0,) * MAX_SYMBOLS
-    nothing = (0.0,) * MAX_SYMBOLS
-    calibration = Calibration(flat, nothing, nothing, flat, nothing, nothing, trials=1000, writers=40)
-    return EvidenceModel(DIGITS, {kind: who}, {kind: Input(calibration, calibration, calibration, 50.0, ("invented",))})
+    true = calibration(slope=1.0)
+    return EvidenceModel(DIGITS, {kind: who}, {kind: Input(true, true, true, 50.0, ("invented",))})
 
 
 def make_written(writers: int = 16, rounds: int = 10, seed: int = 0, days: int = 1) -> Written:

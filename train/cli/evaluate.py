@@ -31,14 +31,14 @@ _SHOWN = ("1", "4", "8", "12", "16", "20")
     multiple=True,
     metavar="NAME",
     help="Of a bundle with evidence: what is asked; by default all that the dataset allows. One of claim, identify, "
-    "by-user, impostors, pin, later, another-day, users, not-writing.",
+    "by-user, impostors, early, pin, later, another-day, users, not-writing.",
 )
 @click.option("--dataset", metavar="|".join(("qmnist", "pendigits", "unipen", "FILE.npz")), help="Whose writing.")
 @click.option("--users", default=10, show_default=True, type=click.IntRange(1, 1000), help="Users of a draw.")
 @click.option("--draws", default=5, show_default=True, type=click.IntRange(1, 100), help="Draws of users.")
 @click.option("--far", default=0.01, show_default=True, type=_SHARE, help="As of `inkgate run`.")
 @click.option("--pin-far", default=0.05, show_default=True, type=_SHARE, help="As of `inkgate run`.")
-@click.option("--symbols", default="4,8,12", show_default=True, metavar="N,N,...", help="Symbols of the words.")
+@click.option("--symbols", metavar="N,N,...", help="Symbols of the words.  [default: 4,8,12; of protocol early 12,20]")
 @click.option("--writings", default="5", show_default=True, metavar="N,N,...", help="How often a PIN is written.")
 @click.option("--trials", default=10_000, show_default=True, type=click.IntRange(1), help="Words that are no writing.")
 @click.option("--writers", default=120, show_default=True, type=click.IntRange(2, 2000), help="Writers to invent.")
@@ -58,7 +58,7 @@ def evaluate(
     draws: int,
     far: float,
     pin_far: float,
-    symbols: str,
+    symbols: str | None,
     writings: str,
     trials: int,
     writers: int,
@@ -98,7 +98,7 @@ def evaluate(
             users,
             draws,
             Policy(far=far, pin_far=pin_far),
-            _numbers("--symbols", symbols),
+            None if symbols is None else _numbers("--symbols", symbols),
             _numbers("--writings", writings),
             trials,
             rounds,

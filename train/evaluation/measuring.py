@@ -17,6 +17,7 @@ from edge.ink.fragment_set import KINDS, FragmentSet
 from train.data import datasets
 from train.data.datasets import Draw
 from train.errors import TooFewWritersError
+from train.evaluation.protocols.early import early
 from train.evaluation.protocols.figures import Answer
 from train.evaluation.protocols.impostors import impostors
 from train.evaluation.protocols.later import SPAN, another_day, later
@@ -24,12 +25,23 @@ from train.evaluation.protocols.many import users
 from train.evaluation.protocols.naming import by_user, claim, identify
 from train.evaluation.protocols.no_writing import not_writing
 from train.evaluation.protocols.pins import pin
-from train.evaluation.protocols.task import LENGTHS, Common, Task, draw_from
+from train.evaluation.protocols.task import EARLY_LENGTHS, LENGTHS, Common, Task, draw_from
 from train.evaluation.protocols.words import Heard, hear_draws
 from train.evaluation.protocols.written import Written, see
 from train.progress import Progress, silent
 
-PROTOCOLS = ("claim", "identify", "by-user", "impostors", "pin", "later", "another-day", "users", "not-writing")
+PROTOCOLS = (
+    "claim",
+    "identify",
+    "by-user",
+    "impostors",
+    "early",
+    "pin",
+    "later",
+    "another-day",
+    "users",
+    "not-writing",
+)
 """Names of the protocols, in the order in which they are reported."""
 
 _HEARD: Mapping[str, Callable[[Task, Mapping[int, Sequence[Heard]]], Answer]] = {
@@ -39,6 +51,7 @@ _HEARD: Mapping[str, Callable[[Task, Mapping[int, Sequence[Heard]]], Answer]] = 
     "impostors": impostors,
 }
 _OTHERS: Mapping[str, Callable[[Task], Answer]] = {
+    "early": early,
     "pin": pin,
     "later": later,
     "another-day": another_day,
@@ -54,7 +67,8 @@ class Request:
     dataset    name of a source, or path of an .npz file
     protocols  names of PROTOCOLS; () stands for all that the dataset allows
     users, draws   users of a draw, and draws
-    lengths, writings, trials, rounds   as in `Task`
+    lengths    symbols of the words; None stands for what each protocol takes by itself
+    writings, trials, rounds   as in `Task`
     kind       what an .npz file's fragments come from, where it does not say
     writers    writers to invent for the dataset `synthetic`
     """
@@ -65,7 +79,7 @@ class Request:
     users: int = 10
     draws: int = 5
     policy: Policy = field(default_factory=Policy)
-    lengths: tuple[int, ...] = LENGTHS
+    lengths: tuple[int, ...] | None = None
     writings: tuple[int, ...] = (5,)
     trials: int = 10_000
     rounds: int = 200
@@ -102,7 +116,8 @@ def measure(request: Request, progress: Progress = silent) -> Measured:
     task = Task(
         Common(written, evidence, request.policy),
         draws,
-        lengths=request.lengths,
+        lengths=request.lengths or LENGTHS,
+        early_lengths=request.lengths or EARLY_LENGTHS,
         rounds=request.rounds,
         writings=request.writings,
         trials=request.trials,

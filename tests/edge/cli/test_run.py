@@ -20,7 +20,7 @@ from edge.cli.capture import capture
 from edge.cli.journal import journal
 from edge.cli.run import run
 from edge.decision.rule import Decision
-from edge.errors import BundleAlteredError, JournalError, NamesError, TooFewWordsError
+from edge.errors import BundleAlteredError, JournalError, NamesError, NoUsersError, TooFewWordsError
 from edge.gate.journal import Journal
 from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.link.errors import PortLostError
@@ -137,6 +137,19 @@ def test_an_altered_bundle_is_refused_before_the_port_is_touched(bundle: Bundle,
     (bundle.path / "float.npz").write_bytes(b"other")
     result = invoke(run, "--port", "p", "--bundle", bundle.path)
     assert isinstance(result.exception, BundleAlteredError)
+    assert link.options == {}
+
+
+def test_an_early_decision_needs_a_journal_and_users_of_a_roster(
+    bundle: Bundle, link: FakeLink, tmp_path: Path
+) -> None:
+    command = ["--port", "p", "--bundle", bundle.path, "--early"]
+    without = invoke(run, *command)
+    assert without.exit_code == 2
+    assert "--early needs --journal" in without.stderr
+    refused = invoke(run, *command, "--journal", tmp_path / "journal.db")
+    assert isinstance(refused.exception, NoUsersError)
+    assert "--early is of users of a roster" in str(refused.exception)
     assert link.options == {}
 
 

@@ -119,22 +119,81 @@ def test_nobody_enrolled_accepts_nobody() -> None:
     assert nobody.judge(Hand(ANNA).write(WORD), certain(WORD), final=True).verdict is Verdict.REJECT
 
 
+EARLY = Policy(early=True)
+LONG = [0, 1, 2, 3] * 3
+
+
+def test_a_user_without_a_pin_is_accepted_before_the_end_for_good_by_a_higher_threshold() -> None:
+    features, known = Hand(ANNA).write(LONG), identities(EARLY)
+    decision = known.judge(features, certain(LONG), final=False)
+    assert (decision.verdict, decision.user, decision.final) == (Verdict.ACCEPT, "anna", True)
+    assert "before the end" in decision.reason
+    [anna, _] = known.opinions(features, certain(LONG))
+    [plain, _] = identities().opinions(features, certain(LONG))
+    assert decision.threshold == anna.early > anna.threshold > plain.threshold
+    assert plain.early == np.inf
+    assert (known.early_users, identities().early_users) == (2, 0)
+
+
+def test_what_is_not_enough_early_leans_and_a_stranger_is_not_rejected_before_the_end() -> None:
+    known = identities(EARLY)
+    short = known.judge(Hand(ANNA).write(LONG[:3]), certain(LONG[:3]), final=False)
+    stranger = known.judge(Hand(EVE).write(LONG), certain(LONG), final=False)
+    for decision in (short, stranger):
+        assert (decision.verdict, decision.user, decision.final) == (Verdict.LEANING, None, False)
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=8), st.sampled_from(["anna", None]))
+def test_who_has_a_pin_is_never_accepted_before_the_end(written: list[int], claim: str | None) -> None:
+    """The length of a PIN is part of it: another symbol may follow, and then it was not this PIN."""
+    known = WITH_PIN[claim]
+    text = [*written, 0, 1, 2, 3][-max(4, len(written)) :]
+    for end in range(1, len(text) + 1):
+        decision = known.judge(Hand(ANNA).write(text[:end]), certain(text[:end]), final=False)
+        assert decision.verdict is Verdict.LEANING
+    assert known.judge(Hand(ANNA).write([0, 1, 2, 3]), certain([0, 1, 2, 3]), final=True).user == "anna"
+
+
+def test_a_pin_is_judged_as_if_nobody_were_let_in_early() -> None:
+    pin = [0, 1, 2, 3]
+    [early] = identities(Policy(early=True, claim="anna"), "0123").opinions(Hand(ANNA).write(pin), certain(pin))
+    [late] = identities(Policy(claim="anna"), "0123").opinions(Hand(ANNA).write(pin), certain(pin))
+    assert (early.threshold, early.early) == (late.threshold, np.inf)
+    assert identities(EARLY, "0123").early_users == 1
+    assert identities(Policy(early=True, claim="anna"), "0123").early_users == 0
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=24), st.integers(1, 30), st.sampled_from([ANNA, BERT, EVE]))
+def test_nobody_is_accepted_early_whom_the_end_would_refuse_there(text: list[int], least: int, hand: int) -> None:
+    known = identities(Policy(far=0.3, early=True, min_symbols=least))
+    features = Hand(hand).write(text)
+    running, end = (known.judge(features, certain(text), final=final) for final in (False, True))
+    assert running.verdict in (Verdict.ACCEPT, Verdict.LEANING)
+    assert running.user == end.user
+    assert running.verdict is Verdict.LEANING or (len(text) >= least and end.verdict is Verdict.ACCEPT)
+
+
 @given(
     st.lists(st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=0, max_size=5), max_size=5),
     st.integers(0, 6),
     st.booleans(),
+    st.booleans(),
 )
 def test_whatever_is_read_nothing_is_raised_and_damage_is_never_accepted(
-    read: list[list[float]], symbols: int, final: bool
+    read: list[list[float]], symbols: int, final: bool, early: bool
 ) -> None:
     features = np.full((symbols, FEATURES), 3, np.int8)
     try:
         values = np.array(read, np.float64)
     except ValueError:
         return
-    decision = KNOWN.judge(features, values, final=final)
+    decision = KNOWN[early].judge(features, values, final=final)
     fits = values.shape == (symbols, len(ALPHABET)) and symbols > 0 and bool(np.isfinite(values).all())
     assert fits or decision.verdict in (Verdict.UNAVAILABLE, Verdict.REJECT, Verdict.LEANING)
 
 
-KNOWN = identities()
+KNOWN = {early: identities(Policy(early=early)) for early in (False, True)}
+WITH_PIN = {
+    "anna": identities(Policy(early=True, claim="anna"), "0123"),
+    None: Identities(evidence_model(), [enrol("anna", Hand(ANNA), "0123")], visitors(6), EARLY),
+}

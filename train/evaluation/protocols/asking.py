@@ -14,7 +14,7 @@ import numpy.typing as npt
 from edge.decision.enrolment import Enrolment, Material
 from edge.decision.evidence_model import EvidenceModel
 from edge.decision.identify import Identities, Opinion, Policy
-from edge.decision.rule import Verdict
+from edge.decision.rule import Decision, Verdict
 from edge.gate.judging import Rule, Seen, WhoMayEnter, judge_word
 from edge.ink.quality import QualityLimits
 
@@ -36,6 +36,18 @@ class Heard(NamedTuple):
     reason: str
 
 
+class Followed(NamedTuple):
+    """What the gate said of one word of T symbols while it was written.
+
+    user: number of the user who was accepted, before the end or at it, -1 for nobody. symbols: after how many it was
+    decided. ratios: float64 [T, K], as in Heard, after each symbol after which it was judged; elsewhere REFUSED.
+    """
+
+    user: int
+    symbols: int
+    ratios: Floats
+
+
 class Gate:
     """A gate with users, whose opinions can be heard besides its decisions."""
 
@@ -50,18 +62,40 @@ class Gate:
 
     def hear(self, word: Sequence[Seen]) -> Heard:
         """Decide on a whole word, at least one fragment."""
+        decision, ratios = self._judge(word, final=True)
+        return Heard(self._accepted(decision), ratios, decision.reason)
+
+    def follow(self, word: Sequence[Seen], looks: Sequence[int]) -> Followed:
+        """Decide on a word after as many symbols as `looks` says, rising, and at its end unless it was decided before.
+
+        The ratios go on after the decision.
+        """
+        ratios = np.full((len(word), len(self._number)), REFUSED)
+        final = None
+        for symbols in looks:
+            decision, ratios[symbols - 1] = self._judge(word[:symbols], final=False)
+            final = decision if final is None and decision.final else final
+        at_end, ratios[-1] = self._judge(word, final=True)
+        final = at_end if final is None else final
+        return Followed(self._accepted(final), final.symbols, ratios)
+
+    def opinions(self, features: npt.NDArray[np.int8], readings: Floats) -> list[Opinion]:
+        """Return what the gate makes of a word, with the ratios that each user who may enter must reach."""
+        return self._identities.opinions(features, readings)
+
+    def _judge(self, word: Sequence[Seen], *, final: bool) -> tuple[Decision, Floats]:
+        """Return the decision, and the users' ratios."""
         self._identities.said = []
-        decision = judge_word(self._rule, self._identities, word, final=True)
+        decision = judge_word(self._rule, self._identities, word, final=final)
         ratios = np.full(len(self._number), REFUSED)
         for opinion in self._identities.said:
             if np.isfinite(opinion.ratio):
                 ratios[self._number[opinion.user]] = max(opinion.ratio, REFUSED)
-        accepted = decision.user if decision.verdict is Verdict.ACCEPT else None
-        return Heard(-1 if accepted is None else self._number[accepted], ratios, decision.reason)
+        return decision, ratios
 
-    def thresholds(self, features: npt.NDArray[np.int8], readings: Floats) -> list[float]:
-        """Return the ratio that each user who may enter must reach with a word of so many symbols."""
-        return [opinion.threshold for opinion in self._identities.opinions(features, readings)]
+    def _accepted(self, decision: Decision) -> int:
+        named = decision.user if decision.verdict is Verdict.ACCEPT else None
+        return -1 if named is None else self._number[named]
 
 
 class _Listening(Identities):

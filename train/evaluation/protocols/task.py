@@ -16,6 +16,8 @@ from train.evaluation.protocols.written import Ints, Written, first_share
 from train.progress import Progress, silent
 
 LENGTHS = (4, 8, 12)
+EARLY_LENGTHS = (12, 20)
+"""Symbols of the words of protocol `early`: shorter ones leave little to save."""
 LEAST_TO_ENROL = 40
 """A writer with fewer fragments is a stranger only: they are too few to enrol from and to test on."""
 
@@ -34,7 +36,7 @@ class Task:
     """What is evaluated.
 
     draws       users and strangers of each draw
-    lengths     symbols of the words
+    lengths     symbols of the words; early_lengths: of those that may be accepted before their end
     seed        of everything that is drawn
     rounds      of the bootstrap
     writings    how often a PIN is written to enrol
@@ -46,6 +48,7 @@ class Task:
     common: Common
     draws: tuple[Draw, ...]
     lengths: tuple[int, ...] = LENGTHS
+    early_lengths: tuple[int, ...] = EARLY_LENGTHS
     seed: int = SPLIT_SEED
     rounds: int = 200
     writings: tuple[int, ...] = (5,)

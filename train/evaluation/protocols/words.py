@@ -108,13 +108,14 @@ class Job:
 
 def hear_draws(task: Task, what: str) -> dict[int, list[Heard]]:
     """Return every draw of a task, heard at every length; users are enrolled from their first 65 %."""
-    jobs = [_job(task, draw, number, length) for length in task.lengths for number, draw in enumerate(task.draws)]
+    jobs = [make_job(task, draw, number, length) for length in task.lengths for number, draw in enumerate(task.draws)]
     heard = spread(hear, task.common, jobs, what, task.progress, task.processes)
     count = len(task.draws)
     return {length: heard[i * count : (i + 1) * count] for i, length in enumerate(task.lengths)}
 
 
-def _job(task: Task, draw: Draw, number: int, length: int) -> Job:
+def make_job(task: Task, draw: Draw, number: int, length: int) -> Job:
+    """Return what is heard of a draw at a length; users are enrolled from their first 65 %."""
     users, rest = enrol(task.written, draw.users)
     theirs = {stranger: task.written.of_writer(stranger) for stranger in draw.strangers}
     seed = (task.seed, 2, number, length)
@@ -157,7 +158,7 @@ def claim_threshold(common: Common, users: Sequence[Enrolment], others: Sequence
     gate = Gate(common.evidence, users, others, policy)
     word = np.zeros(length, np.int64)
     written = common.written
-    return gate.thresholds(written.features[word], written.readings[word])[0]
+    return gate.opinions(written.features[word], written.readings[word])[0].threshold
 
 
 def counted(hits: NDArray[np.bool_], writers: Ints) -> Counted:
