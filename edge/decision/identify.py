@@ -218,7 +218,7 @@ def _doubt(opinion: Opinion) -> str:
 
 
 def _probabilities(readings: npt.ArrayLike, symbols: int, alphabet: int) -> Floats:
-    """Return log-probabilities [symbols, alphabet]. ValueError unless they are, of no more than 1 for each symbol."""
+    """Return log-probabilities [symbols, alphabet]; ValueError unless they are that."""
     values = np.asarray(readings, np.float64)
     if values.shape != (symbols, alphabet):
         raise ValueError(f"readings of shape {list(values.shape)} for {symbols} symbols, of an alphabet of {alphabet}")
@@ -308,7 +308,7 @@ def _ratios(group: _Group, z: Floats, readings: Floats, said: Readings, claim: s
 
 
 def _mean_ratio(people: People, nobody: People, z: Floats, said: Readings) -> Floats:
-    """Return the logarithm [K] of the likelihood ratio of person to anybody, averaged over what a word may say.
+    """Return the mean likelihood ratio of person to anybody over what a word may say, its logarithm [K].
 
     Each text counts by the probability that the reader gives it; texts that are not listed count as a ratio of 0.
     How well fragments fit everybody's writing of a text must not weigh texts a second time: Gaussian densities, far

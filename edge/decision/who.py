@@ -239,9 +239,9 @@ class People:
         )
 
     def distances(self, z: Floats, symbols: Sequence[int]) -> Floats:
-        """Return how far a word lies from where each person's is expected, [K], in units of everybody's noise.
+        """Return how far a word lies from where each person's is expected, [K].
 
-        It is quickly computed, and tells who can have written the word. z: [D, T].
+        It is quickly computed, in units of everybody's noise, and tells who can have written the word. z: [D, T].
         """
         total = np.zeros(len(self))
         for place, symbol in enumerate(symbols):

@@ -66,7 +66,9 @@ class Gate:
         return Heard(self._accepted(decision), ratios, decision.reason)
 
     def follow(self, word: Sequence[Seen], looks: Sequence[int]) -> Followed:
-        """Decide on a word after as many symbols as `looks` says, rising, and at its end unless it was decided before.
+        """Decide on a word at each of its looks, and at its end unless it was decided before.
+
+        looks: numbers of symbols, rising.
 
         The ratios go on after the decision.
         """
