@@ -137,8 +137,8 @@ def fit_line(genuine: Floats, impostor: Floats) -> tuple[float, float]:
 def sure_quantiles(impostor: Floats, claimed: Ints, fars: Sequence[float]) -> Floats:
     """Return the ratios that no more than shares of strangers' words reach.
 
-    It holds with confidence SURE for other users. Users differ much more than words do in how easily others pass for them: so users are drawn anew, with all words
-    under their names (bootstrap).
+    It holds with confidence SURE for other users. Users differ much more than words do in how easily others pass for
+    them: so users are drawn anew, with all words under their names (bootstrap).
     """
     order = np.argsort(impostor)[::-1]
     ordered = impostor[order]
