@@ -7,7 +7,8 @@ BUNDLE/  model.tflite      the one-fragment int8 network: its features and, for 
                            to come (computed by an interpreter of equal arithmetic)
          reader.tflite     where there is one, the int8 network that reads symbols; with it reader.json, its card, and
                            its golden vectors reader-golden-NAME.bin
-         evidence.npz      where there is one, the model of the features by which users are known
+         evidence.npz      where there is one, the model of the features by which users are known, and how the logits
+                           of users who were trained in are weighed beside it
          manifest.json     plan, users, thresholds, the pinned interpreter and kernels, error rates, where the bundle
                            came from, and the hash of every other file
          verify.json, report.html   written later, about the bundle, not part of it
@@ -150,7 +151,8 @@ class Bundle:
         if EVIDENCE not in self.contents:
             raise NotABundleError(
                 f"{self.path}: the bundle does not say what writing is worth as evidence, so it knows no users of a "
-                "roster; `--bundle ready` does; `inkgate quantize BACKBONE.npz --evidence FOLDER` makes one that does"
+                "roster; `--bundle ready` does; `inkgate quantize RUN|BACKBONE.npz --evidence FOLDER` makes one that "
+                "does"
             )
         model = EvidenceModel.decode(self.contents[EVIDENCE])
         if dict(model.inputs) != self.manifest.inputs:

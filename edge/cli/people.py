@@ -52,8 +52,9 @@ class People:
 
 def require_supported(evidence: EvidenceModel, policy: Policy) -> None:
     """Raise ThresholdsError for a FAR below what the trials of any kind of input support."""
-    least = max(found.any_text.least_far for found in evidence.inputs.values())
-    least_pin = max(found.pin.least_far for found in evidence.inputs.values())
+    found = [part for each in evidence.inputs.values() for part in (each, each.fusion) if part is not None]
+    least = max(part.any_text.least_far for part in found)
+    least_pin = max(part.pin.least_far for part in found)
     for option, far, lowest in (("--far", policy.far, least), ("--pin-far", policy.pin_far, least_pin)):
         if not lowest <= far < 1.0:
             raise ThresholdsError(

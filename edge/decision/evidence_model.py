@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from edge.decision.calibration import Calibration
+from edge.decision.fusion import Fusion
 from edge.decision.who import WhoModel
 from edge.errors import EvidenceError
 
@@ -26,6 +27,7 @@ class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unknown_device  calibration where it is not: fitted on devices that the model had not seen
     reach           a word whose fragments lie further from all known writing is not judged (`WhoModel.distance`)
     sources         what the model and the calibrations were made from, in words
+    fusion          for users whom the network was trained for, who write on this kind of input; None: it was for none
     """
 
     any_text: Calibration
@@ -33,6 +35,7 @@ class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unknown_device: Calibration
     reach: float
     sources: tuple[str, ...]
+    fusion: Fusion | None = None
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.reach) or self.reach <= 0:

@@ -3,6 +3,7 @@
 For each user one log-likelihood ratio is made of who and what: he wrote this, or somebody did whom nobody knows. It is
 averaged over what the word may say; a user with a PIN can only have written his PIN, whose probability counts. The
 ratio is calibrated by kind of input, and a user is accepted if it reaches the threshold that keeps the FAR.
+A user whom the network was trained for is known by its logits too (edge.decision.fusion).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from edge.decision.calibration import Calibration
 from edge.decision.enrolment import Enrolment, Material
 from edge.decision.evidence_model import EvidenceModel, Input
 from edge.decision.exact import Floats
+from edge.decision.fusion import Fusion
 from edge.decision.looks import share_of_end, share_of_look
 from edge.decision.rule import Decision, Verdict, unavailable
 from edge.decision.what import Readings, log_probability_of, read_word
@@ -69,7 +71,10 @@ class Opinion(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """Users of one kind of input: names, PINs as places in the alphabet (None: any text), models."""
+    """Users of one kind of input: names, PINs as places in the alphabet (None: any text), models.
+
+    outputs: number of each user's output, -1 for whom the logits are not asked.
+    """
 
     model: WhoModel
     calibration: Input
@@ -79,6 +84,7 @@ class _Group:
     nobody: People
     means: Floats
     known_device: npt.NDArray[np.bool_]
+    outputs: npt.NDArray[np.int64]
 
     def index(self, with_pin: bool) -> npt.NDArray[np.int64]:
         return np.asarray([k for k, pin in enumerate(self.pins) if (pin is not None) is with_pin], np.int64)
@@ -124,19 +130,22 @@ class Identities:
             for name, pin in zip(group.names, group.pins, strict=True)
         )
 
-    def opinions(self, features: npt.NDArray[np.int8], readings: npt.ArrayLike) -> list[Opinion]:
+    def opinions(
+        self, features: npt.NDArray[np.int8], readings: npt.ArrayLike, logits: npt.ArrayLike = ()
+    ) -> list[Opinion]:
         """Return what a word says of each user whom the policy lets in.
 
-        features: int8 [T, F]. readings: [T, S].
+        features: int8 [T, F]. readings: [T, S]. logits: [T, K+1], needed where a user has an output.
         """
         values = _probabilities(readings, len(features), len(self._alphabet))
         said = read_word(values)
         found: list[Opinion] = []
         for group in self._groups:
-            asked: dict[tuple[bool, bool], tuple[Calibration, float, float]] = {}
+            asked: dict[tuple[bool, bool, bool], tuple[Calibration, float, float]] = {}
             z = group.model.project(features)
-            for k, ratio in _ratios(group, z, values, said, self._policy.claim).items():
-                way = group.pins[k] is not None, bool(group.known_device[k])
+            ratios = _ratios(group, z, values, said, self._policy.claim)
+            for k, ratio in _fused(group, ratios, logits, len(features)).items():
+                way = group.pins[k] is not None, bool(group.known_device[k]), bool(group.outputs[k] >= 0)
                 if way not in asked:
                     asked[way] = self._asked(group.calibration, len(features), *way)
                 calibration, threshold, early = asked[way]
@@ -144,13 +153,16 @@ class Identities:
                 found.append(Opinion(group.names[k], calibrated, threshold, early, way[1]))
         return found
 
-    def judge(self, features: npt.NDArray[np.int8], readings: npt.ArrayLike, *, final: bool) -> Decision:
-        """Decide on a word so far: features int8 [T, F], readings [T, S]. final: whether the word has ended.
+    def judge(
+        self, features: npt.NDArray[np.int8], readings: npt.ArrayLike, logits: npt.ArrayLike = (), *, final: bool
+    ) -> Decision:
+        """Decide on a word so far: features int8 [T, F], readings [T, S], logits [T, K+1].
 
         The user is taken whose ratio is furthest above its threshold at the end of the word. If the policy lets him in
         early and the ratio reaches what a look before the end asks for, he is accepted, and that is final. Nobody is
         rejected before the end: it would save nobody anything, as the next word begins only when this one has ended.
-        Whatever is given, nothing is raised.
+        Where a user has an output, logits that are not of the outputs, or not finite, make the word UNAVAILABLE.
+        Whatever is given, nothing is raised. final: whether the word has ended.
         """
         symbols = len(features) if np.ndim(features) == 2 else 0
         try:
@@ -160,7 +172,7 @@ class Identities:
             if strange:
                 verdict = Verdict.REJECT if final else Verdict.LEANING
                 return Decision(verdict, None, None, symbols, final, strange)
-            opinions = self.opinions(features, readings)
+            opinions = self.opinions(features, readings, logits)
         except (ValueError, IndexError, TypeError, ArithmeticError) as error:
             return unavailable(f"no evidence can be made of the word: {error}", symbols, final=final)
         if not opinions:
@@ -183,12 +195,15 @@ class Identities:
         """Return among how many users the FAR is shared: a stranger may be taken for any of them."""
         return 1 if self._policy.claim is not None else max(self._open_users, 1)
 
-    def _asked(self, of: Input, symbols: int, has_pin: bool, known_device: bool) -> tuple[Calibration, float, float]:
+    def _asked(
+        self, of: Input, symbols: int, has_pin: bool, known_device: bool, has_output: bool
+    ) -> tuple[Calibration, float, float]:
         """Return by what a user's evidence is judged, and the ratios to reach: at the end, and before it.
 
         The length of a PIN is part of it: what is written before it is whole says nothing of its user.
         """
-        known = (of.pin if has_pin else of.any_text) if known_device else of.unknown_device
+        source = of.fusion if has_output and of.fusion is not None else of
+        known = (source.pin if has_pin else source.any_text) if known_device else of.unknown_device
         far = self._policy.pin_far if has_pin else self._policy.far / self._sharing
         far *= 1.0 if known_device else STRICT
         if has_pin or not self._policy.early:
@@ -266,7 +281,20 @@ def _group(evidence: EvidenceModel, kind: str, users: Sequence[Enrolment], other
         strangers(model, means),
         adapt_means(model, counts, sums),
         near,
+        _outputs(evidence.inputs[kind].fusion, users, near),
     )
+
+
+def _outputs(
+    fusion: Fusion | None, users: Sequence[Enrolment], known_device: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int64]:
+    """Return the number of each user's output, -1 for none.
+
+    A fusion holds on the device that it was fitted on: where the device is not known, no logits are asked.
+    """
+    places = {} if fusion is None else {name: place for place, name in enumerate(fusion.users)}
+    found = [places.get(user.name, -1) if known else -1 for user, known in zip(users, known_device, strict=True)]
+    return np.asarray(found, np.int64)
 
 
 def _added(people: Sequence[Gathered]) -> tuple[npt.NDArray[np.int64], Floats]:
@@ -305,6 +333,24 @@ def _ratios(group: _Group, z: Floats, readings: Floats, said: Readings, claim: s
         only = np.asarray([k])
         found[int(k)] = float(_mean_ratio(group.people.select(only), group.nobody.select(only), z, own)[0])
     return found
+
+
+def _fused(group: _Group, ratios: Mapping[int, float], logits: npt.ArrayLike, symbols: int) -> Mapping[int, float]:
+    """Return the evidence, with that of the logits for users who have an output.
+
+    ValueError for logits that are not of the word's symbols and the outputs, or not finite.
+    """
+    fusion = group.calibration.fusion
+    if fusion is None or not (group.outputs >= 0).any():
+        return ratios
+    if np.shape(logits)[:1] != (symbols,):
+        raise ValueError(f"logits of shape {list(np.shape(logits))} for {symbols} symbols")
+    odds = fusion.log_odds(logits)
+    asked = {k: int(group.outputs[k]) for k in ratios}
+    return {
+        k: float(fusion.evidence(np.asarray(ratio), odds[asked[k]])) if asked[k] >= 0 else ratio
+        for k, ratio in ratios.items()
+    }
 
 
 def _mean_ratio(people: People, nobody: People, z: Floats, said: Readings) -> Floats:

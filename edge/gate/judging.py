@@ -50,7 +50,7 @@ class Rule:
     pixel_bits  bits a pixel that the network was trained on, 1 or 8
     bundle      hash of the manifest
     unverified  "", or what runs in place of what was verified; every decision's reason then ends with it
-    may_enter   the users of a roster, who then decide alone
+    may_enter   the users of a roster, who then decide alone; those who have an output are known by its logits too
     limits      where writing ends; None: whatever comes is taken for writing
     """
 
@@ -86,10 +86,20 @@ def judge_word(rule: Rule, identities: Identities | None, seen: Sequence[Seen], 
     if rule.may_enter is not None:
         if identities is None or read is None:
             return unavailable("the word was not read", len(seen), final=final)
-        return identities.judge(np.stack([fragment.outputs.features for fragment in seen]), read, final=final)
+        return _by_roster(identities, seen, read, final=final)
     if rule.thresholds is None:
         return unavailable("nobody is enrolled, and the network knows no user by itself", len(seen), final=final)
     return decide(np.stack([fragment.outputs.logits for fragment in seen]), rule.thresholds, rule.users, final=final)
+
+
+def _by_roster(identities: Identities, seen: Sequence[Seen], read: npt.NDArray[np.float64], *, final: bool) -> Decision:
+    """Return the decision on a word by the users of a roster; logits that differ in number make it UNAVAILABLE."""
+    try:
+        logits = np.stack([fragment.outputs.logits for fragment in seen])
+    except ValueError as error:
+        return unavailable(f"the logits of the word's fragments differ: {error}", len(seen), final=final)
+    features = np.stack([fragment.outputs.features for fragment in seen])
+    return identities.judge(features, read, logits, final=final)
 
 
 def _flawed(

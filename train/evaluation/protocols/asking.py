@@ -105,8 +105,10 @@ class _Listening(Identities):
 
     said: list[Opinion] = []  # noqa: RUF012  replaced, never changed
 
-    def opinions(self, features: npt.NDArray[np.int8], readings: npt.ArrayLike) -> list[Opinion]:
-        self.said = super().opinions(features, readings)
+    def opinions(
+        self, features: npt.NDArray[np.int8], readings: npt.ArrayLike, logits: npt.ArrayLike = ()
+    ) -> list[Opinion]:
+        self.said = super().opinions(features, readings, logits)
         return self.said
 
 
