@@ -23,17 +23,21 @@ from edge.bundle.kernels import reserved
 from edge.bundle.manifest import FORMAT, ErrorRates, Manifest, PinnedExecutor, Provenance, ReaderRecord
 from edge.bundle.reader_card import decode_card
 from edge.bundle.run_directory import Run
-from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, MODEL, PLAN, TEST
+from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, ENROL, HELD, MODEL, PLAN, TEST
 from edge.decision.evidence import MAX_SYMBOLS, word_scores
-from edge.decision.rule import judge
+from edge.decision.evidence_model import EvidenceModel
+from edge.decision.identify import INVENTED, PEN
+from edge.decision.rule import FAR_UNKNOWN, judge
 from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.errors import RunError
 from edge.ink.fragment import to_int8
-from edge.ink.fragment_set import FragmentSet, join, sample_words
+from edge.ink.fragment_set import KINDS, FragmentSet, join, sample_words
 from quantize.convert.backbone import BackboneFile
 from quantize.convert.convert import MAX_CLIPPED_SHARE, Conversion, convert
 from quantize.convert.tensorflow import load_keras
-from quantize.evidence.fit import fit_evidence
+from quantize.errors import EvidenceFitError
+from quantize.evidence.fit import BACKGROUND, fit_evidence
+from quantize.evidence.fusion import Parts, fit_fusion
 from quantize.machine import version_of
 from quantize.model.invented import invented_writing
 from quantize.model.words import Words
@@ -60,21 +64,25 @@ def make_bundle(
     far_reject: float = 0.10,
     max_clipped: float = MAX_CLIPPED_SHARE,
     reader: ReaderFiles | None = None,
+    handwriting: Mapping[str, FragmentSet] | None = None,
     command: str = "",
     say: Say = lambda _step: None,
 ) -> Bundle:
     """Convert the run's model, fit thresholds, verify golden vectors and write the bundle.
 
     Thresholds are fitted with the edge's own engine, on strangers of the development set. reader: model and card of the
-    reader of symbols to put in; None for none. say: gets each step's name.
+    reader of symbols to put in; None for none. handwriting: sets by name, as `fit_evidence` needs them, to fit the
+    evidence of who wrote, and how the users' logits weigh beside it; it needs a reader. say: gets each step's name.
     Before TensorFlow is loaded: NotABundleError if no bundle can be written to `out`, RunError if the run lacks what is
-    needed. Afterwards: ConversionRefusedError if the model does not convert well, VectorsDifferError if the interpreter
-    does not compute what the reference does.
+    needed, EvidenceFitError if nothing can be fitted to it. Afterwards: ConversionRefusedError if the model does not
+    convert well, VectorsDifferError if the interpreter does not compute what the reference does, EvidenceFitError if
+    there is too little handwriting.
     """
     require_writable_bundle(out)
     run = Run.open(run_path)
     rng = np.random.default_rng(run.config.seed)
     calibration, development = run.fragments(CALIBRATION), run.fragments(DEVELOPMENT)
+    parts = _fusion_parts(run, handwriting, reader) if handwriting else None
     say("loading the trained model")
     model = load_keras(run.path / MODEL)
     say(f"converting to int8, calibrated on {CALIBRATION_WORDS} whole words")
@@ -90,7 +98,11 @@ def make_bundle(
     rates = error_rates(engine, run, thresholds, rng)
     say("verifying golden vectors")
     golden = golden_files(engine, conversion.model, _pixel_bits(run), rng)
-    reading = _reader_files(reader, _pixel_bits(run), rng)
+    reading, record = _reader_files(reader, _pixel_bits(run), rng), _reader_record(reader)
+    evidence = _fit_evidence(engine, handwriting, record, say)
+    if evidence and parts and record:
+        say("weighing the logits beside the evidence of who wrote")
+        evidence = _fuse(engine, evidence, parts, record.alphabet)
     manifest = Manifest(
         format=FORMAT,
         plan=run.plan,
@@ -100,9 +112,11 @@ def make_bundle(
         executor=PinnedExecutor(engine.runtime_name, engine.version, engine.kernels),
         error_rates=rates,
         provenance=_provenance(run, out, command),
-        reader=_reader_record(reader),
+        reader=record,
+        inputs=dict(evidence.inputs) if evidence else {},
     )
-    return write_bundle(out, manifest, {**_converted_files(conversion), **golden, **reading})
+    fitted = {EVIDENCE: evidence.encode()} if evidence else {}
+    return write_bundle(out, manifest, {**_converted_files(conversion), **golden, **reading, **fitted})
 
 
 def make_ready_bundle(
@@ -135,11 +149,7 @@ def make_ready_bundle(
     say("verifying golden vectors")
     golden = golden_files(engine, conversion.model, backbone.pixel_bits, rng)
     reading, record = _reader_files(reader, backbone.pixel_bits, rng), _reader_record(reader)
-    evidence = None
-    if handwriting and record is not None:
-        evidence = fit_evidence(
-            engine, handwriting, record.alphabet, lambda what, done, of: say(f"{what}: {done} of {of}")
-        )
+    evidence = _fit_evidence(engine, handwriting, record, say)
     manifest = Manifest(
         format=FORMAT,
         plan=backbone.plan,
@@ -224,6 +234,49 @@ def _evidence(
     return word_scores(engine.run_words(to_int8(fragments.pixels[index])).logits), writer
 
 
+def _fit_evidence(
+    engine: Engine, handwriting: Mapping[str, FragmentSet] | None, record: ReaderRecord | None, say: Say
+) -> EvidenceModel | None:
+    """Fit the evidence of who wrote; None without handwriting or a reader."""
+    if not handwriting or record is None:
+        return None
+    return fit_evidence(engine, handwriting, record.alphabet, lambda what, done, of: say(f"{what}: {done} of {of}"))
+
+
+def _fusion_parts(run: Run, handwriting: Mapping[str, FragmentSet], reader: ReaderFiles | None) -> Parts:
+    """Return the run's writing that a fusion is fitted to.
+
+    EvidenceFitError if none can be: without a reader, at 8 bits a pixel, where the FAR is unknown, of a kind of input
+    without evidence, or if the run held nothing back.
+    """
+    if reader is None:
+        raise EvidenceFitError("evidence of who wrote needs a reader of symbols: leave --reader none away")
+    if run.config.pixel_bits != 1:
+        raise EvidenceFitError(f"{run.path}: {run.config.pixel_bits} bits a pixel; evidence is of 1: leave it away")
+    if not run.config.far_known:
+        raise EvidenceFitError(f"{run.path}: {FAR_UNKNOWN}; the logits have no weight there: leave --evidence away")
+    if not (run.path / HELD).is_file():
+        raise EvidenceFitError(
+            f"{run.path}: has no {HELD}, writing of its users that trained nothing; `inkgate train --out {run.path}` "
+            "makes the run anew"
+        )
+    sets = [run.fragments(name) for name in (ENROL, HELD, DEVELOPMENT)]
+    kinds = sorted({PEN if KINDS[code] == INVENTED else KINDS[code] for part in sets for code in np.unique(part.kind)})
+    if len(kinds) != 1 or f"{kinds[0]}-{BACKGROUND}" not in handwriting:
+        raise EvidenceFitError(
+            f"{run.path}: its writing comes from {' and '.join(kinds)}, of which there is no handwriting to fit "
+            "evidence to; leave --evidence away"
+        )
+    return Parts(kinds[0], run.config.users, run.config.user_writers, *sets)
+
+
+def _fuse(engine: Engine, evidence: EvidenceModel, parts: Parts, alphabet: str) -> EvidenceModel:
+    """Return the evidence with the fusion of the run's users, who write on its kind of input."""
+    fusion = fit_fusion(engine, evidence.who[parts.kind], parts, alphabet)
+    known = msgspec.structs.replace(evidence.inputs[parts.kind], fusion=fusion)
+    return replace(evidence, inputs={**evidence.inputs, parts.kind: known})
+
+
 def _beside(one: FragmentSet, other: FragmentSet) -> FragmentSet:
     """Return both sets together, their writers kept apart."""
     offset = np.int32(int(one.writers.max()) + 1 - int(other.writers.min()))
@@ -296,7 +349,7 @@ def _now() -> str:
 
 def _hashes(run: Run) -> dict[str, str]:
     """Return the SHA-256 of each file, by its name, from which a bundle is made."""
-    names = (CONFIG, PLAN, MODEL, CALIBRATION, DEVELOPMENT, TEST)
+    names = (CONFIG, PLAN, MODEL, CALIBRATION, DEVELOPMENT, HELD, TEST)
     present = [name for name in names if (run.path / name).is_file()]
     return {name: hashlib.sha256((run.path / name).read_bytes()).hexdigest() for name in present}
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge.bundle.places import MANIFEST
 from edge.bundle.run_directory import Run, RunConfig
-from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, DRAWS, ENROL, MODEL, TEST
+from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, DRAWS, ENROL, HELD, MODEL, TEST
 from edge.errors import NamesError, RunError
 from edge.ink.fragment_set import FragmentSet, join
 from train.data import datasets
@@ -180,7 +180,7 @@ def _train_draw(
         return finished
     plan, fragments = adapt(order.users), writing.fragments
     draw = _draw(order, writing, number)
-    mine, test = datasets.enrolment_split(fragments, draw.users)
+    mine, held, test = datasets.enrolment_split(fragments, draw.users)
     background = fragments.of_writers(writing.split.background)
     load_tensorflow()
     from train.network.fit_users import enrol
@@ -194,6 +194,7 @@ def _train_draw(
         ENROL: mine,
         CALIBRATION: join([mine, background.of_writers(some)]),
         DEVELOPMENT: fragments.of_writers(writing.split.development),
+        HELD: held,
         TEST: join([test, fragments.of_writers(draw.strangers)]),
     }
     return write_run(folder, config, plan, model, {n: s.to_bits(order.pixel_bits) for n, s in sets.items()}, history)
@@ -256,9 +257,13 @@ def _overwrites(folder: Path, what: str) -> str:
 
 
 def _finished(folder: Path, config: RunConfig) -> Run | None:
-    """Return the run in the folder if it is complete and made with this data, settings and backbone."""
+    """Return the run in the folder if it is complete and made with this data, settings and backbone.
+
+    A run of earlier versions, which held no writing back, is not complete.
+    """
     there = _whole(folder)
-    return there if there is not None and not _differences(there, config) else None
+    same = there is not None and not _differences(there, config) and (folder / HELD).is_file()
+    return there if same else None
 
 
 def _whole(folder: Path) -> Run | None:

@@ -6,7 +6,8 @@ RUN/  plan.json        the ArchitecturePlan
       enrol.npz        the users' fragments that the network was enrolled from
       calibration.npz  the fragments of enrol.npz and of background writers, for calibrating int8
       development.npz  fragments of strangers who fix the thresholds and serve for nothing else
-      test.npz         the users' other fragments, and those of strangers never seen before
+      held.npz         fragments of the users that train nothing, to weigh the logits beside other evidence
+      test.npz         the users' last fragments, and those of strangers never seen before
       history.json     losses by step;  metrics.json, card.md, *.svg: see `inkgate evaluate`
       draws/N/         the same for another draw of users
 """
@@ -19,6 +20,7 @@ MODEL: Final = "model.keras"
 ENROL: Final = "enrol.npz"
 CALIBRATION: Final = "calibration.npz"
 DEVELOPMENT: Final = "development.npz"
+HELD: Final = "held.npz"
 TEST: Final = "test.npz"
 HISTORY: Final = "history.json"
 METRICS: Final = "metrics.json"

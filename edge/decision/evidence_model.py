@@ -66,6 +66,11 @@ class EvidenceModel:
         if any(model.symbols != len(self.alphabet) for model in self.who.values()):
             raise EvidenceError(f"a model is not one of the {len(self.alphabet)} symbols of the alphabet")
 
+    def without_fusion(self) -> "EvidenceModel":
+        """Return the model for users whose logits are not asked."""
+        alone = {kind: msgspec.structs.replace(found, fusion=None) for kind, found in self.inputs.items()}
+        return EvidenceModel(self.alphabet, self.who, alone)
+
     def encode(self) -> bytes:
         """Return the content of the file."""
         about = _About(FORMAT, self.alphabet, dict(self.inputs))

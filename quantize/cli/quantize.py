@@ -1,5 +1,7 @@
 """`inkgate quantize`: a run -> the int8 bundle."""
 
+from __future__ import annotations
+
 import json
 import os
 import shlex
@@ -7,7 +9,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -16,6 +18,9 @@ from rich.text import Text
 
 from edge.bundle.bundle import Bundle
 from firmware_bridge.cli.options import json_option, plain_console
+
+if TYPE_CHECKING:
+    from edge.ink.fragment_set import FragmentSet
 
 
 @click.command()
@@ -46,7 +51,7 @@ from firmware_bridge.cli.options import json_option, plain_console
     "--evidence",
     "evidence_path",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="For a backbone: folder of KIND-background.npz and KIND-development.npz, to fit the evidence of who wrote.",
+    help="Folder of KIND-background.npz and KIND-development.npz, to fit the evidence of who wrote.",
 )
 @click.option(
     "--reader",
@@ -75,6 +80,9 @@ def quantize(
     A backbone (BACKBONE.npz, with BACKBONE.json beside it) becomes a bundle without users: its network gives the
     features by which users are known who are enrolled on the gate.
 
+    With --evidence (`inkgate data evidence` makes the folder) a bundle knows the users of a roster. Those whom a run's
+    network was trained for are then known by its logits too, weighed beside the other evidence.
+
     A bundle is pinned to the interpreter, its version and the kernels that run here. By default they are XNNPACK's,
     whose arithmetic is the same on x86-64 and on a Raspberry Pi. If XNNPACK is off and other kernels run, a warning
     says so.
@@ -88,7 +96,7 @@ def quantize(
     make = (
         _from_backbone(ctx, fragments_path, evidence_path)
         if source.suffix == ".npz"
-        else _from_run(ctx, far, far_reject)
+        else _from_run(ctx, far, far_reject, evidence_path)
     )
     make = partial(make, reader=_find_reader(reader), max_clipped=max_clipped)
     draws = [] if source.suffix == ".npz" else Run.open(source).draws()[1:]
@@ -114,12 +122,12 @@ def quantize(
         console.print(f"Next: inkgate verify {out}")
 
 
-def _from_run(ctx: click.Context, far: float, far_reject: float) -> Callable[..., Bundle]:
+def _from_run(ctx: click.Context, far: float, far_reject: float, evidence_path: Path | None) -> Callable[..., Bundle]:
     """Return what makes a bundle of a run. click.UsageError for an option that means nothing there."""
     from quantize.make_bundle import make_bundle
 
-    _refuse(ctx, ("fragments_path", "evidence_path"), "a run is calibrated on its own handwriting")
-    return partial(make_bundle, far_accept=far, far_reject=far_reject)
+    _refuse(ctx, ("fragments_path",), "a run is calibrated on its own handwriting")
+    return partial(make_bundle, far_accept=far, far_reject=far_reject, handwriting=_handwriting(evidence_path))
 
 
 def _from_backbone(
@@ -131,8 +139,21 @@ def _from_backbone(
 
     _refuse(ctx, ("far", "far_reject"), "a backbone has no users, for whom thresholds could be fitted")
     fragments = FragmentSet.load(fragments_path) if fragments_path else None
-    handwriting = {p.stem: FragmentSet.load(p) for p in sorted(evidence_path.glob("*.npz"))} if evidence_path else None
-    return partial(make_ready_bundle, fragments=fragments, handwriting=handwriting)
+    return partial(make_ready_bundle, fragments=fragments, handwriting=_handwriting(evidence_path))
+
+
+def _handwriting(folder: Path | None) -> dict[str, FragmentSet] | None:
+    """Return the sets in a folder by name. click.UsageError if there are none."""
+    from edge.ink.fragment_set import FragmentSet
+
+    if folder is None:
+        return None
+    found = {path.stem: FragmentSet.load(path) for path in sorted(folder.glob("*.npz"))}
+    if not found:
+        raise click.UsageError(
+            f"--evidence {folder}: there is no .npz; `inkgate data evidence --out {folder}` makes them"
+        )
+    return found
 
 
 def _find_reader(name: str) -> tuple[bytes, bytes] | None:
@@ -164,6 +185,7 @@ def _summary(bundle: Bundle) -> dict[str, Any]:
         "sha256": bundle.sha256,
         "users": len(manifest.users),
         "reader": manifest.reader.alphabet if manifest.reader else None,
+        "fusion": {kind: found.fusion.weight for kind, found in manifest.inputs.items() if found.fusion is not None},
         "model_bytes": len(bundle.contents["model.tflite"]),
         "executor": {"version": manifest.executor.version, "kernels": manifest.executor.kernels},
         "far": {"target": thresholds.far_accept if thresholds else None, "by_symbols": manifest.error_rates.far},

@@ -98,7 +98,18 @@ def _strictness(calibration: Calibration) -> float:
 
 def _writing(engine: Engine, fragments: FragmentSet, alphabet: str) -> tuple[Writing, npt.NDArray[np.int64]]:
     """Return what the network says of fragments with symbols of the alphabet, and their order."""
-    places = {code: alphabet.index(symbol) for code, symbol in enumerate(SYMBOLS) if symbol in alphabet}
-    chosen = fragments.select(np.isin(fragments.symbol, list(places))).to_bits(1)
-    symbol = np.vectorize(places.__getitem__, otypes=[np.int64])(chosen.symbol)
+    chosen, symbol = readable(fragments.to_bits(1), alphabet)
     return Writing(engine.features(to_int8(chosen.pixels)), chosen.writer, symbol), chosen.order.astype(np.int64)
+
+
+def readable(fragments: FragmentSet, alphabet: str) -> tuple[FragmentSet, npt.NDArray[np.int64]]:
+    """Return the fragments whose symbols are in the alphabet, and their places in it.
+
+    EvidenceFitError if there are none.
+    """
+    places = {code: alphabet.index(symbol) for code, symbol in enumerate(SYMBOLS) if symbol in alphabet}
+    known = np.isin(fragments.symbol, list(places))
+    if not known.any():
+        raise EvidenceFitError(f"no fragment says which symbol of {alphabet} it is, so none can be compared")
+    chosen = fragments.select(known)
+    return chosen, np.vectorize(places.__getitem__, otypes=[np.int64])(chosen.symbol)

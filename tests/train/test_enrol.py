@@ -8,7 +8,7 @@ import pytest
 from raw_sets import save_raw
 
 from edge.bundle.run_directory import Run
-from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, ENROL, MODEL, TEST
+from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, ENROL, HELD, MODEL, TEST
 from edge.errors import NamesError
 from edge.ink.fragment_set import FragmentSet
 from train.data import datasets
@@ -27,16 +27,17 @@ def fragments_of(part: FragmentSet, writer: int) -> set[bytes]:
     return {pixels.tobytes() for pixels in part.pixels[part.writer == writer]}
 
 
-def test_users_enrol_with_the_first_65_percent_of_their_form_and_are_tested_on_the_rest(
+def test_users_enrol_with_the_first_65_percent_of_their_form_and_are_tested_on_the_last_20(
     run: Run, hands: FragmentSet
 ) -> None:
-    mine, test = run.fragments(ENROL), run.fragments(TEST)
+    mine, held, test = run.fragments(ENROL), run.fragments(HELD), run.fragments(TEST)
     assert set(mine.writers.tolist()) == set(run.config.user_writers)
     for user in run.config.user_writers:
         written = int((hands.writer == user).sum())
-        cut = int(0.65 * written)
+        cut, until = int(0.65 * written), int(0.8 * written)
         assert sorted(mine.order[mine.writer == user]) == list(range(cut))
-        assert sorted(test.order[test.writer == user]) == list(range(cut, written))
+        assert sorted(held.order[held.writer == user]) == list(range(cut, until))
+        assert sorted(test.order[test.writer == user]) == list(range(until, written))
 
 
 def test_strangers_and_development_writers_are_nobody_that_was_trained_on(run: Run, hands: FragmentSet) -> None:
@@ -52,7 +53,7 @@ def test_strangers_and_development_writers_are_nobody_that_was_trained_on(run: R
 
 
 def test_a_run_holds_fragments_as_the_wire_carries_them(run: Run) -> None:
-    for name in (ENROL, CALIBRATION, DEVELOPMENT, TEST):
+    for name in (ENROL, CALIBRATION, DEVELOPMENT, HELD, TEST):
         assert run.fragments(name).pixel_bits == 1
 
 
@@ -81,7 +82,7 @@ def test_the_same_order_gives_the_same_network_from_enrolment_and_background_alo
     again = train_draws(order, make_backbone(), tmp_path / "run", 1)[0]
     for one, other in zip(weights(run), weights(again), strict=True):
         np.testing.assert_array_equal(one, other)
-    for name in (ENROL, CALIBRATION, DEVELOPMENT, TEST):
+    for name in (ENROL, CALIBRATION, DEVELOPMENT, HELD, TEST):
         assert again.fragments(name).sha256 == run.fragments(name).sha256
     assert seen["users"].to_bits(1).sha256 == run.fragments(ENROL).sha256
     assert tuple(seen["writers"]) == run.config.user_writers

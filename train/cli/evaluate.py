@@ -73,7 +73,7 @@ def evaluate(
 
     A bundle with evidence of who wrote is asked by protocols: users are enrolled in memory from the dataset, and every
     word is judged by the gate's own rule. Of a bundle of users who were trained in, and of a run, all draws of users
-    are evaluated by number of symbols.
+    are evaluated by number of symbols; if the bundle has evidence too, with it alone and fused as well.
 
     Writes metrics.json, card.md and pictures into the run, or for a bundle into BUNDLE-evaluation beside it.
     """
@@ -168,14 +168,19 @@ def _evaluate_trained(
     path: Path, folder: Path, fragments: Path | None, from_draw: int, rounds: int, as_json: bool
 ) -> None:
     from edge.bundle.run_files import METRICS
+    from train.cli.protocols import show_answer
     from train.evaluation.evaluate import det_curves, score, subject_run
     from train.evaluation.evaluate import evaluate as measure
+    from train.evaluation.fused import compare
     from train.evaluation.model_card import DET_LENGTHS, write_report
     from train.trained_run import write_json
 
     with progress_bars() as progress:
         drawn, about = score(path, fragments, progress, from_draw)
         metrics = {**about, **measure(drawn, rounds, progress)}
+        fused = compare(path, fragments, from_draw, rounds, progress)
+        if fused is not None:
+            metrics |= {"fusion": fused.to_dict()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / METRICS, metrics)
@@ -189,6 +194,8 @@ def _evaluate_trained(
         click.echo(json.dumps({**metrics, "report": [str(file) for file in written]}))
     else:
         _show(console, metrics)
+        if fused is not None:
+            show_answer(console, fused)
         if metrics["gate"]["why_shut"]:
             say(console, f"gate: {metrics['gate']['why_shut']}")
         say(console, f"card and pictures: {folder}")

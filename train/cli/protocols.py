@@ -23,10 +23,15 @@ def show_answers(console: Console, about: dict[str, Any], answers: tuple[Answer,
         "per cent, with 95 % bounds",
     )
     for answer in answers:
-        say(console, f"{answer.protocol}: {answer.question}")
-        console.print(_table(answer.rows))
-        for note in answer.notes:
-            say(console, f"  {note}")
+        show_answer(console, answer)
+
+
+def show_answer(console: Console, answer: Answer) -> None:
+    """Show what one protocol found."""
+    say(console, f"{answer.protocol}: {answer.question}")
+    console.print(_table(answer.rows))
+    for note in answer.notes:
+        say(console, f"  {note}")
 
 
 def _table(rows: Sequence[Mapping[str, Cell]]) -> Table:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,10 @@ MIN_FRAGMENTS = 40
 """A writer with fewer fragments than this serves as background only: they are too few to enrol from and to test on."""
 
 ENROL_SHARE = 0.65
-"""Share of a user's fragments, the first in order of writing, that enrol; the others test."""
+"""Share of a user's fragments, the first in order of writing, that enrol."""
+
+HELD_SHARE = 0.15
+"""Share that comes next, on which nothing is trained or reported; the others test."""
 
 SPLIT_SEED = 20_260_101
 SYNTHETIC_WRITERS, SYNTHETIC_PER_WRITER = 120, 110
@@ -207,22 +211,30 @@ def draw_users(split: WriterSplit, users: int, draw: int = 0, seed: int = SPLIT_
     return Draw(_ascending(chosen), _ascending(np.setdiff1d(dealt, chosen)))
 
 
-def enrolment_split(fragments: FragmentSet, users: Sequence[int]) -> tuple[FragmentSet, FragmentSet]:
-    """Split each user's fragments in order of writing: return the first 65 % and the rest, (enrol, test).
+class EnrolmentSplit(NamedTuple):
+    """Users' fragments in three parts, by order of writing: what enrols, what is held back, what tests."""
 
-    Raises TooFewWritersError for a user with too few fragments to enrol from.
+    enrol: FragmentSet
+    held: FragmentSet
+    test: FragmentSet
+
+
+def enrolment_split(fragments: FragmentSet, users: Sequence[int]) -> EnrolmentSplit:
+    """Split each user's fragments in order of writing: the first 65 %, the next 15 %, and the rest.
+
+    Raises TooFewWritersError for a user with too few fragments for three parts.
     """
-    enrol: list[NDArray[np.intp]] = []
-    test: list[NDArray[np.intp]] = []
+    parts: tuple[list[NDArray[np.intp]], ...] = ([], [], [])
     for user in users:
         mine = np.flatnonzero(fragments.writer == user)
         mine = mine[np.argsort(fragments.order[mine], kind="stable")]
         cut = int(len(mine) * ENROL_SHARE)
-        if cut == 0:
+        until = int(len(mine) * (ENROL_SHARE + HELD_SHARE))
+        if not 0 < cut < until < len(mine):
             raise TooFewWritersError(f"writer {user} has {len(mine)} fragments: too few to enrol from and to test on")
-        enrol.append(mine[:cut])
-        test.append(mine[cut:])
-    return fragments.select(np.concatenate(enrol)), fragments.select(np.concatenate(test))
+        for part, chosen in zip(parts, np.split(mine, [cut, until]), strict=True):
+            part.append(chosen)
+    return EnrolmentSplit(*(fragments.select(np.concatenate(part)) for part in parts))
 
 
 def _ascending(ids: NDArray[np.generic]) -> tuple[int, ...]:

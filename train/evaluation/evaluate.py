@@ -91,7 +91,7 @@ def score(
     when no draw is left; raises OtherRunError when another run lies there.
     """
     if (path / MANIFEST).is_file():
-        bundles = _left(_bundles(path), from_draw)
+        bundles = open_bundles(path, from_draw)
         engine = bundles[0][0].engine()
         about = {"arithmetic": "int8", "runtime": engine.runtime, "kernels": engine.kernels, **_subject(*bundles[0])}
         return [_score_bundle(bundle, origin, fragments, progress) for bundle, origin in bundles], about
@@ -185,7 +185,7 @@ def _score_bundle(bundle: Bundle, origin: Origin | None, fragments: Path | None,
     manifest = bundle.manifest
     return _scored(
         manifest.users,
-        _test_set(origin.path if origin else None, fragments).to_bits(manifest.pixel_bits),
+        find_test(origin.path if origin else None, fragments).to_bits(manifest.pixel_bits),
         bundle.thresholds,
         lambda pixels: engine.run_words(to_int8(pixels)).logits,
         progress,
@@ -198,7 +198,7 @@ def _score_run(run: Run, fragments: Path | None, progress: Progress) -> Scored:
     Errors in the words are raised before the model is loaded, because that loads TensorFlow, which takes seconds.
     """
     development = run.fragments(DEVELOPMENT)
-    test = _test_set(run.path, fragments).to_bits(run.config.pixel_bits)
+    test = find_test(run.path, fragments).to_bits(run.config.pixel_bits)
     _writers_of(run.config.users, test)
     model = load_model(run)
 
@@ -327,7 +327,8 @@ def _percent(bounds: Bounds, floor: float = 0.0) -> dict[str, float]:
     }
 
 
-def _test_set(run: Path | None, fragments: Path | None) -> FragmentSet:
+def find_test(run: Path | None, fragments: Path | None) -> FragmentSet:
+    """Return the test set of the run, or the file `fragments`. Raises RunError when neither is there."""
     if fragments is not None:
         return FragmentSet.load(fragments)
     if run is None:
@@ -345,13 +346,16 @@ def _left(draws: list[Drawn], from_draw: int) -> list[Drawn]:
     return draws[from_draw:]
 
 
-def _bundles(path: Path) -> list[tuple[Bundle, Origin | None]]:
-    """Open the bundle and those that `inkgate quantize` made of its run's other draws, each with its run."""
+def open_bundles(path: Path, from_draw: int = 0) -> list[tuple[Bundle, Origin | None]]:
+    """Open the bundle and those that `inkgate quantize` made of its run's other draws, each with its run.
+
+    Draws before `from_draw` are left out. Raises RunError when none is left, OtherRunError when another run lies there.
+    """
     first = Bundle.open(path)
     origin = find_origin(first)
     if origin is None:
-        return [(first, None)]
+        return _left([(first, origin)], from_draw)
     found = (entry.parent for entry in (origin.path / DRAWS).glob(f"*/bundle/{MANIFEST}"))
     others = (Bundle.open(entry) for entry in found if (entry.parent / CONFIG).is_file())
     ordered = sorted(others, key=lambda bundle: (len(bundle.path.parent.name), bundle.path.parent.name))
-    return [(first, origin), *((bundle, find_origin(bundle)) for bundle in ordered)]
+    return _left([(first, origin), *((bundle, find_origin(bundle)) for bundle in ordered)], from_draw)

@@ -107,7 +107,8 @@ def measure(request: Request, progress: Progress = silent) -> Measured:
     asked for by name; errors of the bundle and of the dataset.
     """
     bundle = Bundle.open(request.bundle)
-    evidence = bundle.evidence()
+    # Whoever is enrolled in memory has no output, whatever he is called.
+    evidence = bundle.evidence().without_fusion()
     engine, reader = bundle.engine(), bundle.reader()
     fragments = _load(request, progress)
     allowed = _allowed(fragments)

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_evidence import FEATURES, Hand, who_model
 
+from edge.decision.llr_cost import cllr, cllr_min
 from edge.decision.who import enrolled, strangers
 from quantize.errors import EvidenceFitError
-from quantize.evidence.calibrate import Trials, calibrate, cllr, cllr_min, fit_line, misnamed
+from quantize.evidence.calibrate import Trials, calibrate, fit_line, misnamed
 from quantize.evidence.moments import Writing, fit_who
 from quantize.evidence.scores import Person, Spoken
 
