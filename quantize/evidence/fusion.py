@@ -24,7 +24,6 @@ from quantize.evidence.calibrate import (
     PIN_LENGTHS,
     PIN_WRITINGS,
     PINS_PER_USER,
-    WORDS_PER_STRANGER,
     WORDS_PER_USER,
     Trials,
     calibrate,
@@ -39,7 +38,12 @@ WEIGHTS: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
 """Weights of the log-odds that are tried; 0 leaves the logits out."""
 WEIGHED: Final = (4, 6, 8, 10, 12)
 """Symbols of the words by which the weight is chosen: of fewer nobody is accepted, of more hardly one is mistaken."""
+STRANGER_WORDS: Final = 800
+"""Strangers write at least so many words between them, each under every user's name."""
 SEED: Final = 20_261_129
+_LEAST_WRITINGS: Final = 2
+_PIN_WORDS: Final = 40
+"""Each PIN is written at least so many times by strangers."""
 
 
 class Parts(NamedTuple):
@@ -72,12 +76,13 @@ def fit_fusion(engine: Engine, model: WhoModel, parts: Parts, alphabet: str) -> 
     lacking = [name for name, w in zip(parts.users, parts.writers, strict=True) if w not in held.writer]
     if lacking:
         raise EvidenceFitError(f"there is no writing of {', '.join(lacking)} to fit a fusion to: `inkgate train` anew")
-    known = {w: enrolled.gather(model, np.flatnonzero(enrolled.writer == w)) for w in parts.writers}
+    mine_of = {w: enrolled.writer == w for w in parts.writers}
+    known = {w: model.gather(enrolled.features[own], enrolled.symbol[own]) for w, own in mine_of.items()}
     means = {writer: _means_without(model, known, writer) for writer in parts.writers}
     mine = _score(engine, model, held, known, means, WORDS_PER_USER, rng)
-    theirs = _score(engine, model, strange, known, means, WORDS_PER_STRANGER, rng)
-    weight = choose_weight({length: _trials(mine, theirs, length) for length in WEIGHED})
     strangers = len(np.unique(strange.writer))
+    theirs = _score(engine, model, strange, known, means, -(-STRANGER_WORDS // strangers), rng)
+    weight = choose_weight({length: _trials(mine, theirs, length) for length in WEIGHED})
     words = {length: _weighed(_trials(mine, theirs, length), weight, strangers) for length in LENGTHS}
     pins = _pins(engine, model, parts.writers, (enrolled, held, strange), means, rng)
     return Fusion(
@@ -157,9 +162,6 @@ class _Pool(NamedTuple):
         """Return the writer of each fragment."""
         return self.fragments.writer
 
-    def gather(self, model: WhoModel, chosen: npt.NDArray[np.intp]) -> Gathered:
-        return model.gather(self.features[chosen], self.symbol[chosen])
-
     def by_symbol(self, writer: int, symbols: int) -> list[Ints]:
         """Return a writer's fragments of each symbol, in order of writing."""
         order = np.argsort(self.fragments.order, kind="stable")
@@ -221,17 +223,29 @@ def _pins(
     means: Mapping[int, Floats],
     rng: np.random.Generator,
 ) -> dict[int, Both]:
-    """Return trials with PINs: five writings enrol, one of what was held enters; strangers know the PIN.
+    """Return trials with PINs: up to five writings enrol, one of what was held enters; strangers know the PIN.
 
     A number of symbols counts if at least half of the PINs were found that were looked for.
     """
+    enrolled, held, strange = pools
+    strangers = [strange.by_symbol(int(w), model.symbols) for w in np.unique(strange.writer)]
     found: dict[int, list[Both]] = {length: [] for length in PIN_LENGTHS}
     for k, user in enumerate(users):
+        first, rest = (pool.by_symbol(user, model.symbols) for pool in (enrolled, held))
+        capacity = [min(len(a) // _LEAST_WRITINGS, len(b)) for a, b in zip(first, rest, strict=True)]
         for length in PIN_LENGTHS:
-            drawn = [
-                _pin_trials(engine, model, (k, user), pools, means[user], length, rng) for _ in range(PINS_PER_USER)
-            ]
-            found[length] += [both for both in drawn if both is not None]
+            for _ in range(PINS_PER_USER):
+                pin = draw_pin(capacity, length, rng)
+                able = [] if pin is None else [other for other in strangers if _can_write(other, pin)]
+                if pin is None or not able:
+                    continue
+                chosen = _enrolling(first, pin)
+                known = model.gather(enrolled.features[chosen], enrolled.symbol[chosen])
+                people = Person(model, known, means[user]), Person(model, None, means[user])
+                again = -(-_PIN_WORDS // len(able))
+                sides = ((held, [rest, rest]), (strange, able * again))
+                scored = [_score_pin(engine, model, people, k, pool, pin, places, rng) for pool, places in sides]
+                found[length].append(Both(*scored[0], *scored[1]))
     least = len(users) * PINS_PER_USER / 2
     kept = {length: drawn for length, drawn in found.items() if len(drawn) >= least}
     if not kept:
@@ -241,37 +255,33 @@ def _pins(
     }
 
 
-def _pin_trials(
+def _can_write(places: Sequence[Ints], pin: Ints) -> bool:
+    return all(len(p) >= n for p, n in zip(places, np.bincount(pin, minlength=len(places)), strict=True))
+
+
+def _enrolling(places: Sequence[Ints], pin: Ints) -> Ints:
+    """Return a user's first writings of a PIN, five or as many as there are."""
+    needed = np.bincount(pin, minlength=len(places))
+    writings = min(PIN_WRITINGS, *(len(p) // n for p, n in zip(places, needed, strict=True) if n))
+    return np.concatenate([p[: writings * n] for p, n in zip(places, needed, strict=True)])
+
+
+def _score_pin(
     engine: Engine,
     model: WhoModel,
-    user: tuple[int, int],
-    pools: tuple[_Pool, _Pool, _Pool],
-    means: Floats,
-    length: int,
+    people: tuple[Person, Person],
+    output: int,
+    pool: _Pool,
+    pin: Ints,
+    places: Sequence[Sequence[Ints]],
     rng: np.random.Generator,
-) -> Both | None:
-    """Return the trials of one PIN that is drawn, None if the user did not write its symbols often enough."""
-    k, writer = user
-    enrolled, held, strange = pools
-    first, rest = (pool.by_symbol(writer, model.symbols) for pool in (enrolled, held))
-    pin = draw_pin([min(len(a) // PIN_WRITINGS, len(b)) for a, b in zip(first, rest, strict=True)], length, rng)
-    if pin is None:
-        return None
-    needed = np.bincount(pin, minlength=model.symbols)
-    chosen = np.concatenate([p[: PIN_WRITINGS * n] for p, n in zip(first, needed, strict=True)])
-    known = enrolled.gather(model, chosen)
-    person, nobody = Person(model, known, means), Person(model, None, means)
-    others = [strange.by_symbol(int(w), model.symbols) for w in np.unique(strange.writer)]
-    able = [o for o in others if all(len(p) >= n for p, n in zip(o, needed, strict=True))]
-    sides = []
-    for pool, places in ((held, [rest, rest]), (strange, able)):
-        if not places:
-            return None
-        words = np.stack([_write(own, pin, rng) for own in places])
-        spoken = Spoken.of(model, pool.z, pool.symbol, words)
-        steps = log_odds(np.moveaxis(engine.run_words(pool.codes[words]).logits, -1, 0))[k]
-        sides += [person.log_density(spoken) - nobody.log_density(spoken), mean_over_symbols(steps.T)]
-    return Both(*sides)
+) -> tuple[Floats, Floats]:
+    """Write a PIN with each writer's fragments; return evidence against nobody known, and log-odds of the output."""
+    words = np.stack([_write(own, pin, rng) for own in places])
+    spoken = Spoken.of(model, pool.z, pool.symbol, words)
+    steps = log_odds(np.moveaxis(engine.run_words(pool.codes[words]).logits, -1, 0))[output]
+    person, nobody = people
+    return person.log_density(spoken) - nobody.log_density(spoken), mean_over_symbols(steps.T)
 
 
 def _write(places: Sequence[Ints], pin: Ints, rng: np.random.Generator) -> Ints:

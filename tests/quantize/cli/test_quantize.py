@@ -1,6 +1,10 @@
 """The report of `inkgate quantize` about the bundle that it made."""
 
 import dataclasses
+import json
+import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -12,8 +16,11 @@ import quantize.make_bundle
 from edge.bundle.bundle import Bundle
 from edge.bundle.reader import find_shipped, read_files
 from edge.errors import ReaderCardError
+from edge.ink.fragment_set import FragmentSet
+from firmware_bridge.errors import ExitCode
 from quantize.cli.quantize import _find_reader
 from quantize.cli.quantize import quantize as command
+from quantize.errors import EvidenceFitError
 
 
 @pytest.mark.parametrize(("kernels", "warned"), [("litert-xnnpack", False), ("litert-optimised", True)])
@@ -43,3 +50,59 @@ def test_a_reader_that_is_nowhere_is_refused_before_anything_is_made(run_path: P
     assert isinstance(done.exception, ReaderCardError)
     assert "shipped: digits, letters" in str(done.exception)
     assert not (tmp_path / "b").exists()
+
+
+def evidence(folder: Path, run: Path) -> Path:
+    """Make a folder of handwriting with a pen, far too little to fit anything to."""
+    folder.mkdir()
+    for part in ("background", "development"):
+        shutil.copy(run / "development.npz", folder / f"pen-{part}.npz")
+    return folder
+
+
+def hold_back(run: Path, kind: str) -> None:
+    """Give a run what `inkgate train` holds back, of a kind of input."""
+    for source, target in (("test.npz", "held.npz"), ("test.npz", "enrol.npz"), ("development.npz", "development.npz")):
+        FragmentSet.load(run / source).of_kind(kind).save(run / target)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda run: None, r"has no held\.npz.*`inkgate train --out .* makes the run anew"),
+        (lambda run: hold_back(run, "scan"), "comes from scan, of which there is no handwriting"),
+        (lambda run: change(run, pixel_bits=8), "8 bits a pixel"),
+        (lambda run: change(run, far_known=False), "nobody is accepted.*leave --evidence away"),
+    ],
+)
+def test_what_no_fusion_can_be_fitted_to_is_refused_before_tensorflow_is_loaded(
+    run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None], said: str
+) -> None:
+    run = shutil.copytree(run_path, tmp_path / "run", ignore=shutil.ignore_patterns("draws", "bundle"))
+    damage(run)
+    monkeypatch.setattr(quantize.make_bundle, "load_keras", lambda _: pytest.fail("TensorFlow was loaded"))
+    done = CliRunner().invoke(
+        command, [str(run), "--out", str(tmp_path / "b"), "--evidence", str(evidence(tmp_path / "ev", run_path))]
+    )
+    assert isinstance(done.exception, EvidenceFitError), done.output
+    assert re.search(said, str(done.exception))
+    assert done.exception.exit_code is ExitCode.USAGE
+    assert not (tmp_path / "b").exists()
+
+
+def test_evidence_without_a_reader_or_without_handwriting_is_refused(run_path: Path, tmp_path: Path) -> None:
+    folder = evidence(tmp_path / "ev", run_path)
+    given = [str(run_path), "--out", str(tmp_path / "b"), "--evidence", str(folder)]
+    done = CliRunner().invoke(command, [*given, "--reader", "none"])
+    assert isinstance(done.exception, EvidenceFitError)
+    assert "leave --reader none away" in str(done.exception)
+    for file in folder.iterdir():
+        file.unlink()
+    done = CliRunner().invoke(command, given)
+    assert done.exit_code == 2
+    assert "inkgate data evidence" in done.stderr
+
+
+def change(run: Path, **fields: object) -> None:
+    file = run / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **fields}))
