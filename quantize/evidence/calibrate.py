@@ -49,7 +49,8 @@ _PRIOR: Final = 1e-3
 class Trials(NamedTuple):
     """Evidence of words under their writers' names and under others'.
 
-    claimed: the user under whose name each of `impostor` went. writers: how many people there were.
+    claimed: the user under whose name each of `impostor` went; where users stay the same and strangers do not, the
+    stranger who wrote it. writers: how many people there were.
     """
 
     genuine: Floats

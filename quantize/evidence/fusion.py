@@ -95,12 +95,16 @@ def fit_fusion(engine: Engine, model: WhoModel, parts: Parts, alphabet: str) -> 
 
 
 class Both(NamedTuple):
-    """Evidence of who wrote and log-odds of users' words under their own names, and of strangers' under all."""
+    """Evidence of who wrote and log-odds of users' words under their own names, and of strangers' under all.
+
+    stranger: who wrote each of the strangers' words.
+    """
 
     genuine_who: Floats
     genuine_odds: Floats
     impostor_who: Floats
     impostor_odds: Floats
+    stranger: Ints
 
 
 def choose_weight(by_length: Mapping[int, Both]) -> float:
@@ -117,9 +121,9 @@ def choose_weight(by_length: Mapping[int, Both]) -> float:
 
 
 def _weighed(both: Both, weight: float, writers: int) -> Trials:
-    return Trials(
-        both.genuine_who + weight * both.genuine_odds, both.impostor_who + weight * both.impostor_odds, writers
-    )
+    genuine = both.genuine_who + weight * both.genuine_odds
+    # The gate's users are these very users: it is strangers who will be others than those that were counted.
+    return Trials(genuine, both.impostor_who + weight * both.impostor_odds, both.stranger, writers)
 
 
 def draw_pin(capacity: Sequence[int], length: int, rng: np.random.Generator) -> Ints | None:
@@ -212,6 +216,7 @@ def _trials(mine: _Scored, theirs: _Scored, length: int) -> Both:
         mine.odds[place, rows, label],
         theirs.who[place].ravel(),
         theirs.odds[place].ravel(),
+        np.repeat(theirs.writer, len(theirs.users)),
     )
 
 
@@ -228,7 +233,7 @@ def _pins(
     A number of symbols counts if at least half of the PINs were found that were looked for.
     """
     enrolled, held, strange = pools
-    strangers = [strange.by_symbol(int(w), model.symbols) for w in np.unique(strange.writer)]
+    strangers = {int(w): strange.by_symbol(int(w), model.symbols) for w in np.unique(strange.writer)}
     found: dict[int, list[Both]] = {length: [] for length in PIN_LENGTHS}
     for k, user in enumerate(users):
         first, rest = (pool.by_symbol(user, model.symbols) for pool in (enrolled, held))
@@ -236,16 +241,16 @@ def _pins(
         for length in PIN_LENGTHS:
             for _ in range(PINS_PER_USER):
                 pin = draw_pin(capacity, length, rng)
-                able = [] if pin is None else [other for other in strangers if _can_write(other, pin)]
+                able = [] if pin is None else [who for who, other in strangers.items() if _can_write(other, pin)]
                 if pin is None or not able:
                     continue
                 chosen = _enrolling(first, pin)
                 known = model.gather(enrolled.features[chosen], enrolled.symbol[chosen])
                 people = Person(model, known, means[user]), Person(model, None, means[user])
-                again = -(-_PIN_WORDS // len(able))
-                sides = ((held, [rest, rest]), (strange, able * again))
+                writers = able * -(-_PIN_WORDS // len(able))
+                sides = ((held, [rest, rest]), (strange, [strangers[who] for who in writers]))
                 scored = [_score_pin(engine, model, people, k, pool, pin, places, rng) for pool, places in sides]
-                found[length].append(Both(*scored[0], *scored[1]))
+                found[length].append(Both(*scored[0], *scored[1], np.asarray(writers, np.int64)))
     least = len(users) * PINS_PER_USER / 2
     kept = {length: drawn for length, drawn in found.items() if len(drawn) >= least}
     if not kept:

@@ -22,7 +22,7 @@ from edge.bundle.run_files import ENROL
 from edge.decision.enrolment import Enrolment
 from edge.decision.evidence import word_scores
 from edge.decision.evidence_model import EvidenceModel
-from edge.decision.identify import Policy
+from edge.decision.identify import NEAR, Policy
 from edge.decision.llr_cost import cllr, cllr_min
 from edge.decision.rule import judge
 from edge.errors import FragmentSetError
@@ -73,6 +73,7 @@ def compare(
             f"thresholds of the bundle, FAR set to {Policy().far:g}.",
             "C_llr in bits, and the least that any monotone calibration could have; logits alone are no calibrated "
             "ratio.",
+            f"The logits are asked where the device is known, from {NEAR + 1} users on.",
             f"Weight of the log-odds beside the evidence, by draw: {weights}; 0 leaves the logits out.",
         ),
     )

@@ -30,7 +30,7 @@ def both(who: float, odds: float, seed: int = 0) -> Both:
     """Return words that evidence and log-odds tell apart by so many standard deviations each."""
     rng = np.random.default_rng(seed)
     mine, theirs = rng.normal(size=(2, 500)), rng.normal(size=(2, 3000))
-    return Both(mine[0] + who, mine[1] + odds, theirs[0], theirs[1])
+    return Both(mine[0] + who, mine[1] + odds, theirs[0], theirs[1], np.arange(3000) // 100)
 
 
 def test_logits_that_say_nothing_get_no_weight_and_evidence_that_says_nothing_leaves_all_to_them() -> None:
