@@ -110,6 +110,9 @@ def run(
         _refuse(error, bundle, journal_path, as_json)
         ctx.exit(error.exit_code)
     _introduce(console, bundle, engine, len(bundle.manifest.users) if people is None else people.users)
+    if people is not None and people.current().fused:
+        fused = f"{people.current().fused} of them were trained in: their logits are weighed beside who wrote what"
+        console.print(fused, highlight=False, soft_wrap=True)
     manifest = bundle.manifest
     unverified = "" if engine.verified else f"{engine.runtime}, kernels {engine.kernels}"
     rule = Rule(

@@ -130,6 +130,11 @@ class Identities:
             for name, pin in zip(group.names, group.pins, strict=True)
         )
 
+    @property
+    def fused(self) -> int:
+        """Return how many of them are known by the network's logits too."""
+        return sum(int((group.outputs >= 0).sum()) for group in self._groups)
+
     def opinions(
         self, features: npt.NDArray[np.int8], readings: npt.ArrayLike, logits: npt.ArrayLike = ()
     ) -> list[Opinion]:

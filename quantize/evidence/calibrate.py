@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.decision.calibration import Calibration
+from edge.decision.error_rates import cllr, cllr_min
 from edge.decision.evidence import MAX_SYMBOLS
-from edge.decision.llr_cost import cllr, cllr_min
 from edge.decision.who import Gathered, WhoModel, adapt_means
 from quantize.errors import EvidenceFitError
 from quantize.evidence.moments import Writing

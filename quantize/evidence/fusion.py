@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bundle.engine import Engine
+from edge.decision.error_rates import cllr_min
 from edge.decision.evidence import MAX_SYMBOLS
 from edge.decision.fusion import Fusion, log_odds, mean_over_symbols
-from edge.decision.llr_cost import cllr_min
 from edge.decision.who import Gathered, WhoModel, adapt_means
 from edge.ink.fragment import to_int8
 from edge.ink.fragment_set import FragmentSet, sample_words

@@ -20,10 +20,10 @@ from edge.bundle.places import MANIFEST
 from edge.bundle.run_directory import Run
 from edge.bundle.run_files import ENROL
 from edge.decision.enrolment import Enrolment
+from edge.decision.error_rates import cllr, cllr_min
 from edge.decision.evidence import word_scores
 from edge.decision.evidence_model import EvidenceModel
 from edge.decision.identify import NEAR, Policy
-from edge.decision.llr_cost import cllr, cllr_min
 from edge.decision.rule import judge
 from edge.errors import FragmentSetError
 from edge.gate.judging import Seen

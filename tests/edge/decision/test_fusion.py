@@ -96,6 +96,7 @@ def test_logits_that_deny_a_user_refuse_him_and_those_of_another_do_not_let_a_st
 
 def test_where_the_device_is_not_known_no_logits_are_asked() -> None:
     features = Hand(ANNA).write(WORD)
+    assert (identities(fused_model()).fused, identities(fused_model(), others=1).fused) == (1, 0)
     alone = identities(evidence_model(), others=1).opinions(features, certain(WORD))
     assert not any(opinion.far_known for opinion in alone)
     assert identities(fused_model(), others=1).opinions(features, certain(WORD)) == alone

@@ -1,6 +1,6 @@
 """What a fusion is fitted to, by a real interpreter, and which weight it takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 
 from edge.bundle.engine import Engine
 from edge.decision.enrolment import Enrolment, Visitor
+from edge.decision.error_rates import cllr_min
 from edge.decision.evidence_model import EvidenceModel, Input
 from edge.decision.fusion import Fusion
 from edge.decision.identify import Identities, Policy
-from edge.decision.llr_cost import cllr_min
 from edge.decision.who import WhoModel
 from edge.ink.fragment import to_int8
 from edge.ink.fragment_set import FragmentSet
 from edge.ink.symbols import SYMBOLS
 from quantize.errors import EvidenceFitError
+from quantize.evidence import fusion
 from quantize.evidence.fit import readable
 from quantize.evidence.fusion import WEIGHTS, Both, Parts, choose_weight, draw_pin, fit_fusion
 from quantize.evidence.moments import Writing, fit_who
@@ -104,14 +105,22 @@ def parts() -> Parts:
 
 
 @pytest.fixture(scope="module")
-def fitted(engine: Engine, model: WhoModel, parts: Parts) -> Fusion:
+def few_words() -> Iterator[None]:
+    """Let strangers write 200 words between them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fusion, "STRANGER_WORDS", 200)
+        yield
+
+
+@pytest.fixture(scope="module")
+def fitted(engine: Engine, model: WhoModel, parts: Parts, few_words: None) -> Fusion:
     return fit_fusion(engine, model, parts, ALPHABET)
 
 
 def test_a_fusion_rests_on_all_strangers_words_under_every_users_name(fitted: Fusion) -> None:
     assert fitted.users == USERS
     assert fitted.weight in WEIGHTS
-    assert (fitted.any_text.writers, fitted.any_text.trials) == (20, 40 * 20 * len(USERS))
+    assert (fitted.any_text.writers, fitted.any_text.trials) == (20, 10 * 20 * len(USERS))
     assert fitted.pin.writers == 20
     assert fitted.pin.trials >= 40 * 3 * len(USERS)
     assert fitted.any_text.cllr[7] < 1.0

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_evidence import FEATURES, Hand, who_model
 
-from edge.decision.llr_cost import cllr, cllr_min
+from edge.decision.error_rates import cllr, cllr_min
 from edge.decision.who import enrolled, strangers
 from quantize.errors import EvidenceFitError
 from quantize.evidence.calibrate import Trials, calibrate, fit_line, misnamed
