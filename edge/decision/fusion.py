@@ -80,6 +80,6 @@ def log_odds(logits: Floats) -> Floats:
 
 
 def mean_over_symbols(odds: Floats) -> Floats:
-    """Return the mean [...] of what each output of a word says, [T, ...]; later ones know more of the word."""
+    """Return the mean [...] of what the outputs of a word say, [T, ...]; later ones know more."""
     weights = np.asarray([float(t**LATER_KNOWS_MORE) for t in range(1, len(odds) + 1)])
     return np.asarray(exact.total(weights.reshape(-1, *(1,) * (odds.ndim - 1)) * odds) / exact.total(weights))

@@ -93,7 +93,7 @@ def judge_word(rule: Rule, identities: Identities | None, seen: Sequence[Seen], 
 
 
 def _by_roster(identities: Identities, seen: Sequence[Seen], read: npt.NDArray[np.float64], *, final: bool) -> Decision:
-    """Return the decision on a word by the users of a roster; logits that differ in number make it UNAVAILABLE."""
+    """Decide on a word by the users of a roster; logits that differ in number make it UNAVAILABLE."""
     try:
         logits = np.stack([fragment.outputs.logits for fragment in seen])
     except ValueError as error:

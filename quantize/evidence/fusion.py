@@ -1,4 +1,4 @@
-"""Writing of users that trained nothing, and of strangers -> how logits weigh beside the evidence of who wrote.
+"""Writing of users and strangers that trained nothing -> how logits weigh beside the evidence.
 
 One weight holds for words of every number of symbols: the one whose sums, calibrated as well as any could be, cost the
 least (`cllr_min`). A line fitted to both at each number of symbols would follow a few words far out, where the Gaussian
@@ -95,7 +95,7 @@ def fit_fusion(engine: Engine, model: WhoModel, parts: Parts, alphabet: str) -> 
 
 
 class Both(NamedTuple):
-    """Evidence of who wrote and log-odds of users' words under their own names, and of strangers' under all.
+    """Evidence and log-odds of users' words under their own names, and of strangers' under all.
 
     stranger: who wrote each of the strangers' words.
     """
@@ -108,7 +108,7 @@ class Both(NamedTuple):
 
 
 def choose_weight(by_length: Mapping[int, Both]) -> float:
-    """Return the weight of WEIGHTS at which the sums cost the least, over all numbers of symbols; the lowest of equals.
+    """Return the lowest of WEIGHTS at which the sums cost the least, over all numbers of symbols.
 
     The cost is the least that any monotone calibration could have: it depends on the order of the sums alone.
     """
@@ -127,7 +127,7 @@ def _weighed(both: Both, weight: float, writers: int) -> Trials:
 
 
 def draw_pin(capacity: Sequence[int], length: int, rng: np.random.Generator) -> Ints | None:
-    """Draw a PIN of three different symbols at least, none more often than it has capacity; None if there is none."""
+    """Draw a PIN of three symbols at least, none more often than it has capacity; None if none is."""
     able, left = np.flatnonzero(capacity), np.array(capacity, np.int64)
     if not 3 <= length <= left.sum() or len(able) < 3:
         return None
@@ -146,7 +146,7 @@ def _means_without(model: WhoModel, people: Mapping[int, Gathered], but: int) ->
 
 
 class _Pool(NamedTuple):
-    """Fragments that words are made of: codes int8 [n, 33, 33, 1], features int8 [n, F], symbol [n]; z is [n, D]."""
+    """Fragments: codes int8 [n, 33, 33, 1], features int8 [n, F], symbol [n]; z is [n, D]."""
 
     fragments: FragmentSet
     codes: npt.NDArray[np.int8]
@@ -228,7 +228,7 @@ def _pins(
     means: Mapping[int, Floats],
     rng: np.random.Generator,
 ) -> dict[int, Both]:
-    """Return trials with PINs: up to five writings enrol, one of what was held enters; strangers know the PIN.
+    """Return trials with PINs: up to five writings enrol, one enters; strangers know the PIN.
 
     A number of symbols counts if at least half of the PINs were found that were looked for.
     """
@@ -281,7 +281,7 @@ def _score_pin(
     places: Sequence[Sequence[Ints]],
     rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
-    """Write a PIN with each writer's fragments; return evidence against nobody known, and log-odds of the output."""
+    """Write a PIN with each writer's fragments; return its evidence and the output's log-odds."""
     words = np.stack([_write(own, pin, rng) for own in places])
     spoken = Spoken.of(model, pool.z, pool.symbol, words)
     steps = log_odds(np.moveaxis(engine.run_words(pool.codes[words]).logits, -1, 0))[output]

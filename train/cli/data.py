@@ -153,7 +153,7 @@ def export(name: str, out: Path, pixel_bits: str, data_dir: Path | None, as_json
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the sources.")
 @json_option
 def evidence(out: Path, data_dir: Path | None, as_json: bool) -> None:
-    """Write the handwriting to which `quantize RUN|BACKBONE.npz --evidence` fits the evidence of who wrote.
+    """Write the handwriting to which `inkgate quantize --evidence` fits the evidence of who wrote.
 
     Sets of scans, pens and cameras, each of background and of development writers.
     """

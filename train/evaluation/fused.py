@@ -1,4 +1,4 @@
-"""A bundle of users who were trained in, and evidence of who wrote -> error rates of each alone, and of both fused.
+"""A bundle of trained-in users with evidence -> error rates of each alone, and of both fused.
 
 The same words are judged three ways: by the logits alone, as by a gate without a roster; by the evidence of who wrote,
 as if the network had no outputs; and by both, as a gate judges users of a roster who have an output. The users are
@@ -44,7 +44,7 @@ SEED = 20_261_130
 def compare(
     path: Path, fragments: Path | None = None, from_draw: int = 0, rounds: int = 200, progress: Progress = silent
 ) -> Answer | None:
-    """Say what logits, evidence of who wrote, and both together are worth, on the words of a run's test set.
+    """Say what logits, evidence and both together are worth, on the words of a run's test set.
 
     path: of a bundle, else there is nothing to compare. fragments, from_draw: as of train.evaluation.evaluate.score.
     None unless every draw's bundle has a fusion and its run is there.
@@ -87,7 +87,7 @@ def _weights(bundle: Bundle) -> list[float]:
 
 @dataclass(frozen=True, eq=False)
 class _Subject:
-    """One draw: its bundle, the users by the bundle's names, and the handwriting that words are drawn from."""
+    """One draw: its bundle, the users by its names, and the handwriting that words are drawn from."""
 
     bundle: Bundle
     engine: Engine
