@@ -34,9 +34,6 @@ NOT_RUN = {
         "tests/train/demo/test_command.py"
     ),
     "make test": "it is what runs this",
-    "inkgate train --dataset qmnist --users 10 --draws 5 --out runs/a && inkgate quantize runs/a --out runs/a/bundle": (
-        "five times the enrolment of the path: 8 minutes of two cores; draws: tests/train/test_enrol.py"
-    ),
     "inkgate capture --port auto --writer ada --out ours.npz": (
         "a board: `auto` finds USB devices, a virtual board is none; tests/edge/gate/test_capture.py"
     ),

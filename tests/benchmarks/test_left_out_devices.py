@@ -56,7 +56,7 @@ def test_a_user_alone_is_judged_by_the_strict_threshold_of_an_unknown_device(tab
     known = hear_draws(replace(task, lengths=(4,)), "words")[4][0]
     for gate in table.hear_alone(task)[4][0]:
         assert gate.claim > known.claim
-        assert gate.claim == strict.thresholds(task.written.features[word], task.written.readings[word])[0]
+        assert gate.claim == strict.opinions(task.written.features[word], task.written.readings[word])[0].threshold
 
 
 def test_false_accepts_and_false_rejects_are_counted_word_by_word(table: ModuleType, task: Task) -> None:
