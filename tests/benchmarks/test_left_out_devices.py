@@ -53,10 +53,12 @@ def test_a_user_alone_is_judged_by_the_strict_threshold_of_an_unknown_device(tab
     word = task.written.of_writer(task.draws[0].users[0])[:4]
     strict = Gate(task.common.evidence, users[:1], (), task.common.policy)
     assert "FAR unknown on this device" in strict.hear(task.written.seen(word)).reason
+    opinion = strict.opinions(task.written.features[word], task.written.readings[word])[0]
+    assert not opinion.far_known
     known = hear_draws(replace(task, lengths=(4,)), "words")[4][0]
     for gate in table.hear_alone(task)[4][0]:
         assert gate.claim > known.claim
-        assert gate.claim == strict.opinions(task.written.features[word], task.written.readings[word])[0].threshold
+        assert gate.claim == opinion.threshold
 
 
 def test_false_accepts_and_false_rejects_are_counted_word_by_word(table: ModuleType, task: Task) -> None:
