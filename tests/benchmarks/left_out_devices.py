@@ -25,7 +25,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
-from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +34,6 @@ from edge.bundle.engine import Engine
 from edge.bundle.places import READY, find_bundle
 from edge.bundle.reader import find_shipped
 from edge.decision.error_rates import Trials
-from edge.decision.evidence_model import EvidenceModel
 from edge.decision.identify import Policy
 from edge.ink.fragment_set import FragmentSet
 from quantize.evidence.fit import fit_evidence
@@ -46,7 +44,7 @@ from train.data.evidence_sets import evidence_sets, photographed
 from train.evaluation.protocols.figures import Cell, curves, share, told
 from train.evaluation.protocols.naming import identify
 from train.evaluation.protocols.spread import spread
-from train.evaluation.protocols.task import LENGTHS, Common, Task, draw_from, enrol
+from train.evaluation.protocols.task import Common, Task, draw_from, enrol
 from train.evaluation.protocols.words import Heard, Job, counted, hear, hear_draws
 from train.evaluation.protocols.written import see
 from train.pretraining import PIXEL_BITS, PretrainOrder, make_shipped_backbone
@@ -125,12 +123,6 @@ def network(source: str, backbones: Path | None, shipped: Engine) -> Features:
 def without(source: str, sets: Mapping[str, FragmentSet]) -> dict[str, FragmentSet]:
     """Return the sets to fit evidence to that are not of a source."""
     return {name: fragments for name, fragments in sets.items() if not name.startswith(f"{source}-")}
-
-
-def fit(engine: Engine, sets: Mapping[str, FragmentSet], alphabet: str) -> EvidenceModel:
-    """Fit the evidence as that of a bundle, but calibrate only at the numbers of symbols of the table."""
-    with mock.patch.multiple("quantize.evidence.calibrate", LENGTHS=LENGTHS, PIN_LENGTHS=LENGTHS[:1]):
-        return fit_evidence(engine, sets, alphabet, _say)
 
 
 def rows_of(source: str, pretraining: str, task: Task, alone: Task) -> list[Row]:
@@ -221,7 +213,7 @@ def measure(
     """Return the figures of a source, its evidence fitted to the other sources' sets. options: fields of the task."""
     features, reader = network(source, backbones, bundle.engine()), bundle.reader()
     others = without(source, sets)
-    evidence = bundle.evidence() if others == sets else fit(features.engine, others, reader.alphabet)
+    evidence = bundle.evidence() if others == sets else fit_evidence(features.engine, others, reader.alphabet, _say)
     fragments, draws = people(source, options["draws"])
     written = see(fragments, features.engine, reader, _say)
     common = Common(written, evidence, Policy(far=options["far"]))
