@@ -46,6 +46,7 @@ def read_arrays(source: Path, limits: Mapping[str, int]) -> Arrays:
     except OSError as error:
         raise FragmentSetError(f"{source}: cannot be read: {error.strerror or error}") from error
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, ValueError, KeyError, NotImplementedError) as error:
+        # NotImplementedError: zipfile's, for a compression or a version of the format that it cannot read.
         raise FragmentSetError(f"{source}: truncated or damaged ({error}); copy or make it again") from error
     except Exception as error:
         # zlib and lzma raise their own errors for damaged streams; each of them means the same to a person.

@@ -1,6 +1,7 @@
 """A small evidence model of invented people, and what they write: no trained network is needed."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -74,7 +75,7 @@ def certain(symbols: "np.ndarray | list[int]") -> np.ndarray:
     return values
 
 
-def material(hand: Hand, symbols: "np.ndarray | list[int]", kind: str = "pen") -> dict[str, object]:
+def material(hand: Hand, symbols: "np.ndarray | list[int]", kind: str = "pen") -> dict[str, Any]:
     written = np.asarray(symbols, np.int8)
     return {
         "kind": kind,
@@ -88,10 +89,10 @@ def material(hand: Hand, symbols: "np.ndarray | list[int]", kind: str = "pen") -
 def enrol(name: str, hand: Hand, pin: str | None = None, times: int = 5, kind: str = "pen") -> Enrolment:
     text = pin if pin is not None else ALPHABET
     symbols = [ALPHABET.index(symbol) for symbol in text] * times
-    return Enrolment(name=name, pin=pin, **material(hand, symbols, kind))  # type: ignore[arg-type]
+    return Enrolment(name=name, pin=pin, **material(hand, symbols, kind))
 
 
 def visitors(count: int, seed: int = 900) -> list[Visitor]:
     symbols = list(range(len(ALPHABET))) * 5
     hands = [Hand(seed + place) for place in range(count)]
-    return [Visitor(number=place + 1, **material(hand, symbols)) for place, hand in enumerate(hands)]  # type: ignore[arg-type]
+    return [Visitor(number=place + 1, **material(hand, symbols)) for place, hand in enumerate(hands)]

@@ -136,10 +136,7 @@ def test_a_fusion_is_read_as_it_was_written_and_a_model_without_one_still_reads(
 )
 def test_a_fusion_that_makes_no_sense_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(EvidenceError):
-        Fusion(
-            **{"users": ("anna",), "weight": 1.0, "any_text": calibration(), "pin": calibration(), "sources": ()}
-            | changes
-        )  # type: ignore[arg-type]
+        msgspec.structs.replace(Fusion(("anna",), 1.0, calibration(), calibration(), ()), **changes)
 
 
 KNOWN = identities(fused_model())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,7 +138,7 @@ def test_the_gate_keeps_the_far_that_was_set_with_strangers_of_its_kind(
     plain = Input(fitted.any_text, fitted.pin, fitted.any_text, 1e9, (), fitted)
     evidence = EvidenceModel(ALPHABET, {"pen": model}, {"pen": plain})
 
-    def seen(fragments: FragmentSet, writer: int) -> dict[str, object]:
+    def seen(fragments: FragmentSet, writer: int) -> dict[str, Any]:
         chosen, symbol = readable(fragments.of_writers([writer]), ALPHABET)
         sure = np.where(symbol[:, None] == np.arange(4), -1e-6, -16.0)
         return {
@@ -148,9 +149,9 @@ def test_the_gate_keeps_the_far_that_was_set_with_strangers_of_its_kind(
             "writing": np.zeros(len(symbol), np.int32),
         }
 
-    users = [Enrolment(name=name, **seen(parts.enrolled, k)) for k, name in enumerate(USERS)]  # type: ignore[arg-type]
+    users = [Enrolment(name=name, **seen(parts.enrolled, k)) for k, name in enumerate(USERS)]
     # Five people must have written on the device; two users of the fit stand for a visitor each.
-    visitors = [Visitor(number=1 + k, **seen(parts.enrolled, k)) for k in range(2)]  # type: ignore[arg-type]
+    visitors = [Visitor(number=1 + k, **seen(parts.enrolled, k)) for k in range(2)]
     gate = Identities(evidence, users, visitors, Policy(far=0.05, claim="anna"))
     rng = np.random.default_rng(3)
     accepted = []
