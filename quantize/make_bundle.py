@@ -257,8 +257,8 @@ def _fusion_parts(run: Run, handwriting: Mapping[str, FragmentSet], reader: Read
         raise EvidenceFitError(f"{run.path}: {FAR_UNKNOWN}; the logits have no weight there: leave --evidence away")
     if not (run.path / HELD).is_file():
         raise EvidenceFitError(
-            f"{run.path}: has no {HELD}, writing of its users that trained nothing; `inkgate train --out {run.path}` "
-            "makes the run anew"
+            f"{run.path}: has no {HELD}, writing of its users that trained nothing; `inkgate train` with another --out "
+            "makes a run that has"
         )
     sets = [run.fragments(name) for name in (ENROL, HELD, DEVELOPMENT)]
     kinds = sorted({PEN if KINDS[code] == INVENTED else KINDS[code] for part in sets for code in np.unique(part.kind)})

@@ -69,7 +69,7 @@ def hold_back(run: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda run: None, r"has no held\.npz.*`inkgate train --out .* makes the run anew"),
+        (lambda run: None, r"has no held\.npz.*`inkgate train` with another --out makes a run that has"),
         (lambda run: hold_back(run, "scan"), "comes from scan, of which there is no handwriting"),
         (lambda run: change(run, pixel_bits=8), "8 bits a pixel"),
         (lambda run: change(run, far_known=False), "nobody is accepted.*leave --evidence away"),
