@@ -102,7 +102,8 @@ def _of_file(
     """Yield what each writer of the set wrote; who wrote too little is told and left out."""
     for writer in fragments.writers[:visitors].tolist():
         try:
-            yield Material(created=utc_now(), **enrol_from_file(plan, fragments, writer, None, networks, teller))
+            kind, taken = enrol_from_file(plan, fragments, writer, None, networks, teller)
+            yield Material(created=utc_now(), kind=kind, **taken.arrays())
         except EnrolmentError as error:
             teller.say(f"writer {fragments.name_of(writer)} is left out: {error}")
 

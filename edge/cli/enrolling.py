@@ -8,12 +8,17 @@ from rich.console import Console
 
 from edge.cli.output import emit
 from edge.cli.roster import Networks
+from edge.decision.enrolment import Enrolment
+from edge.decision.evidence import MAX_SYMBOLS
+from edge.decision.evidence_model import EvidenceModel
+from edge.decision.identify import model_for
 from edge.errors import EnrolmentError, TooFewWordsError
 from edge.gate.capture import CapturedWord, whole_words
+from edge.ink.fragment import Pixels, to_int8
 from edge.ink.fragment_set import FragmentSet
 from edge.roster.enrolling import Answer, Enrolling, Plan, Stage
 from edge.roster.words import handwriting_of
-from edge.roster.writing import Writing, recognise
+from edge.roster.writing import Network, Writing, recognise
 from firmware_bridge.cli.options import say
 from firmware_bridge.session.events import Connected, Event
 
@@ -102,8 +107,8 @@ class Desk:
 
 def enrol_from_file(
     plan: Plan, fragments: FragmentSet, writer: int, writings: int | None, networks: Networks, teller: Teller
-) -> dict[str, Any]:
-    """Return the fields of a Material, from a writer's fragments in a set.
+) -> tuple[str, Enrolling]:
+    """Return the kind of input and what was taken of a writer's fragments in a set.
 
     writings: how many of his words to take; None: all that are fit, at least the plan's `least_writings`.
 
@@ -122,4 +127,19 @@ def enrol_from_file(
             f"{len(enrolling.taken)} of {len(words)} writings with {enrolling.fragments} fragments can be used, needed "
             f"are at least {writings or asked.least_writings} with {asked.min_fragments}; `inkgate capture` adds more"
         )
-    return {"kind": handwriting.kind, **enrolling.arrays()}
+    return handwriting.kind, enrolling
+
+
+def find_output(evidence: EvidenceModel, user: Enrolment, pixels: Pixels, network: Network) -> str | None:
+    """Return the user's name if the network has an output of that name and it recognises his writing.
+
+    A name alone proves nothing: an output would let in whom it was trained for, whoever was enrolled under his name.
+
+    pixels: uint8 [n, 33, 33], what he is enrolled from; the first symbols are judged as one word. EvidenceError if
+    there is no model for his kind of input.
+    """
+    fusion = evidence.inputs[model_for(evidence, user.kind, [user])].fusion
+    if fusion is None or user.name not in fusion.users:
+        return None
+    logits = network.run_words(to_int8(pixels[:MAX_SYMBOLS])[None]).logits[0]
+    return user.name if fusion.recognises(user.name, logits) else None

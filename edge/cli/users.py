@@ -4,16 +4,18 @@ import stat
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from edge.bundle.bundle import Bundle
+from edge.bundle.bundle import EVIDENCE, Bundle
 from edge.cli.bundle_path import bundle_option
-from edge.cli.enrolling import Desk, Teller, enrol_from_file, follow
+from edge.cli.enrolling import Desk, Teller, enrol_from_file, find_output, follow
 from edge.cli.output import counted, emit
 from edge.cli.roster import (
+    Networks,
     complete_user,
     idle_option,
     open_networks,
@@ -24,6 +26,7 @@ from edge.cli.roster import (
 from edge.decision.enrolment import Enrolment
 from edge.errors import PinError, PinExposedError
 from edge.gate.loop import utc_now
+from edge.ink.fragment import Pixels
 from edge.ink.fragment_set import FragmentSet
 from edge.roster import enrolling as limits
 from edge.roster.enrolling import Enrolling, Plan, Stage
@@ -118,7 +121,9 @@ def add(
     begun_s = time.perf_counter()
     if source is not None:
         fragments = FragmentSet.load(source).to_bits(bits)
-        written = enrol_from_file(plan, fragments, writer_of(fragments, writer or name), writings, networks, teller)
+        who = writer_of(fragments, writer or name)
+        kind, enrolling = enrol_from_file(plan, fragments, who, writings, networks, teller)
+        written = {"kind": kind, **enrolling.arrays()}
     else:
         assert port is not None
         with open_link(
@@ -131,8 +136,9 @@ def add(
             what = f"words of at least {min_symbols} symbols" if pin is None else "your PIN"
             teller.say(f"{name}: write {what}, {plan.writings} times")
             desk = Desk(link.events(), networks, teller)
-            written = desk.material(follow(Enrolling(plan), desk.writings(), teller))
-    user = Enrolment(name=name, pin=pin, created=utc_now(), **written)
+            enrolling = follow(Enrolling(plan), desk.writings(), teller)
+            written = desk.material(enrolling)
+    user = _with_output(bundle, Enrolment(name=name, pin=pin, created=utc_now(), **written), enrolling.pixels, networks)
     roster = file.change(lambda roster: roster.add(user))
     if as_json:
         about = {"roster": str(file.path), "users": len(roster.users)}
@@ -144,6 +150,8 @@ def add(
                 "seconds": round(time.perf_counter() - begun_s, 3),
             }
         )
+    if user.output is None and name in bundle.manifest.users:
+        teller.say(f"{name}: the network's output of that name does not know this hand, so its logits are not asked")
     teller.say(f"{name} is enrolled: {_told(user)}; {counted(len(roster.users), 'user')} in {file.path}")
 
 
@@ -213,6 +221,13 @@ def remove(name: str, bundle_path: Path, roster_path: Path | None, as_json: bool
     say(plain_console(), f"{name} is removed; {counted(len(roster.users), 'user')} in {file.path}")
 
 
+def _with_output(bundle: Bundle, user: Enrolment, pixels: Pixels, networks: Networks) -> Enrolment:
+    """Return the user with the output that knows him, if the bundle has one."""
+    if user.name not in bundle.manifest.users or EVIDENCE not in bundle.contents:
+        return user
+    return replace(user, output=find_output(bundle.evidence(), user, pixels, networks.engine))
+
+
 def _read_pin(asks: bool, path: Path | None, alphabet: str, min_symbols: int) -> str | None:
     """Return the PIN that was asked for or is in the file, None without either.
 
@@ -246,6 +261,7 @@ def _record(user: Enrolment) -> dict[str, Any]:
         "writings": user.writings,
         "fragments": len(user),
         "pin": user.pin is not None,
+        "output": user.output,
         "created": user.created,
     }
 

@@ -58,10 +58,15 @@ class Material:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Enrolment(Material):
-    """Material of a user, by name; pin: what he writes to enter, None if anything will do."""
+    """Material of a user, by name.
+
+    pin     what he writes to enter, None if anything will do
+    output  whose output of the network knows this hand, by the name it was trained under; None: none does
+    """
 
     name: str
     pin: str | None = field(default=None, repr=False)
+    output: str | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from edge.decision import exact
 from edge.decision.calibration import Calibration
-from edge.decision.evidence import LATER_KNOWS_MORE
+from edge.decision.evidence import LATER_KNOWS_MORE, MAX_SYMBOLS
 from edge.decision.exact import Floats
 from edge.errors import EvidenceError
 
@@ -28,15 +28,18 @@ class Fusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight         what a unit of log-odds counts, where a unit of evidence of who wrote counts 1
     any_text, pin  calibration of the sum, for words of any symbols and for a PIN that was enrolled: with its slope a
                    and offset c, the calibrated ratio is a (evidence + weight x log-odds) + c
+    recognised     log-odds from which an output alone says that a word is by its user, after 1..20 symbols
     sources        what it was fitted to, in words
 
-    EvidenceError unless there are users with distinct names and the weight is finite and not below 0.
+    EvidenceError unless there are users with distinct names, 20 finite log-odds, and a weight that is finite and not
+    below 0.
     """
 
     users: tuple[str, ...]
     weight: float
     any_text: Calibration
     pin: Calibration
+    recognised: tuple[float, ...]
     sources: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -44,6 +47,8 @@ class Fusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise EvidenceError("a fusion is of users with distinct names")
         if not np.isfinite(self.weight) or self.weight < 0:
             raise EvidenceError(f"the weight of the log-odds is {self.weight}, not a number of 0 or more")
+        if len(self.recognised) != MAX_SYMBOLS or not np.isfinite(self.recognised).all():
+            raise EvidenceError(f"the log-odds that recognise a user are not {MAX_SYMBOLS} finite numbers")
 
     def log_odds(self, logits: npt.ArrayLike) -> Floats:
         """Return the log-odds [K] of each user after T symbols, by the logits [T, K+1] of a word so far.
@@ -56,6 +61,14 @@ class Fusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not np.isfinite(values).all():
             raise ValueError("a logit is not a finite number")
         return mean_over_symbols(log_odds(values.T).T)
+
+    def recognises(self, user: str, logits: npt.ArrayLike) -> bool:
+        """Return whether the output of a user says that a word is by his hand.
+
+        logits: [T, K+1] of T symbols. ValueError as of `log_odds`, and if there is no such user.
+        """
+        odds = self.log_odds(logits)[self.users.index(user)]
+        return bool(odds >= self.recognised[min(len(np.asarray(logits)), MAX_SYMBOLS) - 1])
 
     def evidence(self, who: Floats, odds: Floats) -> Floats:
         """Return what evidence of who wrote and log-odds of the same users are worth together."""

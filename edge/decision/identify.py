@@ -107,7 +107,7 @@ class Identities:
         self._groups: list[_Group] = []
         people: list[Material] = [*users, *others]
         kinds = sorted({person.kind for person in people})
-        told = {kind: _model_for(evidence, kind, [p for p in people if p.kind == kind]) for kind in kinds}
+        told = {kind: model_for(evidence, kind, [p for p in people if p.kind == kind]) for kind in kinds}
         for kind in sorted({told[user.kind] for user in users}):
             mine = [user for user in users if told[user.kind] == kind]
             also = [person for person in others if told[person.kind] == kind]
@@ -247,7 +247,7 @@ def _probabilities(readings: npt.ArrayLike, symbols: int, alphabet: int) -> Floa
     return values
 
 
-def _model_for(evidence: EvidenceModel, kind: str, people: Sequence[Material]) -> str:
+def model_for(evidence: EvidenceModel, kind: str, people: Sequence[Material]) -> str:
     """Return the kind whose model people of a kind are judged by. EvidenceError if there is none."""
     if kind in evidence.who:
         return kind
@@ -298,7 +298,10 @@ def _outputs(
     A fusion holds on the device that it was fitted on: where the device is not known, no logits are asked.
     """
     places = {} if fusion is None else {name: place for place, name in enumerate(fusion.users)}
-    found = [places.get(user.name, -1) if known else -1 for user, known in zip(users, known_device, strict=True)]
+    found = [
+        places.get(user.output, -1) if known and user.output is not None else -1
+        for user, known in zip(users, known_device, strict=True)
+    ]
     return np.asarray(found, np.int64)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
+from edge.ink.fragment import Pixels
 from edge.roster.pin import LEAST_DIFFERENT, places
 from edge.roster.writing import Int8s, Writing
 
@@ -161,6 +162,11 @@ class Enrolling:
             "symbols": np.concatenate([writing.symbols if pin is None else pin for writing in self.taken]),
             "writing": np.repeat(np.arange(len(self.taken), dtype=np.int32), list(map(len, self.taken))),
         }
+
+    @property
+    def pixels(self) -> Pixels:
+        """Return all fragments that were taken, uint8 [n, 33, 33]."""
+        return np.concatenate([writing.pixels for writing in self.taken])
 
     def _unfit(self, writing: Writing) -> str:
         """Return why the writing is to be written again, "" if it counts."""

@@ -105,6 +105,7 @@ class _User(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     name: str
     pin: str | None
     material: _Material
+    output: str | None = None
 
 
 class _Visitor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -119,14 +120,17 @@ class _Content(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
 
 
 def _encode(roster: Roster) -> bytes:
-    users = [_User(user.name, user.pin, _packed(user)) for user in roster.users]
+    users = [_User(user.name, user.pin, _packed(user), user.output) for user in roster.users]
     visitors = [_Visitor(visitor.number, _packed(visitor)) for visitor in roster.visitors]
     return msgspec.msgpack.encode(_Content(roster.version, users, visitors))
 
 
 def _decode(plain: bytes) -> Roster:
     content = msgspec.msgpack.decode(plain, type=_Content)
-    users = tuple(Enrolment(name=user.name, pin=user.pin, **_unpacked(user.material)) for user in content.users)
+    users = tuple(
+        Enrolment(name=user.name, pin=user.pin, output=user.output, **_unpacked(user.material))
+        for user in content.users
+    )
     visitors = tuple(Visitor(number=each.number, **_unpacked(each.material)) for each in content.visitors)
     return Roster(users, visitors, content.version)
 

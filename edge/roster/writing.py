@@ -14,11 +14,24 @@ UNKNOWN: Final = -1
 """The symbol of a fragment of which nobody said what was written."""
 
 
+class Outputs(Protocol):
+    """What is needed of edge.bundle.engine.Step."""
+
+    @property
+    def logits(self) -> npt.NDArray[np.float64]:
+        """Return the logits [W, T, K+1]."""
+        ...
+
+
 class Network(Protocol):
     """What is needed of edge.bundle.engine.Engine."""
 
     def features(self, fragments: Int8s, /) -> Int8s:
         """Return the features int8 [n, F] of fragments int8 [n, 33, 33, 1]."""
+        ...
+
+    def run_words(self, words: Int8s, /) -> Outputs:
+        """Return what the outputs say of words int8 [W, T, 33, 33, 1]."""
         ...
 
 
@@ -40,16 +53,21 @@ class Writing:
     features  int8 [n, F]
     readings  float32 [n, S], log-probabilities
     known     int8 [n], the symbol where somebody said what it is, else UNKNOWN
-    blank     how many of the fragments have no ink
+    pixels    uint8 [n, 33, 33]
     """
 
     features: Int8s
     readings: npt.NDArray[np.float32]
     known: Int8s
-    blank: int = 0
+    pixels: Pixels
 
     def __len__(self) -> int:
         return len(self.known)
+
+    @property
+    def blank(self) -> int:
+        """Return how many of the fragments have no ink."""
+        return int((~self.pixels.any(axis=(1, 2))).sum())
 
     @property
     def symbols(self) -> Int8s:
@@ -66,5 +84,4 @@ def recognise(pixels: Pixels, network: Network, reader: Reader, known: Int8s | N
     fragments = to_int8(pixels)
     said = np.full(len(pixels), UNKNOWN, np.int8) if known is None else known
     readings = reader.read(fragments).astype(np.float32)
-    blank = int((~pixels.any(axis=(1, 2))).sum())
-    return Writing(network.features(fragments), readings, said, blank)
+    return Writing(network.features(fragments), readings, said, pixels)

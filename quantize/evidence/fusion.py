@@ -27,6 +27,7 @@ from quantize.evidence.calibrate import (
     WORDS_PER_USER,
     Trials,
     calibrate,
+    sure_quantiles,
 )
 from quantize.evidence.fit import readable
 from quantize.evidence.scores import Person, Spoken
@@ -40,6 +41,8 @@ WEIGHED: Final = (4, 6, 8, 10, 12)
 """Symbols of the words by which the weight is chosen: of fewer nobody is accepted, of more hardly one is mistaken."""
 STRANGER_WORDS: Final = 800
 """Strangers write at least so many words between them, each under every user's name."""
+OWN_FAR: Final = 0.01
+"""Share of strangers in whose writing an output may see its user: so many, enrolled under his name, are given it."""
 SEED: Final = 20_261_129
 _LEAST_WRITINGS: Final = 2
 _PIN_WORDS: Final = 40
@@ -89,6 +92,7 @@ def fit_fusion(engine: Engine, model: WhoModel, parts: Parts, alphabet: str) -> 
         users=parts.users,
         weight=weight,
         any_text=calibrate(words),
+        recognised=_recognised({length: _trials(mine, theirs, length) for length in LENGTHS}),
         pin=calibrate({length: _weighed(trials, weight, strangers) for length, trials in pins.items()}),
         sources=(f"{len(parts.users)} users: {len(held.writer)} fragments", f"{strangers} strangers"),
     )
@@ -124,6 +128,13 @@ def _weighed(both: Both, weight: float, writers: int) -> Trials:
     genuine = both.genuine_who + weight * both.genuine_odds
     # The gate's users are these very users: it is strangers who will be others than those that were counted.
     return Trials(genuine, both.impostor_who + weight * both.impostor_odds, both.stranger, writers)
+
+
+def _recognised(by_length: Mapping[int, Both]) -> tuple[float, ...]:
+    """Return the log-odds that a share of OWN_FAR of strangers' words reaches, after 1..20 symbols."""
+    counted = [sure_quantiles(both.impostor_odds, both.stranger, [OWN_FAR])[0] for both in by_length.values()]
+    found = np.interp(np.arange(1, MAX_SYMBOLS + 1), list(by_length), counted)
+    return tuple(round(float(value), 6) for value in found)
 
 
 def draw_pin(capacity: Sequence[int], length: int, rng: np.random.Generator) -> Ints | None:

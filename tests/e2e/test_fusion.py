@@ -62,6 +62,29 @@ def test_it_is_evaluated_by_logits_by_evidence_and_by_both(fused: Bundle, tmp_pa
         assert (row["C_llr"] is None) is (row["by"] == WAYS[0])
 
 
+def test_an_output_is_taken_for_a_user_whose_writing_it_recognises_whatever_he_is_called(
+    fused: Bundle, run_and_bundle: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """A user's own writing and that of others, all enrolled under his name."""
+    run = Run.open(run_and_bundle[0])
+    name, user = run.config.users[0], run.config.user_writers[0]
+    fusion = fused.evidence().inputs["pen"].fusion
+    assert fusion is not None
+    own = run.fragments(ENROL).of_writers([user])
+    strange = run.fragments(DEVELOPMENT)
+    outputs = {}
+    for writer, fragments in ((user, own), *((w, strange.of_writers([w])) for w in strange.writers.tolist()[:12])):
+        source, roster = tmp_path / f"{writer}.npz", tmp_path / f"{writer}.roster"
+        fragments.save(source)
+        written = ("--from", source, "--writer", fragments.name_of(writer))
+        result = inkgate("users", "add", name, "--bundle", fused.path, "--roster", roster, *written, "--json")
+        assert result.exit_code == 0, result.stderr
+        outputs[writer] = json.loads(result.stdout.splitlines()[-1])["output"]
+        assert ("does not know this hand" in result.stderr) is (outputs[writer] is None)
+    assert outputs.pop(user) == name
+    assert list(outputs.values()).count(None) >= len(outputs) - 1  # 1 % is set: one is luck
+
+
 def test_a_bundle_without_a_fusion_has_nothing_to_compare(run_and_bundle: tuple[Path, Path], tmp_path: Path) -> None:
     result = inkgate("evaluate", run_and_bundle[1], "--rounds", 20, "--report", tmp_path / "report", "--json")
     assert "fusion" not in json.loads(result.stdout)

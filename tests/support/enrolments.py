@@ -36,6 +36,8 @@ def make_material(seed: int = 0, **size: int) -> Material:
 def told(roster: Roster) -> list[Any]:
     """Return everything that a roster says, as values that can be compared."""
     people = [*roster.users, *roster.visitors]
-    fields = [[getattr(p, f, None) for f in ("name", "number", "pin", "kind", "board", "created")] for p in people]
+    fields = [
+        [getattr(p, f, None) for f in ("name", "number", "pin", "output", "kind", "board", "created")] for p in people
+    ]
     arrays = [[getattr(p, f).tolist() for f in ("features", "symbols", "readings", "writing")] for p in people]
     return [roster.version, fields, arrays]

@@ -8,7 +8,7 @@ enrolled in memory from what the network was trained on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +108,9 @@ class _Subject:
             raise FragmentSetError(f"the set has words of {len(mine)} of {len(names)} users: a fusion needs all")
         theirs = {writer: places for writer, places in written.places.items() if writer not in mine}
         users = zip(names, run.config.user_writers, strict=True)
-        enrolments = tuple(enrolled.enrolment(name, enrolled.of_writer(writer)) for name, writer in users)
+        enrolments = tuple(
+            replace(enrolled.enrolment(name, enrolled.of_writer(writer)), output=name) for name, writer in users
+        )
         return _Subject(bundle, engine, bundle.evidence(), enrolments, written, mine, theirs)
 
     def hear(self, length: int, draw: int) -> Mapping[str, Heard]:

@@ -1,6 +1,7 @@
 """Evidence and log-odds weighed together: what each of them adds, and what damaged logits never do."""
 
 import itertools
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -18,19 +19,20 @@ from edge.errors import EvidenceError
 
 ANNA, BERT, EVE = 11, 12, 13
 WORD = [0, 1, 2, 3, 1, 2]
+RECOGNISED = tuple(5.0 - 0.1 * symbols for symbols in range(1, 21))
 
 
 def fused_model(weight: float = 1.0, users: tuple[str, ...] = ("anna", "carl")) -> EvidenceModel:
     plain = evidence_model()
     known = plain.inputs["pen"]
-    fusion = Fusion(users, weight, known.any_text, known.pin, ("invented",))
+    fusion = Fusion(users, weight, known.any_text, known.pin, RECOGNISED, ("invented",))
     return EvidenceModel(ALPHABET, plain.who, {"pen": msgspec.structs.replace(known, fusion=fusion)})
 
 
 def identities(
     model: EvidenceModel, others: int = 6, pin: str | None = None, policy: Policy | None = None
 ) -> Identities:
-    users = [enrol("anna", Hand(ANNA), pin), enrol("bert", Hand(BERT))]
+    users = [replace(enrol("anna", Hand(ANNA), pin), output="anna"), enrol("bert", Hand(BERT))]
     return Identities(model, users, visitors(others), policy or Policy())
 
 
@@ -131,12 +133,56 @@ def test_a_fusion_is_read_as_it_was_written_and_a_model_without_one_still_reads(
     assert msgspec.json.decode(msgspec.json.encode(before), type=type(evidence_model().inputs["pen"])).fusion is None
 
 
+def test_an_output_is_asked_for_the_hand_that_it_knows_and_not_for_a_name() -> None:
+    """Somebody else is enrolled under the name of an output: whom it was trained for does not become him."""
+    under_the_name = enrol("anna", Hand(EVE))
+    others = (enrol("bert", Hand(BERT)), visitors(6))
+    alone = Identities(evidence_model(), [under_the_name, others[0]], others[1], Policy())
+    fused = Identities(fused_model(), [under_the_name, others[0]], others[1], Policy())
+    assert fused.fused == 0
+    for features in (Hand(ANNA).write(WORD), Hand(EVE).write(WORD)):
+        said = fused.opinions(features, certain(WORD), logits(len(WORD), 30.0))
+        assert said == alone.opinions(features, certain(WORD))
+
+
+def test_a_user_keeps_his_output_under_another_name() -> None:
+    renamed = replace(enrol("anna b.", Hand(ANNA)), output="anna")
+    known = Identities(fused_model(), [renamed, enrol("bert", Hand(BERT))], visitors(6), Policy())
+    assert known.fused == 1
+
+
+@given(st.floats(-30.0, 30.0), st.integers(1, 25))
+def test_an_output_recognises_a_hand_from_the_odds_that_few_others_reach(said: float, symbols: int) -> None:
+    fusion = fused_model().inputs["pen"].fusion
+    assert fusion is not None
+    odds = said - np.log(2.0)  # of anna against carl and the stranger
+    enough = RECOGNISED[min(symbols, 20) - 1]
+    if abs(odds - enough) > 1e-6:
+        assert fusion.recognises("anna", logits(symbols, said)) is bool(odds > enough)
+
+
+def test_logits_that_are_damaged_recognise_nobody() -> None:
+    fusion = fused_model().inputs["pen"].fusion
+    assert fusion is not None
+    for damaged in (logits(4, np.nan), logits(0, 1.0), np.zeros((4, 2))):
+        with pytest.raises(ValueError, match="logit"):
+            fusion.recognises("anna", damaged)
+
+
 @pytest.mark.parametrize(
-    "changes", [{"weight": -0.1}, {"weight": float("nan")}, {"users": ()}, {"users": ("anna", "anna")}]
+    "changes",
+    [
+        {"weight": -0.1},
+        {"weight": float("nan")},
+        {"users": ()},
+        {"users": ("anna", "anna")},
+        {"recognised": (1.0,) * 19},
+        {"recognised": (float("inf"),) * 20},
+    ],
 )
 def test_a_fusion_that_makes_no_sense_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(EvidenceError):
-        msgspec.structs.replace(Fusion(("anna",), 1.0, calibration(), calibration(), ()), **changes)
+        msgspec.structs.replace(Fusion(("anna",), 1.0, calibration(), calibration(), RECOGNISED, ()), **changes)
 
 
 KNOWN = identities(fused_model())

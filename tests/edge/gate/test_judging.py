@@ -1,6 +1,7 @@
 """Users of a roster at the gate: who has an output is known by its logits too, and damage of them is nobody."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -31,9 +32,9 @@ def identities(*, fused: bool) -> Identities:
     model = evidence_model()
     known = model.inputs["pen"]
     if fused:
-        fusion = Fusion(("anna", "carl"), 1.0, known.any_text, known.pin, ())
+        fusion = Fusion(("anna", "carl"), 1.0, known.any_text, known.pin, (3.0,) * 20, ())
         model = EvidenceModel(ALPHABET, model.who, {"pen": msgspec.structs.replace(known, fusion=fusion)})
-    return Identities(model, [enrol("anna", Hand(ANNA))], visitors(6), Policy())
+    return Identities(model, [replace(enrol("anna", Hand(ANNA)), output="anna")], visitors(6), Policy())
 
 
 FUSED, ALONE = identities(fused=True), identities(fused=False)

@@ -23,7 +23,9 @@ def write(text: str, known: str = "", blank: int = 0) -> Writing:
     said = known or "?" * count
     symbols = np.asarray([UNKNOWN if c == "?" else DIGITS.index(c) for c in said], np.int8)
     features = np.arange(count * 3, dtype=np.int8).reshape(count, 3)
-    return Writing(features, readings, symbols, blank)
+    pixels = np.ones((count, 33, 33), np.uint8)
+    pixels[:blank] = 0
+    return Writing(features, readings, symbols, pixels)
 
 
 def offer(enrolling: Enrolling, *texts: str) -> tuple[Enrolling, list[str]]:

@@ -149,7 +149,7 @@ def test_the_gate_keeps_the_far_that_was_set_with_strangers_of_its_kind(
             "writing": np.zeros(len(symbol), np.int32),
         }
 
-    users = [Enrolment(name=name, **seen(parts.enrolled, k)) for k, name in enumerate(USERS)]
+    users = [Enrolment(name=name, output=name, **seen(parts.enrolled, k)) for k, name in enumerate(USERS)]
     # Five people must have written on the device; two users of the fit stand for a visitor each.
     visitors = [Visitor(number=1 + k, **seen(parts.enrolled, k)) for k in range(2)]
     gate = Identities(evidence, users, visitors, Policy(far=0.05, claim="anna"))
