@@ -257,13 +257,9 @@ def _overwrites(folder: Path, what: str) -> str:
 
 
 def _finished(folder: Path, config: RunConfig) -> Run | None:
-    """Return the run in the folder if it is complete and made with this data, settings and backbone.
-
-    A run of earlier versions, which held no writing back, is not complete.
-    """
+    """Return the run in the folder if it is complete and made with this data, settings and backbone."""
     there = _whole(folder)
-    same = there is not None and not _differences(there, config) and (folder / HELD).is_file()
-    return there if same else None
+    return there if there is not None and not _differences(there, config) else None
 
 
 def _whole(folder: Path) -> Run | None:
@@ -278,15 +274,16 @@ def _whole(folder: Path) -> Run | None:
 
 
 def _differences(run: Run, config: RunConfig) -> list[str]:
-    """Return the names of the settings in which the run differs from `config`.
+    """Return the names of the settings in which the run differs from `config`, and of the set that it lacks.
 
     The run's date, command and versions do not count. The source of strangers is compared by
-    data_sha256, not by its name.
+    data_sha256, not by its name. A run of an earlier version, which held no writing back, tests on other writing.
     """
     wanted = msgspec.json.decode(msgspec.json.encode(config), type=RunConfig)
     changing = ("created", "command", "versions", "strangers")
     names = [name for name in RunConfig.__struct_fields__ if name not in changing]
-    return [name for name in names if getattr(run.config, name) != getattr(wanted, name)]
+    held = [] if (run.path / HELD).is_file() else [f"no {HELD}"]
+    return held + [name for name in names if getattr(run.config, name) != getattr(wanted, name)]
 
 
 def _make_folder(out: Path) -> None:

@@ -13,8 +13,8 @@ unauthenticated_option = click.option(
     help="Take the writing of a board without a key, in whose place anybody on the line can write.",
 )
 
-CONNECT_S = 5.0
-"""How long a command waits for its board before it gives up."""
+CONNECT_S = 15.0
+"""How long a command waits for its board before it gives up: a virtual one that was started beside it has to boot."""
 
 
 def plain_console(file: IO[str] | None = None, force_terminal: bool | None = None) -> Console:

@@ -5,13 +5,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edge.bundle.bundle import Bundle
-from firmware_bridge.cli.options import plain_console
+from firmware_bridge.cli.options import CONNECT_S, plain_console
 from firmware_bridge.errors import ExitCode
 from firmware_bridge.link.inquiry import Inquiry
 from quantize.proof.device import DeviceVerification, verify_device
-
-CONNECT_S = 5.0
-"""How long to wait for a device to connect."""
 
 
 def verify_port(bundle: Bundle, port: str, as_json: bool) -> ExitCode:

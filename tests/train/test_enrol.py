@@ -138,11 +138,13 @@ def test_a_draw_made_otherwise_or_damaged_is_made_again(
     assert load_model(made).get_weights()
 
 
-@pytest.mark.parametrize("change", ["users", "steps", "backbone"])
+@pytest.mark.parametrize("change", ["users", "steps", "backbone", "held"])
 def test_a_run_made_otherwise_stays_unless_the_order_says_replace(
     order: Order, make_backbone: MakeBackbone, own_run: Run, enrolment: Enrolment, hands: FragmentSet, change: str
 ) -> None:
     backbone = make_backbone(seed=2 if change == "backbone" else 1)
+    if change == "held":  # as an earlier version has left it
+        (own_run.path / HELD).unlink()
     before = {file.name: file.read_bytes() for file in own_run.path.iterdir()}
     match change:
         case "steps":
@@ -151,7 +153,12 @@ def test_a_run_made_otherwise_stays_unless_the_order_says_replace(
             renamed = tuple(f"other {writer}" for writer in hands.writers)
             replace(hands, writer_names=renamed).save(own_run.path.parent / "others.npz")
             order = replace(order, dataset=str(own_run.path.parent / "others.npz"))
-    said = {"users": "other users .*" + own_run.config.users[0], "steps": "settings", "backbone": "backbone"}[change]
+    said = {
+        "users": "other users .*" + own_run.config.users[0],
+        "steps": "settings",
+        "backbone": "backbone",
+        "held": "no held.npz",
+    }[change]
     with pytest.raises(OverwriteError, match=rf"{said}.*--force") as caught:
         train_draws(order, backbone, own_run.path, 1)
     assert caught.value.exit_code == 2
