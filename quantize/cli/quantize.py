@@ -143,13 +143,11 @@ def _from_backbone(
 
 
 def _handwriting(folder: Path | None) -> dict[str, FragmentSet] | None:
-    """Return the sets in a folder by name. click.UsageError if that is no folder of sets."""
+    """Return the sets in a folder by name. click.UsageError if there are none."""
     from edge.ink.fragment_set import FragmentSet
 
     if folder is None:
         return None
-    if folder.is_file():
-        raise click.UsageError(f"--evidence {folder}: is a file; give the folder that `inkgate data evidence` wrote")
     found = {path.stem: FragmentSet.load(path) for path in sorted(folder.glob("*.npz"))}
     if not found:
         raise click.UsageError(
