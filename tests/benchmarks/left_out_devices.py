@@ -158,8 +158,8 @@ def hear_alone(task: Task) -> dict[int, list[list[Heard]]]:
 
 def claimed(draws: Sequence[Sequence[Heard]], rounds: int) -> dict[str, Cell]:
     """Return error rates where the writer says who he is. draws: the gates of each draw, which count together."""
-    gates = [gate for draw in draws for gate in draw]
-    independent = sum(gate.independent * len(gate.users) for gate in gates)
+    # The gates of a draw hear the same strangers, each under every name: no more trials are independent than of one.
+    independent = sum(draw[0].independent for draw in draws)
     trials = [Trials(*_joined([_arrays(gate.claim_trials) for gate in draw])) for draw in draws]
     entered = [[counted(gate.claim_accepted(gate.theirs), gate.theirs.writers) for gate in draw] for draw in draws]
     refused = [[counted(gate.own < gate.claim, gate.mine.writers) for gate in draw] for draw in draws]

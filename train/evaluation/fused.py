@@ -51,13 +51,14 @@ def compare(
     """
     if not (path / MANIFEST).is_file():
         return None
-    draws = [(bundle, origin) for bundle, origin in open_bundles(path, from_draw) if origin is not None]
-    fusions = [_weights(bundle) for bundle, _ in draws]
-    if not draws or not all(fusions):
+    bundles = open_bundles(path, from_draw)
+    draws = [(bundle, origin.path) for bundle, origin in bundles if origin is not None]
+    fusions = [_weights(bundle) for bundle, _ in bundles]
+    if len(draws) < len(bundles) or not all(fusions):
         return None
     heard: dict[int, list[Mapping[str, Heard]]] = {length: [] for length in LENGTHS}
-    for number, (bundle, origin) in enumerate(draws):
-        subject = _Subject.of(bundle, Run.open(origin.path), fragments)
+    for number, (bundle, run) in enumerate(draws):
+        subject = _Subject.of(bundle, Run.open(run), fragments)
         for place, length in enumerate(LENGTHS):
             progress("fused", number * len(LENGTHS) + place, len(draws) * len(LENGTHS))
             heard[length].append(subject.hear(length, number))
@@ -122,9 +123,10 @@ class _Subject:
         ]
         label = {user: number for number, user in enumerate(self.mine)}
         labels = np.array([label[int(w)] for w in sides[0][WAYS[0]].writers], np.int64)
-        trials = independent_words(list(self.theirs.values()), length, PER_STRANGER)
+        sets = ((self.theirs, PER_STRANGER), (self.mine, PER_USER))
+        trials = [independent_words(list(of.values()), length, each) for of, each in sets]
         users = tuple(self.mine)
-        return {way: Heard(users, sides[0][way], labels, sides[1][way], float("nan"), trials) for way in WAYS}
+        return {way: Heard(users, sides[0][way], labels, sides[1][way], float("nan"), *trials) for way in WAYS}
 
     def _judged(self, words: Ints, writers: Ints) -> Mapping[str, Said]:
         logits = self.engine.run_words(to_int8(self.written.pixels[words])).logits
@@ -156,7 +158,7 @@ def _hear(gate: Gate, words: Sequence[list[Seen]], writers: NDArray[np.int64]) -
 def _row(length: int, way: str, draws: Sequence[Heard], rounds: int) -> dict[str, Cell]:
     trials = sum(draw.independent for draw in draws)
     row: dict[str, Cell] = {"symbols": length, "by": way}
-    row |= curves([draw.claim_trials for draw in draws], trials * len(draws[0].users), rounds)
+    row |= curves([draw.claim_trials for draw in draws], trials, rounds)
     genuine, impostor = (
         np.concatenate([np.ravel(getattr(draw.claim_trials, side)) for draw in draws])
         for side in ("genuine", "impostor")

@@ -165,11 +165,10 @@ def _listen(common: Common, gates: _Gates, words: Ints, writers: Ints) -> Said:
 def row_of(task: Task, length: int, draws: Sequence[Found]) -> dict[str, Cell]:
     """Return the figures of all draws at one number of symbols."""
     independent = sum(draw.independent for draw in draws)
-    users = len(task.draws[0].users)
 
-    def far(hits: Sequence[Flags], names: int = 1) -> Cell:
+    def far(hits: Sequence[Flags]) -> Cell:
         theirs = [counted(hit, draw.theirs.writers) for hit, draw in zip(hits, draws, strict=True)]
-        return share(theirs, task.rounds, independent * names)
+        return share(theirs, task.rounds, independent)
 
     def own(hits: Sequence[Flags]) -> Cell:
         return share([counted(hit, draw.mine.writers) for hit, draw in zip(hits, draws, strict=True)], task.rounds)
@@ -182,8 +181,8 @@ def row_of(task: Task, length: int, draws: Sequence[Found]) -> dict[str, Cell]:
     row["early: taken for another"] = own([(d.mine.early >= 0) & (d.mine.early != d.labels) for d in draws])
     row["early: decided before the end"] = own([d.mine.symbols < length for d in draws])
     row["early: symbols until decided"] = _mean([d.mine.symbols for d in draws])
-    row["claim, at its end: FAR"] = far([d.theirs.claim_end for d in draws], users)
-    row["claim, early: FAR"] = far([d.theirs.claim_early for d in draws], users)
+    row["claim, at its end: FAR"] = far([d.theirs.claim_end for d in draws])
+    row["claim, early: FAR"] = far([d.theirs.claim_early for d in draws])
     row["claim, at its end: FRR"] = own([~_own(d.mine.claim_end, d.labels) for d in draws])
     row["claim, early: FRR"] = own([~_own(d.mine.claim_early, d.labels) for d in draws])
     row["claim, early: decided before the end"] = own([_own(d.mine.claim_symbols, d.labels) < length for d in draws])

@@ -44,16 +44,16 @@ def impostors(task: Task, heard: Mapping[int, Sequence[Heard]]) -> Answer:
     for place, (length, draws) in enumerate(heard.items()):
         found = tried[place * len(task.draws) : (place + 1) * len(task.draws)]
         independent = sum(draw.independent for draw in draws)
-        users = len(draws[0].users)
         random_claim = [counted(d.claim_accepted(d.theirs), d.theirs.writers) for d in draws]
         random_anyone = [counted(d.theirs.accepted >= 0, d.theirs.writers) for d in draws]
-        rows.append(_row(task, length, _RANDOM, random_claim, random_anyone, independent, users))
-        if users > 1:
-            rows.append(_row(task, length, _OTHERS, [_as_others(d) for d in draws], None, independent, users))
+        rows.append(_row(task, length, _RANDOM, random_claim, random_anyone, independent))
+        if len(draws[0].users) > 1:
+            own = sum(draw.own_independent for draw in draws)
+            rows.append(_row(task, length, _OTHERS, [_as_others(d) for d in draws], None, own))
         for kind in (_SYMBOL, _BEST, _SAMPLE, _CHOOSES):
-            people = sum(len(each[kind][0][0]) for each in found) // users
             claimed, anyone = [each[kind][0] for each in found], [each[kind][1] for each in found]
-            rows.append(_row(task, length, kind, claimed, anyone, people, users))
+            people = sum(len(hits) for hits, _ in anyone)
+            rows.append(_row(task, length, kind, claimed, anyone, people))
     return Answer(
         "impostors",
         f"Strangers, by what they write; gate at --far {task.common.policy.far:g}.",
@@ -135,12 +135,11 @@ def _row(
     claimed: Sequence[Counted],
     anyone: Sequence[Counted] | None,
     independent: int,
-    users: int,
 ) -> dict[str, Cell]:
     return {
         "symbols": length,
         "what is written": kind,
-        "accepted, name claimed": share(claimed, task.rounds, independent * users),
+        "accepted, name claimed": share(claimed, task.rounds, independent),
         "accepted, nobody named": None if anyone is None else share(anyone, task.rounds, independent),
         "independent trials": independent,
     }

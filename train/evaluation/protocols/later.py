@@ -136,12 +136,11 @@ def _rows(task: Task, kinds: Sequence[tuple[str, int]], heard: Sequence[Heard], 
     for place, (name, length) in enumerate(kinds):
         found = heard[place * draws : (place + 1) * draws]
         independent = sum(draw.independent for draw in found)
-        claims = independent * len(found[0].users)
         row: dict[str, Cell] = {"tried on": name, "symbols": length}
-        row |= curves([draw.claim_trials for draw in found], claims, task.rounds)
+        row |= curves([draw.claim_trials for draw in found], independent, task.rounds)
         accepted = [counted(d.claim_accepted(d.theirs), d.theirs.writers) for d in found]
-        row["gate FAR, name claimed"] = share(accepted, task.rounds, claims)
+        row["gate FAR, name claimed"] = share(accepted, task.rounds, independent)
         row["gate FRR, name claimed"] = share([counted(d.own < d.claim, d.mine.writers) for d in found], task.rounds)
-        row["independent trials"] = claims
+        row["independent trials"] = independent
         rows.append(row)
     return rows

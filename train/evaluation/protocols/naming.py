@@ -20,13 +20,12 @@ def claim(task: Task, heard: Mapping[int, Sequence[Heard]]) -> Answer:
     rows, det, operating = [], {}, {}
     for symbols, draws in heard.items():
         trials = [draw.claim_trials for draw in draws]
-        users = len(draws[0].users)
-        independent = sum(draw.independent for draw in draws) * users
+        independent = sum(draw.independent for draw in draws)
         row: dict[str, Cell] = {"symbols": symbols}
         row |= curves(trials, independent, task.rounds)
         row["gate FAR"] = share([_accepted(d) for d in draws], task.rounds, independent)
         row["gate FRR"] = share([counted(d.own < d.claim, d.mine.writers) for d in draws], task.rounds)
-        if users > 1:
+        if len(draws[0].users) > 1:
             row["EER, other users"] = curves([d.other_trials for d in draws], independent, task.rounds)["EER"]
         rows.append(row | _sizes(draws, independent))
         det[f"{symbols} symbols"] = trials

@@ -37,7 +37,9 @@ class Heard:
     mine, theirs   users' and strangers' words
     labels         int64, the number of the user who wrote each of `mine`
     claim          the ratio that a user must reach who is the only one who may enter
-    independent    strangers' words that share no fragment: so many trials are independent
+    independent    strangers' words that share no fragment: so many trials are independent, whatever the number of names
+                   under which each was heard
+    own_independent  the same of users' words, where each is heard under the other users' names
     """
 
     users: tuple[int, ...]
@@ -46,6 +48,7 @@ class Heard:
     theirs: Said
     claim: float
     independent: int
+    own_independent: int
 
     @property
     def own(self) -> Floats:
@@ -137,6 +140,7 @@ def hear(common: Common, job: Job) -> Heard:
         theirs,
         claim_threshold(common, job.users, job.others, job.length),
         independent_words(list(job.theirs.values()), job.length, job.per_stranger),
+        independent_words(list(job.mine.values()), job.length, job.per_user),
     )
 
 

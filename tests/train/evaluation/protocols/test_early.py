@@ -38,8 +38,8 @@ def found(task: Task) -> Found:
 def test_words_are_accepted_early_and_the_far_over_all_looks_is_kept(answer: Answer) -> None:
     assert [row["symbols"] for row in answer.rows] == list(LENGTHS)
     for row in answer.rows:
-        for far, names in (("early: FAR", 1), ("claim, early: FAR", 8)):
-            floor = round(300 / row["independent trials"] / names, 3)  # three in n: fewer cannot be told
+        floor = round(300 / row["independent trials"], 3)  # three in n: fewer cannot be told
+        for far in ("early: FAR", "claim, early: FAR"):
             assert floor <= row[far]["value"] <= max(100 * FAR, floor)
         assert 4 <= row["early: symbols until decided"] < row["symbols"]
         assert row["early: FRR"]["value"] < 20
@@ -92,6 +92,6 @@ def test_the_first_look_that_is_reached_decides_and_else_the_end() -> None:
 def test_strangers_who_get_in_early_are_counted(found: Found, task: Task) -> None:
     row = row_of(task, max(LENGTHS), [found])
     for name, hits in (("early: FAR", found.theirs.early >= 0), ("claim, early: FAR", found.theirs.claim_early)):
-        assert row[name]["value"] == pytest.approx(100 * hits.mean(), abs=1e-3)
-        assert row[name]["value"] > 10
+        assert hits.mean() > 0.1
+        assert row[name]["value"] == pytest.approx(100 * max(hits.mean(), 3 / found.independent), abs=1e-3)
     assert (found.theirs.symbols < max(LENGTHS)).any()

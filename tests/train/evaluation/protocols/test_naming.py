@@ -60,6 +60,14 @@ def test_no_far_is_stated_below_three_in_n(task: Task, heard: dict[int, list[Hea
             assert row["gate FAR"]["high"] >= row["gate FAR"]["value"]
 
 
+def test_a_word_under_ten_names_is_one_independent_trial(task: Task, heard: dict[int, list[Heard]]) -> None:
+    for length, draws in heard.items():
+        words = sum(draw.independent for draw in draws)
+        assert words <= sum(len(draw.theirs.writers) for draw in draws)
+        for answer in (claim(task, {length: draws}), identify(task, {length: draws})):
+            assert answer.rows[0]["independent trials"] == words
+
+
 def test_identifying_counts_who_was_accepted_and_not_only_that_somebody_was(
     task: Task, heard: dict[int, list[Heard]]
 ) -> None:

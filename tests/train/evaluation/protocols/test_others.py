@@ -57,6 +57,9 @@ def test_plain_words_never_open_and_he_who_chooses_tries_more_than_once(task: Ta
         assert row["accepted, nobody named"]["low"] == 0.0
         assert row["accepted, nobody named"]["value"] == pytest.approx(300 / strangers, abs=1e-3)
         assert row["independent trials"] == strangers
+    others = rows["other users, random words"]["independent trials"]
+    _, rest = enrol(task.written, task.draws[0].users)
+    assert others == sum(min(task.per_user, len(places) // 8) for places in rest.values())
     assert set(rows) == {
         "random words",
         "other users, random words",
