@@ -22,6 +22,8 @@ def show_answers(console: Console, about: dict[str, Any], answers: tuple[Answer,
         f"bundle {about['bundle']['sha256'][:12]}, {about['dataset']} ({about['kind']}), {about['writers']} writers; "
         "per cent, with 95 % bounds",
     )
+    if about["familiar"]:
+        say(console, f"too good: {about['familiar']}")
     for answer in answers:
         show_answer(console, answer)
 

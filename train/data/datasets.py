@@ -29,6 +29,13 @@ LICENCES = {
 }
 """First word of a source's name -> what is to be said wherever a network trained on it is passed on."""
 
+FAMILIAR = {
+    "unipen": "the ready bundle's thresholds for pens were fitted to these writers, its reader trained on some of them",
+    "unipen-letters": "the ready bundle's networks were trained on writing of most of these writers",
+    "unipen-sessions": "the ready bundle's networks were trained on writing of all of these writers",
+}
+"""A source -> what the ready bundle owes to writers whom `reported_writers` names all the same."""
+
 MIN_FRAGMENTS = 40
 """A writer with fewer fragments than this serves as background only: they are too few to enrol from and to test on."""
 
@@ -44,7 +51,7 @@ STRANGERS_SEED = 20_260_102
 """The seed of invented strangers, none of whom is a writer of the dataset `synthetic`, which has seed 0."""
 
 UNIPEN_DEVELOPMENT = 40
-"""Number of UNIPEN's writers on whom nothing is trained."""
+"""Number of UNIPEN's writers on whom no backbone is trained."""
 
 _UNIPEN_MIN, _UNIPEN_SEED = 60, 7
 _QMNIST_WRITERS = 539
@@ -174,6 +181,18 @@ def split_writers(fragments: FragmentSet, seed: int = SPLIT_SEED) -> WriterSplit
         development=_ascending(able[evaluation:held]),
         evaluation=_ascending(able[:evaluation]),
     )
+
+
+def reported_writers(name: str, fragments: FragmentSet, data_dir: Path | str | None = None) -> tuple[int, ...]:
+    """Return the writers of a set on whom error rates are reported, ascending; `name` is as for `load`.
+
+    Of QMNIST, scanned or as ink, the evaluation writers; of UNIPEN the development writers; of other sets all. Of
+    writers of FAMILIAR something is known to the ready bundle: there is nobody else. Errors as of `load`.
+    """
+    if name in ("qmnist", "qmnist-ink"):
+        scans = fragments if name == "qmnist" else load("qmnist", data_dir=data_dir)
+        return split_writers(scans).evaluation
+    return unipen_development(fragments.writer) if name == "unipen" else _ascending(fragments.writers)
 
 
 def unipen_development(writer: NDArray[np.integer]) -> tuple[int, ...]:

@@ -53,8 +53,8 @@ class Hands(Protocol):
 def find_hands(dataset: str, alphabet: str, bits: int) -> Hands:
     """Return who writes in a dataset, as `datasets.load` names it; `synthetic` are invented for the demo.
 
-    Of qmnist only writers on whom nothing was trained. bits: 1 or 8 bits a pixel. Raises UnknownDatasetError for a file
-    of several kinds of input, and errors as `datasets.load`.
+    Only writers on whom error rates are reported (`datasets.reported_writers`). bits: 1 or 8 bits a pixel. Raises
+    UnknownDatasetError for a file of several kinds of input, and errors as `datasets.load`.
     """
     if dataset == INVENTED:
         return InventedHands(alphabet, bits)
@@ -62,8 +62,7 @@ def find_hands(dataset: str, alphabet: str, bits: int) -> Hands:
     kind = datasets.kinds_of(fragments)
     if kind not in KINDS:
         raise UnknownDatasetError(f"{dataset}: comes from {kind}, and the demo needs a set of one kind of input")
-    if dataset.startswith("qmnist"):
-        fragments = fragments.of_writers(datasets.split_writers(fragments).evaluation)
+    fragments = fragments.of_writers(datasets.reported_writers(dataset, fragments))
     return KeptHands(fragments, "pen" if kind == "invented" else kind, alphabet)
 
 

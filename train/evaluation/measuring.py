@@ -13,7 +13,7 @@ from edge.bundle.bundle import Bundle
 from edge.bundle.engine import Engine
 from edge.bundle.reader import Reader
 from edge.decision.identify import Policy
-from edge.ink.fragment_set import KINDS, FragmentSet
+from edge.ink.fragment_set import FragmentSet
 from train.data import datasets
 from train.data.datasets import Draw
 from train.errors import TooFewWritersError
@@ -150,10 +150,7 @@ def _load(request: Request, progress: Progress) -> FragmentSet:
 
 
 def _people(request: Request, fragments: FragmentSet) -> tuple[FragmentSet, tuple[Draw, ...]]:
-    """Return the fragments of those who are evaluated, and the draws of users among them.
-
-    QMNIST: the evaluation writers, as everywhere. UNIPEN: the writers on whom nothing was trained. Else: everybody.
-    """
+    """Return the fragments of those who are evaluated, and the draws of users among them."""
     if request.dataset == "qmnist":
         split = datasets.split_writers(fragments)
         count = min(request.draws, len(split.evaluation) // request.users)
@@ -161,8 +158,7 @@ def _people(request: Request, fragments: FragmentSet) -> tuple[FragmentSet, tupl
             raise TooFewWritersError(f"--users {request.users}: there are {len(split.evaluation)} evaluation writers")
         draws = tuple(datasets.draw_users(split, request.users, draw) for draw in range(count))
         return fragments.of_writers(split.evaluation), draws
-    if request.dataset == "unipen":
-        fragments = fragments.of_writers(datasets.unipen_development(fragments.writer))
+    fragments = fragments.of_writers(datasets.reported_writers(request.dataset, fragments))
     counts = dict(zip(*(a.tolist() for a in np.unique(fragments.writer, return_counts=True)), strict=True))
     return fragments, draw_from(counts, request.users, request.draws, datasets.SPLIT_SEED)
 
@@ -190,7 +186,8 @@ def _about(
         "kernels": engine.kernels,
         "dataset": request.dataset,
         "dataset_sha256": chosen.sha256,
-        "kind": KINDS[int(chosen.kind[0])],
+        "familiar": datasets.FAMILIAR.get(request.dataset, ""),
+        "kind": written.kind,
         "writers": len(written.places),
         "users": len(draws[0].users),
         "draws": len(draws),

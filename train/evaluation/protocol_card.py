@@ -84,6 +84,7 @@ def protocol_card(measured: Measured, pictures: Sequence[Path]) -> str:
     sections += [
         "## Limits",
         f"- {FAR_SCOPE}. Measured here on `{about['dataset']}`.",
+        *([f"- Too good: {about['familiar']}."] if about["familiar"] else []),
         "- Nobody imitated another's hand: forged or traced writing is not measured.",
         "- One writer's fragments come from one sitting, except where another day is named.",
     ]

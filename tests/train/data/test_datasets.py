@@ -184,6 +184,28 @@ def test_unipens_development_writers_are_40_who_wrote_enough(able: int, others: 
     assert datasets.unipen_development(np.random.default_rng(1).permutation(writer)) == development
 
 
+def test_reports_are_of_writers_on_whom_no_backbone_was_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    scans, pens = make_set(dict.fromkeys(range(60), 50)), make_set(dict.fromkeys(range(70), 61))
+    traced = make_set(dict.fromkeys(range(60), 30))  # as few, of whom nobody could be split by himself
+    monkeypatch.setattr(datasets, "load", lambda name, **_: {"qmnist": scans}[name])
+    evaluation = split_writers(scans).evaluation
+    assert datasets.reported_writers("qmnist", scans) == evaluation == datasets.reported_writers("qmnist-ink", traced)
+    assert datasets.reported_writers("unipen", pens) == datasets.unipen_development(pens.writer)
+    assert datasets.reported_writers("qmnist-of-my-own.npz", traced) == tuple(range(60))
+
+
+@pytest.mark.needs("ink")
+def test_of_familiar_writers_the_ready_bundle_knows_what_is_told() -> None:
+    pens = datasets.load_strokes("unipen").writer
+    development = datasets.unipen_development(pens)
+    background = np.setdiff1d(pens, development)
+    known = {name: np.unique(datasets.load_strokes(name).writer) for name in datasets.FAMILIAR}
+    assert np.isin(known["unipen-sessions"], background).all()
+    assert np.isin(known["unipen-letters"], background).mean() > 0.5
+    blank = make_set(dict(zip(*(part.tolist() for part in np.unique(pens, return_counts=True)), strict=True)))
+    assert 0 < np.isin(development, split_writers(blank).background).mean() < 1
+
+
 def test_too_few_writers_for_unipens_development_are_refused() -> None:
     with pytest.raises(TooFewWritersError, match="data info"):
         datasets.unipen_development(np.repeat(np.arange(40), 60))

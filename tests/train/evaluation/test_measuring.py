@@ -1,5 +1,6 @@
 """A bundle with evidence is asked by protocols, and its card says of which bundle and which handwriting it speaks."""
 
+import io
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from invented_hands import DIGITS, make_evidence, make_written
+from rich.console import Console
 
 from edge.ink.fragment_set import KINDS, FragmentSet
 from inkgate import cli
+from train.cli.protocols import show_answers
 from train.errors import TooFewWritersError
 from train.evaluation import measuring
 from train.evaluation.measuring import PROTOCOLS, Measured, Request, measure
@@ -119,6 +122,16 @@ def test_the_card_has_the_head_that_hubs_read_and_says_what_was_measured(measure
         assert ElementTree.fromstring(picture.read_text()).tag.endswith("svg")
     assert write_card(tmp_path / ".", measured)[-1].read_text() == card
     assert "## Pictures" not in protocol_card(measured, [])
+
+
+def test_what_the_networks_know_of_the_writers_is_told(measured: Measured) -> None:
+    assert measured.about["familiar"] == ""
+    assert "Too good" not in protocol_card(measured, [])
+    told = Measured({**measured.about, "familiar": "everything of these"}, measured.answers)
+    assert "- Too good: everything of these.\n" in protocol_card(told, [])
+    screen = io.StringIO()
+    show_answers(Console(file=screen, width=300), told.about, told.answers)
+    assert "too good: everything of these\n" in screen.getvalue()
 
 
 def test_the_command_tells_machines_and_people_the_same(folder: Path, hands: Path, tmp_path: Path) -> None:
