@@ -1,16 +1,18 @@
 """`inkgate calibrate`: writing of visitors without names -> the visitors of a roster."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import click
 
-from edge.bundle.bundle import Bundle
+from edge.bundle.bundle import EVIDENCE, Bundle
 from edge.cli.bundle_path import bundle_option
 from edge.cli.enrolling import Desk, Teller, enrol_from_file, follow
 from edge.cli.output import counted, emit
 from edge.cli.roster import Networks, idle_option, open_networks, open_roster, roster_option
 from edge.decision.enrolment import Material
+from edge.decision.identify import model_for
 from edge.errors import EnrolmentError, TooFewWordsError
 from edge.gate.loop import utc_now
 from edge.ink.fragment_set import FragmentSet
@@ -75,7 +77,7 @@ def calibrate(
     plan = Plan(networks.reader.alphabet, writings=writings, least_writings=1, min_fragments=MIN_SYMBOLS)
     if source is not None:
         fragments = FragmentSet.load(source).to_bits(bundle.manifest.pixel_bits)
-        _store(list(_of_file(plan, fragments, networks, teller, visitors)), file, teller)
+        _store(list(islice(_of_file(plan, fragments, networks, teller), visitors)), bundle, file, teller)
     else:
         assert port is not None
         with open_link(
@@ -87,7 +89,7 @@ def calibrate(
         ) as link:
             desk = Desk(link.events(), networks, teller)
             for visitor in _at_board(plan, desk, teller, visitors):
-                _store([visitor], file, teller)
+                _store([visitor], bundle, file, teller)
     stored = len(file.load().visitors)
     if as_json:
         emit({"event": "calibrated", "visitors": stored - before, "total": stored, "roster": str(file.path)})
@@ -96,11 +98,9 @@ def calibrate(
         raise TooFewWordsError(f"{stored - before} of {visitors} visitors wrote enough")
 
 
-def _of_file(
-    plan: Plan, fragments: FragmentSet, networks: Networks, teller: Teller, visitors: int | None
-) -> Iterator[Material]:
+def _of_file(plan: Plan, fragments: FragmentSet, networks: Networks, teller: Teller) -> Iterator[Material]:
     """Yield what each writer of the set wrote; who wrote too little is told and left out."""
-    for writer in fragments.writers[:visitors].tolist():
+    for writer in fragments.writers.tolist():
         try:
             kind, taken = enrol_from_file(plan, fragments, writer, None, networks, teller)
             yield Material(created=utc_now(), kind=kind, **taken.arrays())
@@ -120,8 +120,11 @@ def _at_board(plan: Plan, desk: Desk, teller: Teller, visitors: int | None) -> I
         yield Material(created=utc_now(), **desk.material(after))
 
 
-def _store(visitors: list[Material], file: RosterFile, teller: Teller) -> None:
-    """Add visitors to the roster at once, and tell their numbers."""
+def _store(visitors: list[Material], bundle: Bundle, file: RosterFile, teller: Teller) -> None:
+    """Add visitors to the roster at once, and tell their numbers.
+
+    EvidenceError if the bundle's evidence is of no such input as theirs: with them in the roster no gate would open.
+    """
 
     def add_all(roster: Roster) -> Roster:
         for visitor in visitors:
@@ -130,6 +133,10 @@ def _store(visitors: list[Material], file: RosterFile, teller: Teller) -> None:
 
     if not visitors:
         return
+    if EVIDENCE in bundle.contents:
+        evidence = bundle.evidence()
+        for visitor in visitors:
+            model_for(evidence, visitor.kind, [visitor])
     for stored in file.change(add_all).visitors[-len(visitors) :]:
         if teller.as_json:
             emit({"event": "visitor", "number": stored.number, "kind": stored.kind, "fragments": len(stored)})

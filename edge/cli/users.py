@@ -108,7 +108,7 @@ def add(
     file = open_roster(bundle, roster_path)
     file.load().require_new(name)
     networks = open_networks(bundle)
-    pin = _read_pin(asks_pin, pin_file, networks.reader.alphabet, min_symbols)
+    pin = _read_pin(asks_pin, pin_file, networks.reader.alphabet, max(min_symbols, limits.MIN_SYMBOLS))
     plan = Plan(
         networks.reader.alphabet,
         pin,
@@ -222,8 +222,11 @@ def remove(name: str, bundle_path: Path, roster_path: Path | None, as_json: bool
 
 
 def _with_output(bundle: Bundle, user: Enrolment, pixels: Pixels, networks: Networks) -> Enrolment:
-    """Return the user with the output that knows him, if the bundle has one."""
-    if user.name not in bundle.manifest.users or EVIDENCE not in bundle.contents:
+    """Return the user with the output that knows him, if the bundle has one.
+
+    EvidenceError if the bundle's evidence is of no such input as his: with him in the roster no gate would open.
+    """
+    if EVIDENCE not in bundle.contents:
         return user
     return replace(user, output=find_output(bundle.evidence(), user, pixels, networks.engine))
 

@@ -10,13 +10,15 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
+from edge.decision.identify import Policy
 from edge.ink.fragment import Pixels
 from edge.roster.pin import LEAST_DIFFERENT, places
 from edge.roster.writing import Int8s, Writing
 
 WRITINGS: Final = 5
 LEAST_WRITINGS: Final = 3
-MIN_SYMBOLS: Final = 4
+MIN_SYMBOLS: Final = Policy.min_symbols
+"""A gate accepts no word of fewer, so no PIN is shorter."""
 MIN_FRAGMENTS_PIN: Final = LEAST_WRITINGS * MIN_SYMBOLS
 MIN_FRAGMENTS: Final = WRITINGS * MIN_SYMBOLS
 """Fragments that a user is enrolled from, at least: with a PIN, and without one, when any symbols may come."""

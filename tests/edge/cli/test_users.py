@@ -161,7 +161,8 @@ def test_a_pin_that_is_none_is_refused_and_not_shown(
     pin_file.write_text(text)
     source = save(tmp_path / "set.npz", ("Ada", WORDS))
     arguments = ["add", "Ada", "--bundle", bundle.path, "--from", source, "--pin-file"]
-    for result in (invoke(users, *arguments, pin_file), invoke(users, *arguments, "-", stdin=text)):
+    shorter = invoke(users, *arguments, pin_file, "--min", 1)  # no gate accepts a word of fewer than 4 symbols
+    for result in (invoke(users, *arguments, pin_file), shorter, invoke(users, *arguments, "-", stdin=text)):
         assert isinstance(result.exception, PinError)
         assert why in str(result.exception)
         assert text.strip() not in str(result.exception) or not text.strip()

@@ -4,23 +4,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.shell_completion import ShellComplete
+from tiny_evidence import evidence_model
 from tiny_networks import DIGITS, word
 from user_desk import ASKED, WORDS, answer_on_a_terminal, invoke, records, save, stored
 
 import inkgate
-from edge.bundle.bundle import Bundle
+from edge.bundle.bundle import EVIDENCE, Bundle, write_bundle
 from edge.cli import roster as roster_module
 from edge.cli.calibrate import calibrate
 from edge.cli.users import users
 from edge.errors import (
+    EvidenceError,
     ForeignRosterError,
     NamesError,
     RosterKeyError,
     TooFewWordsError,
     UserError,
 )
+from edge.ink.fragment_set import KINDS
 from edge.roster.roster_file import roster_beside
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 
@@ -153,6 +157,31 @@ def test_each_writer_of_a_file_is_a_visitor(bundle: Bundle, tmp_path: Path) -> N
     assert records(forgotten)[0]["visitors"] == 2
     assert not stored(bundle).visitors
     assert invoke(calibrate, "--bundle", bundle.path).exit_code == 2
+
+
+def test_so_many_visitors_are_taken_as_wrote_enough(bundle: Bundle, tmp_path: Path) -> None:
+    source = save(tmp_path / "set.npz", ("Yan", ["01"]), ("Zoe", ["0123"]), ("Xia", ["01234"]), ("Wim", ["0123"]))
+    arguments = ["--bundle", bundle.path, "--from", source, "--visitors"]
+    assert invoke(calibrate, *arguments, 2).exit_code == 0
+    assert [len(visitor) for visitor in stored(bundle).visitors] == [4, 5]
+    assert isinstance(invoke(calibrate, *arguments, 4).exception, TooFewWordsError)
+
+
+def test_nobody_is_taken_of_whose_input_the_bundle_knows_nothing(bundle: Bundle, tmp_path: Path) -> None:
+    """Enrol at a bundle with evidence of pens: one camera's user or visitor would shut its gate for everybody."""
+    evidence = evidence_model()
+    manifest = msgspec.structs.replace(bundle.manifest, inputs=dict(evidence.inputs))
+    pens = write_bundle(tmp_path / "pens", manifest, {**bundle.contents, EVIDENCE: evidence.encode()})
+    text = ["0123456789"] * 2
+    filmed = save(tmp_path / "filmed.npz", ("Ada", text), kind=KINDS.index("camera"))
+    for command in ([users, "add", "Ada"], [calibrate]):
+        refused = invoke(*command, "--bundle", pens.path, "--from", filmed)
+        assert isinstance(refused.exception, EvidenceError)
+        assert "no model of input 'camera', only of pen" in str(refused.exception)
+        assert not roster_beside(pens.path).exists()
+        drawn = save(tmp_path / "drawn.npz", ("Ada", text))
+        assert invoke(*command, "--bundle", pens.path, "--from", drawn).exit_code == 0
+        roster_beside(pens.path).unlink()
 
 
 def test_a_real_line_brings_the_writings_and_the_board_may_forget_them(bundle: Bundle, pin_file: Path) -> None:
