@@ -60,7 +60,12 @@ def another_day(task: Task) -> Answer:
     days = {w: _days(written, places) for w, places in written.places.items()}
     again = {w: found for w, found in days.items() if len(found) >= 2}
     draws = _draws(task, list(again), "wrote on two days")
-    lengths = tuple(length for length in task.lengths if length <= _common_length(again))
+    longest = _common_length(again)
+    lengths = tuple(length for length in task.lengths if length <= longest)
+    if not lengths:
+        raise TooFewWritersError(
+            f"people wrote {longest} symbols on later days: too few for this protocol; take fewer --symbols"
+        )
     jobs = [
         _job(
             task,

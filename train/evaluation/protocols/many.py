@@ -15,8 +15,8 @@ from train.evaluation.protocols.task import LEAST_TO_ENROL, Common, Task, enrol
 from train.evaluation.protocols.words import Heard, Job, counted, hear
 
 NUMBERS = (1, 10, 30, 100, 300, 1000)
-STRANGERS = 20
-"""Strangers who must be left over, and by whom at most all words are tried when there are more."""
+STRANGERS, MOST_STRANGERS = 20, 100
+"""Strangers who must be left over, and how many of them write if there are more."""
 _WORDS = 400
 """Words of users, and of strangers, at each number of users."""
 
@@ -71,8 +71,7 @@ def hear_timed(common: Common, job: Job) -> Timed:
 
 
 def _draw(pack: list[int], number: int) -> Draw:
-    left = pack[number:] if number <= len(pack) - STRANGERS else pack[-STRANGERS:]
-    return Draw(tuple(sorted(pack[:number])), tuple(sorted(left[:100])))
+    return Draw(tuple(sorted(pack[:number])), tuple(sorted(pack[number : number + MOST_STRANGERS])))
 
 
 def _job(task: Task, draw: Draw, length: int) -> Job:

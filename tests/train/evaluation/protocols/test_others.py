@@ -100,6 +100,11 @@ def test_another_day_says_how_little_it_rests_on() -> None:
     assert "12 people wrote on two days or more" in answer.question
 
 
+def test_days_too_short_for_every_word_asked_for_are_refused() -> None:
+    with pytest.raises(TooFewWritersError, match=r"people wrote 40 symbols on later days.*take fewer --symbols"):
+        another_day(make_task(make_written(12, 6, days=3), users=6, lengths=(41, 50)))
+
+
 def test_errors_are_told_for_each_number_of_users_that_leaves_strangers() -> None:
     answer = users(make_task(make_written(32, 4), lengths=(8,)))
     assert [row["users"] for row in answer.rows] == [1, 10]
