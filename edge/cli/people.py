@@ -59,5 +59,5 @@ def require_supported(evidence: EvidenceModel, policy: Policy) -> None:
         if not lowest <= far < 1.0:
             raise ThresholdsError(
                 f"{option} {far:g}: the trials behind this bundle support {lowest:.1g} to 1 (three errors in as many "
-                "words as there were); take a FAR in that range, and a longer PIN for more"
+                "trials as there were); take a FAR in that range, and a longer PIN for more"
             )

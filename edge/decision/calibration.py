@@ -32,7 +32,9 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rate            beyond the last quantile, a share of last far x exp(-rate (ratio - quantile)) has a higher ratio
     refused         share of users' words below the quantile of each of `fars`
     cllr, cllr_min  cost of the calibrated ratios in bits, and the least that any monotone calibration could have
-    trials, writers strangers' words at each number of symbols, and how many people wrote them
+    trials          strangers' words at each number of symbols, each counted under every name that it was heard under:
+                    they share writers and fragments, so fewer of them are independent
+    writers         how many people wrote them
 
     ThresholdsError unless there are 20 finite numbers of each, slopes and rates positive, quantiles rising.
     """
@@ -84,7 +86,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def least_far(self) -> float:
-        """Return the lowest FAR that the trials support: three errors in as many words as there were."""
+        """Return the lowest FAR that the trials would support if they were independent: three errors in all of them."""
         return RULE_OF_THREE / self.trials
 
 

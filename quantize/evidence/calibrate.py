@@ -4,7 +4,7 @@ Development writers serve for nothing else. In each of several rounds ten of the
 user is enrolled from his first fragments, and what the device makes of writing is learned from the other nine.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -174,7 +174,7 @@ def any_text(
     found: dict[int, list[_Heard]] = {length: [] for length in LENGTHS}
     for users in (draw for _ in range(ROUNDS) for draw in _deal(rng.permutation(names))):
         known = {user: model.gather(writing.features[first[user]], symbol[first[user]]) for user in users}
-        means = {user: _means(model, known, user) if adapted else model.means for user in users}
+        means = {user: means_without(model, known, user) if adapted else model.means for user in users}
         others = [name for name in names if name not in users]
         for length in LENGTHS:
             theirs = _words({o: np.concatenate([first[o], rest[o]]) for o in others}, length, WORDS_PER_STRANGER, rng)
@@ -237,7 +237,7 @@ def pins(model: WhoModel, writing: Writing, order: Ints, rng: np.random.Generato
                 own = np.stack([_write(left, n, rng) for _ in range(2)])
                 able = [o for o in places if o not in users and _has(places[o], n)]
                 strange = np.stack([_write(places[o], n, rng) for o in able]) if able else own[:0]
-                means = _means(model, known, user)
+                means = means_without(model, known, user)
                 person, nobody = Person(model, known[user], means), Person(model, None, means)
                 words = [Spoken.of(model, z, symbol, word) for word in (own, strange)]
                 pairs.append(_Heard(user, *(_evidence(person, nobody, spoken) for spoken in words)))
@@ -276,8 +276,11 @@ def _split(writer: npt.NDArray[np.integer], order: Ints) -> tuple[dict[int, Ints
     return first, rest
 
 
-def _means(model: WhoModel, people: dict[int, Gathered], but: int) -> Floats:
+def means_without(model: WhoModel, people: Mapping[int, Gathered], but: int) -> Floats:
+    """Return what the device makes of writing, as the other people's says."""
     others = [person for name, person in people.items() if name != but]
+    if not others:
+        return model.means
     return adapt_means(model, np.sum([o.counts for o in others], axis=0), np.sum([o.sums for o in others], axis=0))
 
 

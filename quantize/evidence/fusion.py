@@ -15,7 +15,7 @@ from edge.bundle.engine import Engine
 from edge.decision.error_rates import cllr_min
 from edge.decision.evidence import MAX_SYMBOLS
 from edge.decision.fusion import Fusion, log_odds, mean_over_symbols
-from edge.decision.who import Gathered, WhoModel, adapt_means
+from edge.decision.who import Gathered, WhoModel
 from edge.ink.fragment import to_int8
 from edge.ink.fragment_set import FragmentSet, sample_words
 from quantize.errors import EvidenceFitError
@@ -27,6 +27,7 @@ from quantize.evidence.calibrate import (
     WORDS_PER_USER,
     Trials,
     calibrate,
+    means_without,
     sure_quantiles,
 )
 from quantize.evidence.fit import readable
@@ -81,7 +82,7 @@ def fit_fusion(engine: Engine, model: WhoModel, parts: Parts, alphabet: str) -> 
         raise EvidenceFitError(f"there is no writing of {', '.join(lacking)} to fit a fusion to: `inkgate train` anew")
     mine_of = {w: enrolled.writer == w for w in parts.writers}
     known = {w: model.gather(enrolled.features[own], enrolled.symbol[own]) for w, own in mine_of.items()}
-    means = {writer: _means_without(model, known, writer) for writer in parts.writers}
+    means = {writer: means_without(model, known, writer) for writer in parts.writers}
     mine = _score(engine, model, held, known, means, WORDS_PER_USER, rng)
     strangers = len(np.unique(strange.writer))
     theirs = _score(engine, model, strange, known, means, -(-STRANGER_WORDS // strangers), rng)
@@ -146,14 +147,6 @@ def draw_pin(capacity: Sequence[int], length: int, rng: np.random.Generator) -> 
     left[three] -= 1
     rest = rng.permutation(np.repeat(np.arange(len(left)), left))[: length - 3]
     return np.asarray(rng.permutation(np.concatenate([three, rest])), np.int64)
-
-
-def _means_without(model: WhoModel, people: Mapping[int, Gathered], but: int) -> Floats:
-    """Return what the device makes of writing, as the other people's says."""
-    others = [person for name, person in people.items() if name != but]
-    if not others:
-        return model.means
-    return adapt_means(model, np.sum([o.counts for o in others], axis=0), np.sum([o.sums for o in others], axis=0))
 
 
 class _Pool(NamedTuple):
