@@ -110,8 +110,14 @@ def test_what_is_far_from_all_writing_is_not_known_here() -> None:
 def test_a_kind_of_input_without_a_model_is_refused_and_an_unknown_one_is_judged_by_likeness() -> None:
     with pytest.raises(EvidenceError, match="camera"):
         Identities(evidence_model(), [enrol("anna", Hand(ANNA), kind="camera")], [], Policy())
-    unknown = Identities(evidence_model(), [enrol("anna", Hand(ANNA), kind="unknown")], [], Policy())
-    assert unknown.judge(Hand(ANNA).write(WORD), certain(WORD), final=True).user in ("anna", None)
+    features = Hand(ANNA).write(WORD)
+    unknown, pen = (
+        Identities(evidence_model(), [enrol("anna", Hand(ANNA), kind=kind)], [], Policy())
+        for kind in ("unknown", "pen")
+    )
+    decision = unknown.judge(features, certain(WORD), final=True)
+    assert decision.score is not None
+    assert decision == pen.judge(features, certain(WORD), final=True)
 
 
 def test_nobody_enrolled_accepts_nobody() -> None:
