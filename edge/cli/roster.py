@@ -9,12 +9,9 @@ import click
 import msgspec
 from click.shell_completion import CompletionItem
 
-from edge.bundle import golden
 from edge.bundle import reader as reader_files
 from edge.bundle.bundle import MODEL, Bundle
-from edge.bundle.kernels import request_for
-from edge.bundle.reader import Reader
-from edge.bundle.reader_card import decode_card
+from edge.bundle.manifest import ReaderRecord
 from edge.errors import NotABundleError
 from edge.roster import writing
 from edge.roster.roster_file import RosterFile, roster_beside
@@ -46,14 +43,10 @@ class Networks:
 def open_networks(bundle: Bundle) -> Networks:
     """Prepare both networks and let them compute their golden vectors.
 
-    NotABundleError if the bundle has no reader, else errors as `Bundle.engine` raises them.
+    NotABundleError if the bundle has no reader, else errors as `Bundle.reader` and `Bundle.engine` raise them.
     """
-    _require_reader(bundle)
-    pinned = bundle.manifest.executor
-    card, model = bundle.contents[reader_files.CARD], bundle.contents[reader_files.MODEL]
-    reader = Reader.load(model, card, request_for(pinned.kernels), runtime_name=pinned.runtime)
-    reader.verify(golden.decode(bundle.contents[reader_files.golden_name(pinned.kernels)]))
-    return Networks(bundle.engine(), reader)
+    _reader_of(bundle)
+    return Networks(bundle.engine(), bundle.reader())
 
 
 def open_roster(bundle: Bundle, path: Path | None) -> RosterFile:
@@ -75,17 +68,15 @@ def networks_sha256(bundle: Bundle) -> bytes:
     It is the SHA-256 of all that features and readings follow from: both models, the reader's alphabet and temperature.
     A bundle that was made anew around the same networks keeps its users. NotABundleError if it has no reader.
     """
-    _require_reader(bundle)
-    card = decode_card(bundle.contents[reader_files.CARD])
+    reader = _reader_of(bundle)
     hashes = [hashlib.sha256(bundle.contents[name]).hexdigest() for name in (MODEL, reader_files.MODEL)]
-    told = ["inkgate-networks/1", *hashes, card.alphabet, float(card.temperature).hex()]
+    told = ["inkgate-networks/1", *hashes, reader.alphabet, float(reader.temperature).hex()]
     return hashlib.sha256(msgspec.json.encode(told)).digest()
 
 
 def reader_alphabet(bundle: Bundle) -> str:
     """Return the symbols that the bundle's reader reads. NotABundleError without a reader."""
-    _require_reader(bundle)
-    return decode_card(bundle.contents[reader_files.CARD]).alphabet
+    return _reader_of(bundle).alphabet
 
 
 def complete_user(ctx: click.Context, _: click.Parameter, begun: str) -> list[CompletionItem]:
@@ -103,10 +94,9 @@ def complete_user(ctx: click.Context, _: click.Parameter, begun: str) -> list[Co
     return [CompletionItem(user.name) for user in roster.users if user.name.startswith(begun)]
 
 
-def _require_reader(bundle: Bundle) -> None:
-    needed = (reader_files.MODEL, reader_files.CARD, reader_files.golden_name(bundle.manifest.executor.kernels))
-    lacking = [name for name in needed if name not in bundle.contents]
-    if lacking:
+def _reader_of(bundle: Bundle) -> ReaderRecord:
+    if bundle.manifest.reader is None:
         raise NotABundleError(
-            f"{bundle.path}: has no {lacking[0]}, so nobody can be enrolled in it; `inkgate quantize` makes it anew"
+            f"{bundle.path}: has no reader, so nobody can be enrolled in it; `inkgate quantize` makes it anew"
         )
+    return bundle.manifest.reader

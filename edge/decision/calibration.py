@@ -86,7 +86,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def least_far(self) -> float:
-        """Return the lowest FAR that the trials would support if they were independent: three errors in all of them."""
+        """Return the lowest FAR that so many trials support, if they are independent: three errors in them."""
         return RULE_OF_THREE / self.trials
 
 

@@ -117,7 +117,7 @@ def _figures(kind: str, found: Any) -> str:
         ("a device not seen before", found.unknown_device, policy.far),
     )
     rows = [_calibration(way, calibration, far, symbols) for way, calibration, far in ways for symbols in _LENGTHS]
-    head = ("words of", "symbols", "FAR set", "threshold", "C_llr", "least C_llr", "strangers' words", "people")
+    head = ("words of", "symbols", "FAR set", "threshold", "C_llr", "least C_llr", "trials", "people")
     sources = html.escape(", ".join(found.sources))
     return f'<h3>Input: {html.escape(kind)}</h3><p class="soft">From {sources}.</p>{_table(head, rows)}'
 

@@ -17,10 +17,11 @@ from tiny_reader import reader_files
 from edge.bundle import golden
 from edge.bundle import reader as reader_names
 from edge.bundle.bundle import Bundle, write_bundle
-from edge.bundle.manifest import Manifest
+from edge.bundle.manifest import Manifest, ReaderRecord
+from edge.bundle.reader_card import decode_card
 from edge.cli.roster import networks_sha256, open_networks, open_roster, reader_alphabet
 from edge.cli.users import users
-from edge.errors import GoldenError, NotABundleError, OtherOutputsError
+from edge.errors import GoldenError, NotABundleError, OtherOutputsError, ReaderDiffersError
 from edge.ink.fragment import to_int8
 from edge.ink.fragment_set import FragmentSet
 from edge.roster.writing import recognise
@@ -29,7 +30,18 @@ from edge.roster.writing import recognise
 @pytest.fixture
 def whole(tmp_path: Path, manifest: Manifest, contents: dict[str, bytes]) -> Bundle:
     """Return a bundle with both networks."""
-    return write_bundle(tmp_path / "whole", manifest, {**contents, **reader_files(manifest.executor)})
+    return with_reader(tmp_path / "whole", manifest, contents)
+
+
+def with_reader(
+    path: Path, manifest: Manifest, contents: dict[str, bytes], temperature: float = 1.0, **other: bytes
+) -> Bundle:
+    """Write a bundle with both networks; other: what takes the place of the reader's golden vectors or card."""
+    files = reader_files(manifest.executor, temperature)
+    names = {"vectors": reader_names.golden_name(manifest.executor.kernels), "card": reader_names.CARD}
+    card = decode_card(files[reader_names.CARD])
+    told = msgspec.structs.replace(manifest, reader=ReaderRecord(card.alphabet, card.temperature))
+    return write_bundle(path, told, {**contents, **files, **{names[name]: file for name, file in other.items()}})
 
 
 def test_both_networks_are_opened_as_they_were_verified(whole: Bundle, words: list[np.ndarray]) -> None:
@@ -42,13 +54,7 @@ def test_both_networks_are_opened_as_they_were_verified(whole: Bundle, words: li
     assert reader_alphabet(whole) == "0123456789"
 
 
-@pytest.mark.parametrize("lacking", [0, 1, 2])
-def test_without_a_reader_nobody_is_enrolled_and_what_helps_is_said(
-    tmp_path: Path, manifest: Manifest, contents: dict[str, bytes], lacking: int
-) -> None:
-    files = reader_files(manifest.executor)
-    files.pop(list(files)[lacking])
-    bundle = write_bundle(tmp_path / "without", manifest, {**contents, **files})
+def test_without_a_reader_nobody_is_enrolled_and_what_helps_is_said(bundle: Bundle) -> None:
     for act in (open_networks, networks_sha256, reader_alphabet, lambda bundle: open_roster(bundle, None)):
         with pytest.raises(NotABundleError, match="nobody can be enrolled in it; `inkgate quantize`"):
             act(bundle)
@@ -57,28 +63,28 @@ def test_without_a_reader_nobody_is_enrolled_and_what_helps_is_said(
 def test_a_reader_that_computes_otherwise_enrols_nobody(
     tmp_path: Path, manifest: Manifest, contents: dict[str, bytes]
 ) -> None:
-    files, name = reader_files(manifest.executor), reader_names.golden_name(manifest.executor.kernels)
-    vectors = golden.decode(files[name])
+    vectors = golden.decode(reader_files(manifest.executor)[reader_names.golden_name(manifest.executor.kernels)])
     wrong = vectors.tensors["0.output"].copy()
     wrong[3, 4] ^= 1
     other = dataclasses.replace(vectors, tensors={"0.output": wrong})
-    bundle = write_bundle(tmp_path / "other", manifest, {**contents, **files, name: other.encode()})
+    bundle = with_reader(tmp_path / "other", manifest, contents, vectors=other.encode())
     with pytest.raises(OtherOutputsError, match="the reader:") as caught:
         open_networks(bundle)
     assert caught.value.exit_code == 4
-    damaged = write_bundle(tmp_path / "damaged", manifest, {**contents, **files, name: files[name][:-9]})
     with pytest.raises(GoldenError):
-        open_networks(damaged)
+        with_reader(tmp_path / "damaged", manifest, contents, vectors=vectors.encode()[:-9])
+    colder = msgspec.structs.replace(decode_card(reader_files(manifest.executor)[reader_names.CARD]), temperature=0.5)
+    with pytest.raises(ReaderDiffersError, match="the manifest says otherwise"):
+        open_networks(with_reader(tmp_path / "colder", manifest, contents, card=colder.encode()))
 
 
 def test_users_stay_when_a_bundle_is_made_anew_around_the_same_networks(
     tmp_path: Path, manifest: Manifest, contents: dict[str, bytes], whole: Bundle
 ) -> None:
-    files = {**contents, **reader_files(manifest.executor)}
     other_users = msgspec.structs.replace(manifest, users=("X", "Y", "Z"))
-    assert networks_sha256(write_bundle(tmp_path / "same", other_users, files)) == networks_sha256(whole)
-    warmer = {**contents, **reader_files(manifest.executor, temperature=1.5)}
-    assert networks_sha256(write_bundle(tmp_path / "warmer", manifest, warmer)) != networks_sha256(whole)
+    assert networks_sha256(with_reader(tmp_path / "same", other_users, contents)) == networks_sha256(whole)
+    warmer = with_reader(tmp_path / "warmer", manifest, contents, temperature=1.5)
+    assert networks_sha256(warmer) != networks_sha256(whole)
 
 
 def test_the_roster_lies_beside_the_bundle_but_not_among_installed_files(
