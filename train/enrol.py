@@ -274,7 +274,7 @@ def _whole(folder: Path) -> Run | None:
 
 
 def _differences(run: Run, config: RunConfig) -> list[str]:
-    """Return the names of the settings in which the run differs from `config`, and of the set that it lacks.
+    """Return the names of settings in which the run differs from `config`, and of a set that it lacks.
 
     The run's date, command and versions do not count. The source of strangers is compared by
     data_sha256, not by its name. A run of an earlier version, which held no writing back, tests on other writing.
