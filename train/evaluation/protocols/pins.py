@@ -192,13 +192,24 @@ def _entered(common: Common, gate: Gate, words: Sequence[tuple[int, int, int, In
     )
 
 
+def independent_entries(written: Written, entered: Entered, length: int) -> int:
+    """Return how many entries of strangers are independent.
+
+    They are by another stranger or for another user, and the words of one stranger share no fragment.
+    """
+    pairs = np.unique(np.stack([entered.writers, entered.users]), axis=1)
+    return sum(
+        max(1, min(int(users), len(written.of_writer(int(stranger))) // length))
+        for stranger, users in zip(*np.unique(pairs[0], return_counts=True), strict=True)
+    )
+
+
 def _joined(parts: Sequence[Entered]) -> Entered:
     return Entered(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def _row(task: Task, length: int, writings: int, own: Entered, knowing: Entered, guessing: Entered) -> dict[str, Cell]:
-    independent = len(np.unique(np.stack([knowing.writers, knowing.users]), axis=1).T)
-    unknowing = len(np.unique(np.stack([guessing.writers, guessing.users]), axis=1).T)
+    independent, unknowing = (independent_entries(task.written, tried, length) for tried in (knowing, guessing))
     trials = [Trials(own.ratios, knowing.ratios, own.writers, knowing.writers)]
     known = share([(knowing.accepted, knowing.writers)], task.rounds, independent)
     guess = float(len(task.written.alphabet)) ** -length

@@ -6,7 +6,7 @@ from invented_hands import make_task, make_written
 
 from train.errors import TooFewWritersError
 from train.evaluation.protocols.figures import Answer
-from train.evaluation.protocols.pins import Job, draw_pin, enter, pin
+from train.evaluation.protocols.pins import Entered, Job, draw_pin, enter, independent_entries, pin
 from train.evaluation.protocols.task import Task
 
 
@@ -76,6 +76,14 @@ def test_a_pin_has_three_different_symbols_each_written_often_enough(length: int
 
 def test_there_is_no_pin_of_symbols_that_were_not_written() -> None:
     assert draw_pin(np.array([60, 60, 5]), 6, 4, np.random.default_rng(0)) is None
+
+
+def test_so_many_entries_are_independent_as_share_no_fragment(task: Task) -> None:
+    """Let two strangers with 100 fragments each enter many PINs: one for 7 users, one for 2, some of them twice."""
+    writers, users = np.repeat([3, 4], [14, 3]), np.array([*range(7), *range(7), 0, 1, 1])
+    entered = Entered(np.zeros(17), writers, users, np.zeros(17, np.bool_))
+    wanted = {4: 7 + 2, 20: 5 + 2, 60: 1 + 1, 200: 1 + 1}
+    assert {length: independent_entries(task.written, entered, length) for length in wanted} == wanted
 
 
 def test_a_pin_that_nobody_wrote_often_enough_is_named(task: Task) -> None:
