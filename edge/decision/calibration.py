@@ -32,8 +32,8 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rate            beyond the last quantile, a share of last far x exp(-rate (ratio - quantile)) has a higher ratio
     refused         share of users' words below the quantile of each of `fars`
     cllr, cllr_min  cost of the calibrated ratios in bits, and the least that any monotone calibration could have
-    trials          strangers' words at each number of symbols, each counted under every name that it was heard under:
-                    they share writers and fragments, so fewer of them are independent
+    trials          strangers' words at each number of symbols, each counted once, under however many names it was
+                    heard; they share writers and fragments, so fewer of them are independent
     writers         how many people wrote them
 
     ThresholdsError unless there are 20 finite numbers of each, slopes and rates positive, quantiles rising.

@@ -6,7 +6,8 @@ ratio is calibrated by kind of input, and a user is accepted if it reaches the t
 A user whom the network was trained for is known by its logits too (edge.decision.fusion).
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -31,7 +32,11 @@ STRICT: Final = 0.1
 """Where the device is not known, the FAR that is asked for is aimed at with a tenth of it."""
 COMPARED: Final = 40
 """Of more users without a PIN, those so many are compared with a word to whose writing it lies nearest."""
-PEN, INVENTED, UNKNOWN = "pen", "invented", "unknown"
+PEN, CAMERA, INVENTED, UNKNOWN = "pen", "camera", "invented", "unknown"
+BOARDS: Final = (PEN, CAMERA)
+"""Kinds of input that a board says it is: who enrolled with one of them is not known by what the other sends."""
+_NO_BOARD: Final = ("scan",)
+"""Kinds of which no board is: a virtual one sends them."""
 _ROUNDING: Final = 1e-3
 """Probabilities that a reader computed may add up to so much more than 1 (its log)."""
 UNLIKELY: Final = -6.907755278982137
@@ -43,7 +48,7 @@ class Policy:
     """What is risked, and for whom.
 
     far          share of strangers' words that may be accepted, whoever they are taken for
-    pin_far      share of words accepted of those who know a user's PIN and write it in their own hand
+    pin_far      share of words accepted of those who know a PIN and write it in their own hand, whoever has that PIN
     min_symbols  a word of fewer is never accepted
     claim        the name of the only user who may enter; None: whoever it is
     early        whether a user without a PIN may be accepted before his word ends; the FAR is then shared by all looks
@@ -73,9 +78,10 @@ class Opinion(NamedTuple):
 class _Group:
     """Users of one kind of input: names, PINs as places in the alphabet (None: any text), models.
 
-    outputs: number of each user's output, -1 for whom the logits are not asked.
+    outputs: number of each user's output, -1 for whom the logits are not asked. sharing: how many users have his PIN.
     """
 
+    kind: str
     model: WhoModel
     calibration: Input
     names: tuple[str, ...]
@@ -85,6 +91,7 @@ class _Group:
     means: Floats
     known_device: npt.NDArray[np.bool_]
     outputs: npt.NDArray[np.int64]
+    sharing: tuple[int, ...]
 
     def index(self, with_pin: bool) -> npt.NDArray[np.int64]:
         return np.asarray([k for k, pin in enumerate(self.pins) if (pin is not None) is with_pin], np.int64)
@@ -111,8 +118,8 @@ class Identities:
         for kind in sorted({told[user.kind] for user in users}):
             mine = [user for user in users if told[user.kind] == kind]
             also = [person for person in others if told[person.kind] == kind]
-            self._groups.append(_group(evidence, kind, mine, also))
-        self._open_users = sum(pin is None for group in self._groups for pin in group.pins)
+            self._groups.append(_group(evidence, kind, mine, also, Counter(user.pin for user in users)))
+        self._open = [user.name for user in users if user.pin is None]
 
     @property
     def users(self) -> int:
@@ -122,13 +129,7 @@ class Identities:
     @property
     def early_users(self) -> int:
         """Return how many users may be accepted before their word ends."""
-        if not self._policy.early:
-            return 0
-        return sum(
-            pin is None and self._policy.claim in (None, name)
-            for group in self._groups
-            for name, pin in zip(group.names, group.pins, strict=True)
-        )
+        return sum(self._policy.claim in (None, name) for name in self._open) if self._policy.early else 0
 
     @property
     def fused(self) -> int:
@@ -136,21 +137,29 @@ class Identities:
         return sum(int((group.outputs >= 0).sum()) for group in self._groups)
 
     def opinions(
-        self, features: npt.NDArray[np.int8], readings: npt.ArrayLike, logits: npt.ArrayLike = ()
+        self,
+        features: npt.NDArray[np.int8],
+        readings: npt.ArrayLike,
+        logits: npt.ArrayLike = (),
+        kinds: Collection[str] | None = None,
     ) -> list[Opinion]:
         """Return what a word says of each user whom the policy lets in.
 
-        features: int8 [T, F]. readings: [T, S]. logits: [T, K+1], needed where a user has an output.
+        features: int8 [T, F]. readings: [T, S]. logits: [T, K+1], needed where a user has an output. kinds: of input,
+        whose users are asked; None: all.
         """
         values = _probabilities(readings, len(features), len(self._alphabet))
         said = read_word(values)
         found: list[Opinion] = []
         for group in self._groups:
-            asked: dict[tuple[bool, bool, bool], tuple[Calibration, float, float]] = {}
+            if kinds is not None and group.kind not in kinds:
+                continue
+            asked: dict[tuple[int, bool, bool], tuple[Calibration, float, float]] = {}
             z = group.model.project(features)
             ratios = _ratios(group, z, values, said, self._policy.claim)
             for k, ratio in _fused(group, ratios, logits, len(features)).items():
-                way = group.pins[k] is not None, bool(group.known_device[k]), bool(group.outputs[k] >= 0)
+                sharing = 0 if group.pins[k] is None else group.sharing[k]
+                way = sharing, bool(group.known_device[k]), bool(group.outputs[k] >= 0)
                 if way not in asked:
                     asked[way] = self._asked(group.calibration, len(features), *way)
                 calibration, threshold, early = asked[way]
@@ -159,9 +168,18 @@ class Identities:
         return found
 
     def judge(
-        self, features: npt.NDArray[np.int8], readings: npt.ArrayLike, logits: npt.ArrayLike = (), *, final: bool
+        self,
+        features: npt.NDArray[np.int8],
+        readings: npt.ArrayLike,
+        logits: npt.ArrayLike = (),
+        *,
+        final: bool,
+        kind: str | None = None,
     ) -> Decision:
         """Decide on a word so far: features int8 [T, F], readings [T, S], logits [T, K+1].
+
+        kind: of the board that sent it, None if there is none. Asked are users of that kind of input, and of them those
+        from whose kind the word is not too far.
 
         The user is taken whose ratio is furthest above its threshold at the end of the word. If the policy lets him in
         early and the ratio reaches what a look before the end asks for, he is accepted, and that is final. Nobody is
@@ -173,19 +191,21 @@ class Identities:
         try:
             if not symbols:
                 return unavailable("there are no features of symbols", 0, final=final)
-            strange = self._strange(features, readings)
-            if strange:
-                verdict = Verdict.REJECT if final else Verdict.LEANING
-                return Decision(verdict, None, None, symbols, final, strange)
-            opinions = self.opinions(features, readings, logits)
+            kinds = [group.kind for group in self._groups if kind not in BOARDS or group.kind in (kind, *_NO_BOARD)]
+            near = self._within_reach(kinds, features, readings)
+            opinions = self.opinions(features, readings, logits, near)
         except (ValueError, IndexError, TypeError, ArithmeticError) as error:
             return unavailable(f"no evidence can be made of the word: {error}", symbols, final=final)
         if not opinions:
-            reason = "nobody is enrolled" if not self._groups else "no user can have written this"
+            reason = "no user can have written this"
+            if not near:
+                reason = "not known here: this is far from all writing that was measured"
+            if not kinds:
+                reason = f"nobody is enrolled{f' with input {kind}' if self._groups else ''}"
             return Decision(Verdict.REJECT if final else Verdict.LEANING, None, None, symbols, final, reason)
-        best = max(opinions, key=lambda opinion: opinion.ratio - opinion.threshold)
-        if not np.isfinite(best.ratio) or not np.isfinite(best.threshold):
+        if not all(np.isfinite([opinion.ratio, opinion.threshold]).all() for opinion in opinions):
             return unavailable("a score is not a finite number", symbols, final=final)
+        best = max(opinions, key=lambda opinion: opinion.ratio - opinion.threshold)
         enough = best.ratio >= best.threshold and symbols >= self._policy.min_symbols
         if enough and not final and best.ratio >= best.early:
             reason = f"score above the threshold of {best.early:.2f} before the end of the word{_doubt(best)}"
@@ -195,37 +215,36 @@ class Identities:
         reason = self._reason(best, symbols, enough)
         return Decision(verdict, user, best.ratio, symbols, final, reason, best.threshold)
 
-    @property
-    def _sharing(self) -> int:
-        """Return among how many users the FAR is shared: a stranger may be taken for any of them."""
-        return 1 if self._policy.claim is not None else max(self._open_users, 1)
-
     def _asked(
-        self, of: Input, symbols: int, has_pin: bool, known_device: bool, has_output: bool
+        self, of: Input, symbols: int, with_pin: int, known_device: bool, has_output: bool
     ) -> tuple[Calibration, float, float]:
         """Return by what a user's evidence is judged, and the ratios to reach: at the end, and before it.
 
-        The length of a PIN is part of it: what is written before it is whole says nothing of its user.
+        A stranger may be taken for any user without a PIN, or for any who has the PIN that he knows: they share a FAR.
+        with_pin: how many users have his PIN, 0 if he has none. The length of a PIN is part of it: what is written
+        before it is whole says nothing of its user.
         """
         source = of.fusion if has_output and of.fusion is not None else of
-        known = (source.pin if has_pin else source.any_text) if known_device else of.unknown_device
-        far = self._policy.pin_far if has_pin else self._policy.far / self._sharing
+        known = (source.pin if with_pin else source.any_text) if known_device else of.unknown_device
+        sharing = 1 if self._policy.claim is not None else with_pin or len(self._open)
+        far = (self._policy.pin_far if with_pin else self._policy.far) / sharing
         far *= 1.0 if known_device else STRICT
-        if has_pin or not self._policy.early:
+        if with_pin or not self._policy.early:
             return known, known.threshold(far, symbols), np.inf
         look, end = (share(symbols, self._policy.min_symbols) for share in (share_of_look, share_of_end))
         return known, known.threshold(far * end, symbols), known.threshold(far * look, symbols) if look else np.inf
 
-    def _strange(self, features: npt.NDArray[np.int8], readings: npt.ArrayLike) -> str:
-        """Return why a word is not judged, being too far from all known writing; "" if it is."""
-        if not self._groups:
-            return ""
-        likeliest = np.asarray(readings, np.float64).argmax(axis=-1)
-        for group in self._groups:
-            away = group.model.distance(group.model.project(features), likeliest.tolist(), group.means)
-            if away <= group.calibration.reach:
-                return ""
-        return "not known here: this is far from all writing that was measured"
+    def _within_reach(
+        self, kinds: Collection[str], features: npt.NDArray[np.int8], readings: npt.ArrayLike
+    ) -> list[str]:
+        """Return those of the kinds of input from whose known writing a word is not too far to be judged."""
+        likeliest = np.asarray(readings, np.float64).argmax(axis=-1).tolist()
+        return [
+            group.kind
+            for group in self._groups
+            if group.kind in kinds
+            and group.model.distance(group.model.project(features), likeliest, group.means) <= group.calibration.reach
+        ]
 
     def _reason(self, best: Opinion, symbols: int, enough: bool) -> str:
         if symbols < self._policy.min_symbols:
@@ -254,39 +273,48 @@ def model_for(evidence: EvidenceModel, kind: str, people: Sequence[Material]) ->
     if kind == INVENTED and PEN in evidence.who:
         return PEN
     if kind == UNKNOWN:
-        return max(sorted(evidence.who), key=lambda name: _likeness(evidence.who[name], people))
+        models = {name: evidence.who[name] for name in sorted(evidence.who)}
+        return max(
+            models, key=lambda name: float(np.mean([models[name].likeness(p.features, p.symbols) for p in people]))
+        )
     raise EvidenceError(
         f"there is no model of input {kind!r}, only of {', '.join(sorted(evidence.who))}: the FAR would be unknown; "
         "enrol with an input that has one"
     )
 
 
-def _likeness(model: WhoModel, people: Sequence[Material]) -> float:
-    """Return the log density of people's fragments as anybody's, on average, in the features' space."""
-    return float(np.mean([model.likeness(person.features, person.symbols) for person in people]))
-
-
-def _group(evidence: EvidenceModel, kind: str, users: Sequence[Enrolment], others: Sequence[Material]) -> _Group:
+def _group(
+    evidence: EvidenceModel,
+    kind: str,
+    users: Sequence[Enrolment],
+    others: Sequence[Material],
+    pins: Mapping[str | None, int],
+) -> _Group:
+    """Return the users of a kind of input. others: who may not enter. pins: how many users have each PIN."""
     model = evidence.who[kind]
-    mine = [model.gather(user.features, user.symbols) for user in users]
-    also = [model.gather(person.features, person.symbols) for person in others]
-    counts, sums = _added([*mine, *also])
+    everybody: list[Material] = [*users, *others]
+    written = [model.gather(person.features, person.symbols) for person in everybody]
+    boards = [person.board for person in everybody]
+    there = {board: _added([w for w, b in zip(written, boards, strict=True) if b == board]) for board in set(boards)}
     # Of a user's own device only what others wrote there tells: his own hand would be taken for the device's.
-    rest_counts = counts[:, None] - np.stack([person.counts for person in mine], axis=-1)
-    rest_sums = sums[:, :, None] - np.stack([person.sums for person in mine], axis=-1)
+    own = list(zip(written, boards, strict=True))[: len(users)]
+    rest_counts = np.stack([there[board][0] - person.counts for person, board in own], axis=-1)
+    rest_sums = np.stack([there[board][1] - person.sums for person, board in own], axis=-1)
     means = adapt_means(model, rest_counts, rest_sums)
-    near = np.full(len(users), len(users) - 1 + len(others) >= NEAR)
-    pins = tuple(_places(user.pin, evidence.alphabet) for user in users)
+    near = np.asarray([boards.count(user.board) - 1 >= NEAR for user in users])
+    mine, (counts, sums) = written[: len(users)], _added(written)
     return _Group(
+        kind,
         model,
         evidence.inputs[kind],
         tuple(user.name for user in users),
-        pins,
+        tuple(_places(user.pin, evidence.alphabet) for user in users),
         enrolled(model, mine, means),
         strangers(model, means),
         adapt_means(model, counts, sums),
         near,
         _outputs(evidence.inputs[kind].fusion, users, near),
+        tuple(pins[user.pin] for user in users),
     )
 
 
@@ -297,12 +325,9 @@ def _outputs(
 
     A fusion holds on the device that it was fitted on: where the device is not known, no logits are asked.
     """
-    places = {} if fusion is None else {name: place for place, name in enumerate(fusion.users)}
-    found = [
-        places.get(user.output, -1) if known and user.output is not None else -1
-        for user, known in zip(users, known_device, strict=True)
-    ]
-    return np.asarray(found, np.int64)
+    names = () if fusion is None else fusion.users
+    asked = [known and user.output in names for user, known in zip(users, known_device, strict=True)]
+    return np.asarray([names.index(u.output or "") if asks else -1 for u, asks in zip(users, asked, strict=True)])
 
 
 def _added(people: Sequence[Gathered]) -> tuple[npt.NDArray[np.int64], Floats]:

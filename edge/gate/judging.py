@@ -72,8 +72,12 @@ class Seen(NamedTuple):
     duration_ms: int | None
 
 
-def judge_word(rule: Rule, identities: Identities | None, seen: Sequence[Seen], *, final: bool) -> Decision:
-    """Decide on the fragments of a word so far, at least one. final: whether the word has ended.
+def judge_word(
+    rule: Rule, identities: Identities | None, seen: Sequence[Seen], *, final: bool, kind: str | None = None
+) -> Decision:
+    """Decide on the fragments of a word so far, at least one.
+
+    final: whether the word has ended. kind: of input that the board says it is, None where there is no board.
 
     What is no writing is nobody's: it is refused before any evidence is asked for.
     """
@@ -86,20 +90,22 @@ def judge_word(rule: Rule, identities: Identities | None, seen: Sequence[Seen], 
     if rule.may_enter is not None:
         if identities is None or read is None:
             return unavailable("the word was not read", len(seen), final=final)
-        return _by_roster(identities, seen, read, final=final)
+        return _by_roster(identities, seen, read, kind, final=final)
     if rule.thresholds is None:
         return unavailable("nobody is enrolled, and the network knows no user by itself", len(seen), final=final)
     return decide(np.stack([fragment.outputs.logits for fragment in seen]), rule.thresholds, rule.users, final=final)
 
 
-def _by_roster(identities: Identities, seen: Sequence[Seen], read: npt.NDArray[np.float64], *, final: bool) -> Decision:
+def _by_roster(
+    identities: Identities, seen: Sequence[Seen], read: npt.NDArray[np.float64], kind: str | None, *, final: bool
+) -> Decision:
     """Decide on a word by the users of a roster; logits that differ in number make it UNAVAILABLE."""
     try:
         logits = np.stack([fragment.outputs.logits for fragment in seen])
     except ValueError as error:
         return unavailable(f"the logits of the word's fragments differ: {error}", len(seen), final=final)
     features = np.stack([fragment.outputs.features for fragment in seen])
-    return identities.judge(features, read, logits, final=final)
+    return identities.judge(features, read, logits, final=final, kind=kind)
 
 
 def _flawed(

@@ -239,14 +239,18 @@ class Gate:
         reader = self._rule.may_enter.reader if self._rule.may_enter else None
         reading = reader.read(fragment[np.newaxis])[0] if reader else None
         word.seen.append(Seen(pixels, outputs, reading, event.duration_ms))
-        return judge_word(self._rule, word.identities, word.seen, final=False)
+        return self._judge(word, final=False)
 
     def _at_end(self, word: _Word, event: WordEnded) -> Decision:
         if event.count != len(word.seen):
             raise _FaultError(f"the word has {event.count} fragments and {len(word.seen)} came")
         if not word.seen:
             raise _FaultError("the word is empty")
-        return judge_word(self._rule, word.identities, word.seen, final=True)
+        return self._judge(word, final=True)
+
+    def _judge(self, word: _Word, *, final: bool) -> Decision:
+        kind = self._board.kind.name.lower() if self._board is not None else None
+        return judge_word(self._rule, word.identities, word.seen, final=final, kind=kind)
 
     def _fail(self, reason: str) -> Iterator[Outcome]:
         """Close the open word, if there is one, as UNAVAILABLE."""

@@ -50,12 +50,14 @@ class Trials(NamedTuple):
     """Evidence of words under their writers' names and under others'.
 
     claimed: the user under whose name each of `impostor` went; where users stay the same and strangers do not, the
-    stranger who wrote it. writers: how many people there were.
+    stranger who wrote it. words: how many of strangers' words there were, each of which may have gone under several
+    names. writers: how many people there were.
     """
 
     genuine: Floats
     impostor: Floats
     claimed: Ints
+    words: int
     writers: int
 
 
@@ -80,7 +82,7 @@ def calibrate(by_length: dict[int, Trials], beside: dict[int, Trials] | None = N
         raise EvidenceFitError(f"{fewest} words of strangers are too few to count a FAR")
     lines, tails, refusals, costs = [], [], [], []
     for length in lengths:
-        genuine, impostor, _, _ = by_length[length]
+        genuine, impostor = by_length[length].genuine, by_length[length].impostor
         slope, offset = fit_line(genuine, impostor)
         ratios = slope * genuine + offset, slope * impostor + offset
         lines.append((slope, offset))
@@ -97,7 +99,7 @@ def calibrate(by_length: dict[int, Trials], beside: dict[int, Trials] | None = N
         found = np.interp(np.arange(1, MAX_SYMBOLS + 1), lengths, values)
         return tuple(round(float(value), _DIGITS) for value in found)
 
-    least = min((by_length[length] for length in lengths), key=lambda trials: len(trials.impostor))
+    least = min((by_length[length] for length in lengths), key=lambda trials: trials.words)
     return Calibration(
         slope=spread([slope for slope, _ in lines]),
         offset=spread([offset for _, offset in lines]),
@@ -107,7 +109,7 @@ def calibrate(by_length: dict[int, Trials], beside: dict[int, Trials] | None = N
         rate=spread([tail[-1] for tail in tails]),
         cllr=spread([cost for cost, _ in costs]),
         cllr_min=spread([least_cost for _, least_cost in costs]),
-        trials=len(least.impostor),
+        trials=least.words,
         writers=least.writers,
     )
 
@@ -140,7 +142,8 @@ def sure_quantiles(impostor: Floats, claimed: Ints, fars: Sequence[float]) -> Fl
     """Return the ratios that no more than shares of strangers' words reach.
 
     It holds with confidence SURE for other users. Users differ much more than words do in how easily others pass for
-    them: so users are drawn anew, with all words under their names (bootstrap).
+    them: so users are drawn anew, with all words under their names (bootstrap). A ratio that equals a threshold is
+    accepted, so they lie a last digit above what was counted.
     """
     order = np.argsort(impostor)[::-1]
     ordered = impostor[order]
@@ -151,7 +154,7 @@ def sure_quantiles(impostor: Floats, claimed: Ints, fars: Sequence[float]) -> Fl
         weight = np.bincount(rng.integers(0, len(users), len(users)), minlength=len(users))[place]
         above = np.cumsum(weight)
         drawn[:] = ordered[np.searchsorted(above, np.asarray(fars) * above[-1])]
-    return np.quantile(found, SURE, axis=0)
+    return np.quantile(found, SURE, axis=0) + 10.0**-_DIGITS
 
 
 def fit_rate(impostor: Floats) -> float:
@@ -172,6 +175,7 @@ def any_text(
     first, rest = _split(np.asarray(writing.writer), order)
     names = sorted(first)
     found: dict[int, list[_Heard]] = {length: [] for length in LENGTHS}
+    words = dict.fromkeys(LENGTHS, 0)
     for users in (draw for _ in range(ROUNDS) for draw in _deal(rng.permutation(names))):
         known = {user: model.gather(writing.features[first[user]], symbol[first[user]]) for user in users}
         means = {user: means_without(model, known, user) if adapted else model.means for user in users}
@@ -179,12 +183,13 @@ def any_text(
         for length in LENGTHS:
             theirs = _words({o: np.concatenate([first[o], rest[o]]) for o in others}, length, WORDS_PER_STRANGER, rng)
             strange = Spoken.of(model, z, symbol, theirs)
+            words[length] += len(theirs)
             for user in users:
                 mine = _words({user: rest[user]}, length, WORDS_PER_USER, rng)
                 person, nobody = Person(model, known[user], means[user]), Person(model, None, means[user])
                 own = Spoken.of(model, z, symbol, mine)
                 found[length].append(_Heard(user, _evidence(person, nobody, own), _evidence(person, nobody, strange)))
-    return {length: _pooled(pairs, len(names)) for length, pairs in found.items()}
+    return {length: _pooled(pairs, words[length], len(names)) for length, pairs in found.items()}
 
 
 def misnamed(model: WhoModel, writing: Writing, order: Ints, rng: np.random.Generator) -> list[int]:
@@ -242,7 +247,7 @@ def pins(model: WhoModel, writing: Writing, order: Ints, rng: np.random.Generato
                 words = [Spoken.of(model, z, symbol, word) for word in (own, strange)]
                 pairs.append(_Heard(user, *(_evidence(person, nobody, spoken) for spoken in words)))
         if pairs:
-            found[length] = _pooled(pairs, len(places))
+            found[length] = _pooled(pairs, sum(len(pair.impostor) for pair in pairs), len(places))
     if not found:
         raise EvidenceFitError("no development writer wrote symbols often enough for a PIN written five times")
     return found
@@ -311,10 +316,11 @@ def _write(places: Sequence[Ints], count: Ints, rng: np.random.Generator) -> Int
     return np.concatenate([rng.choice(p, n, replace=False) for p, n in zip(places, count, strict=True) if n])
 
 
-def _pooled(heard: Sequence[_Heard], writers: int) -> Trials:
+def _pooled(heard: Sequence[_Heard], words: int, writers: int) -> Trials:
     return Trials(
         np.concatenate([one.genuine for one in heard]),
         np.concatenate([one.impostor for one in heard]),
         np.concatenate([np.full(len(one.impostor), one.user) for one in heard]),
+        words,
         writers,
     )

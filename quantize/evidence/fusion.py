@@ -87,7 +87,7 @@ def fit_fusion(engine: Engine, model: WhoModel, parts: Parts, alphabet: str) -> 
     strangers = len(np.unique(strange.writer))
     theirs = _score(engine, model, strange, known, means, -(-STRANGER_WORDS // strangers), rng)
     weight = choose_weight({length: _trials(mine, theirs, length) for length in WEIGHED})
-    words = {length: _weighed(_trials(mine, theirs, length), weight, strangers) for length in LENGTHS}
+    words = {length: _weighed(_trials(mine, theirs, length), weight, strangers, len(parts.users)) for length in LENGTHS}
     pins = _pins(engine, model, parts.writers, (enrolled, held, strange), means, rng)
     return Fusion(
         users=parts.users,
@@ -125,10 +125,13 @@ def choose_weight(by_length: Mapping[int, Both]) -> float:
     return min(WEIGHTS, key=cost)
 
 
-def _weighed(both: Both, weight: float, writers: int) -> Trials:
+def _weighed(both: Both, weight: float, writers: int, names: int = 1) -> Trials:
+    """Return the trials of the sums. names: under how many of them each of strangers' words went."""
     genuine = both.genuine_who + weight * both.genuine_odds
     # The gate's users are these very users: it is strangers who will be others than those that were counted.
-    return Trials(genuine, both.impostor_who + weight * both.impostor_odds, both.stranger, writers)
+    return Trials(
+        genuine, both.impostor_who + weight * both.impostor_odds, both.stranger, len(both.stranger) // names, writers
+    )
 
 
 def _recognised(by_length: Mapping[int, Both]) -> tuple[float, ...]:

@@ -1,12 +1,15 @@
 """Who wrote a word, of those who are enrolled: accepted as himself, and nobody else is, whatever is asked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_evidence import ALPHABET, FEATURES, Hand, certain, enrol, evidence_model, visitors
 
-from edge.decision.identify import COMPARED, Identities, Policy
+from edge.decision.evidence_model import EvidenceModel
+from edge.decision.identify import COMPARED, NEAR, Identities, Policy
 from edge.decision.rule import Verdict
 from edge.errors import EvidenceError, UserError
 
@@ -105,6 +108,78 @@ def test_what_is_far_from_all_writing_is_not_known_here() -> None:
     decision = near.judge(np.full((4, FEATURES), 127, np.int8), certain([0, 1, 2, 3]), final=True)
     assert decision.verdict is Verdict.REJECT
     assert "not known here" in decision.reason
+
+
+def two_kinds(reach: float = 1e6) -> EvidenceModel:
+    """Return a model of pens, within `reach` of whose writing words are judged, and of a camera, where all are."""
+    pen, other = evidence_model(reach=reach), evidence_model(seed=2)
+    return EvidenceModel(
+        ALPHABET,
+        {"pen": pen.who["pen"], "camera": other.who["pen"]},
+        {"pen": pen.inputs["pen"], "camera": other.inputs["pen"]},
+    )
+
+
+def test_a_user_of_another_input_brings_no_word_within_reach() -> None:
+    """A word too far from what is known of pens stays so when somebody is enrolled whose input has a wide reach."""
+    features = Hand(ANNA).write(WORD)
+    users = [enrol("anna", Hand(ANNA))]
+    alone = Identities(two_kinds(reach=1e-3), users, visitors(6), Policy())
+    beside = Identities(
+        two_kinds(reach=1e-3), [*users, enrol("bert", Hand(BERT), kind="camera")], visitors(6), Policy()
+    )
+    for known in (alone, beside):
+        assert known.judge(features, certain(WORD), final=True).user is None
+    assert "not known here" in alone.judge(features, certain(WORD), final=True).reason
+
+
+def test_a_board_is_asked_for_users_of_its_own_kind_of_input_only() -> None:
+    users = [enrol("anna", Hand(ANNA)), enrol("bert", Hand(BERT), kind="camera")]
+    known = Identities(two_kinds(), users, visitors(6), Policy(far=0.2))
+    features = Hand(ANNA).write(WORD)
+    for kind in ("pen", None):
+        assert known.judge(features, certain(WORD), final=True, kind=kind).user == "anna"
+    assert known.judge(features, certain(WORD), final=True, kind="camera").user is None
+    only = Identities(two_kinds(), users[:1], visitors(6), Policy(far=0.2))
+    decision = only.judge(features, certain(WORD), final=True, kind="camera")
+    assert (decision.verdict, decision.reason) == (Verdict.REJECT, "nobody is enrolled with input camera")
+
+
+@given(st.integers(0, 7), st.integers(0, 7))
+def test_a_device_is_known_by_those_who_wrote_at_the_same_board(here: int, elsewhere: int) -> None:
+    others = [replace(v, board="desk" if k < here else "door") for k, v in enumerate(visitors(here + elsewhere))]
+    users = [replace(enrol("anna", Hand(ANNA)), board="desk")]
+    [opinion] = Identities(evidence_model(), users, others, Policy()).opinions(Hand(ANNA).write(WORD), certain(WORD))
+    assert opinion.far_known is (here >= NEAR)
+    alone = Identities(evidence_model(), users, others[:here], Policy())
+    assert alone.opinions(Hand(ANNA).write(WORD), certain(WORD)) == [opinion]
+
+
+def test_users_with_one_pin_share_the_share_of_those_who_know_it_unless_one_is_named() -> None:
+    pin = [0, 1, 2, 3]
+    features, read = Hand(ANNA).write(pin), certain(pin)
+
+    def threshold(*pins: str | None, claim: str | None = None) -> float:
+        users = [enrol(f"u{k}", Hand(ANNA + k), text) for k, text in enumerate(pins)]
+        said = Identities(evidence_model(), users, visitors(6), Policy(claim=claim)).opinions(features, read)
+        return next(opinion.threshold for opinion in said if opinion.user == "u0")
+
+    alone = threshold("0123")
+    assert threshold("0123", "3210", None) == alone
+    assert threshold("0123", "0123") == pytest.approx(alone + np.log(2.0))
+    assert threshold("0123", "0123", claim="u0") == alone
+
+
+@pytest.mark.parametrize("damaged", [0, 1, 2])
+def test_one_ratio_that_is_no_number_makes_the_word_unavailable_whosever_it_is(
+    damaged: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Identities(evidence_model(), [enrol(f"u{k}", Hand(ANNA + k)) for k in range(3)], visitors(6), Policy())
+    opinions = known.opinions(Hand(ANNA).write(WORD), certain(WORD))
+    opinions[damaged] = opinions[damaged]._replace(ratio=float("nan"))
+    monkeypatch.setattr(known, "opinions", lambda *_: opinions)
+    decision = known.judge(Hand(ANNA).write(WORD), certain(WORD), final=True)
+    assert decision.verdict is Verdict.UNAVAILABLE
 
 
 def test_a_kind_of_input_without_a_model_is_refused_and_an_unknown_one_is_judged_by_likeness() -> None:

@@ -5,7 +5,7 @@ There is no second decision rule: every word goes through edge.gate.judging.judg
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -106,9 +106,13 @@ class _Listening(Identities):
     said: list[Opinion] = []  # noqa: RUF012  replaced, never changed
 
     def opinions(
-        self, features: npt.NDArray[np.int8], readings: npt.ArrayLike, logits: npt.ArrayLike = ()
+        self,
+        features: npt.NDArray[np.int8],
+        readings: npt.ArrayLike,
+        logits: npt.ArrayLike = (),
+        kinds: Collection[str] | None = None,
     ) -> list[Opinion]:
-        self.said = super().opinions(features, readings, logits)
+        self.said = super().opinions(features, readings, logits, kinds)
         return self.said
 
 
