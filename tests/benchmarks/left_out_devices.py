@@ -45,7 +45,7 @@ from train.evaluation.protocols.figures import Cell, curves, share, told
 from train.evaluation.protocols.naming import identify
 from train.evaluation.protocols.spread import spread
 from train.evaluation.protocols.task import Common, Task, draw_from, enrol
-from train.evaluation.protocols.words import Heard, Job, counted, hear, hear_draws
+from train.evaluation.protocols.words import Heard, Job, counted, hear, hear_draws, independent_trials
 from train.evaluation.protocols.written import see
 from train.pretraining import PIXEL_BITS, PretrainOrder, make_shipped_backbone
 
@@ -159,7 +159,7 @@ def hear_alone(task: Task) -> dict[int, list[list[Heard]]]:
 def claimed(draws: Sequence[Sequence[Heard]], rounds: int) -> dict[str, Cell]:
     """Return error rates where the writer says who he is. draws: the gates of each draw, which count together."""
     # The gates of a draw hear the same strangers, each under every name: no more trials are independent than of one.
-    independent = sum(draw[0].independent for draw in draws)
+    independent = independent_trials([draw[0] for draw in draws])
     trials = [Trials(*_joined([_arrays(gate.claim_trials) for gate in draw])) for draw in draws]
     entered = [[counted(gate.claim_accepted(gate.theirs), gate.theirs.writers) for gate in draw] for draw in draws]
     refused = [[counted(gate.own < gate.claim, gate.mine.writers) for gate in draw] for draw in draws]

@@ -39,6 +39,7 @@ from edge.decision.thresholds import Thresholds, fit_thresholds
 from edge.errors import FragmentSetError, RunError
 from edge.ink.fragment import to_float, to_int8
 from edge.ink.fragment_set import FragmentSet, sample_words
+from train.evaluation.protocols.written import independent_words
 from train.progress import Progress, silent
 from train.trained_run import load_model, versions
 
@@ -70,14 +71,10 @@ class Scored:
     fragments: int
     thresholds: Thresholds
 
-    def words(self, symbols: int) -> int:
-        """Return how many words of `symbols` symbols strangers can write without sharing a fragment.
-
-        There are at most this many independent impostor trials.
-        """
-        strangers = len(np.unique(self.theirs_writers))
-        drawn = len(self.theirs_writers) // strangers
-        return strangers * max(1, min(drawn, self.fragments // symbols))
+    def words(self, symbols: int) -> tuple[NDArray[np.int64], dict[int, int]]:
+        """Return who wrote each of strangers' words, and how many that share no fragment each of them can write."""
+        apart = max(1, self.fragments // symbols)
+        return self.theirs_writers, dict.fromkeys(np.unique(self.theirs_writers).tolist(), apart)
 
 
 def score(
@@ -123,7 +120,7 @@ def evaluate(draws: Sequence[Scored], rounds: int = 200, progress: Progress = si
     at_far: dict[str, dict[str, Any]] = {f"{100 * far:g}": {} for far in FARS}
     gate: dict[str, dict[str, Any]] = {"far": {}, "frr": {}}
     for symbols in range(1, MAX_SYMBOLS + 1):
-        key, words = str(symbols), sum(draw.words(symbols) for draw in draws)
+        key, words = str(symbols), independent_words(*(draw.words(symbols) for draw in draws))
         fars = [max(far, far_floor(words * claims)) for far in FARS]
         strangers = [_verification(draw, symbols) for draw in draws]
         figures: list[Callable[[Curve], float]] = [lambda c: c.eer, *(_frr_at(far) for far in fars)]
@@ -301,7 +298,9 @@ def _trials(draws: Sequence[Scored]) -> dict[str, Any]:
         "users": _people([draw.mine_writers for draw in draws]),
         "stranger_words": sum(len(draw.theirs) for draw in draws),
         "strangers": _people([draw.theirs_writers for draw in draws]),
-        "independent_stranger_words": {str(t): sum(d.words(t) for d in draws) for t in range(1, MAX_SYMBOLS + 1)},
+        "independent_stranger_words": {
+            str(t): independent_words(*(draw.words(t) for draw in draws)) for t in range(1, MAX_SYMBOLS + 1)
+        },
         "development_words": draws[0].thresholds.trials,
     }
 

@@ -31,8 +31,8 @@ from edge.ink.fragment import to_int8
 from train.evaluation.evaluate import find_test, open_bundles
 from train.evaluation.protocols.asking import REFUSED, Floats, Gate
 from train.evaluation.protocols.figures import Answer, Cell, curves, share
-from train.evaluation.protocols.words import Heard, Said, counted
-from train.evaluation.protocols.written import Ints, Outputs, Written, draw_words, independent_words, see
+from train.evaluation.protocols.words import Heard, Said, counted, independent_trials
+from train.evaluation.protocols.written import Ints, Outputs, Written, draw_words, see, words_apart
 from train.progress import Progress, silent
 
 LENGTHS = (4, 8, 12)
@@ -123,10 +123,8 @@ class _Subject:
         ]
         label = {user: number for number, user in enumerate(self.mine)}
         labels = np.array([label[int(w)] for w in sides[0][WAYS[0]].writers], np.int64)
-        sets = ((self.theirs, PER_STRANGER), (self.mine, PER_USER))
-        trials = [independent_words(list(of.values()), length, each) for of, each in sets]
-        users = tuple(self.mine)
-        return {way: Heard(users, sides[0][way], labels, sides[1][way], float("nan"), *trials) for way in WAYS}
+        users, apart = tuple(self.mine), words_apart({**self.mine, **self.theirs}, length)
+        return {way: Heard(users, sides[0][way], labels, sides[1][way], float("nan"), apart) for way in WAYS}
 
     def _judged(self, words: Ints, writers: Ints) -> Mapping[str, Said]:
         logits = self.engine.run_words(to_int8(self.written.pixels[words])).logits
@@ -156,7 +154,7 @@ def _hear(gate: Gate, words: Sequence[list[Seen]], writers: NDArray[np.int64]) -
 
 
 def _row(length: int, way: str, draws: Sequence[Heard], rounds: int) -> dict[str, Cell]:
-    trials = sum(draw.independent for draw in draws)
+    trials = independent_trials(draws)
     row: dict[str, Cell] = {"symbols": length, "by": way}
     row |= curves([draw.claim_trials for draw in draws], trials, rounds)
     genuine, impostor = (

@@ -6,6 +6,7 @@ from edge.decision.evidence import MAX_SYMBOLS, word_scores
 from edge.decision.rule import Verdict, decide
 from edge.decision.thresholds import fit_thresholds
 from train.evaluation.evaluate import FARS, Scored, det_curves, evaluate, gate_error_rates
+from train.evaluation.protocols.written import independent_words
 
 USERS, STRANGERS, WORDS = 3, 12, 8
 
@@ -94,8 +95,9 @@ def test_the_gate_errs_as_often_as_its_own_decisions_on_the_same_logits() -> Non
 
 def test_independent_words_share_no_fragment() -> None:
     draw = scored()
-    assert draw.words(1) == STRANGERS * WORDS  # no more than were drawn
-    assert draw.words(20) == STRANGERS * (110 // 20)
+    assert independent_words(draw.words(1)) == STRANGERS * WORDS  # no more than were drawn
+    assert independent_words(draw.words(20)) == STRANGERS * (110 // 20)
+    assert independent_words(*[draw.words(20)] * 3) == STRANGERS * (110 // 20)  # the same people, the same fragments
 
 
 def test_a_user_taken_for_another_counts_as_refused_in_identification() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from train.evaluation.protocols.figures import Answer, Cell, share
 from train.evaluation.protocols.spread import spread
 from train.evaluation.protocols.task import Common, Task
 from train.evaluation.protocols.words import Job, counted, make_job
-from train.evaluation.protocols.written import Ints, draw_words, independent_words
+from train.evaluation.protocols.written import Ints, draw_words, independent_words, words_apart
 
 Flags = NDArray[np.bool_]
 
@@ -53,12 +53,15 @@ class Said(NamedTuple):
 
 
 class Found(NamedTuple):
-    """One draw at one number of symbols: users' words, who wrote each (labels), and strangers' words."""
+    """One draw at one number of symbols: users' words, who wrote each (labels), and strangers' words.
+
+    apart: how many words that share no fragment each stranger can write.
+    """
 
     mine: Said
     labels: Ints
     theirs: Said
-    independent: int
+    apart: Mapping[int, int]
 
 
 def early(task: Task) -> Answer:
@@ -91,8 +94,8 @@ def follow(common: Common, job: Job) -> Found:
     mine = _listen(common, gates, *draw_words(written, dict(job.mine), job.length, job.per_user, rng))
     theirs = _listen(common, gates, *draw_words(written, dict(job.theirs), job.length, job.per_stranger, rng))
     label = {user: number for number, user in enumerate(job.mine)}
-    independent = independent_words(list(job.theirs.values()), job.length, job.per_stranger)
-    return Found(mine, np.array([label[int(w)] for w in mine.writers]), theirs, independent)
+    apart = words_apart(job.theirs, job.length)
+    return Found(mine, np.array([label[int(w)] for w in mine.writers]), theirs, apart)
 
 
 def looks_at(length: int, policy: Policy) -> list[int]:
@@ -164,7 +167,7 @@ def _listen(common: Common, gates: _Gates, words: Ints, writers: Ints) -> Said:
 
 def row_of(task: Task, length: int, draws: Sequence[Found]) -> dict[str, Cell]:
     """Return the figures of all draws at one number of symbols."""
-    independent = sum(draw.independent for draw in draws)
+    independent = independent_words(*((draw.theirs.writers, draw.apart) for draw in draws))
 
     def far(hits: Sequence[Flags]) -> Cell:
         theirs = [counted(hit, draw.theirs.writers) for hit, draw in zip(hits, draws, strict=True)]

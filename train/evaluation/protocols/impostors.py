@@ -16,8 +16,8 @@ from train.evaluation.protocols.asking import Gate
 from train.evaluation.protocols.figures import Answer, Cell, Counted, share
 from train.evaluation.protocols.spread import spread
 from train.evaluation.protocols.task import Common, Task, enrol
-from train.evaluation.protocols.words import Heard, claim_threshold, counted
-from train.evaluation.protocols.written import Ints, Written, draw_word
+from train.evaluation.protocols.words import Heard, claim_threshold, counted, independent_trials
+from train.evaluation.protocols.written import Ints, Written, draw_word, independent_words
 
 TRIES = 20
 """Words that one who chooses what to write tries, seeing each time how near he came."""
@@ -43,12 +43,12 @@ def impostors(task: Task, heard: Mapping[int, Sequence[Heard]]) -> Answer:
     rows: list[dict[str, Cell]] = []
     for place, (length, draws) in enumerate(heard.items()):
         found = tried[place * len(task.draws) : (place + 1) * len(task.draws)]
-        independent = sum(draw.independent for draw in draws)
+        independent = independent_trials(draws)
         random_claim = [counted(d.claim_accepted(d.theirs), d.theirs.writers) for d in draws]
         random_anyone = [counted(d.theirs.accepted >= 0, d.theirs.writers) for d in draws]
         rows.append(_row(task, length, _RANDOM, random_claim, random_anyone, independent))
         if len(draws[0].users) > 1:
-            own = sum(draw.own_independent for draw in draws)
+            own = independent_words(*((draw.mine.writers, draw.apart) for draw in draws))
             rows.append(_row(task, length, _OTHERS, [_as_others(d) for d in draws], None, own))
         for kind in (_SYMBOL, _BEST, _SAMPLE, _CHOOSES):
             claimed, anyone = [each[kind][0] for each in found], [each[kind][1] for each in found]

@@ -11,7 +11,7 @@ from train.errors import TooFewWritersError
 from train.evaluation.protocols.figures import Answer, Cell, curves, share
 from train.evaluation.protocols.spread import spread
 from train.evaluation.protocols.task import Task
-from train.evaluation.protocols.words import Heard, Job, counted, hear
+from train.evaluation.protocols.words import Heard, Job, counted, hear, independent_trials
 from train.evaluation.protocols.written import Ints, Written
 
 SPAN = 60
@@ -140,7 +140,7 @@ def _rows(task: Task, kinds: Sequence[tuple[str, int]], heard: Sequence[Heard], 
     rows = []
     for place, (name, length) in enumerate(kinds):
         found = heard[place * draws : (place + 1) * draws]
-        independent = sum(draw.independent for draw in found)
+        independent = independent_trials(found)
         row: dict[str, Cell] = {"tried on": name, "symbols": length}
         row |= curves([draw.claim_trials for draw in found], independent, task.rounds)
         accepted = [counted(d.claim_accepted(d.theirs), d.theirs.writers) for d in found]

@@ -12,7 +12,7 @@ from train.errors import TooFewWritersError
 from train.evaluation.protocols.figures import Answer, Cell, curves, share
 from train.evaluation.protocols.spread import spread
 from train.evaluation.protocols.task import LEAST_TO_ENROL, Common, Task, enrol
-from train.evaluation.protocols.words import Heard, Job, counted, hear
+from train.evaluation.protocols.words import Heard, Job, counted, hear, independent_trials
 
 NUMBERS = (1, 10, 30, 100, 300, 1000)
 STRANGERS, MOST_STRANGERS = 20, 100
@@ -42,13 +42,14 @@ def users(task: Task) -> Answer:
     rows: list[dict[str, Cell]] = []
     for (number, length), (heard, ms) in zip(kinds, found, strict=True):
         row: dict[str, Cell] = {"users": number, "symbols": length}
-        row |= curves([heard.anyone_trials], heard.independent, task.rounds)
+        independent = independent_trials([heard])
+        row |= curves([heard.anyone_trials], independent, task.rounds)
         strange = counted(heard.theirs.accepted >= 0, heard.theirs.writers)
-        row["gate FAR"] = share([strange], task.rounds, heard.independent)
+        row["gate FAR"] = share([strange], task.rounds, independent)
         row["gate FRR"] = share([counted(heard.mine.accepted != heard.labels, heard.mine.writers)], task.rounds)
         row["rank-1"] = share([counted(heard.named, heard.mine.writers)], task.rounds)
         row |= {"ms a word": round(ms, 2), "strangers": len(np.unique(heard.theirs.writers))}
-        rows.append(row | {"independent trials": heard.independent})
+        rows.append(row | {"independent trials": independent})
     return Answer(
         "users",
         f"Nobody says who he is; one draw of each number of users; gate at --far {task.common.policy.far:g}, which the "

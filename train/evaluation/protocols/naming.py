@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge.decision.error_rates import eer
 from train.evaluation.protocols.figures import Answer, Cell, Counted, curves, share
 from train.evaluation.protocols.task import Task
-from train.evaluation.protocols.words import Heard, counted
+from train.evaluation.protocols.words import Heard, counted, independent_trials
 
 _RANDOM = "Words are of random symbols, at least three of them different, as the gate asks of every word."
 
@@ -20,7 +20,7 @@ def claim(task: Task, heard: Mapping[int, Sequence[Heard]]) -> Answer:
     rows, det, operating = [], {}, {}
     for symbols, draws in heard.items():
         trials = [draw.claim_trials for draw in draws]
-        independent = sum(draw.independent for draw in draws)
+        independent = independent_trials(draws)
         row: dict[str, Cell] = {"symbols": symbols}
         row |= curves(trials, independent, task.rounds)
         row["gate FAR"] = share([_accepted(d) for d in draws], task.rounds, independent)
@@ -39,7 +39,7 @@ def identify(task: Task, heard: Mapping[int, Sequence[Heard]]) -> Answer:
     rows, det, operating = [], {}, {}
     for symbols, draws in heard.items():
         trials = [draw.anyone_trials for draw in draws]
-        independent = sum(draw.independent for draw in draws)
+        independent = independent_trials(draws)
         row: dict[str, Cell] = {"symbols": symbols}
         row |= curves(trials, independent, task.rounds)
         row["gate FAR"] = share(

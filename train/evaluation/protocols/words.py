@@ -16,7 +16,7 @@ from train.evaluation.protocols.asking import REFUSED, Floats, Gate
 from train.evaluation.protocols.figures import Counted
 from train.evaluation.protocols.spread import spread
 from train.evaluation.protocols.task import Common, Task, enrol
-from train.evaluation.protocols.written import Ints, draw_words, independent_words
+from train.evaluation.protocols.written import Ints, draw_words, independent_words, words_apart
 
 
 class Said(NamedTuple):
@@ -37,9 +37,7 @@ class Heard:
     mine, theirs   users' and strangers' words
     labels         int64, the number of the user who wrote each of `mine`
     claim          the ratio that a user must reach who is the only one who may enter
-    independent    strangers' words that share no fragment: so many trials are independent, whatever the number of names
-                   under which each was heard
-    own_independent  the same of users' words, where each is heard under the other users' names
+    apart          how many words that share no fragment each writer, user or stranger, can write
     """
 
     users: tuple[int, ...]
@@ -47,8 +45,7 @@ class Heard:
     labels: Ints
     theirs: Said
     claim: float
-    independent: int
-    own_independent: int
+    apart: Mapping[int, int]
 
     @property
     def own(self) -> Floats:
@@ -139,9 +136,13 @@ def hear(common: Common, job: Job) -> Heard:
         np.array([label[int(w)] for w in mine.writers]),
         theirs,
         claim_threshold(common, job.users, job.others, job.length),
-        independent_words(list(job.theirs.values()), job.length, job.per_stranger),
-        independent_words(list(job.mine.values()), job.length, job.per_user),
+        words_apart({**job.mine, **job.theirs}, job.length),
     )
+
+
+def independent_trials(draws: Sequence[Heard]) -> int:
+    """Return how many of strangers' words are independent, under however many names each was heard."""
+    return independent_words(*((draw.theirs.writers, draw.apart) for draw in draws))
 
 
 def listen(common: Common, gate: Gate, words: Ints, writers: Ints) -> Said:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -162,9 +163,20 @@ def draw_words(
     return np.stack(words), np.repeat(np.array(list(of), np.int64), each)
 
 
-def independent_words(of: Sequence[Ints], length: int, each: int) -> int:
-    """Return how many of `each` words of every writer can share no fragment.
+def words_apart(of: Mapping[int, Ints], length: int) -> dict[int, int]:
+    """Return how many words each writer can write that share no fragment, at least 1."""
+    return {writer: max(1, len(mine) // length) for writer, mine in of.items()}
 
-    So many trials are independent.
+
+def independent_words(*written: tuple[Ints, Mapping[int, int]]) -> int:
+    """Return how many words at most share no fragment: so many trials are independent.
+
+    written: by draw, the writer of each word int64 [W], and `words_apart` of each. Who wrote in several draws wrote the
+    same fragments.
     """
-    return sum(max(1, min(each, len(mine) // length)) for mine in of)
+    words: Counter[int] = Counter()
+    apart: dict[int, int] = {}
+    for writers, own in written:
+        words.update(writers.tolist())
+        apart |= own
+    return sum(min(count, apart[writer]) for writer, count in words.items())

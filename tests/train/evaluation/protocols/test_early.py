@@ -91,7 +91,8 @@ def test_the_first_look_that_is_reached_decides_and_else_the_end() -> None:
 
 def test_strangers_who_get_in_early_are_counted(found: Found, task: Task) -> None:
     row = row_of(task, max(LENGTHS), [found])
+    independent = row["independent trials"]
     for name, hits in (("early: FAR", found.theirs.early >= 0), ("claim, early: FAR", found.theirs.claim_early)):
         assert hits.mean() > 0.1
-        assert row[name]["value"] == pytest.approx(100 * max(hits.mean(), 3 / found.independent), abs=1e-3)
+        assert row[name]["value"] == pytest.approx(100 * max(hits.mean(), 3 / independent), abs=1e-3)
     assert (found.theirs.symbols < max(LENGTHS)).any()

@@ -9,7 +9,7 @@ from train.evaluation.protocols.asking import Gate
 from train.evaluation.protocols.figures import Answer, cycle, exact, told
 from train.evaluation.protocols.naming import by_user, claim, identify
 from train.evaluation.protocols.task import Task, enrol
-from train.evaluation.protocols.words import Heard, hear_draws
+from train.evaluation.protocols.words import Heard, hear_draws, independent_trials
 from train.evaluation.protocols.written import draw_word
 
 FAR = 0.3  # high, so that few words show false accepts too
@@ -62,8 +62,11 @@ def test_no_far_is_stated_below_three_in_n(task: Task, heard: dict[int, list[Hea
 
 def test_a_word_under_ten_names_is_one_independent_trial(task: Task, heard: dict[int, list[Heard]]) -> None:
     for length, draws in heard.items():
-        words = sum(draw.independent for draw in draws)
+        words = independent_trials(draws)
+        strangers = set(np.concatenate([draw.theirs.writers for draw in draws]).tolist())
+        assert words <= sum(len(task.written.of_writer(who)) // length or 1 for who in strangers)
         assert words <= sum(len(draw.theirs.writers) for draw in draws)
+        assert independent_trials([*draws, *draws]) <= 2 * words
         for answer in (claim(task, {length: draws}), identify(task, {length: draws})):
             assert answer.rows[0]["independent trials"] == words
 
