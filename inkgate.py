@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -47,6 +49,9 @@ COMMANDS = {
 
 ENDED_BY_SIGNAL = 128
 """The exit code of a command that a signal ended is this plus the signal's number, as in a shell."""
+
+_OUTPUT_LOST = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+"""What a stream answers behind which a disk is full or a terminal is gone; it names no file."""
 
 TRAINING = ("tensorflow", "tf_keras", "matplotlib", "PIL")
 """Modules that commands of train/ and quantize/ import and that a gate does not need."""
@@ -125,19 +130,33 @@ def main() -> None:
         _fail(f"this command needs {error.name}, which is not installed: {install_extra('train')}", ExitCode.USAGE)
     except InkgateError as error:
         _fail(str(error), error.exit_code)
-    except PermissionError as error:
-        # Whether a file is there cannot be said of a folder that this user may not enter, and must not be guessed.
-        if error.filename is None:
-            raise
-        _fail(f"{error.filename}: this user may not read it: let its owner allow that, or name another", ExitCode.USAGE)
+    except OSError as error:
+        _fail(_what_failed(error), ExitCode.USAGE)
 
 
 def _fail(message: str, exit_code: int, usage: str = "") -> None:
     """Print the message on stderr, with --json one object on stdout as well, and exit."""
-    if "--json" in sys.argv:
-        click.echo(json.dumps({"error": message, "exit_code": exit_code}))
-    click.echo(f"{usage}error: {message}", err=True)
+    try:
+        click.echo(f"{usage}error: {message}", err=True)
+        if "--json" in sys.argv:
+            click.echo(json.dumps({"error": message, "exit_code": exit_code}))
+    except OSError:
+        for stream in (sys.stdout, sys.stderr):  # nobody can be told: what is left in them must not fail again
+            with suppress(OSError, AttributeError):  # a stream that was closed from the beginning is None
+                stream.close()
     sys.exit(exit_code)
+
+
+def _what_failed(error: OSError) -> str:
+    """Return a sentence about an error of the system that no room foresaw; the error again if there is none."""
+    if error.filename is None and error.errno in _OUTPUT_LOST:
+        return f"the output cannot be written: {error.strerror}: make room, or let it go elsewhere"
+    if error.filename is None:
+        raise error
+    if isinstance(error, PermissionError):
+        # Whether a file is there cannot be said of a folder that this user may not enter, and must not be guessed.
+        return f"{error.filename}: this user may not read it: let its owner allow that, or name another"
+    return f"{error.filename}: cannot be used: {error.strerror}: name another"
 
 
 def _usage(error: click.ClickException) -> str:

@@ -211,3 +211,53 @@ def test_a_folder_that_this_user_may_not_enter_is_a_sentence_and_not_taken_for_e
     assert "locked" in done.stderr
     assert "may not read it" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("redirected", "says"),
+    [
+        ("completion bash >/dev/full", "the output cannot be written: No space left on device"),
+        ("users list --roster r --json 2>/dev/full", ""),
+        ("evaluate nowhere --json >/dev/full", "nowhere"),
+        ("evaluate nowhere --json 2>/dev/full", ""),
+        (f"users list --bundle {'x' * 300}", "File name too long"),
+    ],
+)
+def test_what_cannot_be_told_or_named_is_not_taken_for_a_negative_check(
+    tmp_path: Path, redirected: str, says: str
+) -> None:
+    environment = {**os.environ, "INKGATE_ROSTER_KEYS": str(tmp_path / "keys")}
+    command = f"{sys.executable} -m inkgate {redirected}"
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", "--port", "x", "--far", "nan"),
+        ("run", "--port", "x", "--idle-timeout", "inf"),
+        ("calibrate", "--port", "x", "--idle-timeout", "nan"),
+        ("evaluate", "ready", "--far", "nan"),
+        ("evaluate", "ready", "--protocol", "claim", "--symbols", "9" * 30),
+        ("evaluate", "ready", "--protocol", "pin", "--writings", "257"),
+        ("simulate", "--loss", "nan"),
+        ("simulate", "--seed", "-1"),
+        ("simulate", "--symbols", "9" * 5000),
+        ("train-reader", "--out", "x", "--seed", "-1"),
+        ("train", "--users", "1", "--out", "x", "--seed", str(1 << 32)),
+    ],
+    ids=lambda command: " ".join(command)[:40],
+)
+def test_a_number_that_cannot_be_meant_is_refused_by_every_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(*command)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("Usage: ")
+    assert command[-2] in done.stderr

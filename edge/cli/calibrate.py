@@ -73,6 +73,7 @@ def calibrate(
             emit({"event": "forgotten", "visitors": before, "roster": str(file.path)})
         teller.say(f"{counted(before, 'visitor')} forgotten, in {file.path}")
         return
+    file.require_writable()
     networks = open_networks(bundle)
     plan = Plan(networks.reader.alphabet, writings=writings, least_writings=1, min_fragments=MIN_SYMBOLS)
     if source is not None:
@@ -94,6 +95,8 @@ def calibrate(
     if as_json:
         emit({"event": "calibrated", "visitors": stored - before, "total": stored, "roster": str(file.path)})
     teller.say(f"{counted(stored - before, 'visitor')} wrote; {stored} in all in {file.path}")
+    if stored == before:
+        raise EnrolmentError("nobody wrote enough: nothing was stored")
     if visitors is not None and stored - before < visitors:
         raise TooFewWordsError(f"{stored - before} of {visitors} visitors wrote enough")
 

@@ -15,6 +15,7 @@ from edge.bundle.manifest import ReaderRecord
 from edge.errors import NotABundleError
 from edge.roster import writing
 from edge.roster.roster_file import RosterFile, roster_beside
+from firmware_bridge.cli.options import FiniteRange
 from firmware_bridge.errors import InkgateError
 from firmware_bridge.trust.folder import state_folder
 
@@ -23,7 +24,7 @@ roster_option = click.option(
 )
 idle_option = click.option(
     "--idle-timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     help="Give up when nobody has written for so many seconds.",
 )
 

@@ -21,10 +21,17 @@ from edge.gate.journal import Journal
 from edge.gate.judging import Rule, WhoMayEnter
 from edge.gate.loop import WORD_TIMEOUT_S, Gate, Notice, Outcome, refuse
 from edge.ink.quality import QualityLimits
-from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, port_option, unauthenticated_option
+from firmware_bridge.cli.options import (
+    CONNECT_S,
+    FiniteRange,
+    json_option,
+    plain_console,
+    port_option,
+    unauthenticated_option,
+)
 from firmware_bridge.link.link import open_link
 
-_SECONDS = click.FloatRange(min=0, min_open=True)
+_SECONDS = FiniteRange(min=0, min_open=True)
 
 
 @click.command()
@@ -49,14 +56,14 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--claim", metavar="NAME", shell_complete=complete_user, help="Only this user may enter.")
 @click.option(
     "--far",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=FiniteRange(0, 1, min_open=True, max_open=True),
     default=Policy.far,
     show_default=True,
     help="Of a roster: share of strangers' words that may be accepted.",
 )
 @click.option(
     "--pin-far",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=FiniteRange(0, 1, min_open=True, max_open=True),
     default=Policy.pin_far,
     show_default=True,
     help="Of a roster: share of words accepted of those who know a PIN and write it in their own hand.",

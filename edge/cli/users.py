@@ -33,7 +33,6 @@ from edge.roster.enrolling import Enrolling, Plan, Stage
 from edge.roster.pin import check_pin
 from edge.roster.words import writer_of
 from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, say, unauthenticated_option
-from firmware_bridge.files import read_file
 from firmware_bridge.link.link import open_link
 
 _PATH = click.Path(path_type=Path)
@@ -107,6 +106,7 @@ def add(
     bundle = Bundle.open(bundle_path)
     file = open_roster(bundle, roster_path)
     file.load().require_new(name)
+    file.require_writable()
     networks = open_networks(bundle)
     pin = _read_pin(asks_pin, pin_file, networks.reader.alphabet, max(min_symbols, limits.MIN_SYMBOLS))
     plan = Plan(
@@ -236,24 +236,57 @@ def _read_pin(asks: bool, path: Path | None, alphabet: str, min_symbols: int) ->
 
     PinError if it is none, cannot be read, or others can read its file.
     """
-    if asks:
-        if not sys.stdin.isatty():
-            raise PinError("there is no terminal to ask for the PIN: give it with --pin-file, - for stdin")
-        return check_pin(
-            click.prompt("PIN", hide_input=True, confirmation_prompt=True, err=True), alphabet, min_symbols
-        )
-    if path is None:
+    if path is None and not asks:
         return None
-    if str(path) == "-":
-        return check_pin(sys.stdin.readline().rstrip("\r\n"), alphabet, min_symbols)
+    if path is not None and str(path) != "-":
+        return check_pin(_pin_in(path), alphabet, min_symbols)
+    if sys.stdin is not None and sys.stdin.isatty():  # what is typed is not shown, whichever option was given
+        pin = _typed_pin()
+    elif asks:
+        raise PinError("there is no terminal to ask for the PIN: give it with --pin-file, - for stdin")
+    else:
+        pin = _pin_on_stdin()
+    return check_pin(pin, alphabet, min_symbols)
+
+
+def _typed_pin() -> str:
+    """Return what is typed twice without being shown. PinError if it is no text."""
+    try:
+        return str(click.prompt("PIN", hide_input=True, confirmation_prompt=True, err=True))
+    except UnicodeDecodeError:
+        raise PinError("what was typed is no text") from None
+
+
+def _pin_on_stdin() -> str:
+    """Return the first line of stdin. PinError if it is closed or holds no PIN."""
+    if sys.stdin is None:
+        raise PinError("stdin: the PIN cannot be read: it is closed")
+    return _as_pin("stdin", sys.stdin.buffer.readline(_LONGEST_PIN_FILE + 1))
+
+
+def _pin_in(path: Path) -> str:
+    """Return what is in the file of a PIN, which may be a pipe. PinError, PinExposedError as `_read_pin`."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise PinExposedError(f"{path}: others may read this PIN: `chmod go= {path}`, or take another one")
-        text = read_file(path, _LONGEST_PIN_FILE).decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise PinError(f"{path}: the PIN cannot be read: {getattr(error, 'strerror', error)}") from error
-    return check_pin(text.rstrip("\r\n"), alphabet, min_symbols)
+        with path.open("rb") as stream:
+            return _as_pin(str(path), stream.read(_LONGEST_PIN_FILE + 1))
+    except OSError as error:
+        raise PinError(f"{path}: the PIN cannot be read: {error.strerror}") from error
+
+
+def _as_pin(where: str, raw: bytes) -> str:
+    """Return bytes as text, without the end of its line.
+
+    PinError, which shows nothing of it, if they are no text or too many.
+    """
+    if len(raw) > _LONGEST_PIN_FILE:
+        raise PinError(f"{where}: the PIN cannot be read: more than {_LONGEST_PIN_FILE:,} bytes")
+    try:
+        return raw.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise PinError(f"{where}: the PIN cannot be read: it is no text") from None
 
 
 def _record(user: Enrolment) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import FragmentSetError
+from firmware_bridge.files import open_file
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -27,7 +28,7 @@ def read_arrays(source: Path, limits: Mapping[str, int]) -> Arrays:
     a wanted array is larger than allowed.
     """
     try:
-        with source.open("rb") as stream:
+        with open_file(source) as stream:
             if stream.read(2) != b"PK":
                 raise FragmentSetError(
                     f"{source}: not an .npz file; `inkgate data export` and `inkgate capture` make one"
@@ -56,11 +57,13 @@ def read_arrays(source: Path, limits: Mapping[str, int]) -> Arrays:
 def write_arrays(target: Path, arrays: Arrays) -> None:
     """Write the arrays as `.npz`, readable by its owner only: handwriting is biometric.
 
-    A reader sees the old file or the whole new one. FragmentSetError if it cannot be written.
+    A reader sees the old file or the whole new one; a link at `target` stays one. FragmentSetError if it cannot be
+    written.
     """
+    place = Path(os.path.realpath(target))
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)  # mode 0600
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{place.name}.", suffix=".tmp", dir=place.parent)  # mode 0600
     except OSError as error:
         raise FragmentSetError(f"{target}: cannot be written: {error.strerror}") from error
     try:
@@ -69,7 +72,7 @@ def write_arrays(target: Path, arrays: Arrays) -> None:
             np.savez_compressed(stream, **stored)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).replace(target)
+        Path(temporary).replace(place)
     except OSError as error:
         raise FragmentSetError(f"{target}: cannot be written: {error.strerror}") from error
     finally:

@@ -64,6 +64,8 @@ class FragmentSet:
     kind: npt.NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))
 
     def __post_init__(self) -> None:
+        if np.ndim(self.pixels) != 3:
+            raise FragmentSetError(f"pixels has shape {list(np.shape(self.pixels))}, not [N, {SIDE}, {SIDE}]")
         for name, (dtype, unknown) in _OPTIONAL.items():
             if isinstance(getattr(self, name), np.ndarray) and getattr(self, name).shape == (0,):
                 object.__setattr__(self, name, np.full(len(self.pixels), unknown, dtype))
@@ -247,7 +249,7 @@ def _check_fields(fragments: FragmentSet) -> None:
         if not isinstance(array, np.ndarray) or array.dtype != dtype:
             found = getattr(array, "dtype", type(array).__name__)
             raise FragmentSetError(f"{name} is {found}, not {np.dtype(dtype)}")
-    if fragments.pixels.ndim != 3 or fragments.pixels.shape[1:] != (SIDE, SIDE):
+    if fragments.pixels.shape[1:] != (SIDE, SIDE):
         raise FragmentSetError(f"pixels has shape {list(fragments.pixels.shape)}, not [N, {SIDE}, {SIDE}]")
     if len(fragments.pixels) == 0:
         raise FragmentSetError("the set is empty")

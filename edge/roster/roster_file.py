@@ -1,12 +1,13 @@
 """A path and a network -> the roster in the file there, read and replaced as a whole."""
 
-import contextlib
+import errno
+import os
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from edge.errors import ForeignRosterError, RosterError, RosterKeyError
+from edge.errors import ForeignRosterError, RosterError, RosterKeyError, RosterRefusedError
 from edge.roster.keys import KEY_BYTES, FileKeys, KeySource
 from edge.roster.roster import Roster
 from edge.roster.sealed import ID_BYTES, NETWORK_BYTES, NONCE_BYTES, key_id, read_header, seal, unseal
@@ -58,6 +59,20 @@ class RosterFile:
                 if content == before:  # else it was replaced, and its key with it, after it was read
                     raise
 
+    def require_writable(self) -> None:
+        """Find out whether `change` could write, before somebody writes five words in vain.
+
+        Folders that it needs are made. Errors as those of `change`.
+        """
+        with self._keys.locked():
+            folder = self._place().parent
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise self._unwritable(error) from error
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise self._unwritable(PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
     def change(self, change: Callable[[Roster], Roster]) -> Roster:
         """Replace the roster by what `change` makes of it, and return that; nobody else writes meanwhile.
 
@@ -83,8 +98,10 @@ class RosterFile:
         try:
             key = self._key_of(content)
             roster = unseal(content, key)
-        except RosterError as error:
-            raise type(error)(f"{self.path}: {error}") from error
+        except RosterRefusedError as error:
+            raise type(error)(
+                f"{self.path}: {error}: name another (--roster), or move it away and enrol its users anew"
+            ) from error
         if read_header(content).network != self._network:
             raise ForeignRosterError(
                 f"{self.path}: its users were enrolled with another network, whose features mean nothing to this one: "
@@ -104,9 +121,7 @@ class RosterFile:
                 return key
         if known:
             raise RosterKeyError("is an older copy, put back, or was altered: the key that it names was replaced since")
-        raise RosterKeyError(
-            "there is no key for it on this machine: it was copied from another one, or altered; enrol users here"
-        )
+        raise RosterKeyError("there is no key for it on this machine: it was copied from another one, or altered")
 
     def _read(self) -> bytes | None:
         try:
@@ -118,11 +133,16 @@ class RosterFile:
 
     def _write(self, content: bytes) -> None:
         """Write the file, for its owner alone, whole or not at all; it is on the disk when this returns."""
-        fresh = self.path.with_name(f".{self.path.name}.fresh")  # the lock admits one writer
+        place = self._place()
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            replace_file(self.path, fresh, content)
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_file(place, place.with_name(f".{place.name}.fresh"), content)  # the lock admits one writer
         except OSError as error:
-            with contextlib.suppress(OSError):
-                fresh.unlink(missing_ok=True)
-            raise RosterError(f"{self.path}: the roster cannot be written: {error.strerror}") from error
+            raise self._unwritable(error) from error
+
+    def _place(self) -> Path:
+        """Return where the file lies: where a link at `path` leads, which stays a link."""
+        return Path(os.path.realpath(self.path))
+
+    def _unwritable(self, error: OSError) -> RosterError:
+        return RosterError(f"{self.path}: the roster cannot be written: {error.strerror}: --roster takes it elsewhere")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, port_option
+from firmware_bridge.cli.options import CONNECT_S, FiniteRange, json_option, plain_console, port_option
 from firmware_bridge.link.link import open_link
 from firmware_bridge.session.events import (
     BoardFault,
@@ -20,7 +20,7 @@ from firmware_bridge.session.events import (
 )
 from firmware_bridge.wire.pixels import Pixels, depth
 
-_SECONDS = click.FloatRange(min=0, min_open=True)
+_SECONDS = FiniteRange(min=0, min_open=True)
 _INK = 128
 _JSON_NAMES: dict[type[Event], str] = {
     Connected: "Connected",

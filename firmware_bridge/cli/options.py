@@ -1,9 +1,25 @@
 """Options, times and output that the commands of all packages share."""
 
-from typing import IO
+import math
+from typing import IO, Any
 
 import click
 from rich.console import Console
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers, of which click takes nan for one and infinity where no end is set."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number. click.BadParameter if it is none, or not in the range."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{number} is no number that can be meant.", param, ctx)
+        return number
+
+
+SEED = click.IntRange(0, (1 << 32) - 1)
+"""What every source of random numbers takes."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
 port_option = click.option("--port", required=True, help="Serial port, pty, socket://HOST:PORT, or auto.")

@@ -17,7 +17,7 @@ from rich.status import Status
 from rich.text import Text
 
 from edge.bundle.bundle import Bundle
-from firmware_bridge.cli.options import json_option, plain_console
+from firmware_bridge.cli.options import FiniteRange, json_option, plain_console
 
 if TYPE_CHECKING:
     from edge.ink.fragment_set import FragmentSet
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("source", metavar="RUN|BACKBONE.npz", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Directory of the bundle to write.")
-@click.option("--far", default=0.01, show_default=True, type=click.FloatRange(0, 1), help="FAR at which to accept.")
+@click.option("--far", default=0.01, show_default=True, type=FiniteRange(0, 1), help="FAR at which to accept.")
 @click.option(
     "--far-reject",
     default=0.10,
     show_default=True,
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     help="FAR below which a running decision calls the score low.",
 )
 @click.option(
     "--max-clipped",
     default=0.001,
     show_default=True,
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     help="Refuse a model of which a tensor loses more than this share of its calibration values.",
 )
 @click.option(

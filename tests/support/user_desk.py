@@ -144,7 +144,7 @@ def answer_on_a_terminal(command: list[str], answers: list[str]) -> tuple[int, s
     with contextlib.suppress(OSError):  # the terminal is gone with the command
         while piece := os.read(terminal, 4096):
             screen += piece
-            if answers and piece.rstrip().endswith(b":"):
-                os.write(terminal, f"{answers.pop(0)}\n".encode())
+            if answers and piece.rstrip().endswith((b"PIN:", b"confirmation:")):
+                os.write(terminal, f"{answers.pop(0)}\n".encode(errors="surrogateescape"))
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), screen.decode()

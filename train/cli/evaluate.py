@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,16 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.cli.bundle_path import BundlePath
-from firmware_bridge.cli.options import json_option, plain_console, say
+from firmware_bridge.cli.options import FiniteRange, json_option, plain_console, say
 from train.cli.bars import progress_bars
 from train.errors import UnwritableError
 
 if TYPE_CHECKING:
     from train.evaluation.measuring import Request
 
-_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+_SHARE = FiniteRange(0, 1, min_open=True, max_open=True)
+_MOST = 256
+"""A board writes no word of more symbols, and nobody a PIN so often."""
 _SHOWN = ("1", "4", "8", "12", "16", "20")
 
 
@@ -133,10 +136,10 @@ def _has_evidence_alone(path: Path) -> bool:
 
 
 def _numbers(option: str, text: str) -> tuple[int, ...]:
-    """Return numbers written as "1,2,5". click.UsageError unless all are 1 or more."""
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
-        raise click.UsageError(f"{option} {text}: whole numbers from 1 are needed, with commas between them")
+    """Return numbers written as "1,2,5". click.UsageError unless all are 1 to _MOST."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(re.fullmatch("[0-9]{1,9}", part) and 1 <= int(part) <= _MOST for part in parts):
+        raise click.UsageError(f"{option} {text[:80]}: whole numbers from 1 to {_MOST} are needed, with commas between")
     return tuple(dict.fromkeys(int(part) for part in parts))
 
 

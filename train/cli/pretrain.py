@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from firmware_bridge.cli.options import json_option, plain_console, say
+from firmware_bridge.cli.options import SEED, json_option, plain_console, say
 from train.cli.bars import progress_bars
 from train.cli.data import folder_option
 
@@ -27,7 +27,7 @@ SOURCES = ("qmnist", "qmnist-ink", "unipen", "pendigits")
     help="Train without this source; may be given several times. pendigits is never trained on.",
 )
 @click.option("--steps", type=click.IntRange(1), help="Steps on fragments; half as many follow on words.")
-@click.option("--seed", default=1, show_default=True, type=int)
+@click.option("--seed", default=1, show_default=True, type=SEED)
 @click.option("--force", "may_replace", is_flag=True, help="Replace another backbone that is in --out.")
 @folder_option
 @json_option

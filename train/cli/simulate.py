@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from firmware_bridge.cli.common import complete_board, progress_console, shares_terminal
-from firmware_bridge.cli.options import say
+from firmware_bridge.cli.options import SEED, FiniteRange, say
 from train.synthetic.not_writing import Kind as NotWriting
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def parse_symbols(ctx: click.Context, param: click.Parameter, value: str) -> tup
     """
     from firmware_bridge.wire.messages import MAX_WORD_FRAGMENTS
 
-    match = re.fullmatch(r"(\d+)(?:-(\d+))?", value)
+    match = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", value)
     least, most = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not 1 <= least <= most:
         raise click.BadParameter(f"{value!r} is neither a length such as 8 nor a range such as 4-12", ctx, param)
@@ -63,9 +63,9 @@ def parse_symbols(ctx: click.Context, param: click.Parameter, value: str) -> tup
     help="Nobody writes: the pen is tapped, draws circles, ..., or the camera sees that. None of it may open a gate.",
 )
 @click.option("--fast", is_flag=True, help="Not at 115200 baud's pace but as fast as the host reads.")
-@click.option("--loss", type=click.FloatRange(0, 1), default=0.0, help="Share of frames lost, each way.")
-@click.option("--corrupt", type=click.FloatRange(0, 1), default=0.0, help="Share of frames damaged, each way.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of writers, words and noise.")
+@click.option("--loss", type=FiniteRange(0, 1), default=0.0, help="Share of frames lost, each way.")
+@click.option("--corrupt", type=FiniteRange(0, 1), default=0.0, help="Share of frames damaged, each way.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of writers, words and noise.")
 @click.option("--grey", is_flag=True, help="8 bits a pixel instead of 1.")
 @click.option(
     "--firmware",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.decision.rule import FAR_UNKNOWN
-from firmware_bridge.cli.options import json_option, plain_console, say
+from firmware_bridge.cli.options import SEED, json_option, plain_console, say
 from train.cli.bars import progress_bars
 from train.trained_run import FAR_SCOPE, plan_of
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--pixel-bits", default="1", type=click.Choice(["1", "8"]), help="What the wire carries.", show_default=True
 )
-@click.option("--seed", default=1, show_default=True, type=int)
+@click.option("--seed", default=1, show_default=True, type=SEED)
 @click.option("--steps", type=click.IntRange(1), help="Steps of enrolment.")
 @click.option(
     "--backbone", type=click.Path(path_type=Path, file_okay=False), help="Enrol from the backbone in this folder."

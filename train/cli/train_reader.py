@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-from firmware_bridge.cli.options import json_option, plain_console, say
+from firmware_bridge.cli.options import SEED, json_option, plain_console, say
 from train.cli.bars import progress_bars
 from train.cli.data import folder_option
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The reader's folder.")
 @click.option("--steps", type=click.IntRange(1), help="Steps of the training.")
-@click.option("--seed", type=int, help="Seed of the training.")
+@click.option("--seed", type=SEED, help="Seed of the training.")
 @click.option("--force", "--replace", "may_replace", is_flag=True, help="Replace a reader that is in --out.")
 @folder_option
 @json_option

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_bridge.files import open_file
 from train.errors import ImportedFileError
 
 LARGEST_BYTES = 256 << 20
@@ -17,7 +18,7 @@ def read_bytes(path: Path, largest: int = LARGEST_BYTES) -> bytes:
     ImportedFileError if it cannot be read or is larger than `largest` bytes.
     """
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             raw = stream.read(largest + 1)
     except OSError as error:
         raise ImportedFileError(f"{path}: cannot be read: {error.strerror or error}") from error

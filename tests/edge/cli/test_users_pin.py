@@ -1,5 +1,8 @@
 """More of `inkgate users`: what is refused, what is told, and PINs."""
 
+import os
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from edge.cli import roster as roster_module
 from edge.cli.calibrate import calibrate
 from edge.cli.users import users
 from edge.errors import (
+    EnrolmentError,
     EvidenceError,
     ForeignRosterError,
     NamesError,
@@ -209,3 +213,45 @@ def test_a_pin_is_asked_for_twice_and_never_on_the_screen(
     assert ended == code, screen
     assert not any(answer in screen for answer in answers)
     assert [user.pin for user in stored(bundle).users] == (["2580"] if code == 0 else [])
+
+
+@pytest.mark.parametrize(
+    ("stdin", "why"),
+    [("closed", "stdin: the PIN cannot be read: it is closed"), ("endless", "more than 4,096"), ("bytes", "no text")],
+)
+@pytest.mark.parametrize("option", [["--pin"], ["--pin-file", "-"]])
+def test_a_pin_from_a_stdin_that_has_none_is_refused(tmp_path: Path, stdin: str, why: str, option: list[str]) -> None:
+    (tmp_path / "bytes").write_bytes(b"25\xff80\n")
+    source = {"closed": "<&-", "endless": "</dev/zero", "bytes": "<bytes"}[stdin]
+    command = [sys.executable, "-m", "inkgate", "users", "add", "Ada", "--from", "x.npz", "--roster", "r", *option]
+    environment = {**os.environ, "INKGATE_ROSTER_KEYS": str(tmp_path / "keys"), "PYTHONIOENCODING": "utf8:strict"}
+    done = subprocess.run(
+        f"{shlex.join(command)} {source}", shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert (why if option != ["--pin"] else "there is no terminal") in done.stderr
+    assert "0xff" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"), [("2580", "x.npz: no such file"), ("25\udcff80", "what was typed is no text")]
+)
+@pytest.mark.parametrize("option", [["--pin"], ["--pin-file", "-"]])
+def test_what_is_typed_for_a_pin_is_not_on_the_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, says: str, option: list[str]
+) -> None:
+    monkeypatch.setenv("INKGATE_ROSTER_KEYS", str(tmp_path / "keys"))
+    command = [sys.executable, "-X", "utf8", "-m", "inkgate", "users", "add", "Ada", "--from", str(tmp_path / "x.npz")]
+    command += ["--roster", str(tmp_path / "r"), *option]
+    code, screen = answer_on_a_terminal(command, [typed, typed])
+    assert code == 2, screen
+    assert says in screen
+    assert "80" not in screen
+
+
+def test_visitors_of_whom_nobody_wrote_enough_are_not_done(bundle: Bundle, tmp_path: Path) -> None:
+    source = save(tmp_path / "set.npz", ("Ada", ["1111"]))
+    result = invoke(calibrate, "--bundle", bundle.path, "--from", source)
+    assert isinstance(result.exception, EnrolmentError)
+    assert result.exception.exit_code == 1

@@ -63,3 +63,12 @@ def test_a_wanted_array_of_objects_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "set.npz", pixels=np.array([{}], dtype=object))
     with pytest.raises(FragmentSetError, match="Object arrays cannot be loaded"):
         read_arrays(tmp_path / "set.npz", LIMITS)
+
+
+def test_what_is_written_through_a_link_lies_where_the_link_leads(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    link = tmp_path / "set.npz"
+    link.symlink_to("kept/real.npz")
+    write_arrays(link, {"pixels": np.arange(3)})
+    assert link.is_symlink()
+    assert read_arrays(tmp_path / "kept" / "real.npz", LIMITS)["pixels"].tolist() == [0, 1, 2]

@@ -305,3 +305,10 @@ def test_values_that_mean_nothing_are_a_sentence_in_memory_and_on_disk(
 def test_arrays_that_a_set_does_not_have_are_ignored(tmp_path: Path) -> None:
     path = save_raw(make(), tmp_path / "set.npz", notes=np.array([{"any": "object"}], dtype=object))
     assert FragmentSet.load(path).sha256 == make().sha256
+
+
+@pytest.mark.parametrize("pixels", [np.uint8(3), np.zeros((), np.uint8), 3, None])
+def test_pixels_that_are_no_array_of_fragments_are_refused(pixels: Any) -> None:
+    one = np.zeros(1, np.int32)
+    with pytest.raises(FragmentSetError, match=r"pixels has shape \[\]"):
+        FragmentSet(pixels, one, one, one)

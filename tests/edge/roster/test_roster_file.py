@@ -336,3 +336,30 @@ def test_keys_are_kept_where_the_variable_says(tmp_path: Path, monkeypatch: pyte
     monkeypatch.delenv("INKGATE_ROSTER_KEYS")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert FileKeys().folder == tmp_path / "inkgate" / "rosters"
+
+
+def test_a_roster_is_written_where_a_link_leads_and_the_link_stays(file: RosterFile, keys: FileKeys) -> None:
+    link = RosterFile(file.path.with_name("link.roster"), NETWORK, keys)
+    link.path.symlink_to(file.path)
+    for number, each in enumerate((link, file, link)):
+        each.require_writable()
+        add(each, f"u{number}", number)
+    assert link.path.is_symlink()
+    assert told(file.load()) == told(link.load())
+    assert len(file.load().users) == 3
+
+
+def test_where_no_roster_can_be_written_that_is_known_before(tmp_path: Path, keys: FileKeys) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RosterError, match=r"cannot be written: .*--roster"):
+        RosterFile(tmp_path / "file" / "in.roster", NETWORK, keys).require_writable()
+    keys.folder.chmod(0o755)
+    with pytest.raises(KeyExposedError):
+        RosterFile(tmp_path / "x.roster", NETWORK, keys).require_writable()
+
+
+def test_what_is_refused_says_what_to_do(file: RosterFile) -> None:
+    file.path.write_bytes(b"no roster")
+    for tried in (file.load, lambda: add(file, "Ada")):
+        with pytest.raises(RosterAlteredError, match=r"name another \(--roster\), or move it away"):
+            tried()

@@ -24,7 +24,7 @@ class Answer:
 
     protocol  its name
     question  what was asked, in a sentence
-    rows      figures by name; all rows have the same names
+    rows      figures by name, None where a row has none of that name
     notes     what has to be known to read them
     det       scores of genuine and impostor words, by label, for the picture of FAR against FRR
     operating (FAR, FRR) of the gate in that picture, by label
@@ -36,6 +36,14 @@ class Answer:
     notes: tuple[str, ...] = ()
     det: Mapping[str, Sequence[Trials]] = field(default_factory=dict)
     operating: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Let all rows have the same names.
+
+        A FAR that is quoted may differ from row to row, and with it the name of a figure.
+        """
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        object.__setattr__(self, "rows", tuple({name: row.get(name) for name in names} for row in self.rows))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures for JSON."""

@@ -127,3 +127,9 @@ def test_figures_are_told_with_digits_that_tell_something() -> None:
     assert told(3.2e-7) == "3.2e-07"
     assert told(None) == "-"
     assert told(12345) == "12,345"
+
+
+def test_rows_whose_figures_have_other_names_are_all_told() -> None:
+    answer = Answer("claim", "?", ({"symbols": 4, "FRR at FAR 1 %": 2.0}, {"symbols": 8, "FRR at FAR 3 %": 1.0}))
+    assert [list(row) for row in answer.rows] == [["symbols", "FRR at FAR 1 %", "FRR at FAR 3 %"]] * 2
+    assert [told(row["FRR at FAR 1 %"]) for row in answer.rows] == [told(2.0), "-"]
