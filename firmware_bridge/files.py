@@ -26,7 +26,7 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def read_file(path: Path, most: int = MOST) -> bytes:
-    """Return the bytes of a file. OSError if it cannot be read, is no file, or has more than `most` bytes."""
+    """Return the bytes of a file. OSError if it cannot be read, is none, or has more than `most`."""
     with open_file(path) as stream:
         content = stream.read(most + 1)
     if len(content) > most:

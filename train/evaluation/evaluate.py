@@ -72,7 +72,10 @@ class Scored:
     thresholds: Thresholds
 
     def words(self, symbols: int) -> tuple[NDArray[np.int64], dict[int, int]]:
-        """Return who wrote each of strangers' words, and how many that share no fragment each of them can write."""
+        """Return who wrote each of strangers' words, and how many apart each of them can write.
+
+        Words are apart if they share no fragment.
+        """
         apart = max(1, self.fragments // symbols)
         return self.theirs_writers, dict.fromkeys(np.unique(self.theirs_writers).tolist(), apart)
 
