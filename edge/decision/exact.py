@@ -31,23 +31,25 @@ def total(values: Floats) -> Floats:
     """Sum over the first axis, one after another: [N, ...] -> [...]."""
     result = np.zeros(values.shape[1:])
     for part in values:
-        result = result + part
+        result += part
     return result
 
 
 def multiply(a: Floats, b: Floats) -> Floats:
     """Multiply matrices: [I, J, ...] by [J, K, ...] -> [I, K, ...]."""
     result = a[:, 0, None] * b[0]
+    product = np.empty_like(result)
     for j in range(1, len(b)):
-        result = result + a[:, j, None] * b[j]
+        result += np.multiply(a[:, j, None], b[j], out=product)
     return np.asarray(result)
 
 
 def apply(a: Floats, x: Floats) -> Floats:
     """Multiply a matrix and a vector: [I, J, ...] by [J, ...] -> [I, ...]."""
     result = a[:, 0] * x[0]
+    product = np.empty_like(result)
     for j in range(1, len(x)):
-        result = result + a[:, j] * x[j]
+        result += np.multiply(a[:, j], x[j], out=product)
     return np.asarray(result)
 
 

@@ -32,6 +32,7 @@ FEATURE_STEP: Final = 1.0 / 128.0
 
 STEADINESS: Final = 2.0 ** (np.arange(-8, 9) / 4.0)
 """The values of s that are told apart, a quarter of an octave from one to the next."""
+_LOG_STEADINESS: Final = exact.log(STEADINESS)
 _AVERAGE: Final = 8
 STEADINESS_PRIOR: Final = 10.0
 """A person's s is that of the average hand until about this many repeated symbols say otherwise."""
@@ -276,7 +277,7 @@ class People:
         s = STEADINESS[self.levels]
         size = float(len(z) * (z.shape[1] - 1))
         scatter = float(exact.total(self.model.scatter(z, symbol)))
-        return size * exact.log(s) + scatter * (1.0 / s - 1.0)
+        return size * _LOG_STEADINESS[self.levels] + scatter * (1.0 / s - 1.0)
 
     def _seen(self, groups: Sequence[tuple[int, int]]) -> tuple[Floats, ...]:
         """Return what `WhoModel.seen` gives for each group and person: [D, D, G, K] three times, and [G, K]."""
@@ -328,7 +329,7 @@ def adapt_means(model: WhoModel, counts: Ints, sums: Floats) -> Floats:
 def level_of(person: Gathered) -> int:
     """Return the place in STEADINESS that is nearest to what a person's repeated symbols say."""
     s = (STEADINESS_PRIOR + person.scatter) / (STEADINESS_PRIOR + person.repeated)
-    return int(np.argmin(np.abs(exact.log(STEADINESS) - exact.log(np.asarray(s)))))
+    return int(np.argmin(np.abs(_LOG_STEADINESS - exact.log(np.asarray(s)))))
 
 
 def _people(model: WhoModel, counts: Ints, levels: Ints, means: Floats, offset: Floats) -> People:
