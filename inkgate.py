@@ -16,6 +16,7 @@ from firmware_bridge.errors import ExitCode, InkgateError
 COMMANDS = {
     "adapt": ("train.cli.adapt:adapt", "Derive the network from the task in seven stages, or within a budget."),
     "answer": ("edge.cli.answer:answer_command", "Answer `inkgate verify --port` on this machine, as a board would."),
+    "attempts": ("edge.cli.attempts:attempts", "Show who failed how often in a row, and let him try again."),
     "bench": ("quantize.cli.bench:bench", "Time and error over up to 100,000 fragments, beside the published table."),
     "calibrate": (
         "edge.cli.calibrate:calibrate",

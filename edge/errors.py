@@ -140,6 +140,18 @@ class NotAJournalError(JournalError):
     exit_code = ExitCode.USAGE
 
 
+class AttemptsError(EdgeError):
+    """The file of attempts cannot be read or written, so nothing may be decided."""
+
+    exit_code = ExitCode.DEVICE
+
+
+class LockedError(EdgeError):
+    """Too many failed in a row: nobody may try for a while."""
+
+    exit_code = ExitCode.REFUSED
+
+
 class JournalAlteredError(EdgeError):
     """A row of the journal was edited, deleted, inserted or moved."""
 

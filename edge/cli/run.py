@@ -10,12 +10,14 @@ from rich.console import Console
 from edge.bundle.bundle import Bundle
 from edge.bundle.engine import Engine
 from edge.bundle.kernels import requests
+from edge.cli.attempts import attempts_file, attempts_option
 from edge.cli.bundle_path import bundle_option
 from edge.cli.output import as_record, emit
 from edge.cli.people import People, require_supported
 from edge.cli.roster import complete_user, open_roster, roster_option
 from edge.decision.identify import Policy
 from edge.errors import EdgeError, GoldenError, NoUsersError, TooFewWordsError, UnverifiedError
+from edge.gate.attempts import Attempts
 from edge.gate.display import Display
 from edge.gate.journal import Journal
 from edge.gate.judging import Rule, WhoMayEnter
@@ -74,6 +76,12 @@ _SECONDS = FiniteRange(min=0, min_open=True)
     help="Of a roster: let users without a PIN in before their word ends. Its end then asks for a little more, so that "
     "--far holds over all looks together. Needs --journal.",
 )
+@attempts_option
+@click.option(
+    "--uncounted",
+    is_flag=True,
+    help="Count no attempts, so that nobody is ever locked out: for trials. Every decision then says so.",
+)
 @unauthenticated_option
 @json_option
 @click.pass_context
@@ -91,6 +99,8 @@ def run(
     far: float,
     pin_far: float,
     early: bool,
+    attempts_path: Path | None,
+    uncounted: bool,
     allow_unauthenticated: bool,
     as_json: bool,
 ) -> None:
@@ -105,6 +115,8 @@ def run(
             "--early needs --journal FILE: a board keeps a word until its end, and after a restart only the journal "
             "knows that it was accepted"
         )
+    if uncounted and attempts_path is not None:
+        raise click.UsageError("give --attempts, the file of counts, or --uncounted, and none are kept")
     console = plain_console()
     bundle = Bundle.open(bundle_path)
     policy = Policy(far=far, pin_far=pin_far, claim=claim, early=early)
@@ -130,9 +142,11 @@ def run(
         unverified,
         WhoMayEnter(reader, people.current) if people is not None and reader is not None else None,
         QualityLimits(),
+        uncounted,
     )
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(journal_path)) if journal_path else None
+        attempts = None if uncounted else stack.enter_context(Attempts(attempts_file(attempts_path), claim))
         link = stack.enter_context(
             open_link(
                 port,
@@ -144,7 +158,7 @@ def run(
             )
         )
         stack.callback(lambda: _tell_refused(console, link.counters.refused))
-        with closing(Gate(engine, rule, journal, word_timeout_s=word_timeout).run(link.events())) as outcomes:
+        with closing(Gate(engine, rule, journal, attempts, word_timeout_s=word_timeout).run(link.events())) as outcomes:
             decided = _follow(outcomes, Display(console), words, as_json, engine.verified)
     if words is not None and decided < words:
         raise TooFewWordsError(f"{port}: {decided} of {words} words were decided before --idle-timeout ended the run")

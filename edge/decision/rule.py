@@ -46,7 +46,7 @@ class Decision:
     user: the accepted user's name; of LEANING, the name of the user who would be accepted if the word ended here, None
     for nobody; None otherwise. score: the best user's evidence (natural logarithm of a probability), None where there
     is none. symbols: fragments seen. final: no other decision about this word follows. threshold: what the score is
-    compared with, None where nothing was compared.
+    compared with, None where nothing was compared. writing: whether it was taken for writing at all.
 
     ValueError for a user without a score or a symbol, for an ACCEPT without a user, for an ACCEPT or REJECT that is not
     final, and for a LEANING that is.
@@ -59,6 +59,7 @@ class Decision:
     final: bool
     reason: str
     threshold: float | None = None
+    writing: bool = True
 
     def __post_init__(self) -> None:
         named = self.verdict is Verdict.ACCEPT or self.user is not None

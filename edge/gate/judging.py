@@ -52,6 +52,7 @@ class Rule:
     unverified  "", or what runs in place of what was verified; every decision's reason then ends with it
     may_enter   the users of a roster, who then decide alone; those who have an output are known by its logits too
     limits      where writing ends; None: whatever comes is taken for writing
+    uncounted   whether nobody is locked out, however often he fails; every decision's reason then says so
     """
 
     thresholds: Thresholds | None
@@ -61,6 +62,7 @@ class Rule:
     unverified: str = ""
     may_enter: WhoMayEnter | None = None
     limits: QualityLimits | None = None
+    uncounted: bool = False
 
 
 class Seen(NamedTuple):
@@ -119,4 +121,4 @@ def _flawed(
     if found.quality is Quality.GOOD:
         return None
     verdict = Verdict.REJECT if final else Verdict.LEANING
-    return Decision(verdict, None, None, len(seen), final, f"{found.quality.value}: {found.reason}")
+    return Decision(verdict, None, None, len(seen), final, f"{found.quality.value}: {found.reason}", writing=False)

@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from edge.decision.identify import Identities
 from edge.decision.rule import Decision, Verdict, unavailable
+from edge.errors import LockedError
 from edge.gate.journal import Entry
 from edge.gate.judging import Outputs, Rule, Seen, judge_word
 from edge.ink.fragment import Pixels, to_int8
@@ -90,6 +91,14 @@ def link_lost(reason: str) -> Notice:
     return Notice(f"link lost: {reason}; waiting for the board to come back, Ctrl-C ends")
 
 
+class Limiter(Protocol):
+    """What the loop needs of edge.gate.attempts.Attempts."""
+
+    def begin(self, board: str, /) -> None: ...
+    def accept(self, board: str, /) -> None: ...
+    def set_apart(self, board: str, /) -> None: ...
+
+
 WordKey: TypeAlias = tuple[str, int, int]
 WordEvent: TypeAlias = WordStarted | FragmentReceived | WordEnded
 
@@ -137,12 +146,13 @@ class Gate:
         network: Network,
         rule: Rule,
         journal: Recorder | None = None,
+        attempts: Limiter | None = None,
         *,
         word_timeout_s: float = WORD_TIMEOUT_S,
         now: Callable[[], str] = utc_now,
         monotonic_s: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._network, self._rule, self._journal = network, rule, journal
+        self._network, self._rule, self._journal, self._attempts = network, rule, journal, attempts
         self._word_timeout_s, self._now, self._monotonic_s = word_timeout_s, now, monotonic_s
         self._board: BoardInfo | None = None
         self._word: _Word | None = None
@@ -233,6 +243,11 @@ class Gate:
     def _after_fragment(self, word: _Word, event: FragmentReceived) -> Decision:
         if event.index != len(word.seen):
             raise _FaultError(f"fragment {event.index} came where {len(word.seen)} was due")
+        if self._attempts is not None and not word.seen:
+            try:
+                self._attempts.begin(word.key[0])
+            except LockedError as error:
+                return Decision(Verdict.REJECT, None, None, 0, True, str(error))
         pixels = _as_trained(event.pixels, self._rule.pixel_bits)
         fragment = to_int8(pixels)
         outputs = self._network.step(fragment)
@@ -250,7 +265,12 @@ class Gate:
 
     def _judge(self, word: _Word, *, final: bool) -> Decision:
         kind = self._board.kind.name.lower() if self._board is not None else None
-        return judge_word(self._rule, word.identities, word.seen, final=final, kind=kind)
+        decision = judge_word(self._rule, word.identities, word.seen, final=final, kind=kind)
+        if self._attempts is not None and decision.verdict is Verdict.ACCEPT:
+            self._attempts.accept(word.key[0])
+        elif self._attempts is not None and decision.final and not decision.writing:
+            self._attempts.set_apart(word.key[0])
+        return decision
 
     def _fail(self, reason: str) -> Iterator[Outcome]:
         """Close the open word, if there is one, as UNAVAILABLE."""
@@ -279,6 +299,8 @@ class Gate:
         latency_ms = (self._monotonic_s() - self._arrived_s) * 1e3
         if self._rule.unverified:
             decision = replace(decision, reason=f"{decision.reason} (unverified: {self._rule.unverified})")
+        if self._rule.uncounted:
+            decision = replace(decision, reason=f"{decision.reason} (attempts are not counted)")
         authenticated = self._board is not None and self._board.authenticated
         if not authenticated:
             decision = replace(decision, reason=f"{decision.reason} (unauthenticated: the board has no key)")
