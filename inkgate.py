@@ -29,6 +29,7 @@ COMMANDS = {
         "train.demo.command:demo",
         "People enrol at a virtual board by five writings and enter; strangers do not.",
     ),
+    "doctor": ("edge.cli.doctor:doctor", "What a gate needs: how it stands, and the command that mends it."),
     "evaluate": ("train.cli.evaluate:evaluate", "Error rates of a run or a bundle by number of symbols, with bounds."),
     "evaluate-reader": (
         "train.cli.train_reader:evaluate_reader",

@@ -1,8 +1,9 @@
-"""Words tried at a board and under a name -> how long nobody may try again, kept in a file of its own.
+"""Words tried at a board and under a name -> how long nobody may try again.
 
-An attempt is written to the disk before anything is said of its word, and counts as a failure until the word is
-accepted. So it counts too if the word is broken off, the gate is killed or the power fails: nobody learns for nothing
-what a half-written word scores. A word that is no writing is moved to a count of its own.
+The counts are in a file of their own. An attempt is written to the disk before anything is said of its word, and counts
+as a failure until the word is accepted. So it counts too if the word is broken off, the gate is killed or the power
+fails: nobody learns for nothing what a half-written word scores. A word that is no writing is moved to a count of its
+own.
 
 After FREE failures in a row a wait begins, which doubles with each further one; after MOST only the administrator lets
 anybody try again (`inkgate attempts reset`). Five and fifty are those of NIST SP 800-63B-4, 3.2.3.
@@ -120,7 +121,7 @@ class Attempts:
                 database.execute(_COUNT, (kind, name, *now))
 
     def accept(self, board: str) -> None:
-        """Forget the failures at a board and under the name that is claimed: the last word was accepted."""
+        """Forget the failures at a board and under the claimed name: the last word was accepted."""
         with self._transaction() as database:
             for subject in self._subjects(board):
                 database.execute("UPDATE attempts SET failures = 0 WHERE kind = ? AND name = ?", subject)
@@ -141,7 +142,7 @@ class Attempts:
             return list(self._read(self._now()))
 
     def reset(self, kind: str | None = None, name: str | None = None) -> int:
-        """Forget what was counted of a board or a user, or of all; return of how many there was something."""
+        """Forget what was counted of a board or a user, or of all; return of how many."""
         with self._transaction() as database:
             where, values = ("", ()) if kind is None else (" WHERE kind = ? AND name = ?", (kind, name))
             return database.execute(f"DELETE FROM attempts{where}", values).rowcount

@@ -1,0 +1,203 @@
+"""`inkgate doctor`: look at everything that a gate needs, and say with which command it is mended."""
+
+import grp
+import math
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from edge.bundle.bundle import EVIDENCE, Bundle
+from edge.cli.attempts import attempts_file, attempts_option
+from edge.cli.bundle_path import bundle_option
+from edge.cli.output import counted, emit
+from edge.cli.roster import open_roster, roster_option
+from edge.decision.identify import NEAR
+from edge.doctor.finding import Finding, State, broken, doubtful, look, skipped, sound, worst
+from edge.doctor.machine import Machine
+from edge.gate.attempts import Attempts
+from edge.gate.journal import Journal
+from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, say
+from firmware_bridge.errors import ExitCode
+from firmware_bridge.link.inquiry import greet
+from firmware_bridge.link.ports import AUTO, find_board
+from firmware_bridge.wire.pixels import depth
+
+_STYLE = {State.SOUND: "green", State.DOUBTFUL: "yellow", State.BROKEN: "bold red", State.SKIPPED: "dim"}
+
+
+@click.command()
+@bundle_option
+@roster_option
+@click.option("--port", help="The board's port, as for `inkgate run`; no board is looked for without it.")
+@click.option("--journal", "journal_path", type=click.Path(path_type=Path), help="The journal that the gate writes.")
+@attempts_option
+@json_option
+@click.pass_context
+def doctor(
+    ctx: click.Context,
+    bundle_path: Path,
+    roster_path: Path | None,
+    port: str | None,
+    journal_path: Path | None,
+    attempts_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Look at the machine, bundle, roster, attempts, journal and board, and say what mends what is wrong.
+
+    Give what you give to `inkgate run`. Nothing is changed. The exit code is that of the worst finding: 2 usage or
+    configuration, 3 a device, 4 refused for security; 0 if nothing is broken.
+    """
+    found = []
+    for finding in _look(bundle_path, roster_path, port, journal_path, attempts_path):
+        found.append(finding)
+        if as_json:
+            emit({**finding._asdict(), "state": finding.state.value})
+            continue
+        console = plain_console()
+        console.print(f"{finding.state.value:<8}", style=_STYLE[finding.state], end=" ")
+        say(console, f"{finding.check:<9} {finding.told}")
+        if finding.mend:
+            say(console, f"{'':<18} -> {finding.mend}")
+    if not as_json:
+        by_state = Counter(finding.state for finding in found)
+        say(
+            plain_console(),
+            f"{by_state[State.BROKEN]} broken, {counted(by_state[State.DOUBTFUL], 'warning')}, "
+            f"{by_state[State.SOUND]} ok, {by_state[State.SKIPPED]} skipped",
+        )
+    ctx.exit(worst(found))
+
+
+def _look(
+    bundle_path: Path, roster_path: Path | None, port: str | None, journal_path: Path | None, attempts_path: Path | None
+) -> Iterator[Finding]:
+    """Yield findings as they are made: what others rest on first."""
+    yield from Machine().findings([journal_path.parent if journal_path else Path.cwd()])
+    bundles: list[Bundle] = []
+    yield look("bundle", lambda: _bundle(bundle_path, bundles), f"inkgate quantize RUN --out {bundle_path}")
+    bundle = bundles[0] if bundles else None
+    if bundle is not None:
+        yield look("kernels", lambda: _kernels(bundle))
+        yield look("roster", lambda: _roster(bundle, roster_path))
+    yield look("attempts", lambda: _attempts(attempts_path))
+    yield (
+        skipped("journal", "none is named: --journal FILE")
+        if journal_path is None
+        else look("journal", lambda: _journal(journal_path))
+    )
+    if port is None:
+        yield skipped("board", "no port is named: --port auto")
+    else:
+        yield look("port", lambda: _port(port), "inkgate ports")
+        yield look("board", lambda: _board(port, bundle), "inkgate firmware info --port " + port)
+
+
+def _bundle(path: Path, opened: list[Bundle]) -> Finding:
+    bundle = Bundle.open(path)
+    opened.append(bundle)
+    lacking = [] if EVIDENCE in bundle.contents or bundle.manifest.users else [EVIDENCE]
+    told = f"{bundle.path}, {bundle.sha256[:12]}, {depth(bundle.manifest.pixel_bits)}"
+    if lacking:
+        return broken("bundle", f"{told}: knows nobody, and nobody can be enrolled in it", "inkgate quantize --help")
+    return sound("bundle", told)
+
+
+def _kernels(bundle: Bundle) -> Finding:
+    """Let both networks compute their golden words, as the gate does when it starts."""
+    engine = bundle.engine()
+    if bundle.manifest.reader is not None:
+        bundle.reader()
+    return sound("kernels", f"{engine.runtime}, kernels {engine.kernels}: golden words bit for bit as verified")
+
+
+def _roster(bundle: Bundle, path: Path | None) -> Finding:
+    if bundle.manifest.reader is None:
+        return skipped("roster", f"the bundle has no reader: it knows its own {len(bundle.manifest.users)} users only")
+    file = open_roster(bundle, path)
+    roster = file.load()
+    people = len(roster.users) + len(roster.visitors)
+    told = f"{file.path}: {counted(len(roster.users), 'user')}, {counted(len(roster.visitors), 'visitor')}"
+    if not roster.users:
+        if bundle.manifest.users and not file.path.exists():
+            return skipped("roster", f"none: the bundle's own {len(bundle.manifest.users)} users may enter")
+        return broken(
+            "roster", f"{told}: nobody may enter", f"inkgate users add NAME --bundle {bundle.path} --port auto"
+        )
+    if people <= NEAR:
+        mend = f"inkgate calibrate --bundle {bundle.path} --port auto"
+        return doubtful("roster", f"{told}: fewer than {NEAR} others wrote here, so the FAR is unknown", mend)
+    return sound("roster", told)
+
+
+def _attempts(path: Path | None) -> Finding:
+    file = attempts_file(path)
+    if not file.exists():
+        return sound("attempts", f"none yet in {file}")
+    with Attempts(file) as opened:
+        locked = [count for count in opened.counts() if count.wait_s > 0]
+    if not locked:
+        return sound("attempts", f"nobody is locked out, in {file}")
+    told = ", ".join(
+        f"{count.kind} {count.name}"
+        + (" until it is reset" if math.isinf(count.wait_s) else f" for {math.ceil(count.wait_s)} s")
+        for count in locked
+    )
+    one = f"inkgate attempts reset --{locked[0].kind} {locked[0].name}"
+    if any(math.isinf(count.wait_s) for count in locked):
+        return broken("attempts", f"locked out: {told}", one, ExitCode.REFUSED)
+    return doubtful("attempts", f"locked out: {told}", one)
+
+
+def _journal(path: Path) -> Finding:
+    if not path.exists():
+        return sound("journal", f"{path} is not there yet: `inkgate run` makes it")
+    with Journal(path, read_only=True) as journal:
+        verified = journal.verify()
+    if verified.fault is not None:
+        mend = f"keep {path} as evidence, find out who can write it, and begin another one: --journal OTHER"
+        return broken("journal", f"{path}: {verified.fault}", mend, ExitCode.REFUSED)
+    return sound("journal", f"{path}: {verified.rows} rows, head {verified.head}")
+
+
+def _port(port: str) -> Finding:
+    """Say whether the port is there and this user may use it."""
+    path = find_board() if port == AUTO else port
+    if "://" in path:
+        return skipped("port", f"{path} is no file")
+    try:
+        facts = Path(path).stat()
+    except OSError as error:
+        return broken("port", f"{path}: {error.strerror}", "inkgate ports", ExitCode.DEVICE)
+    if not stat.S_ISCHR(facts.st_mode):
+        return broken("port", f"{path}: is no serial port", "inkgate ports", ExitCode.DEVICE)
+    if not os.access(path, os.R_OK | os.W_OK):
+        return broken("port", f"{path}: this user may not read and write it", _join(facts.st_gid), ExitCode.DEVICE)
+    return sound("port", path)
+
+
+def _join(group: int) -> str:
+    try:
+        name = grp.getgrgid(group).gr_name
+    except KeyError:
+        name = str(group)
+    return f"sudo usermod -aG {name} $USER, then log in anew"
+
+
+def _board(port: str, bundle: Bundle | None) -> Finding:
+    """Ask the board who it is, prove it by its key, and compare its depth of pixels with the bundle's."""
+    info, problem = greet(port, connect_patience_s=min(CONNECT_S, 3.0))
+    told = f"{info.board}, firmware {info.firmware}, {info.kind.name.lower()}, {depth(info.pixel_bits)}"
+    if problem is not None:
+        return broken("board", f"{told}: {problem}", f"inkgate firmware info --port {port}", problem.exit_code)
+    if bundle is not None and info.pixel_bits != bundle.manifest.pixel_bits:
+        bits = bundle.manifest.pixel_bits
+        mend = f"inkgate firmware build {info.board} {info.kind.name.lower()} --set pixel_bits={bits}, then flash it"
+        return broken("board", f"{told}: the bundle wants {depth(bits)}", mend)
+    if not info.authenticated:
+        mend = f"inkgate firmware provision --port {port}"
+        return broken("board", f"{told}: it has no key, so anybody on the line can write", mend, ExitCode.REFUSED)
+    return sound("board", f"{told}, proved by its key")
