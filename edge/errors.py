@@ -146,6 +146,10 @@ class AttemptsError(EdgeError):
     exit_code = ExitCode.DEVICE
 
 
+class HookError(EdgeError):
+    """A command to be run after a decision is none."""
+
+
 class LockedError(EdgeError):
     """Too many failed in a row: nobody may try for a while."""
 

@@ -16,9 +16,11 @@ from edge.cli.output import as_record, emit
 from edge.cli.people import People, require_supported
 from edge.cli.roster import complete_user, open_roster, roster_option
 from edge.decision.identify import Policy
+from edge.decision.rule import Verdict
 from edge.errors import EdgeError, GoldenError, NoUsersError, TooFewWordsError, UnverifiedError
 from edge.gate.attempts import Attempts
 from edge.gate.display import Display
+from edge.gate.hooks import Hooks, parse_command
 from edge.gate.journal import Journal
 from edge.gate.judging import Rule, WhoMayEnter
 from edge.gate.loop import WORD_TIMEOUT_S, Gate, Notice, Outcome, refuse
@@ -76,6 +78,8 @@ _SECONDS = FiniteRange(min=0, min_open=True)
     help="Of a roster: let users without a PIN in before their word ends. Its end then asks for a little more, so that "
     "--far holds over all looks together. Needs --journal.",
 )
+@click.option("--on-accept", metavar="CMD", help="Run this after each ACCEPT, without a shell: it opens the door.")
+@click.option("--on-reject", metavar="CMD", help="Run this after each REJECT, without a shell.")
 @attempts_option
 @click.option(
     "--uncounted",
@@ -99,6 +103,8 @@ def run(
     far: float,
     pin_far: float,
     early: bool,
+    on_accept: str | None,
+    on_reject: str | None,
     attempts_path: Path | None,
     uncounted: bool,
     allow_unauthenticated: bool,
@@ -109,6 +115,9 @@ def run(
     First the bundle's golden words are computed. If one bit is not as verified, the only decision is UNAVAILABLE. A
     board must prove that it has the key that this machine gave it (`inkgate firmware provision`); without a key it is
     refused unless --allow-unauthenticated, and then every decision says so.
+
+    A command of --on-accept or --on-reject runs once for a word, for ten seconds at most. Its environment says
+    what was decided: INKGATE_VERDICT, INKGATE_USER, INKGATE_SCORE, INKGATE_BOARD, INKGATE_WORD, INKGATE_TIME.
     """
     if early and journal_path is None:
         raise click.UsageError(
@@ -117,6 +126,8 @@ def run(
         )
     if uncounted and attempts_path is not None:
         raise click.UsageError("give --attempts, the file of counts, or --uncounted, and none are kept")
+    asked = {Verdict.ACCEPT: on_accept, Verdict.REJECT: on_reject}
+    commands = {verdict: parse_command(command) for verdict, command in asked.items() if command is not None}
     console = plain_console()
     bundle = Bundle.open(bundle_path)
     policy = Policy(far=far, pin_far=pin_far, claim=claim, early=early)
@@ -158,8 +169,10 @@ def run(
             )
         )
         stack.callback(lambda: _tell_refused(console, link.counters.refused))
+        display = Display(console)
+        hooks = stack.enter_context(Hooks(commands, lambda told: display.notice(Notice(told))))
         with closing(Gate(engine, rule, journal, attempts, word_timeout_s=word_timeout).run(link.events())) as outcomes:
-            decided = _follow(outcomes, Display(console), words, as_json, engine.verified)
+            decided = _follow(outcomes, display, hooks, words, as_json, engine.verified)
     if words is not None and decided < words:
         raise TooFewWordsError(f"{port}: {decided} of {words} words were decided before --idle-timeout ended the run")
 
@@ -195,7 +208,12 @@ def _people(bundle: Bundle, roster_path: Path | None, policy: Policy) -> People 
 
 
 def _follow(
-    outcomes: Iterator[Outcome | Notice], display: Display, words: int | None, as_json: bool, verified: bool
+    outcomes: Iterator[Outcome | Notice],
+    display: Display,
+    hooks: Hooks,
+    words: int | None,
+    as_json: bool,
+    verified: bool,
 ) -> int:
     """Show outcomes until `words` of them are final or no more come; return how many were final."""
     decided = 0
@@ -205,6 +223,7 @@ def _follow(
             continue
         if as_json:
             emit(as_record(item, verified))
+        hooks.follow(item)
         display.outcome(item)
         decided += item.decision.final
         if decided == words:

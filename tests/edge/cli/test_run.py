@@ -20,7 +20,7 @@ from edge.cli.capture import capture
 from edge.cli.journal import journal
 from edge.cli.run import run
 from edge.decision.rule import Decision
-from edge.errors import BundleAlteredError, JournalError, NamesError, NoUsersError, TooFewWordsError
+from edge.errors import BundleAlteredError, HookError, JournalError, NamesError, NoUsersError, TooFewWordsError
 from edge.gate.journal import Journal
 from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.link.errors import PortLostError
@@ -101,6 +101,25 @@ def test_run_says_one_object_for_each_decision(
     assert "runtime ai-edge-litert" in result.stderr
     assert "kernels litert-" in result.stderr
     assert all(f"word {n}" in result.stderr for n in range(1, 5))
+
+
+def test_a_command_runs_once_for_each_word_that_was_decided_so(
+    bundle: Bundle, link: FakeLink, words: list[np.ndarray], oracle: Any, tmp_path: Path
+) -> None:
+    """The line is written as in a unit file; that the gate ends does not end the command."""
+    script = tmp_path / "on accept"
+    script.write_text(f'#!/bin/sh\nsleep 0.2\necho "$INKGATE_WORD $INKGATE_USER" >> "{tmp_path}/$1"\n')
+    script.chmod(0o700)
+    commands = ("--on-accept", f"'{script}' accepted", "--on-reject", f"'{script}' rejected")
+    result = invoke(run, "--port", "p", "--bundle", bundle.path, *commands)
+    assert result.exit_code == 0, result.output
+    for verdict, name in (("ACCEPT", "accepted"), ("REJECT", "rejected")):
+        right = [(n, oracle(word)) for n, word in enumerate(words[:4], start=1)]
+        wanted = [f"{n} {d.user or ''}" for n, d in right if d.verdict.name == verdict]
+        file = tmp_path / name
+        assert (file.read_text().splitlines() if file.exists() else []) == wanted
+    for odd in ("", "'open"):
+        assert isinstance(invoke(run, "--port", "p", "--bundle", bundle.path, "--on-accept", odd).exception, HookError)
 
 
 def test_run_ends_after_so_many_words_and_leaves_the_link_in_order(
