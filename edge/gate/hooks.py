@@ -32,7 +32,10 @@ _END: Final = None
 
 
 def parse_command(text: str) -> tuple[str, ...]:
-    """Return a command line's words, as a shell would part them. HookError for none, or for an open quote."""
+    """Return the words of a command line, as a shell would part them.
+
+    HookError for none, or for an open quote.
+    """
     try:
         words = tuple(shlex.split(text))
     except ValueError as error:

@@ -103,6 +103,7 @@ def test_run_says_one_object_for_each_decision(
     assert all(f"word {n}" in result.stderr for n in range(1, 5))
 
 
+@pytest.mark.usefixtures("blots")
 def test_a_command_runs_once_for_each_word_that_was_decided_so(
     bundle: Bundle, link: FakeLink, words: list[np.ndarray], oracle: Any, tmp_path: Path
 ) -> None:
