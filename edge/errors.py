@@ -156,6 +156,12 @@ class LockedError(EdgeError):
     exit_code = ExitCode.REFUSED
 
 
+class JournalTamperedError(JournalError):
+    """The journal is not as inkgate left it, so nothing is appended to it."""
+
+    exit_code = ExitCode.REFUSED
+
+
 class JournalAlteredError(EdgeError):
     """A row of the journal was edited, deleted, inserted or moved."""
 

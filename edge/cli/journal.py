@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from edge.cli.output import emit
+from edge.cli.output import emit, escape
 from edge.gate.journal import Journal
 from firmware_bridge.cli.options import json_option, plain_console
 from firmware_bridge.errors import ExitCode
@@ -23,7 +23,7 @@ def journal() -> None:
 def show(path: Path, last: int | None, as_json: bool) -> None:
     """Show every decision in the journal, running and final, with its hash."""
     with Journal(path, read_only=True) as opened:
-        rows = list(opened.rows())[-last:] if last else list(opened.rows())
+        rows = list(opened.rows(last))
     if as_json:
         for number, entry, digest in rows:
             emit({"number": number, **msgspec.structs.asdict(entry), "hash": digest})
@@ -40,7 +40,8 @@ def show(path: Path, last: int | None, as_json: bool) -> None:
             f"{entry.symbols} symbols",
             verdict,
         ]
-        console.print(*cells, entry.user or "", score, entry.reason, sep="  ", soft_wrap=True)
+        told = [escape(str(cell)) for cell in (*cells, entry.user or "", score, entry.reason)]
+        console.print(*told, sep="  ", soft_wrap=True)
 
 
 @journal.command()

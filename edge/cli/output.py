@@ -34,6 +34,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def escape(text: str) -> str:
+    """Return a text of others as a terminal may have it: other than printable characters as codes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def emit(record: dict[str, Any]) -> None:
     """Print one JSON object on a line of its own, at once: a reader of the pipe acts on it."""
     click.echo(msgspec.json.encode(record))

@@ -7,6 +7,11 @@ fields in the order of Entry, preceded by the row's number, numbers written as `
 chained to GENESIS. The hash of the last row (the head) is kept beside the rows, so that rows cut off at the end are
 noticed, too. Whoever can write the file can also compute a new chain. To detect that, keep the head that `inkgate
 journal verify` prints somewhere else, and give it back with --head.
+
+Nothing is appended to a file that is not as it was left: on opening, its schema must be to the letter the one below (a
+trigger could make rows vanish), the number of rows that of the head, and the last row what the head says. A row that
+was inserted is read back before it is acknowledged. That a file cannot be read says nothing of its rows: it is an
+error, and no verdict.
 """
 
 import hashlib
@@ -14,14 +19,16 @@ import math
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 import msgspec
 
-from edge.errors import JournalError, NotAJournalError
+from edge.errors import JournalError, JournalTamperedError, NotAJournalError
 
 GENESIS: Final = hashlib.sha256(b"inkgate-journal/1").hexdigest()
 """The hash that the first row is chained to."""
@@ -88,11 +95,26 @@ CREATE TABLE IF NOT EXISTS decisions (
     UNIQUE (board, session, word, symbols, final)
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS decided_once ON decisions (board, session, word) WHERE final = 1;
+CREATE INDEX IF NOT EXISTS in_order ON decisions (board, number);
 CREATE TABLE IF NOT EXISTS head (
     one INTEGER PRIMARY KEY CHECK (one = 1), rows INTEGER NOT NULL, hash TEXT NOT NULL
 ) STRICT;
 """
 _SELECT: Final = f"SELECT number, {', '.join(_COLUMNS)}, hash FROM decisions"
+_DELIVERED: Final = """
+WITH RECURSIVE boards (board) AS (
+    SELECT min(board) FROM decisions
+    UNION ALL SELECT (SELECT min(board) FROM decisions WHERE board > boards.board) FROM boards WHERE board IS NOT NULL
+), latest (board, session) AS (
+    SELECT board, (SELECT session FROM decisions AS d WHERE d.board = boards.board ORDER BY number DESC LIMIT 1)
+    FROM boards WHERE board IS NOT NULL
+)
+SELECT board, session,
+    (SELECT max(word) FROM decisions AS d WHERE d.board = latest.board AND d.session = latest.session AND final = 1)
+FROM latest
+"""
+_OF_BEFORE: Final = ("in_order",)
+"""What a journal of an earlier inkgate lacks until it is opened to be written."""
 _INSERT: Final = f"INSERT INTO decisions VALUES ({', '.join('?' * (len(_COLUMNS) + 2))})"
 
 
@@ -106,11 +128,13 @@ class Journal:
         """Open the journal.
 
         Unless read_only, make the file, readable by its owner only, if there is none. NotAJournalError if there is none
-        to read, or if the file is something else.
+        to read, or if the file is something else; JournalTamperedError if it is to be written and was changed.
         """
         self.path = Path(path)
         try:
             self._database = self._connect(read_only)
+            if not read_only:
+                self._require_as_left()
         except sqlite3.DatabaseError as error:
             if error.__class__ is sqlite3.DatabaseError:  # A sound file too may raise a subclass.
                 raise NotAJournalError(f"{self.path}: no journal: {error}; choose another path") from error
@@ -143,6 +167,8 @@ class Journal:
                 rows, head = database.execute("SELECT rows, hash FROM head").fetchone()
                 digest = row_hash(head, rows + 1, entry)
                 database.execute(_INSERT, (rows + 1, *msgspec.structs.astuple(entry), digest))
+                if self._row(rows + 1) != (entry, digest):
+                    raise JournalTamperedError(f"{self.path}: the row that was inserted is not there: it was changed")
                 database.execute("UPDATE head SET rows = ?, hash = ?", (rows + 1, digest))
                 return True
         except (sqlite3.Error, msgspec.MsgspecError, ValueError, OverflowError, TypeError) as error:
@@ -162,18 +188,20 @@ class Journal:
     def delivered(self) -> dict[str, tuple[int, int]]:
         """Return, by board, its last session and the highest word of it that has a final decision."""
         try:
-            found = self._database.execute(
-                "SELECT board, session, max(word) FROM decisions AS d WHERE final = 1 AND session = "
-                "(SELECT session FROM decisions WHERE board = d.board ORDER BY number DESC LIMIT 1) GROUP BY board"
-            ).fetchall()
+            found = self._database.execute(_DELIVERED).fetchall()
         except sqlite3.Error as error:
             raise JournalError(f"{self.path}: the journal cannot be read: {error}") from error
-        return {board: (session, word) for board, session, word in found}
+        return {board: (session, word) for board, session, word in found if word is not None}
 
-    def rows(self) -> Iterator[tuple[int, Entry, str]]:
-        """Yield (number, entry, hash) of every row in order. Nothing is checked: `verify` does that."""
+    def rows(self, last: int | None = None) -> Iterator[tuple[int, Entry, str]]:
+        """Yield (number, entry, hash) of every row in order, or of the last so many.
+
+        Nothing is checked: `verify` does that.
+        """
+        newest = f"ORDER BY number DESC LIMIT {-1 if last is None else last}"
+        wanted = f"{_SELECT} ORDER BY number" if last is None else f"SELECT * FROM ({_SELECT} {newest}) ORDER BY number"
         try:
-            for number, *values, digest in self._database.execute(f"{_SELECT} ORDER BY number"):
+            for number, *values, digest in self._database.execute(wanted):
                 yield number, _entry(values), digest
         except (sqlite3.Error, msgspec.MsgspecError, UnicodeError) as error:
             raise JournalError(f"{self.path}: the journal cannot be read: {error}") from error
@@ -181,9 +209,12 @@ class Journal:
     def verify(self, expected_head: str | None = None) -> Verification:
         """Walk the chain from GENESIS to the head, and report the first fault.
 
-        A row that was edited, deleted, inserted or moved is found. expected_head: a head noted earlier, which must be
-        among the hashes walked.
+        A row that was edited, deleted, inserted or moved is found, and so is anything in the file that inkgate did not
+        put there. expected_head: a head noted earlier, which must be among the hashes walked.
         """
+        strange = self._strange()
+        if strange:
+            return Verification(0, GENESIS, strange)
         previous, count, seen = GENESIS, 0, expected_head in (None, GENESIS)
         try:
             for number, entry, digest in self.rows():
@@ -194,7 +225,11 @@ class Journal:
                 previous, count = digest, number
                 seen = seen or digest == expected_head
             rows, head = self._database.execute("SELECT rows, hash FROM head").fetchone()
+        except sqlite3.OperationalError as error:
+            raise JournalError(f"{self.path}: the journal cannot be read: {error}") from error
         except (JournalError, sqlite3.Error, TypeError) as error:
+            if isinstance(error.__cause__, sqlite3.OperationalError):
+                raise
             return Verification(count, previous, f"after row {count}: {error}")
         if (rows, head) != (count, previous):
             return Verification(count, previous, f"{count} rows where {rows} were recorded: the end was changed")
@@ -206,7 +241,10 @@ class Journal:
         if read_only:
             if not self.path.is_file():
                 raise NotAJournalError(f"{self.path}: no such file; `inkgate run --journal {self.path}` makes one")
-            return sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)
+            # Beside a file on a medium that cannot be written SQLite can make no shared memory, and needs none.
+            still = not os.access(self.path.parent, os.W_OK) and not Path(f"{self.path}-wal").exists()
+            options = "mode=ro&immutable=1" if still else "mode=ro"
+            return sqlite3.connect(f"{self.path.resolve().as_uri()}?{options}", uri=True, timeout=5.0)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         database = sqlite3.connect(self.path, timeout=5.0, isolation_level=None)
@@ -217,6 +255,44 @@ class Journal:
             f"BEGIN IMMEDIATE; {_SCHEMA} INSERT OR IGNORE INTO head VALUES (1, 0, '{GENESIS}'); COMMIT;"
         )
         return database
+
+    def _require_as_left(self) -> None:
+        """Raise JournalTamperedError unless schema, number of rows and last row are as the head says."""
+        strange = self._strange()
+        if not strange:
+            rows, head = self._database.execute("SELECT rows, hash FROM head").fetchone()
+            (count,) = self._database.execute("SELECT count(*) FROM decisions").fetchone()
+            (highest,) = self._database.execute("SELECT max(number) FROM decisions").fetchone()
+            last, before = (self._row(number) for number in (rows, rows - 1))
+            if (count, highest or 0) != (rows, rows):
+                strange = f"{count} rows where {rows} were recorded"
+            elif last is None:
+                strange = "" if (rows, head) == (0, GENESIS) else f"row {rows} is missing"
+            elif not last[1] == head == row_hash(GENESIS if before is None else before[1], rows, last[0]):
+                strange = f"row {rows}, the last, is not what was recorded there"
+        if strange:
+            raise JournalTamperedError(
+                f"{self.path}: {strange}, so nothing is appended: keep it as evidence, and begin another file"
+            )
+
+    def _strange(self) -> str:
+        """Return in what the file's schema is not inkgate's to the letter, "" if it is."""
+        try:
+            found = dict(self._database.execute("SELECT name, sql FROM sqlite_master"))
+        except sqlite3.OperationalError as error:
+            raise JournalError(f"{self.path}: the journal cannot be read: {error}") from error
+        except sqlite3.Error as error:
+            return f"the schema cannot be read: {error}"
+        wanted = _expected_schema()
+        more = sorted(found.keys() - wanted.keys())
+        if more:
+            return f"the file holds {more[0]!r}, which inkgate never made"
+        other = sorted(name for name in wanted if found.get(name) != wanted[name] and name not in _OF_BEFORE)
+        return f"{other[0]!r} is not as inkgate made it" if other else ""
+
+    def _row(self, number: int) -> tuple[Entry, str] | None:
+        found = self._database.execute(f"{_SELECT} WHERE number = ?", (number,)).fetchone()
+        return None if found is None else (_entry(found[1:-1]), found[-1])
 
     def _transaction(self) -> "_Transaction":
         return _Transaction(self._database)
@@ -241,6 +317,14 @@ class Journal:
                 f"{earlier.decision} after {earlier.symbols} symbols"
             )
         return False
+
+
+@lru_cache(maxsize=1)
+def _expected_schema() -> dict[str, str | None]:
+    """Return what SQLite keeps of the schema, by name."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(_SCHEMA)
+        return dict(database.execute("SELECT name, sql FROM sqlite_master"))
 
 
 class _Transaction:
