@@ -142,6 +142,15 @@ class Bundle:
         self._verify(found, vectors, kernels)
         return found
 
+    def prove(self, engine: Engine, reader: Reader | None) -> None:
+        """Let the networks compute their golden vectors again, as they did when they were opened.
+
+        The state is cleared afterwards. UnverifiedError for the first bit that differs, EngineError if one fails.
+        """
+        engine.verify(self.golden())
+        if reader is not None:
+            reader.verify(self.reader_golden())
+
     def evidence(self) -> EvidenceModel:
         """Return how people write on each kind of input, and what evidence means there.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 import click
@@ -171,7 +172,9 @@ def run(
         stack.callback(lambda: _tell_refused(console, link.counters.refused))
         display = Display(console)
         hooks = stack.enter_context(Hooks(commands, lambda told: display.notice(Notice(told))))
-        with closing(Gate(engine, rule, journal, attempts, word_timeout_s=word_timeout).run(link.events())) as outcomes:
+        prove = None if unverified else partial(bundle.prove, engine, reader)
+        gate = Gate(engine, rule, journal, attempts, prove=prove, word_timeout_s=word_timeout)
+        with closing(gate.run(link.events())) as outcomes:
             decided = _follow(outcomes, display, hooks, words, as_json, engine.verified)
     if words is not None and decided < words:
         raise TooFewWordsError(f"{port}: {decided} of {words} words were decided before --idle-timeout ended the run")

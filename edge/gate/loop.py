@@ -13,9 +13,14 @@ starts from a cleared state and depends on no earlier word.
 
 The link acknowledges a frame when its next event is asked for, and `run` asks only after the decision was recorded and
 consumed: what the board may forget has been decided for good.
+
+An interpreter that was right when the gate started may be wrong later: before an ACCEPT is handed on, and at the first
+word after PROVEN_FOR_S, the networks compute their golden vectors again (`prove`). If one bit differs the word is
+UNAVAILABLE, and so is every word after it until they are right again.
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -44,6 +49,8 @@ from firmware_bridge.session.events import (
 )
 from firmware_bridge.wire.pixels import depth
 
+PROVEN_FOR_S = 60.0
+"""After so many seconds the networks are proved again before a word is begun."""
 WORD_TIMEOUT_S = 10.0
 """A word whose next fragment does not come for this many seconds is given up."""
 
@@ -148,16 +155,18 @@ class Gate:
         journal: Recorder | None = None,
         attempts: Limiter | None = None,
         *,
+        prove: Callable[[], None] | None = None,
         word_timeout_s: float = WORD_TIMEOUT_S,
         now: Callable[[], str] = utc_now,
         monotonic_s: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._network, self._rule, self._journal, self._attempts = network, rule, journal, attempts
         self._word_timeout_s, self._now, self._monotonic_s = word_timeout_s, now, monotonic_s
+        self._prove = prove
         self._board: BoardInfo | None = None
         self._word: _Word | None = None
         self._closed: dict[WordKey, None] = {}
-        self._heard_s = self._arrived_s = monotonic_s()
+        self._heard_s = self._arrived_s = self._proved_s = monotonic_s()
 
     def run(self, events: Iterable[Event]) -> Generator[Outcome | Notice, None, None]:
         """Yield every decision, running and final, and every notice, as the events come.
@@ -224,6 +233,8 @@ class Gate:
                 yield Notice(f"word {key[2]} of session {key[1]} came again: it is decided and stays so")
                 return
             self._check_board(key)
+            if self._arrived_s - self._proved_s > PROVEN_FOR_S:
+                self._prove_networks()
             self._network.reset()
             if self._rule.may_enter is not None:
                 word.identities = self._rule.may_enter.identities()
@@ -266,11 +277,21 @@ class Gate:
     def _judge(self, word: _Word, *, final: bool) -> Decision:
         kind = self._board.kind.name.lower() if self._board is not None else None
         decision = judge_word(self._rule, word.identities, word.seen, final=final, kind=kind)
+        if decision.verdict is Verdict.ACCEPT:
+            self._prove_networks()
         if self._attempts is not None and decision.verdict is Verdict.ACCEPT:
             self._attempts.accept(word.key[0])
         elif self._attempts is not None and decision.final and not decision.writing:
             self._attempts.set_apart(word.key[0])
         return decision
+
+    def _prove_networks(self) -> None:
+        """Raise what `prove` raises; then the next word is proved first."""
+        if self._prove is None:
+            return
+        self._proved_s = -math.inf
+        self._prove()
+        self._proved_s = self._monotonic_s()
 
     def _fail(self, reason: str) -> Iterator[Outcome]:
         """Close the open word, if there is one, as UNAVAILABLE."""

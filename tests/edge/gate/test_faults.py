@@ -11,12 +11,13 @@ import pytest
 
 import edge.gate.judging
 import edge.gate.loop
+from edge.bundle.bundle import Bundle
 from edge.bundle.engine import Engine
 from edge.decision.rule import Decision, Verdict
 from edge.errors import EngineError, JournalError
 from edge.gate.journal import Entry, Journal
 from edge.gate.judging import Rule
-from edge.gate.loop import Gate, Outcome
+from edge.gate.loop import PROVEN_FOR_S, Gate, Outcome
 from firmware_bridge.session.events import (
     BoardFault,
     Connected,
@@ -221,3 +222,67 @@ def test_only_a_word_that_came_whole_and_in_order_is_decided(
                 broken += 1
                 assert [d.verdict for d in found] in ([], [Verdict.UNAVAILABLE])
     assert broken > 3
+
+
+def silent(network: Engine, fault: str) -> None:
+    """Let an interpreter answer without computing, or without forgetting the word before."""
+    if fault == "stuck":
+        network._invoke = lambda: None
+    else:
+        network._clear = lambda: None
+
+
+@pytest.mark.parametrize("fault", ["stuck", "no reset"])
+@pytest.mark.parametrize("after", [1, 2])
+def test_an_interpreter_that_fails_without_a_word_accepts_nobody(
+    engine: Engine, bundle: Bundle, rule: Rule, board: Any, accepted: list[np.ndarray], fault: str, after: int
+) -> None:
+    """It fails between two words: what it said of the last one, an ACCEPT, it would say of every other."""
+
+    def finals(prove: bool) -> list[Decision]:
+        network, begun = copy.copy(engine), 0
+
+        def source() -> Iterator[Event]:
+            nonlocal begun
+            for event in board.writes(accepted):
+                begun += isinstance(event, WordStarted)
+                if begun == after + 1 and isinstance(event, WordStarted):
+                    silent(network, fault)
+                yield event
+
+        gate = Gate(network, rule, prove=(lambda: bundle.prove(network, None)) if prove else None)
+        return [o.decision for o in gate.run(source()) if isinstance(o, Outcome) and o.decision.final]
+
+    assert any(d.verdict is Verdict.ACCEPT for d in finals(prove=False)[after:])
+    proved = finals(prove=True)
+    assert [d.verdict for d in proved[:after]] == [Verdict.ACCEPT] * after
+    assert {d.verdict for d in proved[after:]} == {Verdict.UNAVAILABLE}
+    assert all("does not compute here what was verified" in d.reason for d in proved[after:])
+
+
+def test_networks_are_proved_before_each_accept_and_once_a_minute(
+    engine: Engine, rule: Rule, board: Any, accepted: list[np.ndarray], words: list[np.ndarray], oracle: Any
+) -> None:
+    now_s, proved = 0.0, 0
+
+    def prove() -> None:
+        nonlocal proved
+        proved += 1
+
+    def proofs(written: list[np.ndarray], step_s: float) -> int:
+        nonlocal now_s, proved
+        proved = 0
+
+        def source() -> Iterator[Event]:
+            nonlocal now_s
+            for event in board.writes(written):
+                now_s += step_s * isinstance(event, WordStarted)
+                yield event
+
+        assert list(Gate(engine, rule, prove=prove, monotonic_s=lambda: now_s).run(source()))
+        return proved
+
+    rejected = [word for word in words if oracle(word).verdict is Verdict.REJECT][:3]
+    assert proofs(rejected, 1.0) == 0
+    assert proofs(rejected, PROVEN_FOR_S + 1.0) == len(rejected)
+    assert proofs(accepted, 1.0) == len(accepted)
