@@ -1,9 +1,12 @@
 """`inkgate run`: fragments from a board -> decisions, shown and recorded."""
 
+import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from signal import SIGHUP, SIGTERM, Signals
 
 import click
 from rich.console import Console
@@ -32,6 +35,7 @@ from firmware_bridge.cli.options import (
     json_option,
     plain_console,
     port_option,
+    say,
     unauthenticated_option,
 )
 from firmware_bridge.link.link import open_link
@@ -117,6 +121,9 @@ def run(
     board must prove that it has the key that this machine gave it (`inkgate firmware provision`); without a key it is
     refused unless --allow-unauthenticated, and then every decision says so.
 
+    SIGTERM ends it with exit code 0, Ctrl-C with 130. SIGHUP has it open everything anew: after `inkgate quantize`,
+    say; users of the roster are known at the next word in any case.
+
     A command of --on-accept or --on-reject runs once for a word, for ten seconds at most. Its environment says
     what was decided: INKGATE_VERDICT, INKGATE_USER, INKGATE_SCORE, INKGATE_BOARD, INKGATE_WORD, INKGATE_TIME.
     """
@@ -129,55 +136,103 @@ def run(
         raise click.UsageError("give --attempts, the file of counts, or --uncounted, and none are kept")
     asked = {Verdict.ACCEPT: on_accept, Verdict.REJECT: on_reject}
     commands = {verdict: parse_command(command) for verdict, command in asked.items() if command is not None}
-    console = plain_console()
-    bundle = Bundle.open(bundle_path)
-    policy = Policy(far=far, pin_far=pin_far, claim=claim, early=early)
-    people = _people(bundle, roster_path, policy)
-    thresholds = bundle.thresholds if people is None else None
-    try:
-        engine = bundle.engine(kernels)
-        reader = bundle.reader(kernels) if people is not None else None
-    except (UnverifiedError, GoldenError) as error:
-        _refuse(error, bundle, journal_path, as_json)
-        ctx.exit(error.exit_code)
-    _introduce(console, bundle, engine, len(bundle.manifest.users) if people is None else people.users)
-    if people is not None and people.current().fused:
-        fused = f"{people.current().fused} of them were trained in: their logits are weighed beside who wrote what"
-        console.print(fused, highlight=False, soft_wrap=True)
-    manifest = bundle.manifest
-    unverified = "" if engine.verified else f"{engine.runtime}, kernels {engine.kernels}"
-    rule = Rule(
-        thresholds,
-        manifest.users,
-        manifest.pixel_bits,
-        bundle.sha256,
-        unverified,
-        WhoMayEnter(reader, people.current) if people is not None and reader is not None else None,
-        QualityLimits(),
-        uncounted,
-    )
-    with ExitStack() as stack:
-        journal = stack.enter_context(Journal(journal_path)) if journal_path else None
-        attempts = None if uncounted else stack.enter_context(Attempts(attempts_file(attempts_path), claim))
-        link = stack.enter_context(
-            open_link(
-                port,
-                pixel_bits=manifest.pixel_bits,
-                allow_unauthenticated=allow_unauthenticated,
-                idle_timeout_s=idle_timeout,
-                connect_patience_s=CONNECT_S,
-                delivered=journal.delivered() if journal else None,
-            )
+    console, tally = plain_console(), _Tally(words)
+
+    def serve() -> None:
+        bundle = Bundle.open(bundle_path)
+        policy = Policy(far=far, pin_far=pin_far, claim=claim, early=early)
+        people = _people(bundle, roster_path, policy)
+        thresholds = bundle.thresholds if people is None else None
+        try:
+            engine = bundle.engine(kernels)
+            reader = bundle.reader(kernels) if people is not None else None
+        except (UnverifiedError, GoldenError) as error:
+            _refuse(error, bundle, journal_path, as_json)
+            ctx.exit(error.exit_code)
+        _introduce(console, bundle, engine, len(bundle.manifest.users) if people is None else people.users)
+        if people is not None and people.current().fused:
+            fused = f"{people.current().fused} of them were trained in: their logits are weighed beside who wrote what"
+            console.print(fused, highlight=False, soft_wrap=True)
+        manifest = bundle.manifest
+        unverified = "" if engine.verified else f"{engine.runtime}, kernels {engine.kernels}"
+        rule = Rule(
+            thresholds,
+            manifest.users,
+            manifest.pixel_bits,
+            bundle.sha256,
+            unverified,
+            WhoMayEnter(reader, people.current) if people is not None and reader is not None else None,
+            QualityLimits(),
+            uncounted,
         )
-        stack.callback(lambda: _tell_refused(console, link.counters.refused))
-        display = Display(console)
-        hooks = stack.enter_context(Hooks(commands, lambda told: display.notice(Notice(told))))
-        prove = None if unverified else partial(bundle.prove, engine, reader)
-        gate = Gate(engine, rule, journal, attempts, prove=prove, word_timeout_s=word_timeout)
-        with closing(gate.run(link.events())) as outcomes:
-            decided = _follow(outcomes, display, hooks, words, as_json, engine.verified)
-    if words is not None and decided < words:
-        raise TooFewWordsError(f"{port}: {decided} of {words} words were decided before --idle-timeout ended the run")
+        with ExitStack() as stack:
+            journal = stack.enter_context(Journal(journal_path)) if journal_path else None
+            attempts = None if uncounted else stack.enter_context(Attempts(attempts_file(attempts_path), claim))
+            link = stack.enter_context(
+                open_link(
+                    port,
+                    pixel_bits=manifest.pixel_bits,
+                    allow_unauthenticated=allow_unauthenticated,
+                    idle_timeout_s=idle_timeout,
+                    connect_patience_s=CONNECT_S,
+                    delivered=journal.delivered() if journal else None,
+                )
+            )
+            stack.callback(lambda: _tell_refused(console, link.counters.refused))
+            display = Display(console)
+            hooks = stack.enter_context(Hooks(commands, lambda told: display.notice(Notice(told))))
+            prove = None if unverified else partial(bundle.prove, engine, reader)
+            gate = Gate(engine, rule, journal, attempts, prove=prove, word_timeout_s=word_timeout)
+            with closing(gate.run(link.events())) as outcomes:
+                _follow(outcomes, display, hooks, tally, as_json, engine.verified)
+
+    with _signals():
+        while True:
+            try:
+                serve()
+                break
+            except _SignalledError as caught:
+                if caught.number == SIGTERM:
+                    return
+                say(console, "SIGHUP: bundle, roster, journal and port are opened anew")
+    if words is not None and tally.decided < words:
+        raise TooFewWordsError(
+            f"{port}: {tally.decided} of {words} words were decided before --idle-timeout ended the run"
+        )
+
+
+class _SignalledError(BaseException):
+    """Raised by a signal that the gate obeys; no handler of errors may take it for one."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {Signals(number).name}")
+        self.number = number
+
+
+@dataclass
+class _Tally:
+    """How many words were decided, and after how many to end; None: never."""
+
+    words: int | None
+    decided: int = 0
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Let SIGTERM end the gate as asked, exit code 0, and SIGHUP open everything anew.
+
+    Either closes an open word as UNAVAILABLE, which is recorded.
+    """
+
+    def obey(number: int, _: object) -> None:
+        raise _SignalledError(number)
+
+    before = [(number, signal.signal(number, obey)) for number in (SIGTERM, SIGHUP)]
+    try:
+        yield
+    finally:
+        for number, deed in before:
+            signal.signal(number, deed)
 
 
 def _people(bundle: Bundle, roster_path: Path | None, policy: Policy) -> People | None:
@@ -211,15 +266,9 @@ def _people(bundle: Bundle, roster_path: Path | None, policy: Policy) -> People 
 
 
 def _follow(
-    outcomes: Iterator[Outcome | Notice],
-    display: Display,
-    hooks: Hooks,
-    words: int | None,
-    as_json: bool,
-    verified: bool,
-) -> int:
-    """Show outcomes until `words` of them are final or no more come; return how many were final."""
-    decided = 0
+    outcomes: Iterator[Outcome | Notice], display: Display, hooks: Hooks, tally: _Tally, as_json: bool, verified: bool
+) -> None:
+    """Show outcomes until as many words are decided as were asked for, or no more come."""
     for item in outcomes:
         if isinstance(item, Notice):
             display.notice(item)
@@ -228,10 +277,9 @@ def _follow(
             emit(as_record(item, verified))
         hooks.follow(item)
         display.outcome(item)
-        decided += item.decision.final
-        if decided == words:
+        tally.decided += item.decision.final
+        if tally.decided == tally.words:
             break
-    return decided
 
 
 def _tell_refused(console: Console, frames: int) -> None:
