@@ -91,6 +91,7 @@ _SECONDS = FiniteRange(min=0, min_open=True)
     is_flag=True,
     help="Count no attempts, so that nobody is ever locked out: for trials. Every decision then says so.",
 )
+@click.option("--board", "only", metavar="NAME", help="Only this board may write; by default any whose key is here.")
 @unauthenticated_option
 @json_option
 @click.pass_context
@@ -112,6 +113,7 @@ def run(
     on_reject: str | None,
     attempts_path: Path | None,
     uncounted: bool,
+    only: str | None,
     allow_unauthenticated: bool,
     as_json: bool,
 ) -> None:
@@ -182,7 +184,7 @@ def run(
             display = Display(console)
             hooks = stack.enter_context(Hooks(commands, lambda told: display.notice(Notice(told))))
             prove = None if unverified else partial(bundle.prove, engine, reader)
-            gate = Gate(engine, rule, journal, attempts, prove=prove, word_timeout_s=word_timeout)
+            gate = Gate(engine, rule, journal, attempts, prove=prove, only=only, word_timeout_s=word_timeout)
             with closing(gate.run(link.events())) as outcomes:
                 _follow(outcomes, display, hooks, tally, as_json, engine.verified)
 

@@ -146,7 +146,11 @@ def refuse(reason: str, bundle: str, journal: Recorder | None = None, now: Calla
 
 
 class Gate:
-    """The loop over one link. Feed it with `run`; it never accepts a word with which anything went wrong."""
+    """The loop over one link. Feed it with `run`; it never accepts a word with which anything went wrong.
+
+    prove: lets the networks compute their golden vectors, and raises if they are not as verified. only: the name of the
+    one board that may write.
+    """
 
     def __init__(
         self,
@@ -156,13 +160,14 @@ class Gate:
         attempts: Limiter | None = None,
         *,
         prove: Callable[[], None] | None = None,
+        only: str | None = None,
         word_timeout_s: float = WORD_TIMEOUT_S,
         now: Callable[[], str] = utc_now,
         monotonic_s: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._network, self._rule, self._journal, self._attempts = network, rule, journal, attempts
         self._word_timeout_s, self._now, self._monotonic_s = word_timeout_s, now, monotonic_s
-        self._prove = prove
+        self._prove, self._only = prove, only
         self._board: BoardInfo | None = None
         self._word: _Word | None = None
         self._closed: dict[WordKey, None] = {}
@@ -244,6 +249,8 @@ class Gate:
     def _check_board(self, key: WordKey) -> None:
         if self._board is None:
             raise _FaultError("a word from a board that did not say who it is")
+        if self._only not in (None, self._board.board):
+            raise _FaultError(f"board {self._board.board} writes, and only {self._only} may")
         if self._board.session != key[1]:
             raise _FaultError(f"a word of session {key[1]} in session {self._board.session}")
         if self._board.pixel_bits != self._rule.pixel_bits:

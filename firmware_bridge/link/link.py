@@ -9,7 +9,13 @@ from types import TracebackType
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.link.ports import AUTO, find_board
 from firmware_bridge.link.transport import BAUD_RATE, SerialTransport
-from firmware_bridge.session.errors import AuthenticationError, LinkError, PixelDepthError, ProtocolMismatchError
+from firmware_bridge.session.errors import (
+    AuthenticationError,
+    KeyMissingError,
+    LinkError,
+    PixelDepthError,
+    ProtocolMismatchError,
+)
 from firmware_bridge.session.events import BoardFault, Connected, Event, LinkLost, Statistics, WordEnded
 from firmware_bridge.session.host import Delivered, HostSession
 from firmware_bridge.trust.board_keys import KeyStore
@@ -141,6 +147,12 @@ class Link:
             except KeyStoreError:
                 raise
             except (ProtocolMismatchError, PixelDepthError, AuthenticationError) as refusal:
+                if (
+                    isinstance(refusal, KeyMissingError)
+                    and self._session is not None
+                    and self._session.said is not None
+                ):
+                    self._keys.get(self._session.said.board)  # there may be one, but damaged: that is what is wrong
                 raise refusal.at(self.port) from refusal
             except BridgeError as error:
                 problem = self._named(error)
@@ -194,6 +206,8 @@ class Link:
         while (event := session.next_event()) is not None:
             if isinstance(event, Connected) and event.info.authenticated:
                 self._keys.note(event.info.board, event.info.session)
+            elif isinstance(event, Connected):
+                self._keys.get(event.info.board)  # one whose key is here, but damaged, is not taken without it
             handed_s = self._clock()
             yield event
             now_s = self._clock()

@@ -1,18 +1,20 @@
 """A folder that only its owner can read -> the keys and counters of the boards provisioned here."""
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 import msgspec
 
-from firmware_bridge.trust.errors import BoardKeyExposedError, KeyStoreError
+from firmware_bridge.trust.errors import BoardKeyExposedError, KeyDamagedError
 from firmware_bridge.trust.folder import BOARD_KEYS_VARIABLE, board_keys_folder
 from firmware_bridge.trust.private_folder import PrivateFolder
 from firmware_bridge.wire import messages as wire
 
 SUFFIX = ".key"
+_RENEW = "remove the file and provision the board anew, or put a copy of it back"
 
 
 class _Stored(msgspec.Struct, forbid_unknown_fields=True):
@@ -40,8 +42,14 @@ class KeyStore:
         self._files = PrivateFolder(self.folder, "keys of boards", BOARD_KEYS_VARIABLE, BoardKeyExposedError)
 
     def load(self) -> dict[str, BoardKey]:
-        """Return every board's key, by the board's name."""
-        found = {unquote(name.removesuffix(SUFFIX)): self._read(name) for name in self._files.names(SUFFIX)}
+        """Return every board's key, by the board's name.
+
+        A damaged one is left out, so that it stops no other board; `get` says what is wrong with it.
+        """
+        found = {}
+        for name in self._files.names(SUFFIX):
+            with suppress(KeyDamagedError):
+                found[unquote(name.removesuffix(SUFFIX))] = self._read(name)
         return {board: key for board, key in found.items() if key is not None}
 
     def get(self, board: str) -> BoardKey | None:
@@ -93,9 +101,9 @@ class KeyStore:
             stored = msgspec.json.decode(content, type=_Stored)
             key = bytes.fromhex(stored.key)
         except (msgspec.MsgspecError, ValueError) as error:
-            raise KeyStoreError(f"{path}: no key of a board: {error}") from error
+            raise KeyDamagedError(f"{path}: no key of a board: {error}; {_RENEW}") from error
         if len(key) != wire.KEY_BYTES or not 0 <= stored.session < 1 << 32:
-            raise KeyStoreError(f"{path}: no key of a board: {wire.KEY_BYTES} bytes and a session are needed")
+            raise KeyDamagedError(f"{path}: no key of a board: {wire.KEY_BYTES} bytes and a session; {_RENEW}")
         return BoardKey(key, stored.session)
 
     def _write(self, board: str, board_key: BoardKey) -> None:

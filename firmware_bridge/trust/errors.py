@@ -9,6 +9,10 @@ class KeyStoreError(BridgeError):
     exit_code = ExitCode.USAGE
 
 
+class KeyDamagedError(KeyStoreError):
+    """The file of one board's key holds no key."""
+
+
 class KeyExposedError(KeyStoreError):
     """Someone other than its owner can read or change a file of secrets, or its folder."""
 

@@ -52,6 +52,17 @@ def test_after_every_fragment_there_is_the_decision_about_the_word_so_far(
     assert not any(decision.final for decision in found[:-1])
 
 
+def test_where_one_board_may_write_the_words_of_others_are_unavailable(
+    engine: Engine, rule: Rule, board: Any, words: list[np.ndarray], oracle: Callable[[np.ndarray], Decision]
+) -> None:
+    assert [o.decision for o in finals(Gate(engine, rule, only="desk-pen"), board.writes(words[:2]))] == [
+        oracle(word) for word in words[:2]
+    ]
+    found = finals(Gate(engine, rule, only="door"), board.writes(words[:2]))
+    assert {o.decision.verdict for o in found} == {Verdict.UNAVAILABLE}
+    assert all("board desk-pen writes, and only door may" in o.decision.reason for o in found)
+
+
 def test_a_decision_is_in_the_journal_before_the_next_event_is_asked_for(
     engine: Engine, rule: Rule, board: Any, words: list[np.ndarray], tmp_path: Path
 ) -> None:

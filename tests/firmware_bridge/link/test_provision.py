@@ -25,7 +25,7 @@ from firmware_bridge.session.errors import (
 )
 from firmware_bridge.session.events import BoardInfo, Connected, FragmentReceived, WordEnded
 from firmware_bridge.trust.board_keys import KeyStore
-from firmware_bridge.trust.errors import BoardKeyExposedError
+from firmware_bridge.trust.errors import BoardKeyExposedError, KeyDamagedError
 from firmware_bridge.wire import messages as wire
 
 PEN = "virtual-pen"
@@ -83,6 +83,22 @@ def refusal(board: VirtualBoard, store: KeyStore, allow_unauthenticated: bool = 
     assert str(caught.value).startswith(f"{port}: ")
     assert board.acknowledged == []
     return caught.value
+
+
+def test_a_damaged_key_stops_its_own_board_and_no_other(store: KeyStore) -> None:
+    memory = SelfProvisioned(store, PEN)
+    store.put("another", KEY)
+    (store.folder / "another.key").write_bytes(b"{")
+    assert connect(pen(memory), store).authenticated
+    for secret in (KEY, b""):  # it proves a key that cannot be read here, or says that it has none
+        other = VirtualBoard(writing(1, 4), baud_rate=None, board="another", memory=Unprovisioned(secret or None))
+        with (
+            other,
+            open_link(other.start(), keys=store, allow_unauthenticated=True) as link,
+            pytest.raises(KeyDamagedError, match=r"another\.key"),
+        ):
+            list(link.events())
+        assert other.acknowledged == []
 
 
 def test_a_board_with_a_key_delivers_every_word_over_a_line_with_5_percent_damaged_frames(store: KeyStore) -> None:

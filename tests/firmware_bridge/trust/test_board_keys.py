@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from firmware_bridge.trust import private_folder
 from firmware_bridge.trust.board_keys import BoardKey, KeyStore
-from firmware_bridge.trust.errors import BoardKeyExposedError, KeyStoreError
+from firmware_bridge.trust.errors import BoardKeyExposedError, KeyDamagedError, KeyStoreError
 from firmware_bridge.trust.folder import board_keys_folder
 
 KEY = bytes(range(32))
@@ -97,9 +97,12 @@ def test_a_damaged_key_is_named_and_no_key_is_shown(store: KeyStore, content: by
     store.put("pen-1", KEY)
     (path,) = store.folder.glob("*.key")
     path.write_bytes(content)
-    with pytest.raises(KeyStoreError, match=str(path)) as caught:
-        store.load()
+    store.put("pen-2", KEY)
+    with pytest.raises(KeyDamagedError, match=str(path)) as caught:
+        store.get("pen-1")
     assert "0000" not in str(caught.value)
+    assert "provision the board anew" in str(caught.value)
+    assert store.load() == {"pen-2": BoardKey(KEY)}  # the others are known all the same
 
 
 def test_a_key_is_not_shown_where_a_value_is_printed() -> None:
