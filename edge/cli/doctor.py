@@ -13,6 +13,7 @@ import click
 from edge.bundle.bundle import EVIDENCE, Bundle
 from edge.cli.attempts import attempts_file, attempts_option
 from edge.cli.bundle_path import bundle_option
+from edge.cli.journal import journal_file, journal_option
 from edge.cli.output import counted, emit
 from edge.cli.roster import open_roster, roster_option
 from edge.decision.identify import NEAR
@@ -33,7 +34,7 @@ _STYLE = {State.SOUND: "green", State.DOUBTFUL: "yellow", State.BROKEN: "bold re
 @bundle_option
 @roster_option
 @click.option("--port", help="The board's port, as for `inkgate run`; no board is looked for without it.")
-@click.option("--journal", "journal_path", type=click.Path(path_type=Path), help="The journal that the gate writes.")
+@journal_option
 @attempts_option
 @json_option
 @click.pass_context
@@ -76,7 +77,7 @@ def _look(
     bundle_path: Path, roster_path: Path | None, port: str | None, journal_path: Path | None, attempts_path: Path | None
 ) -> Iterator[Finding]:
     """Yield findings as they are made: what others rest on first."""
-    yield from Machine().findings([journal_path.parent if journal_path else Path.cwd()])
+    yield from Machine().findings([journal_file(journal_path).parent])
     bundles: list[Bundle] = []
     yield look("bundle", lambda: _bundle(bundle_path, bundles), f"inkgate quantize RUN --out {bundle_path}")
     bundle = bundles[0] if bundles else None
@@ -84,11 +85,7 @@ def _look(
         yield look("kernels", lambda: _kernels(bundle))
         yield look("roster", lambda: _roster(bundle, roster_path))
     yield look("attempts", lambda: _attempts(attempts_path))
-    yield (
-        skipped("journal", "none is named: --journal FILE")
-        if journal_path is None
-        else look("journal", lambda: _journal(journal_path))
-    )
+    yield look("journal", lambda: _journal(journal_file(journal_path)))
     if port is None:
         yield skipped("board", "no port is named: --port auto")
     else:

@@ -9,6 +9,22 @@ from edge.cli.output import emit, escape
 from edge.gate.journal import Journal
 from firmware_bridge.cli.options import json_option, plain_console
 from firmware_bridge.errors import ExitCode
+from firmware_bridge.trust.folder import state_folder
+
+_FILE = "journal.sqlite"
+_path = click.argument("path", type=click.Path(path_type=Path), required=False)
+
+journal_option = click.option(
+    "--journal",
+    "journal_path",
+    type=click.Path(path_type=Path),
+    help=f"Record every decision in this file; by default {_FILE} in the user's folder of records.",
+)
+
+
+def journal_file(path: Path | None) -> Path:
+    """Return the file in which decisions are recorded. KeyFolderError if the user has no home for it."""
+    return state_folder() / _FILE if path is None else path
 
 
 @click.group()
@@ -17,12 +33,15 @@ def journal() -> None:
 
 
 @journal.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@_path
 @click.option("--last", type=click.IntRange(min=1), help="Only so many rows from the end.")
 @json_option
-def show(path: Path, last: int | None, as_json: bool) -> None:
-    """Show every decision in the journal, running and final, with its hash."""
-    with Journal(path, read_only=True) as opened:
+def show(path: Path | None, last: int | None, as_json: bool) -> None:
+    """Show every decision in the journal, running and final, with its hash.
+
+    PATH is by default where `inkgate run` records without --journal.
+    """
+    with Journal(journal_file(path), read_only=True) as opened:
         rows = list(opened.rows(last))
     if as_json:
         for number, entry, digest in rows:
@@ -45,19 +64,23 @@ def show(path: Path, last: int | None, as_json: bool) -> None:
 
 
 @journal.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@_path
 @click.option("--head", metavar="HASH", help="A head that you noted earlier: the chain must pass through it.")
 @json_option
 @click.pass_context
-def verify(ctx: click.Context, path: Path, head: str | None, as_json: bool) -> None:
-    """Walk the chain of hashes: exit code 1 if a row was edited, deleted, inserted or moved."""
-    with Journal(path, read_only=True) as opened:
+def verify(ctx: click.Context, path: Path | None, head: str | None, as_json: bool) -> None:
+    """Walk the chain of hashes: exit code 1 if a row was edited, deleted, inserted or moved.
+
+    PATH is by default where `inkgate run` records without --journal.
+    """
+    file = journal_file(path)
+    with Journal(file, read_only=True) as opened:
         result = opened.verify(head)
     if as_json:
         emit({"ok": result.fault is None, "rows": result.rows, "head": result.head, "fault": result.fault})
     elif result.fault is None:
         plain_console().print(f"{result.rows} rows, none changed; head {result.head}", soft_wrap=True)
     else:
-        plain_console().print(f"{path}: {result.fault}", style="bold red", soft_wrap=True)
+        plain_console().print(f"{file}: {result.fault}", style="bold red", soft_wrap=True)
     if result.fault is not None:
         ctx.exit(ExitCode.NEGATIVE)

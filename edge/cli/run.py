@@ -16,6 +16,7 @@ from edge.bundle.engine import Engine
 from edge.bundle.kernels import requests
 from edge.cli.attempts import attempts_file, attempts_option
 from edge.cli.bundle_path import bundle_option
+from edge.cli.journal import journal_file, journal_option
 from edge.cli.output import as_record, emit
 from edge.cli.people import People, require_supported
 from edge.cli.roster import complete_user, open_roster, roster_option
@@ -46,7 +47,7 @@ _SECONDS = FiniteRange(min=0, min_open=True)
 @click.command()
 @port_option
 @bundle_option
-@click.option("--journal", "journal_path", type=click.Path(path_type=Path), help="Record every decision in this file.")
+@journal_option
 @click.option(
     "--kernels",
     type=click.Choice(requests()),
@@ -81,7 +82,7 @@ _SECONDS = FiniteRange(min=0, min_open=True)
     "--early",
     is_flag=True,
     help="Of a roster: let users without a PIN in before their word ends. Its end then asks for a little more, so that "
-    "--far holds over all looks together. Needs --journal.",
+    "--far holds over all looks together.",
 )
 @click.option("--on-accept", metavar="CMD", help="Run this after each ACCEPT, without a shell: it opens the door.")
 @click.option("--on-reject", metavar="CMD", help="Run this after each REJECT, without a shell.")
@@ -129,11 +130,6 @@ def run(
     A command of --on-accept or --on-reject runs once for a word, for ten seconds at most. Its environment says
     what was decided: INKGATE_VERDICT, INKGATE_USER, INKGATE_SCORE, INKGATE_BOARD, INKGATE_WORD, INKGATE_TIME.
     """
-    if early and journal_path is None:
-        raise click.UsageError(
-            "--early needs --journal FILE: a board keeps a word until its end, and after a restart only the journal "
-            "knows that it was accepted"
-        )
     if uncounted and attempts_path is not None:
         raise click.UsageError("give --attempts, the file of counts, or --uncounted, and none are kept")
     asked = {Verdict.ACCEPT: on_accept, Verdict.REJECT: on_reject}
@@ -149,7 +145,7 @@ def run(
             engine = bundle.engine(kernels)
             reader = bundle.reader(kernels) if people is not None else None
         except (UnverifiedError, GoldenError) as error:
-            _refuse(error, bundle, journal_path, as_json)
+            _refuse(error, bundle, journal_file(journal_path), as_json)
             ctx.exit(error.exit_code)
         _introduce(console, bundle, engine, len(bundle.manifest.users) if people is None else people.users)
         if people is not None and people.current().fused:
@@ -168,7 +164,7 @@ def run(
             uncounted,
         )
         with ExitStack() as stack:
-            journal = stack.enter_context(Journal(journal_path)) if journal_path else None
+            journal = stack.enter_context(Journal(journal_file(journal_path)))
             attempts = None if uncounted else stack.enter_context(Attempts(attempts_file(attempts_path), claim))
             link = stack.enter_context(
                 open_link(
@@ -177,7 +173,7 @@ def run(
                     allow_unauthenticated=allow_unauthenticated,
                     idle_timeout_s=idle_timeout,
                     connect_patience_s=CONNECT_S,
-                    delivered=journal.delivered() if journal else None,
+                    delivered=journal.delivered(),
                 )
             )
             stack.callback(lambda: _tell_refused(console, link.counters.refused))
@@ -307,10 +303,9 @@ def _introduce(console: Console, bundle: Bundle, engine: Engine, users: int) -> 
         console.print(text, style="yellow", highlight=False, soft_wrap=True)
 
 
-def _refuse(error: EdgeError, bundle: Bundle, journal_path: Path | None, as_json: bool) -> None:
+def _refuse(error: EdgeError, bundle: Bundle, journal_path: Path, as_json: bool) -> None:
     """Print, and record in the journal, that nothing is decided here and why."""
-    with ExitStack() as stack:
-        journal = stack.enter_context(Journal(journal_path)) if journal_path else None
+    with Journal(journal_path) as journal:
         outcome = refuse(str(error), bundle.sha256, journal)
     if as_json:
         emit({**as_record(outcome, verified=False), "error": str(error), "exit_code": error.exit_code})

@@ -20,11 +20,20 @@ from edge.cli.capture import capture
 from edge.cli.journal import journal
 from edge.cli.run import run
 from edge.decision.rule import Decision
-from edge.errors import BundleAlteredError, HookError, JournalError, NamesError, NoUsersError, TooFewWordsError
+from edge.errors import (
+    BundleAlteredError,
+    HookError,
+    JournalError,
+    NamesError,
+    NotAJournalError,
+    NoUsersError,
+    TooFewWordsError,
+)
 from edge.gate.journal import Entry, Journal
 from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.link.errors import PortLostError
 from firmware_bridge.session.events import Event
+from firmware_bridge.trust.folder import state_folder
 from firmware_bridge.wire.framing import FrameCounters
 
 KEYS = ["time", "board", "session", "word", "symbols", "decision", "user", "score", "threshold", "final", "reason"]
@@ -160,13 +169,22 @@ def test_an_altered_bundle_is_refused_before_the_port_is_touched(bundle: Bundle,
     assert link.options == {}
 
 
-def test_an_early_decision_needs_a_journal_and_users_of_a_roster(
-    bundle: Bundle, link: FakeLink, tmp_path: Path
+def test_without_a_word_of_it_decisions_are_recorded_in_the_users_folder_of_records(
+    bundle: Bundle, link: FakeLink, words: list[np.ndarray]
 ) -> None:
+    assert invoke(run, "--port", "p", "--bundle", bundle.path).exit_code == 0
+    verified = invoke(journal, "verify", "--json")
+    assert (verified.exit_code, records(verified)[0]["ok"]) == (0, True)
+    assert records(verified)[0]["rows"] == sum(len(word) + 1 for word in words[:4])
+    assert len(records(invoke(journal, "show", "--last", 3, "--json"))) == 3
+    (state_folder() / "journal.sqlite").write_bytes(b"no journal" * 100)
+    link.options = {}
+    assert isinstance(invoke(run, "--port", "p", "--bundle", bundle.path).exception, NotAJournalError)
+    assert link.options == {}  # nothing is decided that cannot be recorded
+
+
+def test_an_early_decision_needs_users_of_a_roster(bundle: Bundle, link: FakeLink, tmp_path: Path) -> None:
     command = ["--port", "p", "--bundle", bundle.path, "--early"]
-    without = invoke(run, *command)
-    assert without.exit_code == 2
-    assert "--early needs --journal" in without.stderr
     refused = invoke(run, *command, "--journal", tmp_path / "journal.db")
     assert isinstance(refused.exception, NoUsersError)
     assert "--early is of users of a roster" in str(refused.exception)

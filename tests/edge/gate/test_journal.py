@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.errors import JournalError, JournalTamperedError, NotAJournalError
+from edge.errors import JournalError, NotAJournalError
 from edge.gate.journal import GENESIS, Entry, Journal, canonical, row_hash
 
 ENTRY = Entry("2026-01-01T00:00:00.000Z", "pen", 7, 1, 4, "ACCEPT", "Ada", -0.25, True, "score", 1.5, "b" * 64)
@@ -222,119 +221,6 @@ def test_a_chain_made_anew_is_found_by_a_head_noted_before(path: Path, tmp_path:
         assert journal.verify().fault is None
         assert "expected head" in str(journal.verify(noted).fault)
         assert journal.verify(GENESIS).fault is None
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        ["UPDATE decisions SET decision = 'REJECT' WHERE number = 15"],
-        ["UPDATE decisions SET hash = (SELECT hash FROM decisions WHERE number = 14) WHERE number = 15"],
-        ["DELETE FROM decisions WHERE number = 15"],
-        ["DELETE FROM decisions WHERE number = 3"],
-        [f"UPDATE head SET rows = 0, hash = '{GENESIS}'"],
-        ["CREATE TRIGGER gone BEFORE INSERT ON decisions BEGIN SELECT RAISE(IGNORE); END"],
-        ["CREATE TRIGGER gone AFTER INSERT ON decisions BEGIN DELETE FROM decisions WHERE number = new.number; END"],
-        ["CREATE TRIGGER kept BEFORE UPDATE ON head BEGIN SELECT RAISE(IGNORE); END"],
-        ["CREATE TABLE more (one)"],
-        ["CREATE VIEW seen AS SELECT 1"],
-        ["DROP INDEX decided_once", "CREATE INDEX decided_once ON decisions (board)"],
-    ],
-)
-def test_nothing_is_appended_to_a_journal_that_is_not_as_it_was_left(path: Path, changes: list[str]) -> None:
-    edit(path, *changes)
-    before = path.read_bytes()
-    with pytest.raises(JournalTamperedError, match="nothing is appended: keep it as evidence") as caught:
-        Journal(path)
-    assert caught.value.exit_code == 4
-    assert path.read_bytes() == before
-    with Journal(path, read_only=True) as journal:
-        assert journal.verify().fault
-
-
-@pytest.mark.parametrize(
-    "trigger",
-    [
-        "BEFORE INSERT ON decisions BEGIN SELECT RAISE(IGNORE); END",
-        "AFTER INSERT ON decisions BEGIN DELETE FROM decisions WHERE number = new.number; END",
-        "AFTER INSERT ON decisions BEGIN UPDATE decisions SET decision = 'REJECT' WHERE number = new.number; END",
-    ],
-)
-def test_a_row_that_is_made_to_vanish_while_the_gate_runs_is_not_acknowledged(path: Path, trigger: str) -> None:
-    with Journal(path) as journal:
-        edit(path, f"CREATE TRIGGER planted {trigger}")
-        with pytest.raises(JournalTamperedError, match="is not there"):
-            journal.record(entry(6))
-        edit(path, "DROP TRIGGER planted")
-        assert journal.record(entry(6))
-        assert journal.verify().fault is None
-
-
-def test_a_journal_of_before_is_verified_as_it_is_and_written_on(path: Path) -> None:
-    edit(path, "DROP INDEX in_order")
-    with Journal(path, read_only=True) as journal:
-        assert journal.verify().fault is None
-    with Journal(path) as journal:
-        assert journal.record(entry(6))
-        assert journal.verify().fault is None
-
-
-def test_that_a_journal_cannot_be_read_is_no_verdict(path: Path) -> None:
-    """Somebody holds it alone; nothing is known of its rows."""
-    holder = sqlite3.connect(path, isolation_level=None)
-    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
-    holder.execute("BEGIN IMMEDIATE")
-    holder.execute("UPDATE head SET rows = rows")
-    with closing(sqlite3.connect(path, timeout=0.05)) as impatient:
-        journal = Journal.__new__(Journal)
-        journal.path, journal._database = path, impatient
-        with pytest.raises(JournalError, match="cannot be read") as caught:
-            journal.verify()
-    assert caught.value.exit_code == 3
-    holder.execute("ROLLBACK")
-    holder.close()
-
-
-def test_a_journal_on_a_medium_that_cannot_be_written_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = os.access
-    monkeypatch.setattr(os, "access", lambda p, mode: Path(p) != path.parent and real(p, mode))  # root may write all
-    edit(path, "PRAGMA wal_checkpoint(TRUNCATE)")
-    for name in path.parent.glob("journal.db-*"):
-        name.unlink()
-    with Journal(path, read_only=True) as journal:
-        assert journal.verify().fault is None
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
-
-
-def test_to_open_a_journal_takes_no_longer_when_it_is_long(tmp_path: Path) -> None:
-    """Steps of SQLite's machine, not seconds: to open it and to ask what was delivered."""
-
-    def steps(rows: int) -> int:
-        path = tmp_path / f"{rows}.db"
-        with Journal(path) as journal:
-            journal.record(entry(1))
-        columns = "time, board, session + value % 50, word + value, symbols, decision, user, score, final, reason"
-        edit(
-            path,
-            f"WITH RECURSIVE n (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < {rows}) "
-            f"INSERT INTO decisions SELECT value + 1, {columns}, latency_ms, bundle, hash FROM decisions, n",
-        )
-        count = 0
-
-        def step() -> int:
-            nonlocal count
-            count += 1
-            return 0
-
-        with closing(sqlite3.connect(path)) as database:
-            journal = Journal.__new__(Journal)
-            journal.path, journal._database = path, database
-            database.set_progress_handler(step, 1)
-            journal.delivered()
-            with suppress(JournalTamperedError):  # the rows are made up
-                journal._require_as_left()
-        return count
-
-    assert steps(20_000) < 1.1 * steps(1_000)
 
 
 def test_the_last_rows_are_given_in_order(path: Path) -> None:
