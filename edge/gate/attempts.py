@@ -39,6 +39,7 @@ _COUNT: Final = """
 INSERT INTO attempts VALUES (?, ?, 1, 0, ?, ?, ?) ON CONFLICT (kind, name) DO UPDATE SET
     failures = failures + 1, boot = excluded.boot, since_boot_s = excluded.since_boot_s, wall_s = excluded.wall_s
 """
+_OF: Final = "FROM attempts WHERE kind = ? AND name = ?"
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -127,13 +128,16 @@ class Attempts:
                 database.execute("UPDATE attempts SET failures = 0 WHERE kind = ? AND name = ?", subject)
 
     def set_apart(self, board: str) -> None:
-        """Count the last attempt as no writing in place of a failure."""
+        """Count the last attempt as no writing in place of a failure; the wait, which was over, stays so."""
         with self._transaction() as database:
+            now = self._now()
             for subject in self._subjects(board):
+                (failures,) = database.execute(f"SELECT failures {_OF}", subject).fetchone() or (1,)
+                over_s = wait_after(failures - 1)
                 database.execute(
-                    "UPDATE attempts SET failures = max(failures - 1, 0), not_writing = not_writing + 1 "
+                    "UPDATE attempts SET failures = ?, not_writing = not_writing + 1, since_boot_s = ?, wall_s = ? "
                     "WHERE kind = ? AND name = ?",
-                    subject,
+                    (max(failures - 1, 0), now.since_boot_s - over_s, now.wall_s - over_s, *subject),
                 )
 
     def counts(self) -> list[Count]:

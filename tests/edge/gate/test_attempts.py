@@ -112,6 +112,18 @@ def test_what_is_no_writing_counts_apart(attempts: Attempts, clock: Clock) -> No
     assert (count.failures, count.not_writing, count.wait_s) == (0, 100, 0)
 
 
+def test_what_is_no_writing_makes_no_wait_longer(attempts: Attempts, clock: Clock) -> None:
+    fail(attempts, FREE + 3, clock)
+    clock.wait(wait_after(FREE + 3))
+    for _ in range(10):
+        attempts.begin(BOARD)
+        attempts.set_apart(BOARD)
+        [count] = attempts.counts()
+        assert (count.failures, count.wait_s) == (FREE + 3, 0.0)
+    attempts.begin(BOARD)
+    assert attempts.counts()[0].wait_s == wait_after(FREE + 4)
+
+
 def test_a_name_is_locked_at_every_board_and_a_board_for_every_name(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "attempts.sqlite"
     with Attempts(path, "anna", clock) as anna, Attempts(path, "bert", clock) as bert:
