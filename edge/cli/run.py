@@ -1,8 +1,8 @@
 """`inkgate run`: fragments from a board -> decisions, shown and recorded."""
 
 import signal
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -182,9 +182,9 @@ def run(
             prove = None if unverified else partial(bundle.prove, engine, reader)
             gate = Gate(engine, rule, journal, attempts, prove=prove, only=only, word_timeout_s=word_timeout)
             with closing(gate.run(link.events())) as outcomes:
-                _follow(outcomes, display, hooks, tally, as_json, engine.verified)
+                _follow(signals.each(outcomes), display, hooks, tally, as_json, engine.verified)
 
-    with _signals():
+    with _Signals() as signals:
         while True:
             try:
                 serve()
@@ -215,22 +215,41 @@ class _Tally:
     decided: int = 0
 
 
-@contextmanager
-def _signals() -> Iterator[None]:
-    """Let SIGTERM end the gate as asked, exit code 0, and SIGHUP open everything anew.
+class _Signals:
+    """SIGTERM, which ends the gate as asked, and SIGHUP, which has it open everything anew.
 
-    Either closes an open word as UNAVAILABLE, which is recorded.
+    A signal is obeyed while the next outcome is waited for: what was decided before has then been shown and counted,
+    and an open word is closed as UNAVAILABLE, recorded and shown.
     """
 
-    def obey(number: int, _: object) -> None:
-        raise _SignalledError(number)
+    def __init__(self) -> None:
+        self._waiting, self._pending = False, 0
 
-    before = [(number, signal.signal(number, obey)) for number in (SIGTERM, SIGHUP)]
-    try:
-        yield
-    finally:
-        for number, deed in before:
+    def __enter__(self) -> "_Signals":
+        self._before = [(number, signal.signal(number, self._obey)) for number in (SIGTERM, SIGHUP)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, deed in self._before:
             signal.signal(number, deed)
+
+    def each(self, outcomes: Generator[Outcome | Notice, None, None]) -> Iterator[Outcome | Notice]:
+        """Yield what comes. _SignalledError for a signal, after what it made of an open word."""
+        while True:
+            try:
+                self._waiting = True
+                number, self._pending = self._pending, 0
+                item = outcomes.throw(_SignalledError(number)) if number else next(outcomes)
+            except StopIteration:
+                return
+            finally:
+                self._waiting = False
+            yield item
+
+    def _obey(self, number: int, _: object) -> None:
+        if self._waiting:
+            raise _SignalledError(number)
+        self._pending = number
 
 
 def _people(bundle: Bundle, roster_path: Path | None, policy: Policy) -> People | None:

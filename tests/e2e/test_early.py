@@ -1,5 +1,6 @@
 """`inkgate run --early` at a board on a real line: accepted before the word's end, once, also after a kill."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,10 @@ pytestmark = [
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize("claim", [[], ["--claim", "Ada"]], ids=["nobody named", "name claimed"])

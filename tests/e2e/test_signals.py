@@ -19,8 +19,10 @@ pytestmark = [
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path)
+    yield made
+    made.close()
 
 
 def finals(site: Site) -> list[tuple[int, str, str]]:

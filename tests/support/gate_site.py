@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,11 +25,17 @@ from train.demo.hands import InventedHands
 USERS, BOARD = 6, "site-board"
 
 
+def _obey_ctrl_c() -> None:
+    """Undo what a shell does to commands in its background, whatever runs the tests there."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Site:
     """A bundle with users, their words, and a gate's command."""
 
     def __init__(self, folder: Path, users: int = USERS) -> None:
         self.folder, self.bundle, self.journal = folder, folder / "bundle", folder / "journal"
+        self.gates: list[subprocess.Popen[str]] = []
         shutil.copytree(SHIPPED, self.bundle)
         hands, rng = InventedHands(DIGITS, 1), np.random.default_rng(2)
         people = hands.people(users, len(DIGITS), 10)
@@ -59,7 +66,15 @@ class Site:
     def run(self, *more: object) -> "subprocess.Popen[str]":
         command = ["run", "--port", self.folder / "pen", "--bundle", self.bundle, "--journal", self.journal]
         command = [sys.executable, "-m", "inkgate", *map(str, [*command, "--json", *more])]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        gate = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=_obey_ctrl_c)
+        self.gates.append(gate)
+        return gate
+
+    def close(self) -> None:
+        """End every gate that still runs."""
+        for gate in self.gates:
+            gate.kill()
+            gate.wait()
 
     def length(self, word: int) -> int:
         return len(self.words[word - 1].fragments)
