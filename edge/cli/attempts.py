@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from edge.cli.output import counted, emit
-from edge.gate.attempts import MOST, Attempts
+from edge.gate.attempts import MOST, Attempts, Count
 from firmware_bridge.cli.options import json_option, plain_console, say
 from firmware_bridge.trust.folder import state_folder
 
@@ -36,8 +36,10 @@ def attempts() -> None:
 def list_attempts(attempts_path: Path | None, as_json: bool) -> None:
     """List boards and names with their failures in a row, and how long nobody may try."""
     path = attempts_file(attempts_path)
-    with Attempts(path) as opened:
-        found = opened.counts()
+    found: list[Count] = []
+    if path.exists():  # to look makes no file
+        with Attempts(path) as opened:
+            found = opened.counts()
     for count in found:
         if as_json:
             left = None if math.isinf(count.wait_s) else round(count.wait_s, 1)

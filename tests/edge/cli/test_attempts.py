@@ -47,6 +47,12 @@ def test_the_administrator_lets_one_or_all_try_again(file: Path) -> None:
     assert invoke("list", "--attempts", file, "--json").stdout == ""
 
 
+def test_to_look_where_nobody_was_counted_makes_no_file(tmp_path: Path) -> None:
+    result = invoke("list", "--attempts", tmp_path / "none")
+    assert (result.exit_code, result.stderr.startswith("0 counts in ")) == (0, True)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_contradicting_options_and_another_file_are_sentences(file: Path, tmp_path: Path) -> None:
     assert invoke("reset", "--attempts", file, "--user", "a", "--board", "b").exit_code == 2
     (tmp_path / "text").write_text("no counts" * 100)
