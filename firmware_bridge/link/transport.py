@@ -35,6 +35,12 @@ class SerialTransport:
 
     def __init__(self, port: str, baud_rate: int) -> None:
         self.port = port
+        scheme, parted, _ = port.partition("://")
+        if parted and scheme != "socket":
+            raise PortMissingError(
+                f"{port}: {scheme}:// is not served; name a serial port (`inkgate ports` lists them), a pty, or "
+                "socket://HOST:PORT, which ser2net serves of a port elsewhere, in raw mode"
+            )
         try:
             self._serial = serial.serial_for_url(
                 port, baud_rate, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True
