@@ -17,9 +17,6 @@ SHARED: Final = 0.4
 """Share of the covariances that all symbols have in common; the rest is the symbol's own."""
 _LEAST: Final = 1e-3
 """Least variance in any direction, in units of the noise's."""
-STEADIER: Final = 0.8
-"""What counts of the noise: most hands are steadier than the mean, which the least steady ones make. Of 0.7 to 1, this
-told development writers of scans, pens and the camera apart best."""
 _FIRST: Final = 3.0
 """A writer's mean of n fragments of a symbol weighs n / (n + 3) in the covariance of means."""
 
@@ -69,7 +66,7 @@ def fit_who(sources: Sequence[Writing], symbols: int, dimensions: int = DIMENSIO
         means=each[0].means @ projection,
         writer=positive(project(writer)),
         symbol=shrink(symbol, symbol.mean(axis=0)),
-        noise=STEADIER * shrink(noise, shared),
+        noise=shrink(noise, shared),
     )
 
 

@@ -251,7 +251,7 @@ def _arrays(trials: Trials) -> tuple[npt.NDArray[Any], ...]:
 _LAST = [""]
 
 
-def _say(what: str, done: int, of: int) -> None:
+def _say(what: str, done: int, of: int, _loss: float | None = None) -> None:
     """Tell a step when it begins and when it has ended."""
     if what != _LAST[0] or done == of:
         print(f"{what}: {done} of {of}", file=sys.stderr, flush=True)

@@ -10,7 +10,7 @@ from edge.decision.error_rates import cllr, cllr_min
 from edge.decision.who import enrolled, strangers
 from quantize.errors import EvidenceFitError
 from quantize.evidence.calibrate import Trials, calibrate, fit_line, misnamed
-from quantize.evidence.moments import STEADIER, Writing, fit_who
+from quantize.evidence.moments import Writing, fit_who
 from quantize.evidence.scores import Person, Spoken
 
 MODEL = who_model()
@@ -40,9 +40,9 @@ def test_moments_are_those_of_the_model_that_wrote() -> None:
     noise = rng.normal(0, 8, (len(writer), FEATURES))
     features = np.clip(np.rint(hand[writer] + own[writer, symbol] + noise), -128, 127).astype(np.int8)
     model = fit_who([Writing(features, writer, symbol)], 4, FEATURES)
-    # Noise has unit variance after the projection, of which STEADIER counts; the ratios of the others' variances to it
-    # are 100 / 64 and 400 / 64. With 300 writers a variance is known to about 15 %.
-    assert np.diag(model.noise.mean(axis=0)) == pytest.approx(np.full(FEATURES, STEADIER), rel=0.15)
+    # Noise has unit variance after the projection; the ratios of the others' variances to it are 100 / 64 and 400 / 64.
+    # With 300 writers a variance is known to about 15 %.
+    assert np.diag(model.noise.mean(axis=0)) == pytest.approx(np.ones(FEATURES), rel=0.15)
     assert np.diag(model.writer).mean() == pytest.approx(100 / 64, rel=0.3)
     assert np.diag(model.symbol.mean(axis=0)).mean() == pytest.approx(400 / 64, rel=0.15)
 
