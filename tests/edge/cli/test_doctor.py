@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from edge.cli.roster import networks_sha256
 from edge.decision.enrolment import Enrolment
 from edge.gate.attempts import FREE, MOST, Attempts
 from edge.gate.journal import Entry, Journal
+from edge.roster.roster import Roster
 from edge.roster.roster_file import RosterFile
 from firmware_bridge.emulate.board_memory import SelfProvisioned, Unprovisioned
 from firmware_bridge.emulate.virtual_board import VirtualBoard
@@ -40,7 +42,7 @@ class Site:
         file = RosterFile(self.roster, networks_sha256(READY_BUNDLE))
         self.people = [_person(f"user {number}", number) for number in range(7)]
         for person in self.people:
-            file.change(lambda roster, person=person: roster.add(person))  # type: ignore[misc]
+            file.change(partial(_added, person))
         with Attempts(self.attempts) as attempts:
             attempts.begin("desk-pen")
         with Journal(self.journal) as journal:
@@ -55,6 +57,14 @@ class Site:
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         rows = [json.loads(line) for line in result.stdout.splitlines()]
         return result.exit_code, {row["check"]: row for row in rows}
+
+
+def _added(person: Enrolment, roster: Roster) -> Roster:
+    return roster.add(person)
+
+
+def _removed(name: str, roster: Roster) -> Roster:
+    return roster.remove(name)
 
 
 def _person(name: str, seed: int) -> Enrolment:
@@ -102,13 +112,13 @@ def alter_the_model(site: Site) -> None:
 def remove_everybody(site: Site) -> None:
     file = RosterFile(site.roster, networks_sha256(READY_BUNDLE))
     for person in site.people:
-        file.change(lambda roster, name=person.name: roster.remove(name))  # type: ignore[misc]
+        file.change(partial(_removed, person.name))
 
 
 def keep_two(site: Site) -> None:
     file = RosterFile(site.roster, networks_sha256(READY_BUNDLE))
     for person in site.people[2:]:
-        file.change(lambda roster, name=person.name: roster.remove(name))  # type: ignore[misc]
+        file.change(partial(_removed, person.name))
 
 
 def lose_the_key(_: Site) -> None:

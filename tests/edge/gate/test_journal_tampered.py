@@ -1,34 +1,17 @@
 """A journal that somebody changed: nothing is appended to it, and no row that vanishes is acknowledged."""
 
-import itertools
-import sqlite3
 from pathlib import Path
 
 import pytest
+from journals import edit, entry, write_journal
 
 from edge.errors import JournalTamperedError
-from edge.gate.journal import GENESIS, Entry, Journal
-
-
-def entry(word: int, symbols: int = 4, final: bool = True) -> Entry:
-    return Entry("2026-01-01", "pen", 7, word, symbols, "REJECT", None, -0.25, final, "score", 1.5, "b" * 64)
+from edge.gate.journal import GENESIS, Journal
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Return the path of a journal of 5 words, each with two running decisions and a final one."""
-    target = tmp_path / "journal.db"
-    with Journal(target) as journal:
-        for word, symbols in itertools.product(range(1, 6), (1, 2, 3)):
-            assert journal.record(entry(word, symbols, symbols == 3))
-    return target
-
-
-def edit(path: Path, *statements: str) -> None:
-    with sqlite3.connect(path) as database:
-        for statement in statements:
-            database.execute(statement)
-    database.close()
+    return write_journal(tmp_path / "journal.db")
 
 
 @pytest.mark.parametrize(
