@@ -49,8 +49,8 @@ def doctor(
 ) -> None:
     """Look at the machine, bundle, roster, attempts, journal and board, and say what mends what is wrong.
 
-    Give what you give to `inkgate run`. Nothing is changed. The exit code is that of the worst finding: 2 usage or
-    configuration, 3 a device, 4 refused for security; 0 if nothing is broken.
+    Give what you give to `inkgate run`. Nothing is mended: it only says what would mend it. The exit code is that of
+    the worst finding: 2 usage or configuration, 3 a device, 4 refused for security; 0 if nothing is broken.
     """
     found = []
     for finding in _look(bundle_path, roster_path, port, journal_path, attempts_path):

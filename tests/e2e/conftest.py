@@ -2,10 +2,12 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from gate_site import Site
 from once import once
 
 from edge.bundle.bundle import Bundle
@@ -46,3 +48,11 @@ def inkgate(*arguments: object) -> str:
     result = CliRunner().invoke(cli, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.stderr
     return result.stdout
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """Yield a bundle with users and their words; every gate at it ends with the test."""
+    made = Site(tmp_path)
+    yield made
+    made.close()

@@ -1,6 +1,5 @@
 """`inkgate run --early` at a board on a real line: accepted before the word's end, once, also after a kill."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,6 @@ pytestmark = [
     pytest.mark.slow("enrols six users, and runs a gate three times"),
     pytest.mark.skipif(not (SHIPPED / MANIFEST).is_file(), reason="this inkgate comes without a ready bundle"),
 ]
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    made = Site(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("claim", [[], ["--claim", "Ada"]], ids=["nobody named", "name claimed"])

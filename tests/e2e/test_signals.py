@@ -4,7 +4,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from gate_site import Site, records
@@ -16,13 +15,6 @@ pytestmark = [
     pytest.mark.slow("enrols six users, and runs a gate"),
     pytest.mark.skipif(not (SHIPPED / MANIFEST).is_file(), reason="this inkgate comes without a ready bundle"),
 ]
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    made = Site(tmp_path)
-    yield made
-    made.close()
 
 
 def finals(site: Site) -> list[tuple[int, str, str]]:
