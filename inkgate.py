@@ -19,10 +19,10 @@ COMMANDS = {
     "attempts": ("edge.cli.attempts:attempts", "Show who failed how often in a row, and let him try again."),
     "bench": ("quantize.cli.bench:bench", "Time and error over up to 100,000 fragments, beside the published table."),
     "calibrate": (
-        "edge.cli.calibrate:calibrate",
+        "edge.cli.people.calibrate:calibrate",
         "Let visitors write, without names: what this device makes of writing.",
     ),
-    "capture": ("edge.cli.capture:capture", "Record a writer's fragments from a board into a .npz file."),
+    "capture": ("edge.cli.people.capture:capture", "Record a writer's fragments from a board into a .npz file."),
     "completion": ("inkgate:completion", "Print the shell completion script for bash, zsh or fish."),
     "data": ("train.cli.data:data", "Fetch, describe, import and export sets of fragments."),
     "demo": (
@@ -44,7 +44,7 @@ COMMANDS = {
     "simulate": ("train.cli.simulate:simulate", "A virtual pen or camera board on a pseudo-terminal."),
     "train": ("train.cli.train:train", "Enrol users from the shipped backbone, or train everything from scratch."),
     "train-reader": ("train.cli.train_reader:train_reader", "Train and quantise a reader of digits or of letters."),
-    "users": ("edge.cli.users:users", "Enrol users without training; list, show, rename and remove them."),
+    "users": ("edge.cli.people.users:users", "Enrol users without training; list, show, rename and remove them."),
     "verify": ("quantize.cli.verify:verify", "Prove the int8 model against the fixed-point reference."),
 }
 

@@ -15,7 +15,7 @@ from edge.cli.attempts import attempts_file, attempts_option
 from edge.cli.bundle_path import bundle_option
 from edge.cli.journal import journal_file, journal_option
 from edge.cli.output import counted, emit
-from edge.cli.roster import open_roster, roster_option
+from edge.cli.people.roster import open_roster, roster_option
 from edge.decision.identify import NEAR
 from edge.doctor.finding import Finding, State, broken, doubtful, look, skipped, sound, worst
 from edge.doctor.machine import Machine

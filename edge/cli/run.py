@@ -18,8 +18,8 @@ from edge.cli.attempts import attempts_file, attempts_option
 from edge.cli.bundle_path import bundle_option
 from edge.cli.journal import journal_file, journal_option
 from edge.cli.output import as_record, emit
-from edge.cli.people import People, require_supported
-from edge.cli.roster import complete_user, open_roster, roster_option
+from edge.cli.people.identities import People, require_supported
+from edge.cli.people.roster import complete_user, open_roster, roster_option
 from edge.decision.identify import Policy
 from edge.decision.rule import Verdict
 from edge.errors import EdgeError, GoldenError, NoUsersError, TooFewWordsError, UnverifiedError

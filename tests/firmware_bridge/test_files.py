@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from edge.cli.users import users
+from edge.cli.people.users import users
 from firmware_bridge.errors import InkgateError
 from firmware_bridge.files import read_file
 

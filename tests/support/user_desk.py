@@ -14,11 +14,11 @@ from click.testing import CliRunner, Result
 from tiny_networks import DIGITS, TinyNetwork, TinyReader, word
 
 from edge.bundle.bundle import Bundle
-from edge.cli import calibrate as calibrate_module
-from edge.cli import roster as roster_module
-from edge.cli import users as users_module
-from edge.cli.roster import Networks
-from edge.cli.users import users
+from edge.cli.people import calibrate as calibrate_module
+from edge.cli.people import roster as roster_module
+from edge.cli.people import users as users_module
+from edge.cli.people.roster import Networks
+from edge.cli.people.users import users
 from edge.ink.fragment_set import FragmentSet
 from edge.ink.symbols import code_of
 from edge.roster.roster import Roster
@@ -126,8 +126,8 @@ ASKED = """
 import sys
 sys.path[:0] = {paths!r}
 import inkgate
-from edge.cli import roster, users
-from edge.cli.roster import Networks
+from edge.cli.people import roster, users
+from edge.cli.people.roster import Networks
 from tiny_networks import TinyNetwork, TinyReader
 roster.networks_sha256 = lambda _: bytes(32)
 users.open_networks = lambda _: Networks(TinyNetwork(), TinyReader())

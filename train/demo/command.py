@@ -45,7 +45,7 @@ def demo(
     PIN, or if a word was lost.
     """
     from edge.bundle.bundle import Bundle
-    from edge.cli.roster import reader_alphabet
+    from edge.cli.people.roster import reader_alphabet
     from train.demo.hands import find_hands
     from train.demo.page import make_page
     from train.demo.scenario import SPARE, make_scenario

@@ -17,7 +17,7 @@ from edge.bundle.bundle import MODEL, Bundle
 from edge.bundle.places import READY, find_bundle
 from edge.cli import doctor as doctor_module
 from edge.cli.doctor import doctor
-from edge.cli.roster import networks_sha256
+from edge.cli.people.roster import networks_sha256
 from edge.decision.enrolment import Enrolment
 from edge.gate.attempts import FREE, MOST, Attempts
 from edge.gate.journal import Entry, Journal

@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge.bundle.bundle import Bundle
-from edge.cli import capture as capture_module
 from edge.cli import run as run_module
-from edge.cli.capture import capture
 from edge.cli.journal import journal
+from edge.cli.people import capture as capture_module
+from edge.cli.people.capture import capture
 from edge.cli.run import run
 from edge.decision.rule import Decision
 from edge.errors import (

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from edge.cli.output import emit
-from edge.cli.roster import Networks
+from edge.cli.people.roster import Networks
 from edge.decision.enrolment import Enrolment
 from edge.decision.evidence import MAX_SYMBOLS
 from edge.decision.evidence_model import EvidenceModel

@@ -8,9 +8,9 @@ import click
 
 from edge.bundle.bundle import EVIDENCE, Bundle
 from edge.cli.bundle_path import bundle_option
-from edge.cli.enrolling import Desk, Teller, enrol_from_file, follow
 from edge.cli.output import counted, emit
-from edge.cli.roster import Networks, idle_option, open_networks, open_roster, roster_option
+from edge.cli.people.enrolling import Desk, Teller, enrol_from_file, follow
+from edge.cli.people.roster import Networks, idle_option, open_networks, open_roster, roster_option
 from edge.decision.enrolment import Material
 from edge.decision.identify import model_for
 from edge.errors import EnrolmentError, TooFewWordsError

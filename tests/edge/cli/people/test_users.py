@@ -7,7 +7,7 @@ import pytest
 from user_desk import WORDS, invoke, records, save, stored
 
 from edge.bundle.bundle import Bundle
-from edge.cli.users import users
+from edge.cli.people.users import users
 from edge.errors import (
     EnrolmentError,
     PinError,

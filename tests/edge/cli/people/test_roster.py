@@ -19,8 +19,8 @@ from edge.bundle import reader as reader_names
 from edge.bundle.bundle import Bundle, write_bundle
 from edge.bundle.manifest import Manifest, ReaderRecord
 from edge.bundle.reader_card import decode_card
-from edge.cli.roster import networks_sha256, open_networks, open_roster, reader_alphabet
-from edge.cli.users import users
+from edge.cli.people.roster import networks_sha256, open_networks, open_roster, reader_alphabet
+from edge.cli.people.users import users
 from edge.errors import GoldenError, NotABundleError, OtherOutputsError, ReaderDiffersError
 from edge.ink.fragment import to_int8
 from edge.ink.fragment_set import FragmentSet

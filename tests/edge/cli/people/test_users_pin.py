@@ -16,9 +16,9 @@ from user_desk import ASKED, WORDS, answer_on_a_terminal, invoke, records, save,
 
 import inkgate
 from edge.bundle.bundle import EVIDENCE, Bundle, write_bundle
-from edge.cli import roster as roster_module
-from edge.cli.calibrate import calibrate
-from edge.cli.users import users
+from edge.cli.people import roster as roster_module
+from edge.cli.people.calibrate import calibrate
+from edge.cli.people.users import users
 from edge.errors import (
     EnrolmentError,
     EvidenceError,

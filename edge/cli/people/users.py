@@ -12,9 +12,9 @@ import click
 
 from edge.bundle.bundle import EVIDENCE, Bundle
 from edge.cli.bundle_path import bundle_option
-from edge.cli.enrolling import Desk, Teller, enrol_from_file, find_output, follow
 from edge.cli.output import counted, emit
-from edge.cli.roster import (
+from edge.cli.people.enrolling import Desk, Teller, enrol_from_file, find_output, follow
+from edge.cli.people.roster import (
     Networks,
     complete_user,
     idle_option,
