@@ -9,6 +9,7 @@ import click
 import msgspec
 from click.shell_completion import CompletionItem
 
+import edge
 from edge.bundle import reader as reader_files
 from edge.bundle.bundle import MODEL, Bundle
 from edge.bundle.manifest import ReaderRecord
@@ -29,7 +30,7 @@ idle_option = click.option(
 )
 
 
-_INSTALLED = Path(__file__).resolve().parents[1]
+_INSTALLED = Path(edge.__file__).resolve().parent
 """Folder of the package, whose files are the installer's and perhaps of several users."""
 
 
