@@ -1,0 +1,1 @@
+"""The commands about people: users, visitors, and their writing."""
