@@ -14,7 +14,7 @@ BIN     := $(VENV)/bin
 READY   := $(VENV)/.inkgate-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check firmware fuzz bench verify-aarch64 install clean
+.PHONY: help demo test check firmware fuzz bench verify-aarch64 install deb clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -26,10 +26,10 @@ test: $(READY) check ## every check and every test, on as many cores as there ar
 	$(BIN)/pytest -n logical --maxprocesses $(WORKERS) --dist worksteal
 
 check: $(READY) ## style, types, layers, fresh generated files
-	$(BIN)/ruff check . .ci/aarch64
-	$(BIN)/ruff format --check . .ci/aarch64
+	$(BIN)/ruff check . .ci/aarch64 .ci/deb
+	$(BIN)/ruff format --check . .ci/aarch64 .ci/deb
 	$(BIN)/mypy
-	$(BIN)/mypy .ci/aarch64
+	$(BIN)/mypy --scripts-are-modules .ci/aarch64 .ci/deb .ci/man_pages.py
 	$(BIN)/lint-imports
 	$(BIN)/python -m firmware_bridge.wire.generate --check
 	$(BIN)/python -m firmware_bridge.build.settings_header --check
@@ -59,6 +59,9 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[train,dev]"
 	@touch $@
+
+deb: ## the Debian package of the gate, for this machine's Debian, in build/
+	.ci/deb
 
 clean: ## remove the environment, the runs and the caches
 	rm -rf $(VENV) .aarch64 build runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -34,6 +34,8 @@ NOT_RUN = {
         "tests/train/demo/test_command.py"
     ),
     "make test": "it is what runs this",
+    "make deb": "tests/e2e/test_deb.py makes the package, installs and purges it",
+    "sudo ./install.sh": "it would write to this machine; tests/test_installing.py installs elsewhere",
     "inkgate capture --port auto --writer ada --out ours.npz": (
         "a board: `auto` finds USB devices, a virtual board is none; tests/edge/gate/test_capture.py"
     ),

@@ -33,6 +33,8 @@ def _data(folder: str) -> Need:
 
 
 NEEDS: Final = {
+    "dpkg-deb": _program("dpkg-deb", "dpkg"),
+    "unshare": _program("unshare", "util-linux"),
     "gcc": _program("gcc", "gcc libc6-dev"),
     "arm-none-eabi-gcc": _program("arm-none-eabi-gcc", "gcc-arm-none-eabi"),
     "qemu-system-arm": _program("qemu-system-arm", "qemu-system-arm"),
