@@ -41,6 +41,7 @@ COMMANDS = {
     "pretrain": ("train.cli.pretrain:pretrain", "Make the shipped backbone anew, or one without some of its sources."),
     "quantize": ("quantize.cli.quantize:quantize", "Turn a run into the int8 bundle that the edge runs."),
     "run": ("edge.cli.run:run", "Decide who writes: fragments from a board, a decision after each."),
+    "service": ("edge.cli.service:service", "The gate as a service of systemd: its unit, and how it stands."),
     "simulate": ("train.cli.simulate:simulate", "A virtual pen or camera board on a pseudo-terminal."),
     "train": ("train.cli.train:train", "Enrol users from the shipped backbone, or train everything from scratch."),
     "train-reader": ("train.cli.train_reader:train_reader", "Train and quantise a reader of digits or of letters."),

@@ -146,6 +146,10 @@ class AttemptsError(EdgeError):
     exit_code = ExitCode.DEVICE
 
 
+class ServiceError(EdgeError):
+    """The gate cannot be a service here, or what tells it of its service makes no sense."""
+
+
 class HookError(EdgeError):
     """A command to be run after a decision is none."""
 

@@ -30,6 +30,7 @@ from edge.gate.journal import Journal
 from edge.gate.judging import Rule, WhoMayEnter
 from edge.gate.loop import WORD_TIMEOUT_S, Gate, Notice, Outcome, refuse
 from edge.ink.quality import QualityLimits
+from edge.service.notify import Service
 from firmware_bridge.cli.options import (
     CONNECT_S,
     FiniteRange,
@@ -129,14 +130,17 @@ def run(
 
     A command of --on-accept or --on-reject runs once for a word, for ten seconds at most. Its environment says
     what was decided: INKGATE_VERDICT, INKGATE_USER, INKGATE_SCORE, INKGATE_BOARD, INKGATE_WORD, INKGATE_TIME.
+
+    As a service (`inkgate service`) it tells systemd when it listens, and at least once a second that it lives.
     """
     if uncounted and attempts_path is not None:
         raise click.UsageError("give --attempts, the file of counts, or --uncounted, and none are kept")
     asked = {Verdict.ACCEPT: on_accept, Verdict.REJECT: on_reject}
     commands = {verdict: parse_command(command) for verdict, command in asked.items() if command is not None}
-    console, tally = plain_console(), _Tally(words)
+    console, tally, service = plain_console(), _Tally(words), Service()
 
-    def serve() -> None:
+    def serve(hooks: Hooks) -> None:
+        service.opening()
         bundle = Bundle.open(bundle_path)
         policy = Policy(far=far, pin_far=pin_far, claim=claim, early=early)
         people = _people(bundle, roster_path, policy)
@@ -174,20 +178,24 @@ def run(
                     idle_timeout_s=idle_timeout,
                     connect_patience_s=CONNECT_S,
                     delivered=journal.delivered(),
+                    alive=service.alive,
                 )
             )
             stack.callback(lambda: _tell_refused(console, link.counters.refused))
             display = Display(console)
-            hooks = stack.enter_context(Hooks(commands, lambda told: display.notice(Notice(told))))
             prove = None if unverified else partial(bundle.prove, engine, reader)
             gate = Gate(engine, rule, journal, attempts, prove=prove, only=only, word_timeout_s=word_timeout)
             with closing(gate.run(link.events())) as outcomes:
-                _follow(signals.each(outcomes), display, hooks, tally, as_json, engine.verified)
+                _follow(signals.each(outcomes), display, hooks, tally, as_json, engine.verified, service)
 
-    with _Signals() as signals:
+    # A command that still runs must hold up no opening anew: commands outlast it.
+    with ExitStack() as end:
+        end.callback(service.stopping)
+        signals = end.enter_context(_Signals(service))
+        hooks = end.enter_context(Hooks(commands, lambda told: Display(console).notice(Notice(told))))
         while True:
             try:
-                serve()
+                serve(hooks)
                 break
             except _SignalledError as caught:
                 if caught.number == SIGTERM:
@@ -222,7 +230,8 @@ class _Signals:
     and an open word is closed as UNAVAILABLE, recorded and shown.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, service: Service) -> None:
+        self._service = service
         self._waiting, self._pending = False, 0
 
     def __enter__(self) -> "_Signals":
@@ -247,6 +256,10 @@ class _Signals:
             yield item
 
     def _obey(self, number: int, _: object) -> None:
+        if number == SIGHUP:
+            self._service.reloading()
+        else:
+            self._service.stopping()
         if self._waiting:
             raise _SignalledError(number)
         self._pending = number
@@ -283,12 +296,19 @@ def _people(bundle: Bundle, roster_path: Path | None, policy: Policy) -> People 
 
 
 def _follow(
-    outcomes: Iterator[Outcome | Notice], display: Display, hooks: Hooks, tally: _Tally, as_json: bool, verified: bool
+    outcomes: Iterator[Outcome | Notice],
+    display: Display,
+    hooks: Hooks,
+    tally: _Tally,
+    as_json: bool,
+    verified: bool,
+    service: Service,
 ) -> None:
     """Show outcomes until as many words are decided as were asked for, or no more come."""
     for item in outcomes:
         if isinstance(item, Notice):
             display.notice(item)
+            service.tell(item.text)
             continue
         if as_json:
             emit(as_record(item, verified))

@@ -46,6 +46,7 @@ def open_link(
     connect_patience_s: float | None = 0.0,
     reconnect_patience_s: float | None = None,
     delivered: Delivered | None = None,
+    alive: Callable[[bool], None] | None = None,
 ) -> "Link":
     """Return a link to the board on `port`; the port is opened by `Link.events`.
 
@@ -58,6 +59,8 @@ def open_link(
     connect_patience_s    how long to try before the first connection; 0: try once; None: for ever.
     reconnect_patience_s  how long to try after a loss; None: for ever.
     delivered             by board, the last word (session, word) that was journalled: up to it no word comes again.
+    alive                 called after each look at the line, at least every few seconds while the consumer asks for
+                          events; its argument says whether a port is open.
     """
     return Link(
         port,
@@ -68,6 +71,7 @@ def open_link(
         idle_timeout_s=idle_timeout_s,
         patience_s=(connect_patience_s, reconnect_patience_s),
         delivered=delivered or {},
+        alive=alive,
     )
 
 
@@ -90,6 +94,7 @@ class Link:
         idle_timeout_s: float | None,
         patience_s: tuple[float | None, float | None],
         delivered: Delivered,
+        alive: Callable[[bool], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.port = port
@@ -102,6 +107,7 @@ class Link:
         self._idle_timeout_s = idle_timeout_s
         self._connect_patience_s, self._reconnect_patience_s = patience_s
         self._delivered = dict(delivered)
+        self._alive = alive or (lambda _: None)
         self._clock = clock
         self._transport: SerialTransport | None = None
         self._session: HostSession | None = None
@@ -157,6 +163,7 @@ class Link:
             except BridgeError as error:
                 problem = self._named(error)
             self.close()
+            self._alive(False)
             if connected:
                 yield LinkLost(str(problem))
                 self._active_s = trying_since_s = self._clock()
@@ -189,6 +196,7 @@ class Link:
             # Read before looking at the clock: after a slow consumer the signs of life wait in the port's buffer.
             timeout_s = min(session.wake_s() - self._clock(), self._idle_left_s(), POLL_S)
             data = transport.read(timeout_s)
+            self._alive(True)
             session.receive(data, self._clock())
             self._send(session, transport)
             yield from self._hand_out(session, transport)

@@ -1,0 +1,71 @@
+"""The program that a service runs -> its unit file, and where that stands."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from edge.errors import ServiceError
+
+NAME: Final = "inkgate.service"
+UNIT: Final = Path("/etc/systemd/system") / NAME
+_TEMPLATE: Final = Path(__file__).with_name(NAME)
+_PLAIN: Final = (
+    frozenset("/._-+@") | set(map(chr, range(0x30, 0x3A))) | set(map(chr, [*range(65, 91), *range(97, 123)]))
+)
+_HIDDEN: Final = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
+"""Folders that the service does not see (ProtectHome, PrivateTmp)."""
+
+
+def program(given: Path | None = None) -> Path:
+    """Return the program that the service runs: the one given, or this installation's `inkgate`.
+
+    ServiceError if it is not there, has a name that a unit cannot hold, or lies where the service does not see it.
+    """
+    path = (given or Path(sys.executable).with_name("inkgate")).absolute()
+    if not set(str(path)) <= _PLAIN:
+        raise ServiceError(f"{path}: a unit cannot name it: install inkgate in a folder of plain letters: /opt/inkgate")
+    for folder in (path, path.resolve()):
+        if any(folder.is_relative_to(hidden) for hidden in _HIDDEN):
+            raise ServiceError(
+                f"{folder}: the service sees no homes and nobody's temporary files: install inkgate in /opt/inkgate "
+                "(`sudo python3 -m venv /opt/inkgate`), or name such a program with --program"
+            )
+    return path
+
+
+def require_program(path: Path) -> None:
+    """Raise ServiceError unless there is a program that can be run."""
+    if not (path.is_file() and os.access(path, os.X_OK)):
+        raise ServiceError(f"{path}: there is no such program: name it with --program")
+
+
+def unit(path: Path) -> str:
+    """Return the text of the unit file for a program that was checked by `program`."""
+    return _TEMPLATE.read_text().replace("@INKGATE@", str(path))
+
+
+def install(text: str, to: Path, replace: bool) -> bool:
+    """Write the unit file, 0644, whole or not at all; return whether that changed anything.
+
+    ServiceError if another one is there and shall not be replaced, or if it cannot be written.
+    """
+    try:
+        before = to.read_text() if to.exists() else None
+        if before == text:
+            return False
+        if before is not None and not replace:
+            raise ServiceError(
+                f"{to}: another unit is there; your own settings belong in `sudo systemctl edit inkgate`; "
+                "--force replaces it"
+            )
+        new = to.with_name(f".{to.name}.new")
+        new.write_text(text)
+        new.chmod(0o644)
+        new.replace(to)
+    except UnicodeDecodeError as error:
+        raise ServiceError(f"{to}: is no unit file; --force does not replace it: remove it") from error
+    except OSError as error:
+        helps = "give the command with sudo" if isinstance(error, PermissionError) else "name another file with --to"
+        raise ServiceError(f"{to}: cannot be written: {error.strerror}: {helps}") from error
+    return True
