@@ -61,6 +61,7 @@ def test_the_package_asks_for_the_python_that_its_environment_is_made_for(packag
     assert f"/opt/inkgate/lib/{python}/site-packages/inkgate.py" in listed
     assert f"/{python}/site-packages/tensorflow" not in listed
     assert "__pycache__" not in listed
+    assert "/usr/lib/systemd/system/inkgate.service" in listed
     assert {"root/root"} == {line.split()[1] for line in listed.splitlines()}
 
 
@@ -97,6 +98,10 @@ def test_a_user_enrols_at_a_virtual_board_and_enters_and_a_purge_leaves_nothing(
     assert "ACCEPT ada" in " ".join(decided.split())
     assert "Traceback" not in decided
 
+    unit = spare.run("cat /usr/lib/systemd/system/inkgate.service")
+    assert "ExecStart=/usr/bin/inkgate " in unit
+    assert spare.run("ls /etc/systemd/system/*/inkgate.service", fails=True).startswith("ls: cannot access")
+    spare.run("systemctl enable inkgate.service")
     spare.run("dpkg --purge inkgate; rm /inkgate.deb /people.npz /visitors.npz")
     assert spare.run(ACCOUNTS) == accounts
     assert {path for path in spare.changed() - already if not path.startswith(OF_DPKG)} == set()
