@@ -18,7 +18,7 @@ END
 
 WRONG_SYSTEM=2
 NOT_INSTALLED=1
-MARKER=.inkgate-installed # lies in the prefix and lists what was put elsewhere
+MARKER=.inkgate-installed # lies in the prefix, from the first on, and lists what is put elsewhere
 PACKED="pyproject.toml README.md LICENSE inkgate.py train quantize edge firmware_bridge"
 NEWEST_FIRST="python3 python3.13 python3.12 python3.11 python3.10"
 
@@ -108,17 +108,39 @@ check_places() {
         [ "$(readlink "$link")" = "$prefix/bin/inkgate" ] ||
             fail "$WRONG_SYSTEM" "$link: another inkgate is there: remove it, or name another folder by --bin"
     fi
+    rm -rf "$gone"
+    restore
     for folder in "$(dirname "$prefix")" "$bin" "$(dirname "$completion")"; do
         { mkdir -p "$folder" && [ -w "$folder" ]; } 2>/dev/null ||
             fail "$WRONG_SYSTEM" "$folder: cannot be written to: run this as root, or name another place (--prefix, --bin)"
     done
 }
 
+restore() { # the installation before this one, or before one that was killed
+    [ ! -d "$before" ] || { rm -rf "$prefix" && mv "$before" "$prefix"; }
+}
+
 clean_up() {
     [ -z "$work" ] || rm -rf "$work"
     [ -n "$building" ] || return 0
     rm -rf "$prefix"
-    [ ! -d "$prefix.old" ] || mv "$prefix.old" "$prefix"
+    restore
+}
+
+begin() { # the prefix, empty; what was there stands aside
+    earlier_link='' earlier_completion=''
+    if [ -e "$prefix/$MARKER" ]; then
+        { read -r earlier_link && read -r earlier_completion; } <"$prefix/$MARKER" || true
+        mv "$prefix" "$before"
+    fi
+    building=yes
+    mkdir -p "$prefix"
+    printf '%s\n' "$link" "$completion" >"$prefix/$MARKER"
+}
+
+forget() { # LINK COMPLETION
+    [ "$(readlink "$1")" != "$prefix/bin/inkgate" ] || rm -f "$1"
+    rm -f "$2"
 }
 
 pip_install() {
@@ -147,17 +169,15 @@ install_all() {
         cp -R "$here/$name" "$work/source/"
     done
     say "installing into $prefix, which takes a minute or more"
-    rm -rf "$prefix.old"
-    building=yes
-    [ ! -e "$prefix" ] || mv "$prefix" "$prefix.old"
+    begin
     "$python" -m venv "$prefix" >"$work/log" 2>&1 || fail "$NOT_INSTALLED" \
         "$python could not make a virtual environment in $prefix: $(tail -n 1 "$work/log")"
     pip_install
     "$prefix/bin/inkgate" completion bash >"$work/completion" 2>"$work/log" ||
         fail "$NOT_INSTALLED" "inkgate does not start: $(tail -n 1 "$work/log")"
-    printf '%s\n' "$link" "$completion" >"$prefix/$MARKER"
     building=
-    rm -rf "$prefix.old"
+    [ ! -d "$before" ] || { mv "$before" "$gone" && rm -rf "$gone"; }
+    [ -z "$earlier_link" ] || forget "$earlier_link" "$earlier_completion"
     ln -sfn "$prefix/bin/inkgate" "$link"
     cp "$work/completion" "$completion"
     chmod 644 "$completion"
@@ -170,16 +190,14 @@ install_all() {
 }
 
 uninstall() {
+    [ -e "$prefix" ] || restore
     [ -e "$prefix" ] || { say "nothing to remove: there is no $prefix" && return; }
     [ -f "$prefix/$MARKER" ] ||
         fail "$WRONG_SYSTEM" "$prefix: was not installed from here, so it stays; a package: sudo apt-get purge inkgate"
     { read -r link && read -r completion; } <"$prefix/$MARKER" ||
         fail "$WRONG_SYSTEM" "$prefix/$MARKER: is damaged: remove $prefix, its link and its completion by hand"
-    if [ "$(readlink "$link")" = "$prefix/bin/inkgate" ]; then
-        rm -f "$link"
-    fi
-    rm -f "$completion"
-    rm -rf "$prefix"
+    forget "$link" "$completion"
+    rm -rf "$before" "$gone" "$prefix"
     say "removed: $prefix, $link, $completion"
     say "users, keys and journals stay: ~/.config/inkgate, ~/.local/state/inkgate"
 }
@@ -219,6 +237,8 @@ fi
 # Another folder of commands than the usual one: completion stays beside it too.
 [ -z "$asked_bin" ] || data=$(dirname "$bin")/share
 link=$bin/inkgate
+before=$(dirname "$prefix")/.$(basename "$prefix").inkgate-before
+gone=$(dirname "$prefix")/.$(basename "$prefix").inkgate-gone
 completion=$data/bash-completion/completions/inkgate
 
 trap clean_up EXIT

@@ -3,10 +3,10 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from needs import require_packages
 
 SCRIPT = Path(__file__).parents[1] / "install.sh"
 
@@ -94,10 +94,8 @@ def test_another_command_of_that_name_stays(tmp_path: Path) -> None:
 
 
 def test_where_pip_fails_all_is_as_it_was(tmp_path: Path) -> None:
-    venv = 'mkdir -p "$3/bin"; cp "$0" "$3/bin/python"'
-    answers = f'case "$2" in venv) {venv};; pip) echo ERROR: no network; exit 1;; *) echo 64 3 11;; esac'
-    programs = stub(tmp_path / "programs", "broken", answers)
-    done = install(tmp_path, "--python", "broken", programs=programs)
+    programs = stand_in(tmp_path / "programs", "echo ERROR: no network; exit 1")
+    done = install(tmp_path, "--python", "other", programs=programs)
     assert done.returncode == 1, done.stderr
     assert "ERROR: no network" in done.stderr
     assert "pip could not install" in done.stderr
@@ -105,13 +103,55 @@ def test_where_pip_fails_all_is_as_it_was(tmp_path: Path) -> None:
     assert not (tmp_path / "bin" / "inkgate").exists()
 
 
+def stand_in(folder: Path, at_pip: str) -> Path:
+    """Put a Python into a folder whose environments are empty and whose pip does what is given."""
+    venv = 'mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; printf "#!/bin/sh\necho inkgate\n" >"$3/bin/inkgate"'
+    answers = f'case "$2" in venv) {venv}; chmod +x "$3/bin/inkgate";; pip) {at_pip};; *) echo 64 3 11;; esac'
+    return stub(folder, "other", answers)
+
+
+def stands(home: Path) -> list[str]:
+    """Return every file that an installation has put below `home`, leftovers too; stand-ins left out."""
+    there = [path.relative_to(home) for path in home.rglob("*") if path.is_symlink() or not path.is_dir()]
+    return sorted(str(path) for path in there if not path.parts[0].startswith("programs"))
+
+
+@pytest.mark.parametrize("already", [False, True], ids=["at first", "at an update"])
+@pytest.mark.parametrize("signal", ["KILL", "TERM"])
+def test_an_installation_cut_off_is_taken_up_by_the_next_or_removed(tmp_path: Path, already: bool, signal: str) -> None:
+    whole = stand_in(tmp_path / "programs", "true")
+    if already:
+        assert install(tmp_path, "--python", "other", programs=whole).returncode == 0
+        (tmp_path / "inkgate" / "earlier").touch()
+    cut = stand_in(tmp_path / "programs-cut", f"kill -{signal} $PPID; sleep 0.2; exit 1")
+    assert install(tmp_path, "--python", "other", programs=cut).returncode != 0
+    if signal == "TERM":
+        assert (tmp_path / "inkgate" / "earlier").exists() == already
+        assert (tmp_path / "inkgate").exists() == already
+    done = install(tmp_path, "--python", "other", programs=whole)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "inkgate" / "earlier").exists()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    install(tmp_path, "--python", "other", programs=cut)
+    assert install(tmp_path, "--uninstall").returncode == 0
+    assert stands(tmp_path) == []
+
+
+def test_an_update_with_another_folder_of_commands_leaves_no_link_behind(tmp_path: Path) -> None:
+    whole = stand_in(tmp_path / "programs", "true")
+    assert install(tmp_path, "--python", "other", programs=whole).returncode == 0
+    again = install(tmp_path, "--python", "other", "--bin", str(tmp_path / "b" / "bin"), programs=whole)
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "b" / "bin" / "inkgate").exists()
+    assert not (tmp_path / "bin" / "inkgate").is_symlink()
+    assert install(tmp_path, "--uninstall").returncode == 0
+    assert stands(tmp_path) == []
+
+
 @pytest.mark.slow("downloads what the gate needs, twice")
 def test_it_is_installed_updated_and_removed(tmp_path: Path) -> None:
-    probe = [sys.executable, "-m", "pip", "download", "--retries", "0", "--no-deps", "--dest", tmp_path / "p", "click"]
-    reached = subprocess.run(probe, capture_output=True, text=True, check=False)
-    if reached.returncode != 0:
-        pytest.skip(f"pip brings no package: {reached.stderr.strip().splitlines()[-1]}")
-    shutil.rmtree(tmp_path / "p")
+    require_packages(tmp_path / "probe")
+    shutil.rmtree(tmp_path / "probe")
     for _ in range(2):
         done = install(tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Final
 
 from edge.errors import ServiceError
+from firmware_bridge.files import read_file
+from firmware_bridge.trust.private_folder import replace_file
 
 NAME: Final = "inkgate.service"
 UNIT: Final = Path("/etc/systemd/system") / NAME
+PACKAGED: Final = Path("/usr/lib/systemd/system") / NAME
+"""Where the Debian package has its own, which one at UNIT would hide, also after the package is gone."""
 _TEMPLATE: Final = Path(__file__).with_name(NAME)
 _PLAIN: Final = (
     frozenset("/._-+@") | set(map(chr, range(0x30, 0x3A))) | set(map(chr, [*range(65, 91), *range(97, 123)]))
@@ -48,21 +52,23 @@ def unit(path: Path) -> str:
 def install(text: str, to: Path, replace: bool) -> bool:
     """Write the unit file, 0644, whole or not at all; return whether that changed anything.
 
-    ServiceError if another one is there and shall not be replaced, or if it cannot be written.
+    ServiceError if another one is there, or the package's, and shall not be replaced, or if it cannot be written.
     """
     try:
-        before = to.read_text() if to.exists() else None
+        before = read_file(to).decode() if to.exists() else None
         if before == text:
             return False
+        if to == UNIT and before is None and PACKAGED.exists() and not replace:
+            raise ServiceError(
+                f"{PACKAGED}: the package brought a unit: `sudo systemctl enable --now inkgate`; your own settings "
+                "belong in `sudo systemctl edit inkgate`; --force writes another one that hides it"
+            )
         if before is not None and not replace:
             raise ServiceError(
                 f"{to}: another unit is there; your own settings belong in `sudo systemctl edit inkgate`; "
                 "--force replaces it"
             )
-        new = to.with_name(f".{to.name}.new")
-        new.write_text(text)
-        new.chmod(0o644)
-        new.replace(to)
+        replace_file(to, to.with_name(f".{to.name}.fresh"), text.encode(), mode=0o644)
     except UnicodeDecodeError as error:
         raise ServiceError(f"{to}: is no unit file; --force does not replace it: remove it") from error
     except OSError as error:

@@ -100,10 +100,11 @@ class PrivateFolder:
         )
 
 
-def replace_file(file: Path, fresh: Path, content: bytes) -> None:
-    """Write a file for its owner alone, whole or not at all; it is on the disk when this returns.
+def replace_file(file: Path, fresh: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a file, for its owner alone, whole or not at all; it is on the disk when this returns.
 
-    fresh: where it is written first, in the same folder; only a killed writer leaves it behind. OSError if that fails.
+    fresh: where it is written first, in the same folder; only a killed writer leaves it behind. mode: for a file that
+    others read too. OSError if that fails.
     """
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -111,6 +112,7 @@ def replace_file(file: Path, fresh: Path, content: bytes) -> None:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
             stream.flush()
+            os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
         fresh.replace(file)
     finally:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from needs import require_packages
 from spare_debian import SpareDebian, spare_debian
 
 from train.synthetic.writers import synthetic_set
@@ -30,10 +31,7 @@ AS_GATE = "runuser -u inkgate -- env HOME=/var/lib/inkgate "
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("package")
-    probe = [sys.executable, "-m", "pip", "download", "--retries", "0", "--no-deps", "--dest", out / "probe", "click"]
-    reached = subprocess.run(probe, capture_output=True, text=True, check=False)
-    if reached.returncode != 0:
-        pytest.skip(f"pip brings no package: {reached.stderr.strip().splitlines()[-1]}")
+    require_packages(out / "probe")
     environment = os.environ | {"DPKG_DEB_COMPRESSOR_TYPE": "none"}
     made = subprocess.run(
         [sys.executable, SCRIPT, "--out", out], env=environment, capture_output=True, text=True, check=False

@@ -7,6 +7,8 @@ that are never collected cannot be counted.
 import importlib.util
 import os
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -35,6 +37,7 @@ def _data(folder: str) -> Need:
 NEEDS: Final = {
     "dpkg-deb": _program("dpkg-deb", "dpkg"),
     "unshare": _program("unshare", "util-linux"),
+    "systemd-analyze": _program("systemd-analyze", "systemd"),
     "gcc": _program("gcc", "gcc libc6-dev"),
     "arm-none-eabi-gcc": _program("arm-none-eabi-gcc", "gcc-arm-none-eabi"),
     "qemu-system-arm": _program("qemu-system-arm", "qemu-system-arm"),
@@ -58,6 +61,14 @@ def require(*names: str) -> None:
     missing = [f"{name} ({NEEDS[name].help})" for name in names if not NEEDS[name].there()]
     if missing:
         pytest.skip(f"needs {' and '.join(missing)}")
+
+
+def require_packages(folder: Path) -> None:
+    """Skip the running test unless pip can bring a package, which it puts into `folder`."""
+    probe = [sys.executable, "-m", "pip", "download", "--retries", "0", "--no-deps", "--dest", folder, "click"]
+    reached = subprocess.run(probe, capture_output=True, text=True, check=False)
+    if reached.returncode != 0:
+        pytest.skip(f"pip brings no package: {reached.stderr.strip().splitlines()[-1]}")
 
 
 @pytest.hookimpl(tryfirst=True)

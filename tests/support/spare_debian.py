@@ -10,10 +10,10 @@ import pytest
 MOUNT = """
 set -e
 mount -t tmpfs -o mode=0755 none "$1"
-mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
-mount -t proc proc "$1/root/proc"
-mount --rbind /dev "$1/root/dev"
+mkdir "$1/upper" "$1/work" "$1/whole"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/whole"
+mount -t proc proc "$1/whole/proc"
+mount --rbind /dev "$1/whole/dev"
 echo ready
 exec cat
 """
@@ -27,7 +27,7 @@ class SpareDebian:
 
     def run(self, script: str, stdin: bytes = b"", fails: bool = False) -> str:
         """Run a script of sh as root there and return what it prints; unless it may fail it must succeed."""
-        return self._run(("chroot", "root", "sh", "-ec", f"cd /; {script}"), stdin, fails)
+        return self._run(("chroot", "whole", "sh", "-ec", f"cd /; {script}"), stdin, fails)
 
     def put(self, source: Path, path: str) -> None:
         """Copy a file of this machine to a path there."""

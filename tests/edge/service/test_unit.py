@@ -1,8 +1,8 @@
 """The unit file, as systemd itself judges it, and what `inkgate service` makes of it."""
 
 import json
+import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +12,9 @@ from click.testing import CliRunner, Result
 
 from edge.cli import service as service_command
 from edge.errors import ServiceError
+from edge.service import unit as unit_module
 from edge.service.unit import program, unit
 from inkgate import cli
-
-ANALYZE = shutil.which("systemd-analyze")
-needs_systemd = pytest.mark.skipif(ANALYZE is None, reason="needs systemd-analyze: `apt-get install systemd`")
 
 
 def invoke(*arguments: object) -> Result:
@@ -26,17 +24,17 @@ def invoke(*arguments: object) -> Result:
 def analyze(tmp_path: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     file = tmp_path / "inkgate.service"
     file.write_text(unit(Path("/bin/true")))
-    command = [str(ANALYZE), *arguments, str(file)]
+    command = ["systemd-analyze", *arguments, str(file)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-@needs_systemd
+@pytest.mark.needs("systemd-analyze")
 def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
     done = analyze(tmp_path, "verify")
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@needs_systemd
+@pytest.mark.needs("systemd-analyze")
 def test_the_units_exposure_is_at_most_three(tmp_path: Path) -> None:
     done = analyze(tmp_path, "security", "--offline=true", "--no-pager")
     found = re.search(r"Overall exposure level.*: ([\d.]+)", done.stdout)
@@ -87,6 +85,30 @@ def test_installing_writes_once_and_replaces_another_unit_only_when_asked(tmp_pa
     assert invoke(*install, "--force").exit_code == 0
     assert to.read_text() == unit(Path("/bin/true"))
     assert [path.name for path in tmp_path.iterdir()] == ["inkgate.service"]
+
+
+def test_the_packages_unit_is_not_hidden_by_another_unless_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to, packaged = tmp_path / "etc.service", tmp_path / "usr.service"
+    monkeypatch.setattr(unit_module, "UNIT", to)
+    monkeypatch.setattr(unit_module, "PACKAGED", packaged)
+    packaged.write_text("[Service]\n")
+    refused = invoke("install", "--program", "/bin/true", "--to", to)
+    assert isinstance(refused.exception, ServiceError)
+    assert "sudo systemctl enable --now inkgate" in str(refused.exception)
+    assert not to.exists()
+    assert invoke("install", "--program", "/bin/true", "--to", to, "--force").exit_code == 0
+    assert to.exists()
+
+
+@pytest.mark.parametrize("kind", ["fifo", "binary"])
+def test_what_is_no_unit_file_is_left_alone_and_never_waited_for(tmp_path: Path, kind: str) -> None:
+    to = tmp_path / "x.service"
+    os.mkfifo(to) if kind == "fifo" else to.write_bytes(b"\xff\xfe")
+    assert isinstance(invoke("install", "--program", "/bin/true", "--to", to, "--force").exception, ServiceError)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.service"]
+    assert to.is_fifo() == (kind == "fifo")
 
 
 @pytest.mark.parametrize(
