@@ -134,7 +134,7 @@ begin() { # the prefix, empty; what was there stands aside
         mv "$prefix" "$before"
     fi
     building=yes
-    mkdir -p "$prefix"
+    mkdir -p "$prefix" 2>/dev/null || fail "$NOT_INSTALLED" "$prefix: cannot be made: name another place by --prefix"
     printf '%s\n' "$link" "$completion" >"$prefix/$MARKER"
 }
 

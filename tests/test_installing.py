@@ -84,6 +84,15 @@ def test_what_was_not_installed_from_here_stays(tmp_path: Path) -> None:
     assert not (tmp_path / "bin").exists()
 
 
+def test_a_place_where_nothing_can_be_made_is_a_sentence(tmp_path: Path) -> None:
+    whole = stand_in(tmp_path / "programs", "true")
+    done = install(tmp_path, "--python", "other", "--prefix", "/proc/inkgate", programs=whole)
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith("error: /proc")
+    assert done.stderr.count("\n") == 1
+    assert stands(tmp_path) == []
+
+
 def test_another_command_of_that_name_stays(tmp_path: Path) -> None:
     other = stub(tmp_path / "bin", "inkgate", "echo another") / "inkgate"
     done = install(tmp_path)

@@ -8,6 +8,7 @@ import click
 
 from edge.cli.output import emit, escape
 from edge.errors import ServiceError
+from edge.service.notify import one_line
 from edge.service.unit import NAME, UNIT, install, program, require_program, unit
 from firmware_bridge.cli.options import json_option, plain_console, say
 from firmware_bridge.errors import ExitCode
@@ -96,6 +97,8 @@ def _ask() -> dict[str, str]:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ServiceError(f"systemctl does not answer ({error}): `systemctl status inkgate`") from error
     if done.returncode:
-        raise ServiceError(f"systemd cannot be asked: {escape(done.stderr.strip())}; without it, `inkgate run`")
+        raise ServiceError(
+            f"systemd cannot be asked: {one_line(' '.join(done.stderr.split()))}; without it, `inkgate run`"
+        )
     told = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
     return {name: told.get(name, "") for name in _ASKED}

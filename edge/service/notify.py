@@ -19,6 +19,8 @@ LONGEST_PAUSE_S: Final = 1.0
 PINGS: Final = 4
 """Pings within the time after which the watchdog gives up."""
 _LONGEST_STATUS: Final = 200
+_MOST_DIGITS: Final = 20
+"""Of a number of 64 bits, which systemd counts microseconds in."""
 
 
 @unique
@@ -113,6 +115,6 @@ class Service:
 
 def _pause_s(usec: str) -> float:
     """Return the pause between two pings. ServiceError if the text is no time."""
-    if not (usec.isascii() and usec.isdigit() and int(usec)):
-        raise ServiceError(f"$WATCHDOG_USEC: {usec!r} is no number of microseconds: leave it to systemd")
+    if not (usec.isascii() and usec.isdigit() and len(usec) <= _MOST_DIGITS and int(usec)):
+        raise ServiceError(f"$WATCHDOG_USEC: {usec[:_MOST_DIGITS]!r} is no number of microseconds: leave it to systemd")
     return min(int(usec) / 1e6 / PINGS, LONGEST_PAUSE_S)

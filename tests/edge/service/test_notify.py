@@ -129,6 +129,7 @@ def test_no_text_of_a_board_is_an_assignment_of_its_own(text: str) -> None:
         {"NOTIFY_SOCKET": "vsock:2:1234"},
         {"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "0"},
         {"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "soon"},
+        {"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "9" * 6000},
         {"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "-1"},
     ],
 )
