@@ -8,6 +8,7 @@ import signal
 import sys
 from contextlib import suppress
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
@@ -112,9 +113,12 @@ def main() -> None:
     """
     # SIGTERM, which stops a service, acts as Ctrl-C: the open word is closed in the journal and the port is released.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stdout = sys.stdout
     try:
         status = cli.main(prog_name="inkgate", standalone_mode=False)
-        sys.exit(status if isinstance(status, int) else ExitCode.DONE)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what cannot be told is an error of the command, not of its end
+        _end(status if isinstance(status, int) else ExitCode.DONE)
     except click.exceptions.NoArgsIsHelpError as bare:
         click.echo(bare.format_message(), err=True)
         sys.exit(bare.exit_code)
@@ -122,9 +126,13 @@ def main() -> None:
         _fail(error.format_message(), error.exit_code, _usage(error))
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", ENDED_BY_SIGNAL + signal.SIGINT)
+    except SystemExit:
+        # When the reader of stdout has gone, click puts another stream in its place and ends with a negative check's 1.
+        if sys.stdout is not stdout:
+            _end(ENDED_BY_SIGNAL + signal.SIGPIPE)
+        raise
     except BrokenPipeError:
-        sys.stderr.close()  # The reader of stdout has gone; else Python would complain at exit.
-        sys.exit(ENDED_BY_SIGNAL + signal.SIGPIPE)
+        _end(ENDED_BY_SIGNAL + signal.SIGPIPE)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in TRAINING:
             raise
@@ -137,15 +145,23 @@ def main() -> None:
         _fail(_what_failed(error), ExitCode.USAGE)
 
 
-def _fail(message: str, exit_code: int, usage: str = "") -> None:
+def _fail(message: str, exit_code: int, usage: str = "") -> NoReturn:
     """Print the message on stderr, with --json one object on stdout as well, and exit."""
-    try:
+    with suppress(OSError):  # nobody can be told
         click.echo(f"{usage}error: {message}", err=True)
         if "--json" in sys.argv:
             click.echo(json.dumps({"error": message, "exit_code": exit_code}))
-    except OSError:
-        for stream in (sys.stdout, sys.stderr):  # nobody can be told: what is left in them must not fail again
-            with suppress(OSError, AttributeError):  # a stream that was closed from the beginning is None
+    _end(exit_code)
+
+
+def _end(exit_code: int) -> NoReturn:
+    """Exit with this code and no other: what is left in a stream that is lost must not fail again at Python's end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:  # it was closed from the beginning
+                stream.flush()
+        except OSError:
+            with suppress(OSError):
                 stream.close()
     sys.exit(exit_code)
 

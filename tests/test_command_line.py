@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -213,10 +214,22 @@ def test_a_folder_that_this_user_may_not_enter_is_a_sentence_and_not_taken_for_e
     assert "Traceback" not in done.stderr
 
 
+TELLING = (
+    "--help",
+    "--version",
+    "completion bash",
+    "firmware udev",
+    "service show --program /bin/true",
+    "journal --help",
+)
+"""Commands that only print, by themselves or by click."""
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize(
     ("redirected", "says"),
     [
-        ("completion bash >/dev/full", "the output cannot be written: No space left on device"),
+        *((f"{command} >/dev/full", "the output cannot be written: No space left on device") for command in TELLING),
         ("users list --roster r --json 2>/dev/full", ""),
         ("evaluate nowhere --json >/dev/full", "nowhere"),
         ("evaluate nowhere --json 2>/dev/full", ""),
@@ -224,9 +237,9 @@ def test_a_folder_that_this_user_may_not_enter_is_a_sentence_and_not_taken_for_e
     ],
 )
 def test_what_cannot_be_told_or_named_is_not_taken_for_a_negative_check(
-    tmp_path: Path, redirected: str, says: str
+    tmp_path: Path, redirected: str, says: str, unbuffered: str
 ) -> None:
-    environment = {**os.environ, "INKGATE_ROSTER_KEYS": str(tmp_path / "keys")}
+    environment = {**os.environ, "INKGATE_ROSTER_KEYS": str(tmp_path / "keys"), "PYTHONUNBUFFERED": unbuffered}
     command = f"{sys.executable} -m inkgate {redirected}"
     done = subprocess.run(
         command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
@@ -234,6 +247,22 @@ def test_what_cannot_be_told_or_named_is_not_taken_for_a_negative_check(
     assert done.returncode == 2, done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("command", TELLING)
+def test_a_reader_that_has_gone_ends_a_command_as_a_shell_expects_and_without_a_word(
+    command: str, unbuffered: str
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "inkgate", *command.split()],
+        stdout=write, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": unbuffered}, check=False,
+    )  # fmt: skip
+    os.close(write)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
 
 
 @pytest.mark.parametrize(
