@@ -29,6 +29,7 @@ from edge.gate.hooks import Hooks, parse_command
 from edge.gate.journal import Journal
 from edge.gate.judging import Rule, WhoMayEnter
 from edge.gate.loop import WORD_TIMEOUT_S, Gate, Notice, Outcome, refuse
+from edge.gate.steady import run_steadily
 from edge.ink.quality import QualityLimits
 from edge.service.notify import Service
 from firmware_bridge.cli.options import (
@@ -125,6 +126,9 @@ def run(
     board must prove that it has the key that this machine gave it (`inkgate firmware provision`); without a key it is
     refused unless --allow-unauthenticated, and then every decision says so.
 
+    Nothing else on the line or the disk ends it once its board has connected: who is refused is told in a notice, and
+    while the records cannot be written nothing is decided, and the board keeps its words.
+
     SIGTERM ends it with exit code 0, Ctrl-C with 130. SIGHUP has it open everything anew: after `inkgate quantize`,
     say; users of the roster are known at the next word in any case.
 
@@ -179,13 +183,16 @@ def run(
                     connect_patience_s=CONNECT_S,
                     delivered=journal.delivered(),
                     alive=service.alive,
+                    persistent=True,
                 )
             )
             stack.callback(lambda: _tell_refused(console, link.counters.refused))
             display = Display(console)
             prove = None if unverified else partial(bundle.prove, engine, reader)
             gate = Gate(engine, rule, journal, attempts, prove=prove, only=only, word_timeout_s=word_timeout)
-            with closing(gate.run(link.events())) as outcomes:
+            writable = [journal.require_writable, *([] if attempts is None else [attempts.counts])]
+            steady = run_steadily(gate, link, writable, waiting=lambda: service.alive(False))
+            with closing(steady) as outcomes:
                 _follow(signals.each(outcomes), display, hooks, tally, as_json, engine.verified, service)
 
     # A command that still runs must hold up no opening anew: commands outlast it.

@@ -60,6 +60,9 @@ class FakeLink:
     ) -> None:
         self.left_with = kind
 
+    def close(self) -> None:
+        pass
+
     def events(self) -> Iterator[Event]:
         for event in self.said:
             self.asked += 1
