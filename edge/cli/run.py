@@ -24,7 +24,7 @@ from edge.decision.identify import Policy
 from edge.decision.rule import Verdict
 from edge.errors import EdgeError, GoldenError, NoUsersError, TooFewWordsError, UnverifiedError
 from edge.gate.attempts import Attempts
-from edge.gate.display import Display
+from edge.gate.display import Display, passing_over_full_disk
 from edge.gate.hooks import Hooks, parse_command
 from edge.gate.journal import Journal
 from edge.gate.judging import Rule, WhoMayEnter
@@ -42,6 +42,7 @@ from firmware_bridge.cli.options import (
     unauthenticated_option,
 )
 from firmware_bridge.link.link import open_link
+from firmware_bridge.trust.board_keys import KeyStore
 
 _SECONDS = FiniteRange(min=0, min_open=True)
 
@@ -173,6 +174,7 @@ def run(
         )
         with ExitStack() as stack:
             journal = stack.enter_context(Journal(journal_file(journal_path)))
+            keys = KeyStore()
             attempts = None if uncounted else stack.enter_context(Attempts(attempts_file(attempts_path), claim))
             link = stack.enter_context(
                 open_link(
@@ -181,7 +183,8 @@ def run(
                     allow_unauthenticated=allow_unauthenticated,
                     idle_timeout_s=idle_timeout,
                     connect_patience_s=CONNECT_S,
-                    delivered=journal.delivered(),
+                    keys=keys,
+                    delivered=_delivered(journal, keys),
                     alive=service.alive,
                     persistent=True,
                 )
@@ -189,7 +192,10 @@ def run(
             stack.callback(lambda: _tell_refused(console, link.counters.refused))
             display = Display(console)
             prove = None if unverified else partial(bundle.prove, engine, reader)
-            gate = Gate(engine, rule, journal, attempts, prove=prove, only=only, word_timeout_s=word_timeout)
+            gate = Gate(
+                engine, rule, journal, attempts,
+                prove=prove, remember=keys.accept, only=only, word_timeout_s=word_timeout,
+            )  # fmt: skip
             writable = [journal.require_writable, *([] if attempts is None else [attempts.counts])]
             steady = run_steadily(gate, link, writable, waiting=lambda: service.alive(False))
             with closing(steady) as outcomes:
@@ -272,6 +278,18 @@ class _Signals:
         self._pending = number
 
 
+def _delivered(journal: Journal, keys: KeyStore) -> dict[str, tuple[int, int]]:
+    """Return, by board, the last session and the word of it up to which nothing is decided again.
+
+    What is kept beside a board's key counts also where the journal is another one, or is gone.
+    """
+    found = journal.delivered()
+    for board, (session, word) in keys.accepted().items():
+        known = found.get(board, (session, 0))
+        found[board] = (session, max(word, known[1]) if known[0] == session else word)
+    return found
+
+
 def _people(bundle: Bundle, roster_path: Path | None, policy: Policy) -> People | None:
     """Return the users of the bundle's roster, None if the bundle's own users decide.
 
@@ -318,7 +336,8 @@ def _follow(
             service.tell(item.text)
             continue
         if as_json:
-            emit(as_record(item, verified))
+            with passing_over_full_disk():
+                emit(as_record(item, verified))
         hooks.follow(item)
         display.outcome(item)
         tally.decided += item.decision.final
@@ -333,7 +352,8 @@ def _tell_refused(console: Console, frames: int) -> None:
     """
     if frames:
         text = f"{frames} intact frames were refused: forged, replayed, or of an earlier connection"
-        console.print(text, style="yellow", highlight=False, soft_wrap=True)
+        with passing_over_full_disk():
+            console.print(text, style="yellow", highlight=False, soft_wrap=True)
 
 
 def _introduce(console: Console, bundle: Bundle, engine: Engine, users: int) -> None:

@@ -127,8 +127,9 @@ def refuse(reason: str, bundle: str, journal: Recorder | None = None, now: Calla
 class Gate:
     """The loop over one link. Feed it with `run`; it never accepts a word with which anything went wrong.
 
-    prove: lets the networks compute their golden vectors, and raises if they are not as verified. only: the name of the
-    one board that may write.
+    prove: lets the networks compute their golden vectors, and raises if they are not as verified. remember: keeps
+    board, session and word of an ACCEPT elsewhere than in the journal, so that no restart without that accepts the word
+    again. only: the name of the one board that may write.
     """
 
     def __init__(
@@ -139,6 +140,7 @@ class Gate:
         attempts: Limiter | None = None,
         *,
         prove: Callable[[], None] | None = None,
+        remember: Callable[[str, int, int], None] | None = None,
         only: str | None = None,
         word_timeout_s: float = WORD_TIMEOUT_S,
         now: Callable[[], str] = utc_now,
@@ -146,7 +148,7 @@ class Gate:
     ) -> None:
         self._network, self._rule, self._journal, self._attempts = network, rule, journal, attempts
         self._word_timeout_s, self._now, self._monotonic_s = word_timeout_s, now, monotonic_s
-        self._prove, self._only = prove, only
+        self._prove, self._remember, self._only = prove, remember, only
         self._board: BoardInfo | None = None
         self._word: _Word | None = None
         self._counted: WordKey | None = None
@@ -333,6 +335,11 @@ class Gate:
 
         UnrecordedError if neither can be recorded.
         """
+        if self._remember is not None and outcome.decision.verdict is Verdict.ACCEPT:
+            try:
+                self._remember(outcome.board, outcome.session, outcome.word)
+            except Exception as error:
+                raise UnrecordedError(str(error) or type(error).__name__) from error
         if self._journal is None:
             return outcome
         try:
