@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import signal
 import sys
 from contextlib import suppress
+from difflib import get_close_matches
 from importlib import import_module
 from typing import NoReturn
 
@@ -55,7 +57,7 @@ ENDED_BY_SIGNAL = 128
 """The exit code of a command that a signal ended is this plus the signal's number, as in a shell."""
 
 _OUTPUT_LOST = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
-"""What a stream answers behind which a disk is full or a terminal is gone; it names no file."""
+"""What a stream or a file answers behind which a disk is full or a terminal is gone."""
 
 TRAINING = ("tensorflow", "tf_keras", "matplotlib", "PIL")
 """Modules that commands of train/ and quantize/ import and that a gate does not need."""
@@ -97,13 +99,15 @@ def cli() -> None:
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
+def completion(shell: str, as_json: bool) -> None:
     """Print the completion script: `inkgate completion bash >> ~/.bashrc`."""
     from click.shell_completion import get_completion_class
 
     completer = get_completion_class(shell)
     assert completer is not None
-    click.echo(completer(cli, {}, "inkgate", "_INKGATE_COMPLETE").source())
+    script = completer(cli, {}, "inkgate", "_INKGATE_COMPLETE").source()
+    click.echo(json.dumps({"shell": shell, "script": script}) if as_json else script)
 
 
 def main() -> None:
@@ -123,7 +127,7 @@ def main() -> None:
         click.echo(bare.format_message(), err=True)
         sys.exit(bare.exit_code)
     except click.ClickException as error:
-        _fail(error.format_message(), error.exit_code, _usage(error))
+        _fail(error.format_message() + _meant(error), error.exit_code, _usage(error))
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", ENDED_BY_SIGNAL + signal.SIGINT)
     except SystemExit:
@@ -142,7 +146,7 @@ def main() -> None:
     except InkgateError as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
-        _fail(_what_failed(error), ExitCode.USAGE)
+        _fail(*_what_failed(error))
 
 
 def _fail(message: str, exit_code: int, usage: str = "") -> NoReturn:
@@ -166,16 +170,31 @@ def _end(exit_code: int) -> NoReturn:
     sys.exit(exit_code)
 
 
-def _what_failed(error: OSError) -> str:
-    """Return a sentence about an error of the system that no room foresaw; the error again if there is none."""
-    if error.filename is None and error.errno in _OUTPUT_LOST:
-        return f"the output cannot be written: {error.strerror}: make room, or let it go elsewhere"
+def _what_failed(error: OSError) -> tuple[str, ExitCode]:
+    """Return a sentence about an error of the system that no room foresaw, and its exit code.
+
+    The error again if there is no sentence.
+    """
+    if error.errno in _OUTPUT_LOST:
+        where = "the output" if error.filename is None else error.filename
+        return f"{where} cannot be written: {error.strerror}: make room, or let it go elsewhere", ExitCode.DEVICE
     if error.filename is None:
         raise error
     if isinstance(error, PermissionError):
         # Whether a file is there cannot be said of a folder that this user may not enter, and must not be guessed.
-        return f"{error.filename}: this user may not read it: let its owner allow that, or name another"
-    return f"{error.filename}: cannot be used: {error.strerror}: name another"
+        told = f"{error.filename}: this user may not read it: let its owner allow that, or name another"
+        return told, ExitCode.USAGE
+    return f"{error.filename}: cannot be used: {error.strerror}: name another", ExitCode.USAGE
+
+
+def _meant(error: click.ClickException) -> str:
+    """Return which commands there are of nearly the name that there is none of, "" if that is not what is wrong."""
+    context = getattr(error, "ctx", None)
+    wrong = re.match(r"No such command '(.*)'\.", error.message)
+    if wrong is None or context is None or not isinstance(context.command, click.Group):
+        return ""
+    near = get_close_matches(wrong[1], context.command.list_commands(context))
+    return f" Did you mean {' or '.join(near)}?" if near else ""
 
 
 def _usage(error: click.ClickException) -> str:

@@ -134,6 +134,10 @@ class JournalError(EdgeError):
     exit_code = ExitCode.DEVICE
 
 
+class UnrecordedError(JournalError):
+    """The journal, or the file of attempts, cannot be written now: nothing may be decided until it can."""
+
+
 class NotAJournalError(JournalError):
     """There is no journal at the path, or the file there is something else."""
 

@@ -227,24 +227,24 @@ TELLING = (
 
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize(
-    ("redirected", "says"),
+    ("redirected", "exit_code", "says"),
     [
-        *((f"{command} >/dev/full", "the output cannot be written: No space left on device") for command in TELLING),
-        ("users list --roster r --json 2>/dev/full", ""),
-        ("evaluate nowhere --json >/dev/full", "nowhere"),
-        ("evaluate nowhere --json 2>/dev/full", ""),
-        (f"users list --bundle {'x' * 300}", "File name too long"),
+        *((f"{command} >/dev/full", 3, "the output cannot be written: No space left on device") for command in TELLING),
+        ("users list --roster r --json 2>/dev/full", 3, ""),
+        ("evaluate nowhere --json >/dev/full", 2, "nowhere"),
+        ("evaluate nowhere --json 2>/dev/full", 2, ""),
+        (f"users list --bundle {'x' * 300}", 2, "File name too long"),
     ],
 )
 def test_what_cannot_be_told_or_named_is_not_taken_for_a_negative_check(
-    tmp_path: Path, redirected: str, says: str, unbuffered: str
+    tmp_path: Path, redirected: str, exit_code: int, says: str, unbuffered: str
 ) -> None:
     environment = {**os.environ, "INKGATE_ROSTER_KEYS": str(tmp_path / "keys"), "PYTHONUNBUFFERED": unbuffered}
     command = f"{sys.executable} -m inkgate {redirected}"
     done = subprocess.run(
         command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.returncode == 2, done.stderr
+    assert done.returncode == exit_code, done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
@@ -290,3 +290,46 @@ def test_a_number_that_cannot_be_meant_is_refused_by_every_option(
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("Usage: ")
     assert command[-2] in done.stderr
+
+
+HOMELESS = """
+import os, pwd, sys
+for name in ("HOME", "XDG_CACHE_HOME"):
+    os.environ.pop(name, None)
+def nobody(uid): raise KeyError(uid)
+pwd.getpwuid = nobody
+import inkgate
+sys.argv = ["inkgate", *sys.argv[1:]]
+inkgate.main()
+"""
+
+
+@pytest.mark.parametrize("data", [None, "~nosuch"])
+@pytest.mark.parametrize("command", ["data info qmnist", "train --dataset qmnist --users 3 --out x"])
+def test_a_home_that_is_nobodys_is_a_sentence_and_exit_code_2(tmp_path: Path, command: str, data: str | None) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "INKGATE_DATA"}
+    environment |= {} if data is None else {"INKGATE_DATA": data}
+    done = subprocess.run(
+        [sys.executable, "-c", HOMELESS, *command.split()],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "name a folder in $INKGATE_DATA" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"), [("simulte", "simulate"), ("firmware bild", "build"), ("journal shwo", "show")]
+)
+def test_a_command_that_is_nearly_one_is_told_which_is_meant(wrong: str, meant: str) -> None:
+    done = run(*wrong.split())
+    assert done.returncode == 2
+    assert f"Did you mean {meant}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "key"), [("completion zsh", "script"), ("firmware udev", "rules")], ids=lambda each: str(each)
+)
+def test_what_is_printed_for_a_file_is_one_object_with_json(command: str, key: str) -> None:
+    plain, found = run(*command.split()), json.loads(run(*command.split(), "--json").stdout)
+    assert found[key].strip() == plain.stdout.strip()

@@ -19,7 +19,8 @@ import inkgate
 from edge.bundle.run_directory import Run
 from firmware_bridge.boards import BOARDS
 from firmware_bridge.build.compile import toolchains
-from train.data.mnist import FILES, data_folder
+from firmware_bridge.trust.folder import data_folder
+from train.data.mnist import FILES
 from train.synthetic.writers import synthetic_set
 
 ROOT = Path(__file__).parents[1]

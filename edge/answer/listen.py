@@ -5,12 +5,12 @@ import select
 import socket
 from collections.abc import Iterator
 from types import TracebackType
-from urllib.parse import urlsplit
 
+from firmware_bridge.link.address import Scheme, read_address
 from firmware_bridge.link.errors import PortBusyError, PortLostError, PortMissingError
 from firmware_bridge.link.transport import READ_BYTES, WRITE_TIMEOUT_S
 
-SCHEME = "socket"
+SCHEME = Scheme.SOCKET.value
 
 
 class Listener:
@@ -21,7 +21,9 @@ class Listener:
     """
 
     def __init__(self, url: str) -> None:
-        host, port = _address(url)
+        _, scheme, host, port = read_address(url)
+        if scheme is not Scheme.SOCKET:
+            raise PortMissingError(f"{url}: not of the form socket://HOST:PORT, the one that can be listened on")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             self._server = socket.create_server((host, port), family=family)
@@ -77,14 +79,3 @@ class SocketTransport:
     def close(self) -> None:
         """Close the connection."""
         self._socket.close()
-
-
-def _address(url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host or port is None or parts.path or parts.query:
-        raise PortMissingError(f"{url}: not of the form socket://HOST:PORT")
-    return host, port

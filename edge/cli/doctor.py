@@ -23,6 +23,7 @@ from edge.gate.attempts import Attempts
 from edge.gate.journal import Journal
 from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, say
 from firmware_bridge.errors import ExitCode
+from firmware_bridge.link.address import Scheme, read_address
 from firmware_bridge.link.inquiry import greet
 from firmware_bridge.link.ports import AUTO, find_board
 from firmware_bridge.wire.pixels import depth
@@ -163,7 +164,7 @@ def _journal(path: Path) -> Finding:
 def _port(port: str) -> Finding:
     """Say whether the port is there and this user may use it."""
     path = find_board() if port == AUTO else port
-    if "://" in path:
+    if read_address(path).scheme is not Scheme.SERIAL:
         return skipped("port", f"{path} is no file")
     try:
         facts = Path(path).stat()

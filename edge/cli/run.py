@@ -24,11 +24,12 @@ from edge.decision.identify import Policy
 from edge.decision.rule import Verdict
 from edge.errors import EdgeError, GoldenError, NoUsersError, TooFewWordsError, UnverifiedError
 from edge.gate.attempts import Attempts
-from edge.gate.display import Display
+from edge.gate.display import Display, passing_over_full_disk
 from edge.gate.hooks import Hooks, parse_command
 from edge.gate.journal import Journal
 from edge.gate.judging import Rule, WhoMayEnter
 from edge.gate.loop import WORD_TIMEOUT_S, Gate, Notice, Outcome, refuse
+from edge.gate.steady import run_steadily
 from edge.ink.quality import QualityLimits
 from edge.service.notify import Service
 from firmware_bridge.cli.options import (
@@ -41,6 +42,7 @@ from firmware_bridge.cli.options import (
     unauthenticated_option,
 )
 from firmware_bridge.link.link import open_link
+from firmware_bridge.trust.board_keys import KeyStore
 
 _SECONDS = FiniteRange(min=0, min_open=True)
 
@@ -125,6 +127,9 @@ def run(
     board must prove that it has the key that this machine gave it (`inkgate firmware provision`); without a key it is
     refused unless --allow-unauthenticated, and then every decision says so.
 
+    Nothing else on the line or the disk ends it once its board has connected: who is refused is told in a notice, and
+    while the records cannot be written nothing is decided, and the board keeps its words.
+
     SIGTERM ends it with exit code 0, Ctrl-C with 130. SIGHUP has it open everything anew: after `inkgate quantize`,
     say; users of the roster are known at the next word in any case.
 
@@ -169,6 +174,7 @@ def run(
         )
         with ExitStack() as stack:
             journal = stack.enter_context(Journal(journal_file(journal_path)))
+            keys = KeyStore()
             attempts = None if uncounted else stack.enter_context(Attempts(attempts_file(attempts_path), claim))
             link = stack.enter_context(
                 open_link(
@@ -177,15 +183,22 @@ def run(
                     allow_unauthenticated=allow_unauthenticated,
                     idle_timeout_s=idle_timeout,
                     connect_patience_s=CONNECT_S,
-                    delivered=journal.delivered(),
+                    keys=keys,
+                    delivered=_delivered(journal, keys),
                     alive=service.alive,
+                    persistent=True,
                 )
             )
             stack.callback(lambda: _tell_refused(console, link.counters.refused))
             display = Display(console)
             prove = None if unverified else partial(bundle.prove, engine, reader)
-            gate = Gate(engine, rule, journal, attempts, prove=prove, only=only, word_timeout_s=word_timeout)
-            with closing(gate.run(link.events())) as outcomes:
+            gate = Gate(
+                engine, rule, journal, attempts,
+                prove=prove, remember=keys.accept, only=only, word_timeout_s=word_timeout,
+            )  # fmt: skip
+            writable = [journal.require_writable, *([] if attempts is None else [attempts.counts])]
+            steady = run_steadily(gate, link, writable, waiting=lambda: service.alive(False))
+            with closing(steady) as outcomes:
                 _follow(signals.each(outcomes), display, hooks, tally, as_json, engine.verified, service)
 
     # A command that still runs must hold up no opening anew: commands outlast it.
@@ -265,6 +278,18 @@ class _Signals:
         self._pending = number
 
 
+def _delivered(journal: Journal, keys: KeyStore) -> dict[str, tuple[int, int]]:
+    """Return, by board, the last session and the word of it up to which nothing is decided again.
+
+    What is kept beside a board's key counts also where the journal is another one, or is gone.
+    """
+    found = journal.delivered()
+    for board, (session, word) in keys.accepted().items():
+        known = found.get(board, (session, 0))
+        found[board] = (session, max(word, known[1]) if known[0] == session else word)
+    return found
+
+
 def _people(bundle: Bundle, roster_path: Path | None, policy: Policy) -> People | None:
     """Return the users of the bundle's roster, None if the bundle's own users decide.
 
@@ -311,7 +336,8 @@ def _follow(
             service.tell(item.text)
             continue
         if as_json:
-            emit(as_record(item, verified))
+            with passing_over_full_disk():
+                emit(as_record(item, verified))
         hooks.follow(item)
         display.outcome(item)
         tally.decided += item.decision.final
@@ -326,7 +352,8 @@ def _tell_refused(console: Console, frames: int) -> None:
     """
     if frames:
         text = f"{frames} intact frames were refused: forged, replayed, or of an earlier connection"
-        console.print(text, style="yellow", highlight=False, soft_wrap=True)
+        with passing_over_full_disk():
+            console.print(text, style="yellow", highlight=False, soft_wrap=True)
 
 
 def _introduce(console: Console, bundle: Bundle, engine: Engine, users: int) -> None:

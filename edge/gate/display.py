@@ -1,5 +1,9 @@
 """Outcomes of the loop -> one line a word for people, growing with the evidence while they write."""
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
 from rich.control import Control
 from rich.segment import ControlType
@@ -11,8 +15,21 @@ from edge.gate.loop import Notice, Outcome
 _STYLES = {Verdict.ACCEPT: "bold green", Verdict.REJECT: "bold red", Verdict.UNAVAILABLE: "bold yellow"}
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def passing_over_full_disk() -> Iterator[None]:
+    """Let what is shown be lost while its disk is full: it is on record, and the gate goes on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+
+
 class Display:
-    """The words' lines on a console.
+    """The words' lines on a console, which may be a file on a full disk.
 
     On a terminal the word's line is rewritten at each fragment, elsewhere it is printed only when final.
     """
@@ -22,9 +39,14 @@ class Display:
         self._evidence = Text()
 
     def notice(self, notice: Notice) -> None:
-        self._console.print(Text(notice.text, style="dim"))
+        with passing_over_full_disk():
+            self._console.print(Text(notice.text, style="dim"))
 
     def outcome(self, outcome: Outcome) -> None:
+        with passing_over_full_disk():
+            self._show(outcome)
+
+    def _show(self, outcome: Outcome) -> None:
         decision = outcome.decision
         if not decision.final:
             self._evidence.append(*_mark(decision))

@@ -28,7 +28,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edge.errors import JournalError, JournalTamperedError, NotAJournalError
+from edge.errors import JournalError, JournalTamperedError, NotAJournalError, UnrecordedError
 
 GENESIS: Final = hashlib.sha256(b"inkgate-journal/1").hexdigest()
 """The hash that the first row is chained to."""
@@ -157,7 +157,8 @@ class Journal:
     def record(self, entry: Entry) -> bool:
         """Append a decision; return True once it is on the disk, False if it was recorded before.
 
-        JournalError if the word already has a final decision, or another one after as many symbols.
+        UnrecordedError if the file cannot be written now: the disk is full, or another program holds it. JournalError
+        if the word already has a final decision, or another one after as many symbols.
         """
         try:
             with self._transaction() as database:
@@ -171,8 +172,18 @@ class Journal:
                     raise JournalTamperedError(f"{self.path}: the row that was inserted is not there: it was changed")
                 database.execute("UPDATE head SET rows = ?, hash = ?", (rows + 1, digest))
                 return True
+        except sqlite3.OperationalError as error:
+            raise UnrecordedError(f"{self.path}: the decision cannot be recorded: {error}") from error
         except (sqlite3.Error, msgspec.MsgspecError, ValueError, OverflowError, TypeError) as error:
             raise JournalError(f"{self.path}: the decision cannot be recorded: {error}") from error
+
+    def require_writable(self) -> None:
+        """Write to the file what it holds. UnrecordedError if it cannot be written now."""
+        try:
+            with self._transaction() as database:
+                database.execute("UPDATE head SET rows = rows")
+        except sqlite3.Error as error:
+            raise UnrecordedError(f"{self.path}: the journal cannot be written: {error}") from error
 
     def decided(self, board: str, session: int, word: int) -> bool:
         """Return whether the word has a final decision."""

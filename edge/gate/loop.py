@@ -25,16 +25,16 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.decision.identify import Identities
 from edge.decision.rule import Decision, Verdict, unavailable
-from edge.errors import LockedError
+from edge.errors import AttemptsError, LockedError, UnrecordedError
 from edge.gate.journal import Entry
-from edge.gate.judging import Outputs, Rule, Seen, judge_word
+from edge.gate.judging import Rule, Seen, judge_word
+from edge.gate.parts import Limiter, Network, Recorder
 from edge.ink.fragment import Pixels, to_int8
 from firmware_bridge.session.events import (
     BoardFault,
@@ -43,6 +43,7 @@ from firmware_bridge.session.events import (
     Event,
     FragmentReceived,
     LinkLost,
+    LinkNotice,
     Statistics,
     WordEnded,
     WordStarted,
@@ -53,20 +54,6 @@ PROVEN_FOR_S = 60.0
 """After so many seconds the networks are proved again before a word is begun."""
 WORD_TIMEOUT_S = 10.0
 """A word whose next fragment does not come for this many seconds is given up."""
-
-
-class Network(Protocol):
-    """What the loop needs of edge.bundle.engine.Engine."""
-
-    def reset(self) -> None: ...
-    def step(self, fragment: npt.NDArray[np.int8], /) -> Outputs: ...
-
-
-class Recorder(Protocol):
-    """What the loop needs of edge.gate.journal.Journal."""
-
-    def record(self, entry: Entry, /) -> bool: ...
-    def decided(self, board: str, session: int, word: int, /) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -96,14 +83,6 @@ class Notice:
 def link_lost(reason: str) -> Notice:
     """Return the notice that the board is gone, what is waited for, and how to stop that."""
     return Notice(f"link lost: {reason}; waiting for the board to come back, Ctrl-C ends")
-
-
-class Limiter(Protocol):
-    """What the loop needs of edge.gate.attempts.Attempts."""
-
-    def begin(self, board: str, /) -> None: ...
-    def accept(self, board: str, /) -> None: ...
-    def set_apart(self, board: str, /) -> None: ...
 
 
 WordKey: TypeAlias = tuple[str, int, int]
@@ -148,8 +127,9 @@ def refuse(reason: str, bundle: str, journal: Recorder | None = None, now: Calla
 class Gate:
     """The loop over one link. Feed it with `run`; it never accepts a word with which anything went wrong.
 
-    prove: lets the networks compute their golden vectors, and raises if they are not as verified. only: the name of the
-    one board that may write.
+    prove: lets the networks compute their golden vectors, and raises if they are not as verified. remember: keeps
+    board, session and word of an ACCEPT elsewhere than in the journal, so that no restart without that accepts the word
+    again. only: the name of the one board that may write.
     """
 
     def __init__(
@@ -160,6 +140,7 @@ class Gate:
         attempts: Limiter | None = None,
         *,
         prove: Callable[[], None] | None = None,
+        remember: Callable[[str, int, int], None] | None = None,
         only: str | None = None,
         word_timeout_s: float = WORD_TIMEOUT_S,
         now: Callable[[], str] = utc_now,
@@ -167,9 +148,11 @@ class Gate:
     ) -> None:
         self._network, self._rule, self._journal, self._attempts = network, rule, journal, attempts
         self._word_timeout_s, self._now, self._monotonic_s = word_timeout_s, now, monotonic_s
-        self._prove, self._only = prove, only
+        self._prove, self._remember, self._only = prove, remember, only
         self._board: BoardInfo | None = None
         self._word: _Word | None = None
+        self._counted: WordKey | None = None
+        self._altered = ""
         self._closed: dict[WordKey, None] = {}
         self._heard_s = self._arrived_s = self._proved_s = monotonic_s()
 
@@ -178,29 +161,36 @@ class Gate:
 
         Ends when the events end, and raises what they raise. A connected link says something at least every few
         seconds, so a word that stops growing is noticed. However `run` ends (also by closing the iterator), a word that
-        is open is closed as UNAVAILABLE.
+        is open is closed as UNAVAILABLE; but with UnrecordedError, if a decision can be written nowhere: then its word
+        may come again, with the events of another connection.
         """
         try:
             for event in events:
                 yield from self._on(event)
             yield from self._fail("the source ended in the middle of the word")
+        except UnrecordedError:
+            self._word = None  # It is not decided, and may come again.
+            raise
         except GeneratorExit:
-            list(self._fail("stopped in the middle of the word"))  # Nobody listens any more, but it is recorded.
+            with contextlib.suppress(UnrecordedError):
+                list(self._fail("stopped in the middle of the word"))  # Nobody listens any more, but it is recorded.
             raise
         except BaseException as error:
-            yield from self._fail(f"the source failed: {str(error) or type(error).__name__}")
+            with contextlib.suppress(UnrecordedError):
+                yield from self._fail(f"the source failed: {str(error) or type(error).__name__}")
             raise
 
     def _on(self, event: Event) -> Iterator[Outcome | Notice]:
         self._arrived_s = self._monotonic_s()
         if self._word and self._arrived_s - self._heard_s > self._word_timeout_s:
-            yield from self._fail(f"nothing came for {self._word_timeout_s:g} s")
+            yield from self._fail(f"nothing came for {self._word_timeout_s:g} s{self._altered}")
         match event:
             case FragmentReceived() | WordEnded() | WordStarted():
                 self._heard_s = self._arrived_s
                 yield from self._on_word(event)
             case Connected(info=info):
                 yield from self._fail("the board connected anew in the middle of the word")
+                self._altered = ""
                 self._board = info
                 yield Notice(f"board {info.board}, firmware {info.firmware}, {depth(info.pixel_bits)}")
                 if not info.authenticated:
@@ -208,6 +198,9 @@ class Gate:
             case LinkLost(reason=reason):
                 yield from self._fail(f"link lost: {reason}")
                 yield link_lost(reason)
+            case LinkNotice(text=text, altered=altered):
+                self._altered = f": {text}" if altered else self._altered
+                yield Notice(text)
             case BoardFault(code=code, text=text):
                 yield from self._fail(f"the board reports {code}: {text}")
                 yield Notice(f"the board reports {code}: {text}")
@@ -261,9 +254,10 @@ class Gate:
     def _after_fragment(self, word: _Word, event: FragmentReceived) -> Decision:
         if event.index != len(word.seen):
             raise _FaultError(f"fragment {event.index} came where {len(word.seen)} was due")
-        if self._attempts is not None and not word.seen:
+        if self._attempts is not None and not word.seen and self._counted != word.key:
             try:
                 self._attempts.begin(word.key[0])
+                self._counted = word.key
             except LockedError as error:
                 return Decision(Verdict.REJECT, None, None, 0, True, str(error))
         pixels = _as_trained(event.pixels, self._rule.pixel_bits)
@@ -316,6 +310,8 @@ class Gate:
             decision = judge(word)
             if decision.verdict is Verdict.UNAVAILABLE:
                 decision = replace(decision, final=True)
+        except AttemptsError as error:
+            raise UnrecordedError(str(error)) from error
         except Exception as error:
             decision = unavailable(str(error) or type(error).__name__, len(word.seen))
         outcome = self._journalled(self._outcome(word, decision))
@@ -335,15 +331,27 @@ class Gate:
         return Outcome(self._now(), *word.key, decision, latency_ms, authenticated)
 
     def _journalled(self, outcome: Outcome) -> Outcome:
-        """Return the outcome once it is recorded; if that fails, return UNAVAILABLE in its place."""
+        """Return the outcome once it is recorded; if it contradicts the journal, UNAVAILABLE in its place.
+
+        UnrecordedError if neither can be recorded.
+        """
+        if self._remember is not None and outcome.decision.verdict is Verdict.ACCEPT:
+            try:
+                self._remember(outcome.board, outcome.session, outcome.word)
+            except Exception as error:
+                raise UnrecordedError(str(error) or type(error).__name__) from error
         if self._journal is None:
             return outcome
         try:
             self._journal.record(_entry(outcome, self._rule.bundle))
+        except UnrecordedError:
+            raise
         except Exception as error:
             failed = replace(outcome, decision=unavailable(f"journal: {error}", outcome.decision.symbols))
-            with contextlib.suppress(Exception):  # If this fails, too, the outcome is the same.
+            try:
                 self._journal.record(_entry(failed, self._rule.bundle))
+            except Exception as again:
+                raise UnrecordedError(str(again) or type(again).__name__) from again
             return failed
         return outcome
 

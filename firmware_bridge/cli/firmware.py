@@ -176,12 +176,14 @@ def provision(port: str, again: bool, as_json: bool) -> None:
 
 
 @firmware.command()
-def udev() -> None:
+@json_option
+def udev(as_json: bool) -> None:
     """Print the udev rules that let whoever sits at the machine use boards and probes.
 
     inkgate firmware udev | sudo tee /etc/udev/rules.d/60-inkgate.rules
     """
-    click.echo(udev_rules(), nl=False)
+    rules = udev_rules()
+    click.echo(json.dumps({"rules": rules}) if as_json else rules, nl=as_json)
 
 
 firmware.add_command(flash)
@@ -227,7 +229,7 @@ def _write(path: Path, content: bytes) -> Path:
     try:
         path.write_bytes(content)
     except OSError as error:
-        raise ImageError(f"{path}: {error.strerror}") from error
+        raise ImageError(f"{path}: cannot be written: {error.strerror}; choose another --out") from error
     return path
 
 

@@ -14,6 +14,7 @@ from firmware_bridge.session.events import (
     Event,
     FragmentReceived,
     LinkLost,
+    LinkNotice,
     Statistics,
     WordEnded,
     WordStarted,
@@ -29,6 +30,7 @@ _JSON_NAMES: dict[type[Event], str] = {
     WordEnded: "WordEnded",
     BoardFault: "BoardFault",
     LinkLost: "LinkLost",
+    LinkNotice: "LinkNotice",
     Statistics: "Statistics",
 }
 """What scripts read: a class that is renamed keeps its name here."""
@@ -95,6 +97,8 @@ def said(event: Event) -> str:
             return f"fault {code}: {text}{ended}"
         case LinkLost(reason):
             return f"lost: {reason}"
+        case LinkNotice(text):
+            return f"notice: {text}"
         case Statistics():
             return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in asdict(event).items())
     raise AssertionError(event)

@@ -22,7 +22,7 @@ SEED = click.IntRange(0, (1 << 32) - 1)
 """What every source of random numbers takes."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
-port_option = click.option("--port", required=True, help="Serial port, pty, socket://HOST:PORT, or auto.")
+port_option = click.option("--port", required=True, help="Serial port, pty, socket:// or rfc2217://HOST:PORT, or auto.")
 unauthenticated_option = click.option(
     "--allow-unauthenticated",
     is_flag=True,

@@ -27,7 +27,9 @@ def ports(as_json: bool) -> None:
     if not found:
         console.print("No serial port on this machine. `inkgate simulate pen` makes a virtual board.")
         return
-    table = Table("port", "board", "USB", "serial number", "description")
+    table = Table()
+    for name in ("port", "board", "USB", "serial number", "description"):
+        table.add_column(name, overflow="fold", min_width=9 if name == "USB" else None)
     for port in found:
         usb = "" if port.vid is None or port.pid is None else f"{port.vid:04x}:{port.pid:04x}"
         table.add_row(port.path, port.board or "", usb, port.serial_number or "", port.description)

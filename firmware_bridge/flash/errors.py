@@ -19,6 +19,10 @@ class BoardNotFoundError(FlashError):
     """Raised when no boot loader, boot drive or debug probe is found, or more than one."""
 
 
+class ProtectedError(FlashError):
+    """Raised when the part is protected against reading or writing."""
+
+
 class ReadBackError(FlashError):
     """Raised when the flash holds, or the board reports that it runs, something else than was written."""
 

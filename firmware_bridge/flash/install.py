@@ -178,5 +178,6 @@ def compare(expected: bytes, found: bytes, programmer: Programmer) -> None:
     address = programmer.board.flash.origin + (wrong[0] if wrong else min(len(expected), len(found)))
     raise ReadBackError(
         f"{programmer.where}: the flash does not hold the image: {count:,} of {len(expected):,} bytes differ, "
-        f"the first at {address:#010x}: flash it again; if that does not help, the flash is worn out or its supply bad"
+        f"the first at {address:#010x}: flash it again; if that does not help, the flash is write-protected, "
+        "worn out, or its supply bad"
     )

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import shlex
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,10 +11,11 @@ import serial
 
 from firmware_bridge.boards import Board
 from firmware_bridge.errors import BridgeError, ToolMissingError
-from firmware_bridge.flash.errors import BoardNotFoundError, FlashError
+from firmware_bridge.flash.errors import BoardNotFoundError, FlashError, ProtectedError
 from firmware_bridge.flash.install import Progress
 from firmware_bridge.installing import install_extra
-from firmware_bridge.link.transport import BAUD_RATE, PORT_ERRORS, not_opened
+from firmware_bridge.link.address import PORT_ERRORS, Scheme, open_line, read_address
+from firmware_bridge.link.transport import BAUD_RATE
 
 REPLY_TIMEOUT_S = 1.0
 QUIET_S = 0.1
@@ -25,6 +27,10 @@ PIECE_BYTES = 256
 """The most bytes that AN3155 reads or writes with one command."""
 
 _HEADER_PIECE = 2
+_REFUSED = "nack command"
+"""What stm32loader says where the boot loader refuses a command that it knows: by AN3155, of a protected part."""
+_CERTAIN_BYTES = 8
+"""So many programmed bytes are not stuck by chance."""
 _SYNCHRONIZE, _ACK, _NACK = b"\x7f", b"\x79", b"\x1f"
 _LONGEST_COMMAND_BYTES = 260
 
@@ -144,8 +150,26 @@ class UartProgrammer:
         region = self.board.sector_of(start)[1]
         with self._named(f"erasing sector {number}"):
             self._loader.extended_erase_memory([number])
+        self._require_erased(number, region.origin, region.end, found)
         first, end = region.origin - self.board.flash.origin, region.end - self.board.flash.origin
         return found[:first] + b"\xff" * (min(end, len(found)) - first) + found[end:]
+
+    def _require_erased(self, number: int, start: int, end: int, found: bytes) -> None:
+        """Raise ProtectedError if the sector still holds what was found in it.
+
+        The boot loader acknowledges the erasure of a sector that is write-protected. A stuck byte is no protection.
+        """
+        origin = self.board.flash.origin
+        places = range(start - origin, min(end - origin, len(found)), PIECE_BYTES)
+        pieces = {at: found[at:][:PIECE_BYTES] for at in places}
+        fullest = max(pieces, key=lambda at: _programmed(pieces[at]), default=None)
+        if fullest is None or _programmed(pieces[fullest]) < _CERTAIN_BYTES:
+            return
+        if self._read_piece(origin + fullest, len(pieces[fullest])) == pieces[fullest]:
+            raise ProtectedError(
+                f"{self.where}: sector {number} is as before after it was erased: it is write-protected (WRP): "
+                f"`stm32flash -u {shlex.quote(self.where)}` takes that off"
+            )
 
     def _write_piece(self, piece: int, data: bytes) -> None:
         address = self.board.flash.origin + piece * PIECE_BYTES
@@ -202,19 +226,24 @@ class UartProgrammer:
             raise
         except (Stm32LoaderError, IndexError, *PORT_ERRORS) as error:
             reason = "no answer" if isinstance(error, IndexError) else str(error).lower()
+            if reason == _REFUSED:
+                raise ProtectedError(
+                    f"{self.where}: {what} failed: the part refuses the command: it is protected against reading "
+                    f"(RDP): `stm32flash -k {shlex.quote(self.where)}` takes that off and erases all of it, its key too"
+                ) from error
             raise FlashError(f"{self.where}: {what} failed: {reason}: {self.board.boot_hint}") from error
+
+
+def _programmed(piece: bytes) -> int:
+    return len(piece) - piece.count(b"\xff")
 
 
 class _Line:
     """The serial line as stm32loader expects it. DTR may be wired to reset and RTS to BOOT0."""
 
     def __init__(self, port: str) -> None:
-        try:
-            self._serial = serial.serial_for_url(
-                port, BAUD_RATE, timeout=REPLY_TIMEOUT_S, write_timeout=2.0, exclusive=True
-            )
-        except PORT_ERRORS as error:
-            raise not_opened(port, error) from error
+        self._serial = open_line(port, BAUD_RATE, timeout_s=REPLY_TIMEOUT_S, write_timeout_s=2.0)
+        self._has_modem_lines = read_address(port).scheme is not Scheme.SOCKET
         try:
             self._serial.parity = serial.PARITY_EVEN
             # A pty has no parity. It reports that only when the port is configured once more.
@@ -258,8 +287,7 @@ class _Line:
         self._reset(boot0=False)
 
     def _reset(self, *, boot0: bool) -> None:
-        # Ports without modem lines: socket:// ignores them silently and is passed over here, a pty raises an error.
-        if self._serial.port is None or "://" in str(self._serial.port):
+        if not self._has_modem_lines:  # a pty has none either, which raises an error
             return
         with contextlib.suppress(*PORT_ERRORS):
             self._serial.rts = not boot0

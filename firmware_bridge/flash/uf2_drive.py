@@ -3,6 +3,7 @@
 The boot ROM takes the drive away when it has every block.
 """
 
+import errno
 import os
 import re
 import time
@@ -18,6 +19,14 @@ INFO_NAME = "INFO_UF2.TXT"
 COPY_BYTES = 16 * 512
 GONE_TIMEOUT_S = 10.0
 POLL_S = 0.05
+
+_NOT_YOURS = "this user may not write to the boot drive: mount it as this user, without sudo, or copy it as its owner"
+_NOT_WRITABLE = {
+    errno.EROFS: "the boot drive is mounted for reading only: take it off and mount it again for writing",
+    errno.ENOSPC: "the boot drive is full, as a board's own never is: plug the board in as a drive anew",
+    errno.EACCES: _NOT_YOURS,
+    errno.EPERM: _NOT_YOURS,
+}
 
 
 def mounted_folders(mounts: Path = Path("/proc/self/mounts")) -> list[Path]:
@@ -84,6 +93,8 @@ def copy(
             os.fsync(file.fileno())
     except OSError as error:
         if done < len(data) or board_id(drive) is not None:
+            if error.errno in _NOT_WRITABLE:
+                raise FlashError(f"{drive}: {_NOT_WRITABLE[error.errno]}") from error
             raise FlashError(
                 f"{drive}: the board left after {done:,} of {len(data):,} bytes: {error.strerror}: "
                 "try again, with another cable if it happens again"

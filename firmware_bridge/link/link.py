@@ -1,13 +1,15 @@
 """A port's name -> the events of the board on it, across unplugging, resets and noise."""
 
 import contextlib
+import math
+import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 
 from firmware_bridge.errors import BridgeError
-from firmware_bridge.link.ports import AUTO, find_board
+from firmware_bridge.link.ports import AUTO, PortInfo, find_board, find_plug, plug_of
 from firmware_bridge.link.transport import BAUD_RATE, SerialTransport
 from firmware_bridge.session.errors import (
     AuthenticationError,
@@ -16,7 +18,7 @@ from firmware_bridge.session.errors import (
     PixelDepthError,
     ProtocolMismatchError,
 )
-from firmware_bridge.session.events import BoardFault, Connected, Event, LinkLost, Statistics, WordEnded
+from firmware_bridge.session.events import BoardFault, Connected, Event, LinkLost, LinkNotice, Statistics, WordEnded
 from firmware_bridge.session.host import Delivered, HostSession
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.trust.errors import KeyStoreError
@@ -26,6 +28,12 @@ from firmware_bridge.wire.framing import FrameCounters
 RETRY_S = 0.25
 POLL_S = 0.5
 SLOW_CONSUMER_S = 0.05
+
+NOTICE_AGAIN_S = 60.0
+"""A notice of one kind is not given again before so many seconds have passed."""
+
+_HOPELESS = (KeyStoreError, PixelDepthError)
+"""What no other try mends: this user's own keys, and what a proved board is."""
 
 SETTLE_S = 0.5
 """Time for the last acknowledgement to get through.
@@ -47,10 +55,12 @@ def open_link(
     reconnect_patience_s: float | None = None,
     delivered: Delivered | None = None,
     alive: Callable[[bool], None] | None = None,
+    persistent: bool = False,
 ) -> "Link":
     """Return a link to the board on `port`; the port is opened by `Link.events`.
 
-    port                  a device, a pty, `socket://host:port`, or `auto` for the one known board.
+    port                  a device, a pty, `socket://host:port`, `rfc2217://host:port`, or `auto` for the one known
+                          board. What was there over USB is found again under another name, too.
     keys                  the store of the boards' keys; None: the user's own store.
     allow_unauthenticated accept a board without a key, although anybody on the line can write in its place. A board
                           whose key is known must still prove it.
@@ -61,6 +71,9 @@ def open_link(
     delivered             by board, the last word (session, word) that was journalled: up to it no word comes again.
     alive                 called after each look at the line, at least every few seconds while the consumer asks for
                           events; its argument says whether a port is open.
+    persistent            go on when a board is refused, with a LinkNotice, at most once a minute for each kind of
+                          refusal. Before the first connection connect_patience_s ends that, and what no other try can
+                          mend ends it at once: keys that cannot be read, a proved board of another depth.
     """
     return Link(
         port,
@@ -72,6 +85,7 @@ def open_link(
         patience_s=(connect_patience_s, reconnect_patience_s),
         delivered=delivered or {},
         alive=alive,
+        persistent=persistent,
     )
 
 
@@ -95,6 +109,7 @@ class Link:
         patience_s: tuple[float | None, float | None],
         delivered: Delivered,
         alive: Callable[[bool], None] | None = None,
+        persistent: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.port = port
@@ -109,6 +124,10 @@ class Link:
         self._delivered = dict(delivered)
         self._alive = alive or (lambda _: None)
         self._clock = clock
+        self._persistent = persistent
+        self._plug: PortInfo | None = None
+        self._connected_ever = False
+        self._told_s: dict[str, float] = {}
         self._transport: SerialTransport | None = None
         self._session: HostSession | None = None
         self._active_s = 0.0
@@ -131,14 +150,15 @@ class Link:
             self._transport.close()
         self._transport = self._session = None
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Generator[Event, None, None]:
         """Yield Connected, then what the board sends; after a loss LinkLost, then Connected again.
 
         Asking for the next event acknowledges the one before, so journal an event first. Ends by idle timeout only.
 
-        - When patience is exhausted, the BridgeError of the last try is raised.
-        - What trying again does not cure is raised at once: ProtocolMismatchError, PixelDepthError,
-          AuthenticationError and KeyStoreError.
+        - When patience is exhausted, the BridgeError of the last try is raised; at the idle timeout too, if no board
+          was ever connected.
+        - Unless the link is persistent, what trying again does not cure is raised at once: ProtocolMismatchError,
+          PixelDepthError, AuthenticationError and KeyStoreError.
         """
         self._active_s = trying_since_s = self._clock()
         patience_s = self._connect_patience_s
@@ -150,16 +170,11 @@ class Link:
                     yield event
                 self.close()
                 return
-            except KeyStoreError:
-                raise
-            except (ProtocolMismatchError, PixelDepthError, AuthenticationError) as refusal:
-                if (
-                    isinstance(refusal, KeyMissingError)
-                    and self._session is not None
-                    and self._session.said is not None
-                ):
-                    self._keys.get(self._session.said.board)  # there may be one, but damaged: that is what is wrong
-                raise refusal.at(self.port) from refusal
+            except (ProtocolMismatchError, PixelDepthError, AuthenticationError, KeyStoreError) as refusal:
+                problem = self._explained(refusal)
+                if not self._persistent or (not self._connected_ever and isinstance(refusal, _HOPELESS)):
+                    raise problem from refusal
+                yield from self._notice(type(problem).__name__, f"refused: {problem}")
             except BridgeError as error:
                 problem = self._named(error)
             self.close()
@@ -171,6 +186,8 @@ class Link:
             elif patience_s is not None and self._clock() - trying_since_s >= patience_s:
                 raise problem
             if self._idle_left_s() <= 0:
+                if not self._connected_ever:
+                    raise problem
                 return
             time.sleep(RETRY_S)
 
@@ -181,7 +198,9 @@ class Link:
         """
         self.close()
         keys = self._keys.load()
-        transport = SerialTransport(find_board() if self.port == AUTO else self.port, self._baud_rate)
+        where, moved = self._where()
+        transport = SerialTransport(where, self._baud_rate)
+        self._plug = plug_of(where) or self._plug
         session = HostSession(
             secrets.token_bytes(wire.NONCE_BYTES),
             self._clock(),
@@ -190,8 +209,11 @@ class Link:
             pixel_bits=self._pixel_bits,
             delivered=self._delivered,
             counters=self.counters,
+            patient=self._persistent,
         )
         self._transport, self._session = transport, session
+        if moved:
+            yield from self._notice(where, f"what was at {self.port} is at {where} now")
         while True:
             # Read before looking at the clock: after a slow consumer the signs of life wait in the port's buffer.
             timeout_s = min(session.wake_s() - self._clock(), self._idle_left_s(), POLL_S)
@@ -199,6 +221,7 @@ class Link:
             self._alive(True)
             session.receive(data, self._clock())
             self._send(session, transport)
+            yield from self._tell(session)
             yield from self._hand_out(session, transport)
             self._send(session, transport)
             if session.failure is not None:
@@ -212,6 +235,7 @@ class Link:
         `session` learns that an event is consumed when the consumer asks for the next one.
         """
         while (event := session.next_event()) is not None:
+            self._connected_ever = self._connected_ever or isinstance(event, Connected)
             if isinstance(event, Connected) and event.info.authenticated:
                 self._keys.note(event.info.board, event.info.session)
             elif isinstance(event, Connected):
@@ -227,6 +251,38 @@ class Link:
                 # Neither end must take the other for gone because the consumer is busy.
                 session.receive(transport.read(0.0), now_s)
                 self._send(session, transport)
+
+    def _where(self) -> tuple[str, bool]:
+        """Return the path to open, and whether what was there last is now under another name."""
+        found = find_plug(self._plug) if self._plug is not None else None
+        if found is None or os.path.realpath(found) == os.path.realpath(self.port):
+            return (find_board() if self.port == AUTO else self.port), False
+        return found, self.port != AUTO
+
+    def _tell(self, session: HostSession) -> Iterator[LinkNotice]:
+        """Say that the line alters frames, and that somebody was refused beside the board."""
+        if session.alteration is not None:
+            told = f"{self.port}: {session.alteration.value.format(port=self.port)}"
+            yield from self._notice(session.alteration.name, told, altered=True)
+        if session.refusal is not None and session.info is not None:
+            problem = session.refusal.at(self.port)
+            yield from self._notice(type(problem).__name__, f"refused, beside the board: {problem}")
+
+    def _notice(self, kind: str, text: str, *, altered: bool = False) -> Iterator[LinkNotice]:
+        """Yield the notice, unless one of its kind was given less than NOTICE_AGAIN_S ago."""
+        if self._clock() - self._told_s.get(kind, -math.inf) >= NOTICE_AGAIN_S:
+            self._told_s[kind] = self._clock()
+            yield LinkNotice(text, altered)
+
+    def _explained(self, refusal: BridgeError) -> BridgeError:
+        """Return the refusal with the port's name; of a key that is here, but damaged, what is wrong with it."""
+        session = self._session
+        if isinstance(refusal, KeyMissingError) and session is not None and session.said is not None:
+            try:
+                self._keys.get(session.said.board)
+            except KeyStoreError as damaged:
+                return damaged
+        return self._named(refusal)
 
     def _settle(self) -> None:
         """Acknowledge the last event without taking another, for SETTLE_S or until the line fails."""

@@ -1,5 +1,6 @@
 """The machine's serial ports -> which of them may be a board, and the one that `auto` means."""
 
+import os
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -97,6 +98,22 @@ def find_board() -> str:
         raise PortMissingError(f"auto: {len(boards)} boards are connected: {candidates}: choose one with --port PATH")
     others = f"; other ports: {', '.join(map(str, ports))}" if ports else ""
     raise PortMissingError(f"auto: no known board is connected{others}: name its port with --port, see `inkgate ports`")
+
+
+def plug_of(path: str) -> PortInfo | None:
+    """Return the USB port that a path leads to now, None if it is none."""
+    real = os.path.realpath(path)
+    return next((port for port in list_ports() if port.vid is not None and os.path.realpath(port.path) == real), None)
+
+
+def find_plug(plug: PortInfo) -> str | None:
+    """Return the path of the one port with the ids and the serial number of `plug`.
+
+    None if no port has them, or more than one.
+    """
+    wanted = (plug.vid, plug.pid, plug.serial_number)
+    found = [port.path for port in list_ports() if (port.vid, port.pid, port.serial_number) == wanted]
+    return found[0] if len(found) == 1 else None
 
 
 def _clean(text: str) -> str:

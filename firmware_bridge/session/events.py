@@ -12,6 +12,7 @@ __all__ = [
     "Event",
     "FragmentReceived",
     "LinkLost",
+    "LinkNotice",
     "Statistics",
     "WordEnded",
     "WordStarted",
@@ -95,4 +96,15 @@ class LinkLost:
     reason: str
 
 
-Event = Connected | WordStarted | FragmentReceived | WordEnded | BoardFault | Statistics | LinkLost
+@dataclass(frozen=True)
+class LinkNotice:
+    """Something about the line that its owner should know; the link goes on.
+
+    altered: whether the line alters what is sent over it, so that not all of it can arrive.
+    """
+
+    text: str
+    altered: bool = False
+
+
+Event = Connected | WordStarted | FragmentReceived | WordEnded | BoardFault | Statistics | LinkLost | LinkNotice

@@ -12,6 +12,8 @@ from firmware_bridge.session.errors import (
     BoardSilentError,
     LinkError,
     NoAnswerError,
+    PixelDepthError,
+    ProtocolMismatchError,
     ProtocolViolationError,
 )
 from firmware_bridge.session.events import BoardInfo, Connected, Event
@@ -28,6 +30,7 @@ from firmware_bridge.session.word_messages import WordReader, WritingMessage
 from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire import tags
+from firmware_bridge.wire.altered import Alteration
 from firmware_bridge.wire.errors import WireError
 from firmware_bridge.wire.framing import FrameCounters, FrameReceiver
 
@@ -46,6 +49,8 @@ class HostSession:
     - `pixel_bits`: a board that sends another depth is refused; None takes any.
     - Words up to `delivered` are taken and acknowledged without events.
     - `counters` go on counting over several sessions.
+    - `patient`: a board that is refused, and did not prove who it is, ends the session only if no other is accepted
+      in time: whoever is on the line can send such an INFO beside the real board's.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class HostSession:
         pixel_bits: int | None = None,
         delivered: Delivered | None = None,
         counters: FrameCounters | None = None,
+        patient: bool = False,
     ) -> None:
         self.failure: LinkError | None = None
         """Why the session ended; None while it goes on."""
@@ -73,11 +79,14 @@ class HostSession:
         self._session_key: bytes | None = None
         self._allow_unauthenticated = allow_unauthenticated
         self._impostor: AuthenticationError | None = None
+        self._patient = patient
+        self.refusal: LinkError | None = None
+        """Why a patient session refused the last board that it refused; None if it refused none."""
         self._unproved = 0
         self._pixel_bits = pixel_bits
         self._delivered = delivered or {}
         self._receiver = FrameReceiver(counters)
-        self._refused_before = self._receiver.counters.refused
+        self._refused_before, self._damaged_before = self._receiver.counters.refused, self._damaged()
         self._began_s = self._heard_s = now_s
         self._due_s = now_s
         self._greet_now = self._acknowledge_now = False
@@ -89,6 +98,11 @@ class HostSession:
         self._lent: int | None = None
         self._words = WordReader(0, 1)
         self._asking = Asking()
+
+    @property
+    def alteration(self) -> Alteration | None:
+        """What the line does to frames on the way, None if nothing is known of it."""
+        return self._receiver.alteration
 
     def receive(self, data: bytes, now_s: float) -> None:
         """Take bytes from the line; never raise on them. If the board breaks the rules, `failure` says so."""
@@ -199,13 +213,28 @@ class HostSession:
             return self._answered_again(connection, content, payload)
         if connection != self._number:
             return False
+        try:
+            return self._admit(content, payload, now_s)
+        except (ProtocolMismatchError, AuthenticationError, PixelDepthError) as refusal:
+            if not self._patient or self._session_key is not None:
+                raise
+            self.refusal = refusal
+            self._unproved += 1
+            return True
+
+    def _admit(self, content: bytes, payload: bytes, now_s: float) -> bool:
+        """Take the board that says INFO, and return whether it could be read.
+
+        Raises the error that refuses the board.
+        """
+        self._session_key = None
         info = _info_in(payload)
         self.said = _board_info(info, authenticated=False) if info is not None else None
         if payload[:8] != wire.PROTOCOL_HASH:
             raise refusals.mismatch(payload[:8], info)
         if info is None:
             return False
-        session_key = self._authenticate(info, content)
+        session_key = self._session_key = self._authenticate(info, content)
         if session_key is None and info.board in self._keys:
             # Not counted as a refused frame yet: if no proved INFO comes, `_impostor` refuses the board itself.
             self._unproved += 1
@@ -214,7 +243,7 @@ class HostSession:
         if self._pixel_bits is not None and self._pixel_bits != info.pixel_bits:
             raise refusals.other_depth(info, self._pixel_bits)
         session, last_word = self._delivered.get(info.board, (0, 0))
-        self._token, self._session_key = self._number ^ info.number, session_key
+        self._token = self._number ^ info.number
         self._words = WordReader(info.session, info.pixel_bits, last_word if session == info.session else 0)
         self.info = _board_info(info, authenticated=session_key is not None)
         self._heard_s = now_s
@@ -304,22 +333,32 @@ class HostSession:
         self._consumed = sequence + 1
         self._acknowledge_now = True
 
+    def _damaged(self) -> int:
+        seen = self._receiver.counters
+        return seen.crc_errors + seen.cobs_errors + seen.oversize
+
     def _limit_s(self) -> float:
         return self._began_s + HELLO_TIMEOUT_S if self.info is None else self._heard_s + SILENCE_S
 
     def _silence(self) -> LinkError:
         if self.info is not None:
-            return BoardSilentError(f"board {self.info.board} has been silent for {SILENCE_S:g} s")
+            silent = f"board {self.info.board} has been silent for {SILENCE_S:g} s"
+            noise = self._damaged() - self._damaged_before
+            return BoardSilentError(f"{silent}: {noise} damaged frames came: {_DAMAGED}" if noise else silent)
+        if self.refusal is not None:
+            return self.refusal
         if self._impostor is not None:
             return self._impostor
-        seen = self._receiver.counters
-        noise = seen.crc_errors + seen.cobs_errors + seen.oversize
-        hint = f"{noise} damaged frames came: is the baud rate right?" if noise else "is it a pen or camera board?"
+        seen, noise = self._receiver.counters, self._damaged()
+        hint = f"{noise} damaged frames came: {_DAMAGED}" if noise else "is it a pen or camera board?"
         if seen.refused > self._refused_before and not noise:
             hint = "only frames of other connections came: does another program talk to the board, or play a recording?"
         return NoAnswerError(
             f"nothing answered HELLO for {HELLO_TIMEOUT_S:g} s: {hint} `inkgate ports` lists the ports"
         )
+
+
+_DAMAGED = "is the baud rate right, and flow control (XON/XOFF) off, and the line raw?"
 
 
 def _info_in(payload: bytes) -> wire.Info | None:

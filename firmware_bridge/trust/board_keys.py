@@ -20,14 +20,19 @@ _RENEW = "remove the file and provision the board anew, or put a copy of it back
 class _Stored(msgspec.Struct, forbid_unknown_fields=True):
     key: str
     session: int
+    word: int = 0
 
 
 @dataclass(frozen=True)
 class BoardKey:
-    """What a host keeps of a board that it provisioned: the key and the highest session seen."""
+    """What a host keeps of a board that it provisioned: the key and the highest session seen.
+
+    word: the last word of that session that was accepted, 0 if none was.
+    """
 
     key: bytes = field(repr=False)
     session: int = 0
+    word: int = 0
 
 
 class KeyStore:
@@ -79,6 +84,20 @@ class KeyStore:
             if known is not None and session > known.session:
                 self._write(board, BoardKey(known.key, session))
 
+    def accept(self, board: str, session: int, word: int) -> None:
+        """Record that a word of a board was accepted, so that neither it nor one before it is accepted again.
+
+        Does nothing for an unknown board, an earlier session or a word that is not higher.
+        """
+        with self._files.locked():
+            known = self.get(board)
+            if known is not None and (session, word) > (known.session, known.word):
+                self._write(board, BoardKey(known.key, session, word))
+
+    def accepted(self) -> dict[str, tuple[int, int]]:
+        """Return, by board, its session and the last word of it that was accepted."""
+        return {board: (key.session, key.word) for board, key in self.load().items() if key.word}
+
     def start_board(self, board: str) -> BoardKey:
         """Return what a virtual board is started with: its key and a new session, both already stored.
 
@@ -102,12 +121,12 @@ class KeyStore:
             key = bytes.fromhex(stored.key)
         except (msgspec.MsgspecError, ValueError) as error:
             raise KeyDamagedError(f"{path}: no key of a board: {error}; {_RENEW}") from error
-        if len(key) != wire.KEY_BYTES or not 0 <= stored.session < 1 << 32:
+        if len(key) != wire.KEY_BYTES or not 0 <= stored.session < 1 << 32 or stored.word < 0:
             raise KeyDamagedError(f"{path}: no key of a board: {wire.KEY_BYTES} bytes and a session; {_RENEW}")
-        return BoardKey(key, stored.session)
+        return BoardKey(key, stored.session, stored.word)
 
     def _write(self, board: str, board_key: BoardKey) -> None:
-        content = msgspec.json.encode(_Stored(board_key.key.hex(), board_key.session)) + b"\n"
+        content = msgspec.json.encode(_Stored(board_key.key.hex(), board_key.session, board_key.word)) + b"\n"
         self._files.write(_name(board), content)
 
 

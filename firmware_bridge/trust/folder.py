@@ -9,6 +9,7 @@ BOARD_KEYS_VARIABLE = "INKGATE_KEYS"
 SIGNING_VARIABLE = "INKGATE_SIGNING"
 ROSTER_KEYS_VARIABLE = "INKGATE_ROSTER_KEYS"
 STATE_VARIABLE = "INKGATE_STATE"
+DATA_VARIABLE = "INKGATE_DATA"
 """Environment variables, each of which replaces the usual folder."""
 
 
@@ -47,6 +48,21 @@ def state_folder() -> Path:
         return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "inkgate"
     except RuntimeError as error:
         raise KeyFolderError(f"this user has no home for records: name a folder in ${STATE_VARIABLE}") from error
+
+
+def data_folder(named: Path | str | None = None) -> Path:
+    """Return the folder of public data: `named`, $INKGATE_DATA, or inkgate in the user's cache.
+
+    A `~` at its beginning is a home. KeyFolderError if the home that is needed is nobody's.
+    """
+    chosen = named or os.environ.get(DATA_VARIABLE)
+    try:
+        if chosen:
+            return Path(chosen).expanduser()
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "inkgate"
+    except RuntimeError as error:
+        what = f"{chosen}: there is no such home" if chosen else "this user has no home for data"
+        raise KeyFolderError(f"{what}: name a folder in ${DATA_VARIABLE}") from error
 
 
 def _default_folder(name: str, variable: str) -> Path:

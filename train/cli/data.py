@@ -43,10 +43,11 @@ def data() -> None:
 @json_option
 def fetch(data_dir: Path | None, as_json: bool) -> None:
     """Download MNIST's images and QMNIST's writer ids; what is there is kept, what broke off is resumed."""
+    from firmware_bridge.trust.folder import data_folder
     from train.data import mnist
     from train.data.fetch import fetch as fetch_files
 
-    folder = mnist.data_folder(data_dir)
+    folder = data_folder(data_dir)
     with _transfer_bars() as bars:
         tasks: dict[str, Any] = {}
 
@@ -229,8 +230,9 @@ def _split_sizes(fragments: "FragmentSet") -> dict[str, int] | str:
 
 
 def _sources(data_dir: Path | None) -> dict[str, str]:
+    from firmware_bridge.trust.folder import data_folder
     from train.data.ink_files import FILES as INK_FILES
-    from train.data.mnist import WRITERS_FILES, data_folder
+    from train.data.mnist import WRITERS_FILES
 
     folder = data_folder(data_dir)
     missing = [source.path for source in WRITERS_FILES if not (folder / source.path).is_file()]

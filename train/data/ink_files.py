@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.ink.symbols import code_of
+from firmware_bridge.trust.folder import DATA_VARIABLE, data_folder
 from train.data.ink import Ink, scale_mm
-from train.data.mnist import DATA_VARIABLE, data_folder
 from train.errors import CorruptDataError, MissingDataError
 
 FILES = {

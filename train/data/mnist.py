@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import os
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge.ink.fragment import SIDE
 from edge.ink.fragment_set import FragmentSet
+from firmware_bridge.trust.folder import DATA_VARIABLE, data_folder
 from train.errors import CorruptDataError, MissingDataError
 
 SCALE = 1.25
@@ -21,8 +21,6 @@ SCALE = 1.25
 
 Of the 60,000 images 7 lose ink over the border at 1.18 and at 1.25, 1,000 at 1.3 and 10,149 at 1.4.
 """
-
-DATA_VARIABLE = "INKGATE_DATA"
 
 _MNIST_SIDE = 28
 _MASS_CENTRE = 14.0  # MNIST shifts every digit so that its mass is centred on pixel (14, 14), not on 13.5
@@ -81,18 +79,6 @@ TEST_LABELS = SourceFile(
 )
 FILES = (*WRITERS_FILES, TEST_IMAGES, TEST_LABELS)
 """All public files: with those of the writers, the 10,000 test digits, which have no writer ids."""
-
-
-def data_folder(data_dir: Path | str | None = None) -> Path:
-    """Return the folder of downloaded data.
-
-    The first of these that is given: the argument, INKGATE_DATA, inkgate's folder in the XDG cache.
-    """
-    chosen = data_dir or os.environ.get(DATA_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "inkgate"
 
 
 def load_qmnist(data_dir: Path | str | None = None) -> FragmentSet:

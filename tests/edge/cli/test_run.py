@@ -45,7 +45,7 @@ class FakeLink:
 
     def __init__(self, events: list[Event]) -> None:
         self.said, self.asked, self.options = events, 0, {}
-        self.counters = FrameCounters()
+        self.counters, self.close = FrameCounters(), lambda: None
         self.left_with: type[BaseException] | None = EOFError
 
     def __call__(self, port: str, **options: Any) -> "FakeLink":

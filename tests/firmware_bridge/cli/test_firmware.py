@@ -114,7 +114,7 @@ def test_monitor_shows_every_symbol_of_a_word(folder: Path) -> None:
 def test_every_event_has_a_name_in_json() -> None:
     names = [cli_monitor._JSON_NAMES[kind] for kind in get_args(Event)]
     assert sorted(names) == [
-        "BoardFault", "Connected", "Fragment", "LinkLost", "Statistics", "WordEnded", "WordStarted",
+        "BoardFault", "Connected", "Fragment", "LinkLost", "LinkNotice", "Statistics", "WordEnded", "WordStarted",
     ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from firmware_bridge.boards import BOARDS
 from firmware_bridge.build import image
 from firmware_bridge.build.errors import ImageError, OlderImageError, UnsignedImageError, WrongBoardError
 from firmware_bridge.flash import install, uart
-from firmware_bridge.flash.errors import BoardNotFoundError, FlashError, ReadBackError
+from firmware_bridge.flash.errors import BoardNotFoundError, FlashError, ProtectedError, ReadBackError
 from firmware_bridge.flash.uart import UartProgrammer
 from firmware_bridge.link.errors import PortMissingError
 
@@ -270,3 +270,21 @@ def test_a_port_that_is_not_there_is_said_to_be_missing() -> None:
 def test_only_what_an_image_error_names_is_raised_for_a_wrong_file(tmp_path) -> None:
     with pytest.raises(ImageError, match="inkgate firmware build"):
         install.load(tmp_path / "missing.img")
+
+
+def test_a_part_that_is_protected_against_reading_is_named_with_what_takes_that_off(loader: BootLoader) -> None:
+    loader.read_protected = True
+    with pytest.raises(ProtectedError, match=r"protected against reading \(RDP\): `stm32flash -k memory`") as failure:
+        put(sealed(BOARD))
+    assert failure.value.exit_code == 3
+    assert loader.changes == []
+
+
+@pytest.mark.parametrize("before", ["an older image", "blank"])
+def test_a_sector_that_is_protected_against_writing_is_named(before: str, loader: BootLoader) -> None:
+    loader.write_protected = {0}
+    if before != "blank":
+        loader.flash[:0x1234] = sealed(BOARD, seed=5)
+    with pytest.raises((ProtectedError, ReadBackError), match="write-protected"):
+        put(sealed(BOARD))
+    assert loader.running_from is None

@@ -52,7 +52,10 @@ def test_why_a_port_cannot_be_opened_is_said_once_and_in_plain_words(tmp_path: P
         (str(tmp_path / "file"), "no such port: Inappropriate ioctl for device: "),
         ("socket://127.0.0.1:1", "nobody answers (Connection refused): "),
         ("socket://nowhere", "not of the form socket://HOST:PORT: "),
-        ("rfc2217://127.0.0.1:1", "rfc2217:// is not served; name a serial port"),
+        ("rfc2217://127.0.0.1:1", "nobody answers"),
+        ("rfc2217://127.0.0.1", "not of the form rfc2217://HOST:PORT"),
+        ("rfc2217://127.0.0.1:1?logging=debug", "options are ign_set_control"),
+        ("rfc2217://127.0.0.1:1?timeout=nan", "options are ign_set_control"),
         ("loop://", "loop:// is not served; name a serial port"),
         ("spy:///dev/null", "spy:// is not served; name a serial port"),
     ]:

@@ -39,6 +39,10 @@ class BootLoader:
         self.flash = bytearray(b"\xff" * board.flash.size)
         self.stuck: dict[int, int] = {}
         self.cut_after: int | None = None
+        self.read_protected = False
+        """RDP: reading, writing, erasing and starting are refused."""
+        self.write_protected: set[int] = set()
+        """WRP: sectors that writing and erasing leave as they are, without a word."""
         self.changes: list[tuple[str, int]] = []
         """("erase", sector) and ("write", address), in order."""
         self.running_from: int | None = None
@@ -77,7 +81,8 @@ class BootLoader:
             command, complement = yield from self._take(2)
             handler = {GET: self._get, GET_VERSION: self._version, GET_ID: self._id}.get(command)
             handler = handler or {READ: self._read, GO: self._go, WRITE: self._write, ERASE: self._erase}.get(command)
-            if command ^ complement != 0xFF or handler is None:
+            refused = self.read_protected and command in (READ, GO, WRITE, ERASE)
+            if command ^ complement != 0xFF or handler is None or refused:
                 self._reply += NACK
                 continue
             self._reply += ACK
@@ -130,6 +135,9 @@ class BootLoader:
         if address % 4 or (count + 1) % 4 or reduce(xor, block, count):
             self._reply += NACK
             return
+        if self.board.sector_of(address)[0] in self.write_protected:
+            self._reply += ACK
+            return
         self._change("write", address)
         start = address - self.board.flash.origin
         for place, byte in enumerate(block[:-1], start):
@@ -147,6 +155,8 @@ class BootLoader:
             return
         for place in range(0, len(pages) - 1, 2):
             number = int.from_bytes(pages[place : place + 2], "big")
+            if number in self.write_protected:
+                continue
             self._change("erase", number)
             start = self.board.flash.origin
             while self.board.sector_of(start)[0] != number:
