@@ -128,6 +128,12 @@ class BundleAlteredError(EdgeError):
     exit_code = ExitCode.REFUSED
 
 
+class UnsignedBundleError(EdgeError):
+    """Nobody signed the bundle, and it did not come with inkgate."""
+
+    exit_code = ExitCode.REFUSED
+
+
 class JournalError(EdgeError):
     """The journal cannot be opened, read or written."""
 
