@@ -229,6 +229,10 @@ class RosterKeyError(RosterRefusedError):
     """There is no key for the roster here: it is a copy from another machine, or an older copy put back."""
 
 
+class RosterOlderError(RosterKeyError):
+    """The roster is an older copy, put back together with its key."""
+
+
 class ForeignRosterError(RosterRefusedError):
     """The roster's users were enrolled with another network."""
 
