@@ -21,6 +21,7 @@ COMMANDS = {
     "answer": ("edge.cli.answer:answer_command", "Answer `inkgate verify --port` on this machine, as a board would."),
     "attempts": ("edge.cli.attempts:attempts", "Show who failed how often in a row, and let him try again."),
     "bench": ("quantize.cli.bench:bench", "Time and error over up to 100,000 fragments, beside the published table."),
+    "bundle": ("edge.cli.bundle:bundle", "Sign a bundle: answer for it towards gates."),
     "calibrate": (
         "edge.cli.people.calibrate:calibrate",
         "Let visitors write, without names: what this device makes of writing.",
@@ -40,6 +41,7 @@ COMMANDS = {
     ),
     "firmware": ("firmware_bridge.cli.firmware:firmware", "Build, sign, flash, inspect, watch and provision boards."),
     "journal": ("edge.cli.journal:journal", "Show and verify the journal of decisions."),
+    "keys": ("firmware_bridge.cli.keys:keys", "Make and show the keys that sign; say whose bundles are taken here."),
     "ports": ("firmware_bridge.cli.ports:ports", "List serial ports and the boards recognised on them."),
     "pretrain": ("train.cli.pretrain:pretrain", "Make the shipped backbone anew, or one without some of its sources."),
     "quantize": ("quantize.cli.quantize:quantize", "Turn a run into the int8 bundle that the edge runs."),

@@ -128,6 +128,12 @@ class BundleAlteredError(EdgeError):
     exit_code = ExitCode.REFUSED
 
 
+class UnsignedBundleError(EdgeError):
+    """Nobody signed the bundle, and it did not come with inkgate."""
+
+    exit_code = ExitCode.REFUSED
+
+
 class JournalError(EdgeError):
     """The journal cannot be opened, read or written."""
 
@@ -225,6 +231,10 @@ class RosterAlteredError(RosterRefusedError):
 
 class RosterKeyError(RosterRefusedError):
     """There is no key for the roster here: it is a copy from another machine, or an older copy put back."""
+
+
+class RosterOlderError(RosterKeyError):
+    """The roster is an older copy, put back together with its key."""
 
 
 class ForeignRosterError(RosterRefusedError):

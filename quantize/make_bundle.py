@@ -20,7 +20,7 @@ from edge.bundle.bundle import MODEL as MODEL_FILE
 from edge.bundle.engine import Engine
 from edge.bundle.golden import file_name
 from edge.bundle.kernels import reserved
-from edge.bundle.manifest import FORMAT, ErrorRates, Manifest, PinnedExecutor, Provenance, ReaderRecord
+from edge.bundle.manifest import FORMAT, ErrorRates, Manifest, PinnedExecutor, Provenance, ReaderRecord, new_counter
 from edge.bundle.reader_card import decode_card
 from edge.bundle.run_directory import Run
 from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, ENROL, HELD, MODEL, PLAN, TEST
@@ -114,6 +114,7 @@ def make_bundle(
         provenance=_provenance(run, out, command),
         reader=record,
         inputs=dict(evidence.inputs) if evidence else {},
+        counter=new_counter(),
     )
     fitted = {EVIDENCE: evidence.encode()} if evidence else {}
     return write_bundle(out, manifest, {**_converted_files(conversion), **golden, **reading, **fitted})
@@ -161,6 +162,7 @@ def make_ready_bundle(
         provenance=_provenance_of_backbone(backbone, seed, command),
         reader=record,
         inputs=dict(evidence.inputs) if evidence else {},
+        counter=new_counter(),
     )
     fitted = {EVIDENCE: evidence.encode()} if evidence else {}
     return write_bundle(out, manifest, {**_converted_files(conversion), **golden, **reading, **fitted})

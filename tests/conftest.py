@@ -31,6 +31,7 @@ def _keys(_folder_of_keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep commands under test, in this process and in others, away from the user's own keys."""
     monkeypatch.setenv("INKGATE_KEYS", str(_folder_of_keys / secrets.token_hex(8)))
     monkeypatch.setenv("INKGATE_ROSTER_KEYS", str(_folder_of_keys / secrets.token_hex(8)))
+    monkeypatch.setenv("INKGATE_SIGNING", str(_folder_of_keys / secrets.token_hex(8)))
     monkeypatch.setenv("INKGATE_STATE", str(_folder_of_keys / secrets.token_hex(8)))
 
 

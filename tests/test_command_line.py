@@ -232,7 +232,7 @@ TELLING = (
         *((f"{command} >/dev/full", 3, "the output cannot be written: No space left on device") for command in TELLING),
         ("users list --roster r --json 2>/dev/full", 3, ""),
         ("evaluate nowhere --json >/dev/full", 2, "nowhere"),
-        ("evaluate nowhere --json 2>/dev/full", 2, ""),
+        ("evaluate nowhere --json 2>/dev/full", 3, ""),
         (f"users list --bundle {'x' * 300}", 2, "File name too long"),
     ],
 )

@@ -220,7 +220,7 @@ def test_the_gate_alone_is_installed_as_it_is_written_and_runs_without_tensorflo
 def test_an_image_is_flashed_to_the_boot_loader_as_it_is_written(place: Path) -> None:
     if not toolchains():
         pytest.skip("no compiler for the boards: arm-none-eabi-gcc, or ziglang")
-    run_all(["inkgate firmware build stm32f405 pen"], place)
+    run_all(["inkgate keys create --for images", "inkgate firmware build stm32f405 pen"], place)
     run_all(block_with("python tests/support/chips/an3155.py"), place)
 
 

@@ -11,6 +11,7 @@ BUNDLE/  model.tflite      the one-fragment int8 network: its features and, for 
                            of users who were trained in are weighed beside it
          manifest.json     plan, users, thresholds, the pinned interpreter and kernels, error rates, where the bundle
                            came from, and the hash of every other file
+         manifest.sig      who signed the manifest, and so all of it (edge.bundle.signed)
          verify.json, report.html   written later, about the bundle, not part of it
 """
 

@@ -1,12 +1,13 @@
 """The content of manifest.json <-> what a bundle says of itself."""
 
 import os
+import time
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 
-from edge.bundle.places import MANIFEST
+from edge.bundle.places import MANIFEST, SIGNATURE
 from edge.decision.evidence_model import Input
 from edge.decision.thresholds import Thresholds
 from edge.errors import EvidenceError, NotABundleError, OldBundleError, ThresholdsError
@@ -18,7 +19,7 @@ OLD_FORMATS: Final = {
 }
 """Formats of earlier versions, and what a bundle of such a format lacks."""
 
-UNHASHED: Final = frozenset({MANIFEST, "verify.json", "report.html"})
+UNHASHED: Final = frozenset({MANIFEST, SIGNATURE, "verify.json", "report.html"})
 
 
 class PinnedExecutor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,7 +71,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plan: the network's plan.json. users: names of users 0..K-1 in the order of the logits; there are none where the
     network has features only. thresholds: those of the users' logits, None where there are none. inputs: for which
     kinds of input a FAR is known, and how well. reader: None where
-    there is none. files: hash of every other file of the bundle, by name.
+    there is none. counter: the security counter; where a bundle was used, none with a lower one is used any more.
+    files: hash of every other file of the bundle, by name.
     """
 
     format: Literal["inkgate-bundle/3"]
@@ -83,18 +85,28 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provenance: Provenance
     reader: ReaderRecord | None = None
     inputs: dict[str, Input] = {}
+    counter: int = 0
     files: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         """Raise ValueError unless users are distinct printable names with thresholds, and files plain names."""
         if len(set(self.users)) != len(self.users):
             raise ValueError("users must be distinct")
+        if not 0 <= self.counter < 1 << 63:
+            raise ValueError("the security counter must be a natural number")
         if (self.thresholds is None) != (not self.users):
             raise ValueError("thresholds belong to users, and users need them")
         if not all(name.strip() and name.isprintable() for name in self.users):
             raise ValueError("a user's name must be printable text")
         if any(Path(name).name != name or name in UNHASHED for name in self.files):
             raise ValueError("files must be plain names")
+
+
+def new_counter() -> int:
+    """Return the security counter of a bundle that is made now.
+
+    It is the seconds since 1970, so that no bundle made later has less."""
+    return int(time.time())
 
 
 def encode_manifest(manifest: Manifest) -> bytes:

@@ -9,6 +9,9 @@ from edge.errors import NotABundleError
 MANIFEST: Final = "manifest.json"
 """The file of a bundle that makes a folder one."""
 
+SIGNATURE: Final = "manifest.sig"
+"""The file of a bundle that says who signed its manifest."""
+
 READY: Final = "ready"
 """The name of the bundle without users that comes with inkgate."""
 

@@ -11,14 +11,16 @@ from pathlib import Path
 import click
 
 from edge.bundle.bundle import EVIDENCE, Bundle
+from edge.bundle.signed import admit
 from edge.cli.attempts import attempts_file, attempts_option
-from edge.cli.bundle_path import bundle_option
+from edge.cli.bundle_path import bundle_option, unsigned_option
 from edge.cli.journal import journal_file, journal_option
 from edge.cli.output import counted, emit
 from edge.cli.people.roster import open_roster, roster_option
 from edge.decision.identify import NEAR
 from edge.doctor.finding import Finding, State, broken, doubtful, look, skipped, sound, worst
 from edge.doctor.machine import Machine
+from edge.errors import UnsignedBundleError
 from edge.gate.attempts import Attempts
 from edge.gate.journal import Journal
 from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, say
@@ -26,6 +28,8 @@ from firmware_bridge.errors import ExitCode
 from firmware_bridge.link.address import Scheme, read_address
 from firmware_bridge.link.inquiry import greet
 from firmware_bridge.link.ports import AUTO, find_board
+from firmware_bridge.trust.errors import SignatureError
+from firmware_bridge.trust.pins import Pins
 from firmware_bridge.wire.pixels import depth
 
 _STYLE = {State.SOUND: "green", State.DOUBTFUL: "yellow", State.BROKEN: "bold red", State.SKIPPED: "dim"}
@@ -33,6 +37,7 @@ _STYLE = {State.SOUND: "green", State.DOUBTFUL: "yellow", State.BROKEN: "bold re
 
 @click.command()
 @bundle_option
+@unsigned_option
 @roster_option
 @click.option("--port", help="The board's port, as for `inkgate run`; no board is looked for without it.")
 @journal_option
@@ -42,6 +47,7 @@ _STYLE = {State.SOUND: "green", State.DOUBTFUL: "yellow", State.BROKEN: "bold re
 def doctor(
     ctx: click.Context,
     bundle_path: Path,
+    unsigned: bool,
     roster_path: Path | None,
     port: str | None,
     journal_path: Path | None,
@@ -54,7 +60,7 @@ def doctor(
     the worst finding: 2 usage or configuration, 3 a device, 4 refused for security; 0 if nothing is broken.
     """
     found = []
-    for finding in _look(bundle_path, roster_path, port, journal_path, attempts_path):
+    for finding in _look(bundle_path, unsigned, roster_path, port, journal_path, attempts_path):
         found.append(finding)
         if as_json:
             emit({**finding._asdict(), "state": finding.state.value})
@@ -75,12 +81,17 @@ def doctor(
 
 
 def _look(
-    bundle_path: Path, roster_path: Path | None, port: str | None, journal_path: Path | None, attempts_path: Path | None
+    bundle_path: Path,
+    unsigned: bool,
+    roster_path: Path | None,
+    port: str | None,
+    journal_path: Path | None,
+    attempts_path: Path | None,
 ) -> Iterator[Finding]:
     """Yield findings as they are made: what others rest on first."""
     yield from Machine().findings([journal_file(journal_path).parent])
     bundles: list[Bundle] = []
-    yield look("bundle", lambda: _bundle(bundle_path, bundles), f"inkgate quantize RUN --out {bundle_path}")
+    yield look("bundle", lambda: _bundle(bundle_path, unsigned, bundles), f"inkgate quantize RUN --out {bundle_path}")
     bundle = bundles[0] if bundles else None
     if bundle is not None:
         yield look("kernels", lambda: _kernels(bundle))
@@ -94,13 +105,22 @@ def _look(
         yield look("board", lambda: _board(port, bundle), "inkgate firmware info --port " + port)
 
 
-def _bundle(path: Path, opened: list[Bundle]) -> Finding:
-    bundle = Bundle.open(path)
+def _bundle(path: Path, unsigned: bool, opened: list[Bundle]) -> Finding:
+    """Say what the bundle is and who answers for it; a signer who is new here is not kept by looking."""
+    try:
+        admitted = admit(path, Pins(), unsigned=unsigned, remember=False)
+    except (SignatureError, UnsignedBundleError) as error:
+        return broken("bundle", str(error), "", error.exit_code)
+    bundle = admitted.bundle
     opened.append(bundle)
     lacking = [] if EVIDENCE in bundle.contents or bundle.manifest.users else [EVIDENCE]
-    told = f"{bundle.path}, {bundle.sha256[:12]}, {depth(bundle.manifest.pixel_bits)}"
+    told = f"{bundle.path}, {bundle.sha256[:12]}, {depth(bundle.manifest.pixel_bits)}, {admitted.told}"
+    if admitted.first:
+        told += ", who is new here: the first run takes this signer, and then no other"
     if lacking:
         return broken("bundle", f"{told}: knows nobody, and nobody can be enrolled in it", "inkgate quantize --help")
+    if not admitted.signed:
+        return doubtful("bundle", f"{told}: every decision says so", f"inkgate bundle sign {path}")
     return sound("bundle", told)
 
 

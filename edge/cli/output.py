@@ -8,7 +8,7 @@ import msgspec
 from edge.gate.loop import Outcome
 
 
-def as_record(outcome: Outcome, verified: bool) -> dict[str, Any]:
+def as_record(outcome: Outcome, verified: bool, signed: bool) -> dict[str, Any]:
     """Return what `inkgate run --json` says of an outcome."""
     decision = outcome.decision
     return {
@@ -25,6 +25,7 @@ def as_record(outcome: Outcome, verified: bool) -> dict[str, Any]:
         "reason": decision.reason,
         "latency_ms": round(outcome.latency_ms, 3),
         "verified": verified,
+        "signed": signed,
         "authenticated": outcome.authenticated,
     }
 

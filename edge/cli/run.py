@@ -14,8 +14,9 @@ from rich.console import Console
 from edge.bundle.bundle import Bundle
 from edge.bundle.engine import Engine
 from edge.bundle.kernels import requests
+from edge.bundle.signed import Admitted
 from edge.cli.attempts import attempts_file, attempts_option
-from edge.cli.bundle_path import bundle_option
+from edge.cli.bundle_path import admit_bundle, bundle_option, unsigned_option
 from edge.cli.journal import journal_file, journal_option
 from edge.cli.output import as_record, emit
 from edge.cli.people.identities import People, require_supported
@@ -50,6 +51,7 @@ _SECONDS = FiniteRange(min=0, min_open=True)
 @click.command()
 @port_option
 @bundle_option
+@unsigned_option
 @journal_option
 @click.option(
     "--kernels",
@@ -103,6 +105,7 @@ def run(
     ctx: click.Context,
     port: str,
     bundle_path: Path,
+    unsigned: bool,
     journal_path: Path | None,
     kernels: str | None,
     words: int | None,
@@ -123,9 +126,11 @@ def run(
 ) -> None:
     """Decide who writes: a decision after each fragment from a board, a final one at the end of a word.
 
-    First the bundle's golden words are computed. If one bit is not as verified, the only decision is UNAVAILABLE. A
-    board must prove that it has the key that this machine gave it (`inkgate firmware provision`); without a key it is
-    refused unless --allow-unauthenticated, and then every decision says so.
+    A bundle is taken if it came with inkgate, or if it was signed by the first signer seen here or by one of `inkgate
+    keys trust`; with --unsigned also if nobody signed it. Its golden words are computed first. If one bit is not as
+    verified, the only decision is UNAVAILABLE. A board must prove that it has the key that this machine gave it
+    (`inkgate firmware provision`); without a key it is refused unless --allow-unauthenticated, and then every decision
+    says so.
 
     Nothing else on the line or the disk ends it once its board has connected: who is refused is told in a notice, and
     while the records cannot be written nothing is decided, and the board keeps its words.
@@ -146,7 +151,8 @@ def run(
 
     def serve(hooks: Hooks) -> None:
         service.opening()
-        bundle = Bundle.open(bundle_path)
+        admitted = admit_bundle(bundle_path, unsigned)
+        bundle = admitted.bundle
         policy = Policy(far=far, pin_far=pin_far, claim=claim, early=early)
         people = _people(bundle, roster_path, policy)
         thresholds = bundle.thresholds if people is None else None
@@ -154,7 +160,7 @@ def run(
             engine = bundle.engine(kernels)
             reader = bundle.reader(kernels) if people is not None else None
         except (UnverifiedError, GoldenError) as error:
-            _refuse(error, bundle, journal_file(journal_path), as_json)
+            _refuse(error, admitted, journal_file(journal_path), as_json)
             ctx.exit(error.exit_code)
         _introduce(console, bundle, engine, len(bundle.manifest.users) if people is None else people.users)
         if people is not None and people.current().fused:
@@ -171,6 +177,7 @@ def run(
             WhoMayEnter(reader, people.current) if people is not None and reader is not None else None,
             QualityLimits(),
             uncounted,
+            not admitted.signed,
         )
         with ExitStack() as stack:
             journal = stack.enter_context(Journal(journal_file(journal_path)))
@@ -199,7 +206,9 @@ def run(
             writable = [journal.require_writable, *([] if attempts is None else [attempts.counts])]
             steady = run_steadily(gate, link, writable, waiting=lambda: service.alive(False))
             with closing(steady) as outcomes:
-                _follow(signals.each(outcomes), display, hooks, tally, as_json, engine.verified, service)
+                _follow(
+                    signals.each(outcomes), display, hooks, tally, as_json, engine.verified, admitted.signed, service
+                )
 
     # A command that still runs must hold up no opening anew: commands outlast it.
     with ExitStack() as end:
@@ -327,6 +336,7 @@ def _follow(
     tally: _Tally,
     as_json: bool,
     verified: bool,
+    signed: bool,
     service: Service,
 ) -> None:
     """Show outcomes until as many words are decided as were asked for, or no more come."""
@@ -337,7 +347,7 @@ def _follow(
             continue
         if as_json:
             with passing_over_full_disk():
-                emit(as_record(item, verified))
+                emit(as_record(item, verified, signed))
         hooks.follow(item)
         display.outcome(item)
         tally.decided += item.decision.final
@@ -369,10 +379,16 @@ def _introduce(console: Console, bundle: Bundle, engine: Engine, users: int) -> 
         console.print(text, style="yellow", highlight=False, soft_wrap=True)
 
 
-def _refuse(error: EdgeError, bundle: Bundle, journal_path: Path, as_json: bool) -> None:
+def _refuse(error: EdgeError, admitted: Admitted, journal_path: Path, as_json: bool) -> None:
     """Print, and record in the journal, that nothing is decided here and why."""
     with Journal(journal_path) as journal:
-        outcome = refuse(str(error), bundle.sha256, journal)
+        outcome = refuse(str(error), admitted.bundle.sha256, journal)
     if as_json:
-        emit({**as_record(outcome, verified=False), "error": str(error), "exit_code": error.exit_code})
+        emit(
+            {
+                **as_record(outcome, verified=False, signed=admitted.signed),
+                "error": str(error),
+                "exit_code": error.exit_code,
+            }
+        )
     click.echo(f"error: {outcome.decision.reason}", err=True)

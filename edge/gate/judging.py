@@ -53,6 +53,7 @@ class Rule:
     may_enter   the users of a roster, who then decide alone; those who have an output are known by its logits too
     limits      where writing ends; None: whatever comes is taken for writing
     uncounted   whether nobody is locked out, however often he fails; every decision's reason then says so
+    unsigned    whether nobody answers for the bundle; every decision's reason then says so
     """
 
     thresholds: Thresholds | None
@@ -63,6 +64,7 @@ class Rule:
     may_enter: WhoMayEnter | None = None
     limits: QualityLimits | None = None
     uncounted: bool = False
+    unsigned: bool = False
 
 
 class Seen(NamedTuple):

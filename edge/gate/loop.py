@@ -325,6 +325,8 @@ class Gate:
             decision = replace(decision, reason=f"{decision.reason} (unverified: {self._rule.unverified})")
         if self._rule.uncounted:
             decision = replace(decision, reason=f"{decision.reason} (attempts are not counted)")
+        if self._rule.unsigned:
+            decision = replace(decision, reason=f"{decision.reason} (unsigned: nobody answers for the bundle)")
         authenticated = self._board is not None and self._board.authenticated
         if not authenticated:
             decision = replace(decision, reason=f"{decision.reason} (unauthenticated: the board has no key)")

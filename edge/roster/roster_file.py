@@ -11,6 +11,7 @@ from edge.errors import ForeignRosterError, RosterError, RosterKeyError, RosterR
 from edge.roster.keys import KEY_BYTES, FileKeys, KeySource
 from edge.roster.roster import Roster
 from edge.roster.sealed import ID_BYTES, NETWORK_BYTES, NONCE_BYTES, key_id, read_header, seal, unseal
+from edge.roster.versions import Versions
 from firmware_bridge.files import read_file
 from firmware_bridge.trust.private_folder import replace_file
 
@@ -30,19 +31,23 @@ class RosterFile:
     """The roster in one file, readable with its network on the machine that wrote it last.
 
     Each writing makes a new key and forgets the one before: an older copy of the file, with a user who was removed
-    since, can be read by nobody any more, wherever it was kept.
+    since, can be read by nobody any more, wherever it was kept. When file and key are put back together, the version
+    tells that they are older ones.
 
     path: the file; a missing one holds nobody. network: SHA-256 of the networks, 32 bytes. keys: where the key is kept,
-    by default among the user's files.
+    by default among the user's files. versions: where the highest version seen is kept, by default among his records.
 
     KeyExposedError and KeyStoreError as `keys` raises them.
     """
 
-    def __init__(self, path: Path, network: bytes, keys: KeySource | None = None) -> None:
+    def __init__(
+        self, path: Path, network: bytes, keys: KeySource | None = None, versions: Versions | None = None
+    ) -> None:
         if len(network) != NETWORK_BYTES:
             raise ValueError(f"a network is named by {NETWORK_BYTES} bytes")
         self.path, self._network = path, network
         self._keys: KeySource = FileKeys() if keys is None else keys
+        self._versions = Versions() if versions is None else versions
 
     def load(self) -> Roster:
         """Return the roster; an empty one if there is no file.
@@ -90,6 +95,7 @@ class RosterFile:
             self._keys.put(identity, (key, *kept))
             self._write(seal(new, identity, key, self._network, secrets.token_bytes(NONCE_BYTES)))
             self._keys.put(identity, (key,))
+            self._versions.note(identity, new.version)
         return new
 
     def _load(self, content: bytes | None) -> Roster:
@@ -98,6 +104,7 @@ class RosterFile:
         try:
             key = self._key_of(content)
             roster = unseal(content, key)
+            self._versions.note(read_header(content).roster, roster.version)
         except RosterRefusedError as error:
             raise type(error)(
                 f"{self.path}: {error}: name another (--roster), or move it away and enrol its users anew"

@@ -190,7 +190,10 @@ def check_signature(header: Header, trusted: Iterable[Verifier]) -> None:
     """
     if header.key_id is None:
         builds = f"`inkgate firmware build {header.board} {header.app}`"
-        raise UnsignedImageError(f"unsigned: nobody answers for it: {builds} signs what it builds")
+        raise UnsignedImageError(
+            f"unsigned: nobody answers for it: {builds} signs what it builds, with the key that "
+            "`inkgate keys create --for images` makes"
+        )
     for verifier in trusted:
         if verifier.key_id == header.key_id:
             if verifier.verifies(header.signature, CONTEXT + header.sha256):

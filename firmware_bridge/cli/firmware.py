@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION, Board, find
@@ -27,7 +26,6 @@ from firmware_bridge.cli.options import json_option, plain_console, port_option,
 from firmware_bridge.flash import install
 from firmware_bridge.link.ports import udev_rules
 from firmware_bridge.trust import signing
-from firmware_bridge.trust.folder import signing_folder
 from firmware_bridge.trust.signing import SigningKey
 from firmware_bridge.wire.messages import PROTOCOL_HASH
 
@@ -36,7 +34,7 @@ _CONNECT_S = 2.0
 """How long to wait for the board."""
 
 key_option = click.option(
-    "--key", "key_path", type=path_type, help="Sign with this Ed25519 key, not with the one that the first build makes."
+    "--key", "key_path", type=path_type, help="Sign with this Ed25519 key, not your own for images."
 )
 
 
@@ -66,7 +64,7 @@ def firmware() -> None:
 )
 @click.option("--out", type=path_type, default=_OUT, show_default=True, help="Folder for the images.")
 @key_option
-@click.option("--unsigned", is_flag=True, help="Do not sign: no board is flashed with it.")
+@click.option("--unsigned", is_flag=True, help="Do not sign, though there is a key: no board is flashed with it.")
 @click.option("--compiler", type=click.Choice(["gcc", "zig"]), help="Not the first that is installed.")
 @json_option
 def build(
@@ -82,7 +80,8 @@ def build(
 ) -> None:
     """Build APP for BOARD into BOARD-APP.img, for the Pico .uf2 too.
 
-    The same sources, settings and compiler give the same SHA-256 everywhere; the same key gives the same file.
+    Without a key nothing is signed: `inkgate keys create --for images` makes one. The same sources, settings and
+    compiler give the same SHA-256 everywhere; the same key gives the same file.
 
     \b
     inkgate firmware build stm32f405 pen --set word_ms=1500 --set rate_hz=200
@@ -94,7 +93,7 @@ def build(
     if texts and (board is None or app is None):
         raise click.UsageError("--set is for one BOARD and APP: others may not have the setting")
     wanted = settings.parse(texts)
-    signer = None if unsigned else _signing_key(key_path, console)
+    signer = None if unsigned else _signing_key(key_path)
     for chosen, chosen_app in _choose(board, app, everything):
         with console.status(Text(f"{chosen.name} {chosen_app}")):
             built = compile_and_link(chosen.name, chosen_app, out, toolchain=compiler, settings=wanted)
@@ -114,8 +113,9 @@ def build(
             sizes_said = f"{header.size:,} bytes of flash, {built.ram_bytes:,} of RAM, {tool}"
             changed = "".join(f", {name}={value}" for name, value in built.settings.items())
             say(console, f"{path}: {sizes_said}{changed}\n  SHA-256 {header.sha256.hex()}")
-    if unsigned:
-        console.print("unsigned: `inkgate firmware flash` refuses these", style="yellow")
+    if signer is None:
+        why = "" if unsigned else ": there is no key; `inkgate keys create --for images` makes one, then build again"
+        console.print(f"unsigned{why}: `inkgate firmware flash` refuses these", style="yellow", soft_wrap=True)
 
 
 @firmware.command()
@@ -201,19 +201,9 @@ def _choose(board: str | None, app: str | None, everything: bool) -> list[tuple[
     return [(chosen, each) for each in ([app] if app else chosen.apps)]
 
 
-def _signing_key(path: Path | None, console: Console) -> SigningKey:
-    """Return the key in `path`, by default the user's own, which is created when it is first needed."""
-    if path is not None:
-        return signing.load_signing_key(path)
-    own = signing_folder() / signing.SECRET_NAME
-    if own.exists():
-        return signing.load_signing_key(own)
-    key = signing.create_signing_key(own)
-    console.print(
-        f"made a signing key: {own}; `firmware flash` here trusts it, elsewhere with --trust",
-        soft_wrap=True,
-    )
-    return key
+def _signing_key(path: Path | None) -> SigningKey | None:
+    """Return the key in `path`, by default the user's own, None if there is none."""
+    return signing.find_own_key(signing.IMAGES) if path is None else signing.load_signing_key(path)
 
 
 def _show(facts: dict[str, Any], as_json: bool) -> None:

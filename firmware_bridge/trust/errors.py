@@ -35,6 +35,20 @@ class SigningKeyExposedError(SigningKeyError):
     exit_code = ExitCode.REFUSED
 
 
+class SignatureError(BridgeError):
+    """What was signed, or its signature, is not as its signer left it."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class OtherSignerError(SignatureError):
+    """The signer is not one whose signatures are taken here."""
+
+
+class OlderError(SignatureError):
+    """What was signed is older than what was seen in its place."""
+
+
 class KeyFolderError(BridgeError):
     """The user has no home folder, and no variable names a folder for the keys."""
 

@@ -1,24 +1,30 @@
-"""A PEM file -> the Ed25519 key that signs firmware images, or one whose signatures are trusted."""
+"""A PEM file -> the Ed25519 key that signs images or bundles, or one whose signatures are trusted."""
 
 import hashlib
 import os
 import shlex
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from firmware_bridge.files import read_file
 from firmware_bridge.trust.errors import SigningKeyError, SigningKeyExposedError
+from firmware_bridge.trust.folder import signing_folder
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 SECRET_NAME, PUBLIC_SUFFIX = "firmware.key", ".pub"
+IMAGES, BUNDLES = "images", "bundles"
+SECRET_NAMES: Final = {IMAGES: SECRET_NAME, BUNDLES: "bundles.key"}
+"""What a key signs -> the name of its file in the signing folder."""
+
 KEY_ID_BYTES = 8
+PUBLIC_KEY_BYTES = 32
 
 
 class SigningKey:
-    """A secret Ed25519 key, which signs firmware images."""
+    """A secret Ed25519 key, which signs images or bundles."""
 
     def __init__(self, key: "Ed25519PrivateKey") -> None:
         self._key = key
@@ -31,11 +37,19 @@ class SigningKey:
 
 
 class TrustedKey:
-    """A public Ed25519 key; images signed by its owner may be flashed."""
+    """A public Ed25519 key; what its owner signed is taken."""
 
     def __init__(self, key: "Ed25519PublicKey") -> None:
         self._key = key
-        self.key_id = hashlib.sha256(key.public_bytes_raw()).digest()[:KEY_ID_BYTES]
+        self.raw = key.public_bytes_raw()
+        self.key_id = hashlib.sha256(self.raw).digest()[:KEY_ID_BYTES]
+
+    @staticmethod
+    def of_raw(raw: bytes) -> "TrustedKey":
+        """Return the key of its 32 bytes. ValueError for another number of bytes."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+        return TrustedKey(Ed25519PublicKey.from_public_bytes(raw))
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
         """Return whether the key's owner has signed that message."""
@@ -71,7 +85,7 @@ def load_signing_key(path: Path) -> SigningKey:
         key = load_pem_private_key(read_file(path), password=None)
     except FileNotFoundError as error:
         raise SigningKeyError(
-            f"{path}: no such file: without --key `inkgate firmware build` makes a key and keeps it; "
+            f"{path}: no such file: `inkgate keys create --for images` or `--for bundles` makes a key and keeps it; "
             f"`openssl genpkey -algorithm ed25519 -out {shlex.quote(str(path))}` makes one there"
         ) from error
     except OSError as error:
@@ -117,7 +131,7 @@ def load_trusted_key(path: Path) -> TrustedKey:
     except FileNotFoundError as error:
         raise SigningKeyError(
             f"{path}: no such file: whoever signs has the public half beside the secret key, by default in "
-            f"~/.config/inkgate/signing/{SECRET_NAME.replace('.key', PUBLIC_SUFFIX)}; copy it from there"
+            "~/.config/inkgate/signing; `inkgate keys show` prints it there"
         ) from error
     except OSError as error:
         raise SigningKeyError(f"{path}: {error.strerror}") from error
@@ -126,6 +140,23 @@ def load_trusted_key(path: Path) -> TrustedKey:
     if not isinstance(key, Ed25519PublicKey):
         raise SigningKeyError(f"{path}: not an Ed25519 key")
     return TrustedKey(key)
+
+
+def own_key(signs: str) -> Path:
+    """Return where this user's secret key lies that signs images or bundles.
+
+    KeyFolderError if he has no home.
+    """
+    return signing_folder() / SECRET_NAMES[signs]
+
+
+def find_own_key(signs: str) -> SigningKey | None:
+    """Return this user's key that signs images or bundles, None if there is none.
+
+    Errors as of `load_signing_key`.
+    """
+    path = own_key(signs)
+    return load_signing_key(path) if path.exists() else None
 
 
 def public_of(secret: Path) -> Path:

@@ -17,7 +17,9 @@ from rich.status import Status
 from rich.text import Text
 
 from edge.bundle.bundle import Bundle
+from edge.bundle.signed import sign_bundle
 from firmware_bridge.cli.options import FiniteRange, json_option, plain_console
+from firmware_bridge.trust.signing import BUNDLES, find_own_key, load_signing_key
 
 if TYPE_CHECKING:
     from edge.ink.fragment_set import FragmentSet
@@ -59,6 +61,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="Reader of symbols to put in: one that comes with inkgate, a folder of `train-reader`, or none.",
 )
+@click.option(
+    "--key",
+    "key_path",
+    type=click.Path(path_type=Path),
+    help="Sign with this Ed25519 key, not with the one that `inkgate keys create --for bundles` made.",
+)
 @json_option
 @click.pass_context
 def quantize(
@@ -71,6 +79,7 @@ def quantize(
     fragments_path: Path | None,
     evidence_path: Path | None,
     reader: str,
+    key_path: Path | None,
     as_json: bool,
 ) -> None:
     """Turn the trained network of RUN into the int8 bundle that the edge runs.
@@ -86,11 +95,14 @@ def quantize(
     A bundle is pinned to the interpreter, its version and the kernels that run here. By default they are XNNPACK's,
     whose arithmetic is the same on x86-64 and on a Raspberry Pi. If XNNPACK is off and other kernels run, a warning
     says so.
+
+    It is signed if there is a key for bundles; a gate refuses one that nobody signed.
     """
     from edge.bundle.run_directory import Run
     from quantize.arithmetic.kernel_sets import differs_by_processor
 
     console = plain_console()
+    key = load_signing_key(key_path) if key_path is not None else find_own_key(BUNDLES)
     # Converting silences file descriptor 2 for a while; the status line is written to a copy of it.
     status_line = plain_console(os.fdopen(os.dup(2), "w"))
     make = (
@@ -107,7 +119,9 @@ def quantize(
         with status_line.status(Text(f"{prefix}starting")) as status:
             command = shlex.join(["inkgate", *sys.argv[1:]])
             bundle = make(given, target, command=command, say=_teller(status, prefix))
-        made.append(_summary(bundle))
+        if key is not None:
+            sign_bundle(target, key)
+        made.append({**_summary(bundle), "signed_by": None if key is None else key.key_id.hex()})
         if not as_json:
             console.print(f"{target}: {made[-1]['model_bytes']:,} bytes of int8 model for {made[-1]['users']} users")
         if differs_by_processor(bundle.manifest.executor.kernels):
@@ -116,6 +130,12 @@ def quantize(
                 "processors will refuse it, for these kernels compute otherwise there; quantise where XNNPACK runs"
             )
             console.print(text, style="yellow", highlight=False, soft_wrap=True)
+    if key is None:
+        text = (
+            f"signed by nobody, for there is no key: gates refuse it without --unsigned; `inkgate keys create --for "
+            f"bundles` makes one, then `inkgate bundle sign {out}`"
+        )
+        console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
     if as_json:
         click.echo(json.dumps({**made[0], "draws": made[1:]}))
     else:

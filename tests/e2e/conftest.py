@@ -11,6 +11,7 @@ from gate_site import Site
 from once import once
 
 from edge.bundle.bundle import Bundle
+from firmware_bridge.trust.signing import create_signing_key
 from inkgate import cli
 from train.network.backbone import SHIPPED, Backbone, extract
 from train.network.keras_model import build
@@ -38,7 +39,8 @@ def make(folder: Path) -> Path:
         "--out", run, "--json",
     )  # fmt: skip
     # Among so few writers some impostors write as a user does: a FAR of 1 % would reject nearly everybody.
-    inkgate("quantize", run, "--out", bundle, "--far", 0.1, "--far-reject", 0.3)
+    create_signing_key(folder / "maker.key")
+    inkgate("quantize", run, "--out", bundle, "--far", 0.1, "--far-reject", 0.3, "--key", folder / "maker.key")
     assert list(Bundle.open(bundle).manifest.users) == json.loads(train)["users"]
     return folder
 

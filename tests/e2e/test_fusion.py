@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from tiny_gate import signed
 
 from edge.bundle.bundle import EVIDENCE, Bundle, write_bundle
 from edge.bundle.run_directory import Run
@@ -43,7 +44,7 @@ def fused(run_and_bundle: tuple[Path, Path]) -> Bundle:
     known = Input(fusion.any_text, fusion.pin, fusion.any_text, 1e6, ("invented writers",), fusion)
     evidence = EvidenceModel(DIGITS, {"pen": model}, {"pen": known})
     manifest = msgspec.structs.replace(bundle.manifest, inputs=dict(evidence.inputs))
-    return write_bundle(folder.parent / "fused", manifest, {**bundle.contents, EVIDENCE: evidence.encode()})
+    return signed(write_bundle(folder.parent / "fused", manifest, {**bundle.contents, EVIDENCE: evidence.encode()}))
 
 
 def test_both_outputs_of_such_a_bundle_are_proved_in_every_kernel_set(fused: Bundle) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from chips.an3155 import BootLoader, PtyServer
 from emulated import needs_tools
-from firmware_command import code, facts, inkgate
+from firmware_command import code, facts, inkgate, own_key
 from firmware_command import folder as folder  # a fixture: a user with an own folder for signing
 
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION
@@ -26,7 +26,7 @@ pytestmark = needs_tools
 
 
 def test_a_board_is_flashed_runs_gets_its_key_and_has_it_after_a_reset(folder: Path) -> None:
-    (folder / "signing" / "firmware.pub").unlink()
+    own_key()
     out = folder / "out"
     built = facts(inkgate("build", "stm32f405", "pen", "--out", out, "--json"))
     loader = BootLoader()

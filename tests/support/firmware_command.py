@@ -11,7 +11,9 @@ from firmware_bridge.cli import firmware as cli_firmware
 from firmware_bridge.cli import monitor as cli_monitor
 from firmware_bridge.cli.firmware import firmware
 from firmware_bridge.errors import BridgeError
+from firmware_bridge.trust import signing
 from firmware_bridge.trust.folder import SIGNING_VARIABLE
+from firmware_bridge.trust.signing import SigningKey
 
 needs_gcc = pytest.mark.needs("arm-none-eabi-gcc")
 
@@ -27,6 +29,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(cli_firmware, "_CONNECT_S", 0.0)
     monkeypatch.setattr(cli_monitor, "CONNECT_S", 0.0)
     return tmp_path
+
+
+def own_key() -> SigningKey:
+    """Make the user's own key for images, in place of that of `sealed`."""
+    path = signing.own_key(signing.IMAGES)
+    signing.public_of(path).unlink()
+    return signing.create_signing_key(path)
 
 
 def inkgate(*arguments: object) -> Result:

@@ -8,23 +8,29 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import settings
 
 from edge.bundle.bundle import Bundle, write_bundle
 from edge.bundle.engine import Engine, find_runtime
 from edge.bundle.golden import GoldenVectors, Stamp, file_name
 from edge.bundle.manifest import FORMAT, ErrorRates, Manifest, PinnedExecutor, Provenance
+from edge.bundle.signed import sign_bundle
 from edge.decision.evidence import MAX_SYMBOLS, word_scores
 from edge.decision.rule import Decision, decide
 from edge.decision.thresholds import Thresholds
 from edge.gate.judging import Rule
 from edge.ink.fragment import to_int8
 from firmware_bridge.session.events import BoardInfo, Connected, Event, FragmentReceived, WordEnded, WordStarted
+from firmware_bridge.trust.pins import Pins
+from firmware_bridge.trust.signing import SigningKey
 from firmware_bridge.wire.messages import Kind
 
 # No deadline: on a machine that also trains, the time of an example proves nothing.
 settings.register_profile("inkgate-edge", deadline=None)
 settings.load_profile("inkgate-edge")
+
+MAKER = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 
 Words = list[npt.NDArray[np.uint8]]
 
@@ -151,7 +157,18 @@ def contents(model: bytes, golden: GoldenVectors) -> dict[str, bytes]:
 
 @pytest.fixture
 def bundle(tmp_path: Path, manifest: Manifest, contents: dict[str, bytes]) -> Bundle:
-    return write_bundle(tmp_path / "bundle", manifest, contents)
+    return trusted(write_bundle(tmp_path / "bundle", manifest, contents))
+
+
+def trusted(bundle: Bundle) -> Bundle:
+    """Sign a bundle as `signed`, and trust its signer here."""
+    Pins().trust(MAKER.public, "the maker of tests")
+    return signed(bundle)
+
+
+def signed(bundle: Bundle) -> Bundle:
+    """Sign a bundle with a key that nobody keeps, always the same one."""
+    return sign_bundle(bundle.path, MAKER)
 
 
 class Board:

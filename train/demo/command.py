@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.cli.bundle_path import bundle_option
+from edge.cli.bundle_path import bundle_option, unsigned_option
 from firmware_bridge.cli.options import json_option, plain_console, say
 from firmware_bridge.errors import ExitCode
 from train.errors import UnwritableError
@@ -26,6 +26,7 @@ SEED = 7
 @click.command()
 @click.option("--dataset", default="synthetic", show_default=True, metavar="synthetic|qmnist|FILE.npz")
 @bundle_option
+@unsigned_option
 @click.option("--users", default=10, show_default=True, type=click.IntRange(1, 100))
 @click.option("--digits", default=6, show_default=True, type=click.IntRange(4, 10), help="Symbols of a PIN.")
 @click.option("--seed", default=SEED, show_default=True, type=click.IntRange(0), help="Of PINs and strangers' texts.")
@@ -33,7 +34,15 @@ SEED = 7
 @json_option
 @click.pass_context
 def demo(
-    ctx: click.Context, dataset: str, bundle_path: Path, users: int, digits: int, seed: int, out: Path, as_json: bool
+    ctx: click.Context,
+    dataset: str,
+    bundle_path: Path,
+    unsigned: bool,
+    users: int,
+    digits: int,
+    seed: int,
+    out: Path,
+    as_json: bool,
 ) -> None:
     """Enrol users by five writings of a PIN each, without training; then see whom the gate lets in.
 
@@ -55,7 +64,7 @@ def demo(
     bundle = Bundle.open(bundle_path)
     bits = bundle.manifest.pixel_bits
     hands = find_hands(dataset, reader_alphabet(bundle), bits)
-    gate = Gate(out, hands.kind, bits)
+    gate = Gate(out, hands.kind, bits, unsigned)
     scenario = make_scenario(hands, users, digits, bits, seed, SPARE if gate.enrols_at_board else 0)
     _clear(gate.folder, gate.bundle, bundle.path)
     enrolled = [gate.enrol(user) for user in scenario.users]

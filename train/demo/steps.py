@@ -38,11 +38,13 @@ class Gate:
     """A gate in a folder: its bundle, roster and journal, and the board that people write at.
 
     kind: their kind of input; what no board tells of itself is enrolled from a file. bits: 1 or 8 bits a pixel.
+    unsigned: whether its bundle may be one that nobody signed.
     """
 
     folder: Path
     kind: str
     bits: int
+    unsigned: bool = False
 
     @property
     def bundle(self) -> Path:
@@ -63,7 +65,7 @@ class Gate:
         Raises DemoError with the command's exit code if he is not enrolled.
         """
         began_s = time.monotonic()
-        add = ["users", "add", user.name, "--bundle", str(self.bundle), "--pin-file", "-", "--json"]
+        add = ["users", "add", user.name, *self._its_bundle, "--pin-file", "-", "--json"]
         if self.enrols_at_board:
             with self._board(user.writings):
                 told = inkgate(*add, "--port", str(self._link), "--idle-timeout", str(IDLE_S), stdin=user.pin)
@@ -78,14 +80,14 @@ class Gate:
 
     def remove(self, name: str) -> None:
         """Remove a user. Raises DemoError if that fails."""
-        inkgate("users", "remove", name, "--bundle", str(self.bundle))
+        inkgate("users", "remove", name, *self._its_bundle)
 
     def decide(self, attempts: Sequence[Attempt]) -> list[Result]:
         """Let `inkgate run` decide on words that come over the line at a real board's pace.
 
         Raises DemoError when `inkgate run` does not end well or a word is not acknowledged.
         """
-        run = ["run", "--port", str(self._link), "--bundle", str(self.bundle), "--journal", str(self.journal)]
+        run = ["run", "--port", str(self._link), *self._its_bundle, "--journal", str(self.journal)]
         # Strangers come one after another here, to be told what became of each: nobody is locked out.
         run += ["--words", str(len(attempts)), "--idle-timeout", str(IDLE_S), "--uncounted", "--json"]
         with self._board([attempt.word for attempt in attempts], fast=False) as board:
@@ -102,6 +104,10 @@ class Gate:
         inkgate("journal", "verify", str(self.journal))
         found: dict[str, Any] = json.loads(inkgate("verify", str(self.bundle), "--words", str(VERIFY_WORDS), "--json"))
         return found
+
+    @property
+    def _its_bundle(self) -> list[str]:
+        return ["--bundle", str(self.bundle), *(["--unsigned"] if self.unsigned else [])]
 
     @property
     def _link(self) -> Path:

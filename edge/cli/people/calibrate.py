@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from edge.bundle.bundle import EVIDENCE, Bundle
-from edge.cli.bundle_path import bundle_option
+from edge.cli.bundle_path import bundle_option, open_bundle, unsigned_option
 from edge.cli.output import counted, emit
 from edge.cli.people.enrolling import Desk, Teller, enrol_from_file, follow
 from edge.cli.people.roster import Networks, idle_option, open_networks, open_roster, roster_option
@@ -28,6 +28,7 @@ WRITINGS = 3
 
 @click.command()
 @bundle_option
+@unsigned_option
 @click.option("--from", "source", type=click.Path(path_type=Path), help="Each writer of this .npz file is a visitor.")
 @click.option("--port", help="Visitors write at a board: serial port, pty, socket://HOST:PORT, or auto.")
 @click.option("--visitors", type=click.IntRange(min=1), help="End after so many visitors; else with Ctrl-C.")
@@ -45,6 +46,7 @@ WRITINGS = 3
 @json_option
 def calibrate(
     bundle_path: Path,
+    unsigned: bool,
     source: Path | None,
     port: str | None,
     visitors: int | None,
@@ -64,7 +66,7 @@ def calibrate(
     if [source is not None, port is not None, forget].count(True) != 1:
         raise click.UsageError("give one of --from, a file of fragments, --port, a board to write at, and --forget")
     teller = Teller(plain_console(), as_json)
-    bundle = Bundle.open(bundle_path)
+    bundle = open_bundle(bundle_path, unsigned)
     file = open_roster(bundle, roster_path)
     before = len(file.load().visitors)
     if forget:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from edge.bundle.bundle import EVIDENCE, Bundle
-from edge.cli.bundle_path import bundle_option
+from edge.cli.bundle_path import bundle_option, open_bundle, unsigned_option
 from edge.cli.output import counted, emit
 from edge.cli.people.enrolling import Desk, Teller, enrol_from_file, find_output, follow
 from edge.cli.people.roster import (
@@ -51,6 +51,7 @@ def users() -> None:
 @users.command()
 @click.argument("name")
 @bundle_option
+@unsigned_option
 @click.option("--from", "source", type=_PATH, help="Enrol from fragments in this .npz file.")
 @click.option("--port", help="Enrol at a board: serial port, pty, socket://HOST:PORT, or auto.")
 @click.option("--writer", help="Who it is in the file, if not NAME.")
@@ -78,6 +79,7 @@ def users() -> None:
 def add(
     name: str,
     bundle_path: Path,
+    unsigned: bool,
     source: Path | None,
     port: str | None,
     writer: str | None,
@@ -103,7 +105,7 @@ def add(
     if asks_pin and pin_file is not None:
         raise click.UsageError("give either --pin, to be asked for it, or --pin-file")
     teller = Teller(plain_console(), as_json)
-    bundle = Bundle.open(bundle_path)
+    bundle = open_bundle(bundle_path, unsigned)
     file = open_roster(bundle, roster_path)
     file.load().require_new(name)
     file.require_writable()
@@ -157,12 +159,13 @@ def add(
 
 @users.command("list")
 @bundle_option
+@unsigned_option
 @roster_option
 @json_option
-def list_users(bundle_path: Path, roster_path: Path | None, as_json: bool) -> None:
+def list_users(bundle_path: Path, unsigned: bool, roster_path: Path | None, as_json: bool) -> None:
     """List who may enter; no PIN is shown."""
     console = plain_console()
-    file = open_roster(Bundle.open(bundle_path), roster_path)
+    file = open_roster(open_bundle(bundle_path, unsigned), roster_path)
     roster = file.load()
     for user in roster.users:
         if as_json:
@@ -175,11 +178,12 @@ def list_users(bundle_path: Path, roster_path: Path | None, as_json: bool) -> No
 @users.command()
 @_NAME
 @bundle_option
+@unsigned_option
 @roster_option
 @json_option
-def show(name: str, bundle_path: Path, roster_path: Path | None, as_json: bool) -> None:
+def show(name: str, bundle_path: Path, unsigned: bool, roster_path: Path | None, as_json: bool) -> None:
     """Show what is known of a user: neither the PIN, nor which symbols it has."""
-    bundle = Bundle.open(bundle_path)
+    bundle = open_bundle(bundle_path, unsigned)
     user = open_roster(bundle, roster_path).load().get(name)
     record = {**_record(user), "board": user.board}
     if user.pin is None:
@@ -196,11 +200,12 @@ def show(name: str, bundle_path: Path, roster_path: Path | None, as_json: bool) 
 @_NAME
 @click.argument("new")
 @bundle_option
+@unsigned_option
 @roster_option
 @json_option
-def rename(name: str, new: str, bundle_path: Path, roster_path: Path | None, as_json: bool) -> None:
+def rename(name: str, new: str, bundle_path: Path, unsigned: bool, roster_path: Path | None, as_json: bool) -> None:
     """Give a user another name; writing and PIN stay."""
-    file = open_roster(Bundle.open(bundle_path), roster_path)
+    file = open_roster(open_bundle(bundle_path, unsigned), roster_path)
     file.change(lambda roster: roster.rename(name, new))
     if as_json:
         emit({"event": "renamed", "name": new, "was": name, "roster": str(file.path)})
@@ -210,11 +215,12 @@ def rename(name: str, new: str, bundle_path: Path, roster_path: Path | None, as_
 @users.command()
 @_NAME
 @bundle_option
+@unsigned_option
 @roster_option
 @json_option
-def remove(name: str, bundle_path: Path, roster_path: Path | None, as_json: bool) -> None:
+def remove(name: str, bundle_path: Path, unsigned: bool, roster_path: Path | None, as_json: bool) -> None:
     """Remove a user with all that was kept of him; copies of the roster from before become unreadable."""
-    file = open_roster(Bundle.open(bundle_path), roster_path)
+    file = open_roster(open_bundle(bundle_path, unsigned), roster_path)
     roster = file.change(lambda roster: roster.remove(name))
     if as_json:
         emit({"event": "removed", "name": name, "users": len(roster.users), "roster": str(file.path)})

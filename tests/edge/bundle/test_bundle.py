@@ -301,7 +301,7 @@ def test_a_bundle_without_users_gives_features_and_no_thresholds(
     ) as caught:
         _ = bundle.thresholds
     assert caught.value.exit_code == 2
-    result = CliRunner().invoke(inkgate_run, ["--bundle", str(tmp_path / "b"), "--port", "nowhere"])
+    result = CliRunner().invoke(inkgate_run, ["--bundle", str(tmp_path / "b"), "--port", "nowhere", "--unsigned"])
     assert isinstance(result.exception, NoUsersError)
 
 

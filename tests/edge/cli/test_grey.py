@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from emulated import needs_tools
+from tiny_gate import signed
 
 from edge.bundle.bundle import write_bundle
 from edge.bundle.manifest import Manifest
@@ -32,7 +33,7 @@ PATIENCE_S = 60
 def test_grey_is_decided_as_its_fragments_say_and_a_bundle_of_another_depth_names_the_build_that_helps(
     bits: int, manifest: Manifest, contents: dict[str, bytes], oracle: Callable[[np.ndarray], Decision], tmp_path: Path
 ) -> None:
-    write_bundle(tmp_path / "bundle", msgspec.structs.replace(manifest, pixel_bits=bits), contents)
+    signed(write_bundle(tmp_path / "bundle", msgspec.structs.replace(manifest, pixel_bits=bits), contents))
     memory = SelfProvisioned(KeyStore(), name_of("stm32f405"))
     emulator = build_and_power_on("stm32f405", "pen", memory, {"pixel_bits": 8})
     with EmulatedBoard(emulator, WRITTEN, fast=True) as board:

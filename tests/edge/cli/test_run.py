@@ -6,17 +6,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from fake_link import FakeLink, invoke, records
+from fake_link import blots as blots
+from fake_link import link as link
 
 from edge.bundle.bundle import Bundle
-from edge.cli import run as run_module
+from edge.bundle.places import SIGNATURE
 from edge.cli.journal import journal
-from edge.cli.people import capture as capture_module
 from edge.cli.people.capture import capture
 from edge.cli.run import run
 from edge.decision.rule import Decision
@@ -34,59 +34,9 @@ from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.link.errors import PortLostError
 from firmware_bridge.session.events import Event
 from firmware_bridge.trust.folder import state_folder
-from firmware_bridge.wire.framing import FrameCounters
 
 KEYS = ["time", "board", "session", "word", "symbols", "decision", "user", "score", "threshold", "final", "reason"]
-KEYS += ["latency_ms", "verified", "authenticated"]
-
-
-class FakeLink:
-    """A link to a list of events; it notes the last event asked for and how the block ended."""
-
-    def __init__(self, events: list[Event]) -> None:
-        self.said, self.asked, self.options = events, 0, {}
-        self.counters, self.close = FrameCounters(), lambda: None
-        self.left_with: type[BaseException] | None = EOFError
-
-    def __call__(self, port: str, **options: Any) -> "FakeLink":
-        self.options = {"port": port, **options}
-        return self
-
-    def __enter__(self) -> "FakeLink":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.left_with = kind
-
-    def events(self) -> Iterator[Event]:
-        for event in self.said:
-            self.asked += 1
-            yield event
-        self.asked += 1
-
-
-@pytest.fixture
-def link(board: Any, words: list[np.ndarray], monkeypatch: pytest.MonkeyPatch) -> FakeLink:
-    fake = FakeLink(board.writes(words[:4]))
-    monkeypatch.setattr(run_module, "open_link", fake)
-    monkeypatch.setattr(capture_module, "open_link", fake)
-    return fake
-
-
-def invoke(command: Any, *arguments: object) -> Result:
-    return CliRunner().invoke(command, [str(a) for a in arguments])
-
-
-def records(result: Result) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in result.stdout.splitlines()]
-
-
-@pytest.fixture
-def blots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take whatever comes for writing: the tiny network's words are blots, which no gate would look at."""
-    monkeypatch.setattr(run_module, "QualityLimits", lambda: None)
+KEYS += ["latency_ms", "verified", "signed", "authenticated"]
 
 
 def test_what_is_no_writing_is_refused_before_anybody_asks_whose(bundle: Bundle, link: FakeLink) -> None:
@@ -346,7 +296,7 @@ def test_a_port_that_fails_for_good_is_an_error_after_the_open_word_is_closed(
 
 
 @pytest.mark.parametrize(
-    ("file", "code"), [("model.tflite", 4), ("golden-litert-xnnpack.bin", 4), ("manifest.json", 2)]
+    ("file", "code"), [("model.tflite", 4), ("golden-litert-xnnpack.bin", 4), ("manifest.json", 4)]
 )
 def test_the_real_command_line_turns_refusals_into_exit_codes(bundle: Bundle, file: str, code: int) -> None:
     (bundle.path / file).write_bytes(b"x")
@@ -383,6 +333,23 @@ def test_boards_prove_who_they_are_unless_a_flag_says_otherwise(bundle: Bundle, 
     assert link.options["allow_unauthenticated"] is False
     invoke(capture, "--port", "p", "--writer", "B", "--out", tmp_path / "b.npz", "--allow-unauthenticated")
     assert link.options["allow_unauthenticated"] is True
+
+
+@pytest.mark.usefixtures("blots")
+def test_a_bundle_that_nobody_signed_is_said_in_every_decision_on_the_screen_and_in_the_journal(
+    bundle: Bundle, link: FakeLink, tmp_path: Path
+) -> None:
+    (bundle.path / SIGNATURE).unlink()
+    arguments = ["--port", "p", "--bundle", bundle.path, "--unsigned", "--journal", tmp_path / "j.db"]
+    found = records(invoke(run, *arguments, "--json"))
+    assert {record["decision"] for record in found} > {"ACCEPT"}
+    assert not any(record["signed"] for record in found)
+    assert all(record["reason"].endswith("(unsigned: nobody answers for the bundle)") for record in found)
+    with Journal(tmp_path / "j.db", read_only=True) as journal:
+        assert [entry.reason for _, entry, _ in journal.rows()] == [record["reason"] for record in found]
+    shown = invoke(run, *arguments[:-1], tmp_path / "other.db").stderr
+    finals = [record for record in found if record["final"]]
+    assert shown.count("(unsigned: nobody answers for the bundle)") == len(finals) > 0
 
 
 def test_refused_frames_are_told_at_the_end_however_it_comes(

@@ -18,12 +18,14 @@ from edge.errors import (
     RosterAlteredError,
     RosterError,
     RosterKeyError,
+    RosterOlderError,
     RosterRefusedError,
     UserError,
 )
 from edge.roster.keys import FileKeys
 from edge.roster.roster import Roster
 from edge.roster.roster_file import RosterFile, roster_beside
+from edge.roster.versions import Versions
 from firmware_bridge.errors import ExitCode
 from firmware_bridge.trust.errors import KeyExposedError, KeyStoreError
 
@@ -182,6 +184,33 @@ def test_a_removed_user_is_nowhere_any_more_and_an_older_copy_opens_for_nobody(
     assert caught.value.exit_code == ExitCode.REFUSED
 
 
+def test_an_older_copy_is_refused_though_its_key_was_put_back_with_it(
+    file: RosterFile, keys: FileKeys, tmp_path: Path
+) -> None:
+    add(file, "Ada")
+    for source, copy in ((file.path.parent, "gate0"), (keys.folder, "keys0")):
+        shutil.copytree(source, tmp_path / copy)
+    file.change(lambda roster: roster.remove("Ada"))
+    for source, copy in ((file.path.parent, "gate0"), (keys.folder, "keys0")):
+        shutil.rmtree(source)
+        shutil.copytree(tmp_path / copy, source)
+    for act in (file.load, lambda: add(file, "Eve")):
+        with pytest.raises(RosterOlderError, match="its version is 1, and 2 was seen here") as caught:
+            act()
+        assert caught.value.exit_code == ExitCode.REFUSED
+    shutil.rmtree(Versions().folder)
+    assert [user.name for user in file.load().users] == ["Ada"]  # it was the version alone that refused it
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"version": "2"}'])
+def test_a_damaged_version_opens_no_gate(file: RosterFile, content: bytes) -> None:
+    add(file, "Ada")
+    (path,) = Versions().folder.glob("*.version")
+    path.write_bytes(content)
+    with pytest.raises(KeyStoreError, match=path.name):
+        file.load()
+
+
 def test_a_change_that_fails_changes_nothing(file: RosterFile, monkeypatch: pytest.MonkeyPatch) -> None:
     written = add(file, "Ada")
     content = file.path.read_bytes()
@@ -243,12 +272,13 @@ def test_a_kill_before_any_call_leaves_the_old_file_or_the_new_one(
 ) -> None:
     add(file, "Ada", 1)
     old = add(file, "Ben", 2)
-    for source, copy in ((file.path.parent, "gate0"), (keys.folder, "keys0")):
+    places = ((file.path.parent, "gate0"), (keys.folder, "keys0"), (Versions().folder, "versions0"))
+    for source, copy in places:
         shutil.copytree(source, tmp_path / copy)
     code = KILLED.format(paths=[*sys.path])
     outcomes = set()
     for calls in range(100):
-        for source, copy in ((file.path.parent, "gate0"), (keys.folder, "keys0")):
+        for source, copy in places:
             shutil.rmtree(source)
             shutil.copytree(tmp_path / copy, source)
         command = [sys.executable, "-c", code, str(file.path), str(keys.folder), str(calls)]

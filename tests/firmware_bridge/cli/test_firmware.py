@@ -10,7 +10,7 @@ from typing import get_args
 import numpy as np
 import pytest
 from click.testing import Result
-from firmware_command import code, facts, inkgate, needs_gcc
+from firmware_command import code, facts, inkgate, needs_gcc, own_key
 from firmware_command import folder as folder  # a fixture: a user with an own folder for signing
 from images import sealed
 
@@ -40,7 +40,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @needs_gcc
 @pytest.mark.parametrize(("board", "app"), [("stm32f405", "pen"), ("rp2040", "camera")])
 def test_what_is_built_is_signed_and_taken(board: str, app: str, folder: Path) -> None:
-    (folder / "signing" / "firmware.pub").unlink()
+    own_key()
     built = facts(inkgate("build", board, app, "--out", folder / "out", "--json"))
     told = facts(inkgate("info", built["image"], "--json"))
     assert (told["board"], told["app"], told["version"]) == (board, app, FIRMWARE_VERSION)
@@ -60,14 +60,15 @@ def test_building_twice_and_elsewhere_gives_one_hash(folder: Path, monkeypatch: 
 
 
 @needs_gcc
-def test_a_key_is_made_once_and_kept(folder: Path) -> None:
-    (folder / "signing" / "firmware.pub").unlink()
+def test_without_a_key_nothing_is_signed_and_no_key_is_made(folder: Path) -> None:
     first = inkgate("build", "nrf51", "pen", "--out", folder, "--json")
+    assert facts(first)["signed_by"] is None
+    assert "inkgate keys create --for images" in first.stderr
+    assert not (folder / "signing" / "firmware.key").exists()
+    key = own_key()
     again = inkgate("build", "nrf51", "pen", "--out", folder, "--json")
-    assert "made a signing key" in first.stderr
-    assert "made a signing key" not in again.stderr
-    assert facts(first)["signed_by"] == facts(again)["signed_by"] is not None
-    assert (folder / "signing" / "firmware.key").stat().st_mode & 0o777 == 0o600
+    assert facts(again)["signed_by"] == key.key_id.hex()
+    assert "unsigned" not in again.stderr
 
 
 def test_where_no_compiler_is_the_package_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +205,7 @@ def test_a_missing_key_names_the_command_that_helps(folder: Path) -> None:
     (folder / "a.img").write_bytes(sealed(STM32))
     untrusted = inkgate("info", folder / "a.img", "--trust", folder / "nope.pub")
     assert code(untrusted) == 2
-    assert "firmware.pub" in str(untrusted.exception)
+    assert "inkgate keys show" in str(untrusted.exception)
     unsigned = inkgate("build", "rp2040", "pen", "--key", folder / "nope.key", "--out", folder)
     assert code(unsigned) == 2
     assert f"openssl genpkey -algorithm ed25519 -out {folder / 'nope.key'}" in str(unsigned.exception)

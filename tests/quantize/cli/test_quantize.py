@@ -15,9 +15,13 @@ from tiny_reader import write_reader
 import quantize.make_bundle
 from edge.bundle.bundle import Bundle
 from edge.bundle.reader import find_shipped, read_files
+from edge.bundle.signed import admit
 from edge.errors import ReaderCardError
 from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.errors import ExitCode
+from firmware_bridge.trust.errors import SigningKeyError
+from firmware_bridge.trust.pins import Pins
+from firmware_bridge.trust.signing import BUNDLES, create_signing_key, own_key
 from quantize.cli.quantize import _find_reader
 from quantize.cli.quantize import quantize as command
 from quantize.errors import EvidenceFitError
@@ -35,6 +39,26 @@ def test_a_bundle_that_another_processor_will_refuse_says_so_when_it_is_made(
     done = CliRunner().invoke(command, [str(run_path), "--out", "somewhere"])
     assert done.exit_code == 0, done.output
     assert ("processors will refuse it" in done.stderr) is warned
+
+
+def test_a_bundle_is_signed_if_there_is_a_key_and_says_so_if_there_is_none(
+    made_bundle: Path, run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(made_bundle, tmp_path / "made")
+    monkeypatch.setattr(quantize.make_bundle, "make_bundle", lambda *_, **__: Bundle.open(folder))
+    arguments = [str(run_path), "--out", str(folder), "--json"]
+    nobody = CliRunner().invoke(command, arguments)
+    assert json.loads(nobody.stdout)["signed_by"] is None
+    assert f"`inkgate keys create --for bundles` makes one, then `inkgate bundle sign {folder}`" in nobody.stderr
+    key = create_signing_key(own_key(BUNDLES))
+    somebody = CliRunner().invoke(command, arguments)
+    assert json.loads(somebody.stdout)["signed_by"] == key.key_id.hex()
+    assert "signed by nobody" not in somebody.stderr
+    signer = admit(folder, Pins()).signer
+    assert signer is not None
+    assert signer.raw == key.public.raw
+    unknown = CliRunner().invoke(command, [*arguments, "--key", str(tmp_path / "nope.key")])
+    assert isinstance(unknown.exception, SigningKeyError)
 
 
 def test_the_reader_is_a_shipped_one_by_its_alphabet_or_the_one_in_a_folder(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from tiny_gate import signed
 from tiny_reader import reader_files
 
 from edge.bundle import golden
@@ -41,7 +42,8 @@ def with_reader(
     names = {"vectors": reader_names.golden_name(manifest.executor.kernels), "card": reader_names.CARD}
     card = decode_card(files[reader_names.CARD])
     told = msgspec.structs.replace(manifest, reader=ReaderRecord(card.alphabet, card.temperature))
-    return write_bundle(path, told, {**contents, **files, **{names[name]: file for name, file in other.items()}})
+    others = {names[name]: file for name, file in other.items()}
+    return signed(write_bundle(path, told, {**contents, **files, **others}))
 
 
 def test_both_networks_are_opened_as_they_were_verified(whole: Bundle, words: list[np.ndarray]) -> None:

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from click.shell_completion import ShellComplete
 from tiny_evidence import evidence_model
+from tiny_gate import signed
 from tiny_networks import DIGITS, word
 from user_desk import ASKED, WORDS, answer_on_a_terminal, invoke, records, save, stored
 
@@ -175,7 +176,7 @@ def test_nobody_is_taken_of_whose_input_the_bundle_knows_nothing(bundle: Bundle,
     """Enrol at a bundle with evidence of pens: one camera's user or visitor would shut its gate for everybody."""
     evidence = evidence_model()
     manifest = msgspec.structs.replace(bundle.manifest, inputs=dict(evidence.inputs))
-    pens = write_bundle(tmp_path / "pens", manifest, {**bundle.contents, EVIDENCE: evidence.encode()})
+    pens = signed(write_bundle(tmp_path / "pens", manifest, {**bundle.contents, EVIDENCE: evidence.encode()}))
     text = ["0123456789"] * 2
     filmed = save(tmp_path / "filmed.npz", ("Ada", text), kind=KINDS.index("camera"))
     for command in ([users, "add", "Ada"], [calibrate]):
