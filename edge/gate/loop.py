@@ -33,9 +33,9 @@ import numpy.typing as npt
 from edge.decision.identify import Identities
 from edge.decision.rule import Decision, Verdict, unavailable
 from edge.errors import LockedError
-from edge.gate.journal import Entry
 from edge.gate.judging import Outputs, Rule, Seen, judge_word
 from edge.ink.fragment import Pixels, to_int8
+from edge.journal.row import Entry
 from firmware_bridge.session.events import (
     BoardFault,
     BoardInfo,
@@ -63,7 +63,7 @@ class Network(Protocol):
 
 
 class Recorder(Protocol):
-    """What the loop needs of edge.gate.journal.Journal."""
+    """What the loop needs of edge.journal.journal.Journal."""
 
     def record(self, entry: Entry, /) -> bool: ...
     def decided(self, board: str, session: int, word: int, /) -> bool: ...
