@@ -18,7 +18,8 @@ from firmware_bridge.trust.private_folder import sync_folder
 def back_up(path: Path, target: Path) -> Verification:
     """Copy the journal, also while a gate writes it, to a file that is whole or is not there.
 
-    Return what it holds.     JournalExistsError if there is a file already, JournalAlteredError if what was copied does not verify.
+    Return what it holds. JournalExistsError if there is a file already, JournalAlteredError if what was copied does not
+    verify.
     """
     fresh = _copy(path, target)
     try:
@@ -35,8 +36,8 @@ def back_up(path: Path, target: Path) -> Verification:
 def rotate(journal: Journal, now: datetime | None = None) -> Link:
     """Put all rows away in a file beside the journal, which begins anew with a row that names it.
 
-    Return what it names. A gate may go on: its next row stands in the new journal, and what was decided stays decided. JournalAlteredError if
-    the journal does not verify.
+    Return what it names. A gate may go on: its next row stands in the new journal, and what was decided stays decided.
+    JournalAlteredError if the journal does not verify.
     """
     time = now or datetime.now(timezone.utc)
     verified = journal.verify(alone=True)
