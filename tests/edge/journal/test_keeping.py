@@ -183,6 +183,13 @@ def test_rows_cut_off_under_cover_of_a_putting_away_are_found(sealed: Sealed) ->
     assert "rows are missing between journal.1.sqlite and what continues it" in str(sealed.fault())
 
 
+@pytest.mark.parametrize("change", [["UPDATE seal SET journal = '00'"], ["DROP TABLE seals", "DROP TABLE seal"]])
+def test_what_was_put_away_stays_under_the_seal_of_what_continues_it(sealed: Sealed, change: list[str]) -> None:
+    put_away(sealed)
+    edit(sealed.path.with_name("journal.1.sqlite"), *change)
+    assert sealed.fault() == "journal.1.sqlite is not under the same seal as what continues it"
+
+
 @pytest.mark.parametrize("file", ["../journal", "..", "a/b", ""])
 def test_a_link_leads_out_of_its_folder_nowhere(sealed: Sealed, file: str) -> None:
     put_away(sealed)

@@ -137,6 +137,21 @@ def test_a_key_of_somebody_else_is_found(sealed: Sealed) -> None:
     assert "row 1 was not sealed with this seed" in str(sealed.fault())
 
 
+def test_a_key_that_is_not_of_this_seed_is_found_before_it_seals_a_row(sealed: Sealed) -> None:
+    with Journal(sealed.path, read_only=True) as journal:
+        start = journal.start
+    assert start is not None
+    sealed.keys.remove(start.journal)
+    sealed.keys.put(start.journal, sealed.path, Key(ROWS, bytes(32)))
+    assert sealed.fault() == "the key on this machine is not one of this seed"
+
+
+def test_that_the_seal_began_later_is_no_excuse_even_without_the_seed(sealed: Sealed) -> None:
+    edit(sealed.path, "UPDATE seal SET first = 3, step = 2", "DELETE FROM seals WHERE number < 3")
+    with Journal(sealed.path, read_only=True) as journal:
+        assert journal.verify().fault == "the beginning of the seal was changed"
+
+
 def test_another_seed_proves_nothing(sealed: Sealed) -> None:
     assert "row 1 was not sealed with this seed" in str(sealed._replace(seed=bytes(20)).fault())
 
@@ -276,10 +291,12 @@ def test_a_key_never_goes_back(sealed: Sealed) -> None:
     assert sealed.key().step == ROWS
 
 
-def test_a_row_that_is_planted_while_the_gate_runs_is_not_sealed(sealed: Sealed) -> None:
+@pytest.mark.parametrize("planted", [[], ["INSERT INTO seals VALUES (7, '00')"]])
+def test_a_row_that_is_planted_while_the_gate_runs_is_not_sealed(sealed: Sealed, planted: list[str]) -> None:
     with Journal(sealed.path, keys=sealed.keys) as journal:
         rows = [*rows_of(sealed.path), entry(99)]
         make_anew(sealed.path, rows)
+        edit(sealed.path, *planted)
         with pytest.raises(JournalTamperedError, match="row 7 is not sealed by the key that was here then"):
             journal.record(entry(7))
     with sqlite3.connect(sealed.path) as database:
