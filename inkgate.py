@@ -40,7 +40,7 @@ COMMANDS = {
         "What readers of symbols read: by symbol, confusions, calibration, size, time.",
     ),
     "firmware": ("firmware_bridge.cli.firmware:firmware", "Build, sign, flash, inspect, watch and provision boards."),
-    "journal": ("edge.cli.journal:journal", "Show and verify the journal of decisions."),
+    "journal": ("edge.cli.journal:journal", "Show, seal, verify, export and put away the journal of decisions."),
     "keys": ("firmware_bridge.cli.keys:keys", "Make and show the keys that sign; say whose bundles are taken here."),
     "ports": ("firmware_bridge.cli.ports:ports", "List serial ports and the boards recognised on them."),
     "pretrain": ("train.cli.pretrain:pretrain", "Make the shipped backbone anew, or one without some of its sources."),

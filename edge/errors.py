@@ -176,7 +176,7 @@ class JournalTamperedError(JournalError):
     exit_code = ExitCode.REFUSED
 
 
-class JournalAlteredError(EdgeError):
+class JournalAlteredError(JournalError):
     """A row of the journal was edited, deleted, inserted or moved."""
 
     exit_code = ExitCode.NEGATIVE
@@ -243,3 +243,25 @@ class ForeignRosterError(RosterRefusedError):
 
 class EvidenceError(EdgeError):
     """An evidence model that cannot be read, or does not fit the bundle's networks."""
+
+
+class SealKeyError(JournalError):
+    """The key that seals the journal's next row is missing, exposed, or cannot be read or written."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class SealError(JournalError):
+    """The journal cannot be sealed, or is sealed already."""
+
+    exit_code = ExitCode.USAGE
+
+
+class SeedError(EdgeError):
+    """A seed of a seal was not written as it was shown."""
+
+
+class JournalExistsError(JournalError):
+    """There is a file already where a copy of the journal is to be."""
+
+    exit_code = ExitCode.USAGE

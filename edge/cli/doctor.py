@@ -22,7 +22,8 @@ from edge.doctor.finding import Finding, State, broken, doubtful, look, skipped,
 from edge.doctor.machine import Machine
 from edge.errors import UnsignedBundleError
 from edge.gate.attempts import Attempts
-from edge.gate.journal import Journal
+from edge.journal.journal import Journal
+from edge.journal.seal_keys import SealKeys
 from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, say
 from firmware_bridge.errors import ExitCode
 from firmware_bridge.link.address import Scheme, read_address
@@ -173,12 +174,15 @@ def _attempts(path: Path | None) -> Finding:
 def _journal(path: Path) -> Finding:
     if not path.exists():
         return sound("journal", f"{path} is not there yet: `inkgate run` makes it")
-    with Journal(path, read_only=True) as journal:
+    with Journal(path, read_only=True, keys=SealKeys()) as journal:
         verified = journal.verify()
     if verified.fault is not None:
         mend = f"keep {path} as evidence, find out who can write it, and begin another one: --journal OTHER"
         return broken("journal", f"{path}: {verified.fault}", mend, ExitCode.REFUSED)
-    return sound("journal", f"{path}: {verified.rows} rows, head {verified.head}")
+    told = f"{path}: {verified.rows} rows, head {verified.head}"
+    if not verified.sealed:
+        return doubtful("journal", f"{told}: not sealed, so it can be made anew unseen", f"inkgate journal seal {path}")
+    return sound("journal", told)
 
 
 def _port(port: str) -> Finding:

@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from edge.gate.loop import Outcome
+from edge.journal.export import escape as escape
 
 
 def as_record(outcome: Outcome, verified: bool, signed: bool) -> dict[str, Any]:
@@ -33,11 +34,6 @@ def as_record(outcome: Outcome, verified: bool, signed: bool) -> dict[str, Any]:
 def counted(number: int, noun: str) -> str:
     """Return a number and the noun that it counts, such as `1 user` or `2 users`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def escape(text: str) -> str:
-    """Return a text of others as a terminal may have it: other than printable characters as codes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def emit(record: dict[str, Any]) -> None:

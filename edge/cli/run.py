@@ -17,7 +17,7 @@ from edge.bundle.kernels import requests
 from edge.bundle.signed import Admitted
 from edge.cli.attempts import attempts_file, attempts_option
 from edge.cli.bundle_path import admit_bundle, bundle_option, unsigned_option
-from edge.cli.journal import journal_file, journal_option
+from edge.cli.journal import journal_file, journal_option, say_unsealed
 from edge.cli.output import as_record, emit
 from edge.cli.people.identities import People, require_supported
 from edge.cli.people.roster import complete_user, open_roster, roster_option
@@ -27,11 +27,12 @@ from edge.errors import EdgeError, GoldenError, NoUsersError, TooFewWordsError, 
 from edge.gate.attempts import Attempts
 from edge.gate.display import Display, passing_over_full_disk
 from edge.gate.hooks import Hooks, parse_command
-from edge.gate.journal import Journal
 from edge.gate.judging import Rule, WhoMayEnter
 from edge.gate.loop import WORD_TIMEOUT_S, Gate, Notice, Outcome, refuse
 from edge.gate.steady import run_steadily
 from edge.ink.quality import QualityLimits
+from edge.journal.journal import Journal
+from edge.journal.seal_keys import SealKeys
 from edge.service.notify import Service
 from firmware_bridge.cli.options import (
     CONNECT_S,
@@ -180,7 +181,8 @@ def run(
             not admitted.signed,
         )
         with ExitStack() as stack:
-            journal = stack.enter_context(Journal(journal_file(journal_path)))
+            journal = stack.enter_context(Journal(journal_file(journal_path), keys=SealKeys()))
+            say_unsealed(console, journal)
             keys = KeyStore()
             attempts = None if uncounted else stack.enter_context(Attempts(attempts_file(attempts_path), claim))
             link = stack.enter_context(
@@ -381,7 +383,7 @@ def _introduce(console: Console, bundle: Bundle, engine: Engine, users: int) -> 
 
 def _refuse(error: EdgeError, admitted: Admitted, journal_path: Path, as_json: bool) -> None:
     """Print, and record in the journal, that nothing is decided here and why."""
-    with Journal(journal_path) as journal:
+    with Journal(journal_path, keys=SealKeys()) as journal:
         outcome = refuse(str(error), admitted.bundle.sha256, journal)
     if as_json:
         emit(

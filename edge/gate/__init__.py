@@ -1,1 +1,1 @@
-"""The loop that decides, and the journal it writes."""
+"""The loop that decides, and how often one may try."""

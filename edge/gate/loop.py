@@ -32,10 +32,10 @@ import numpy as np
 from edge.decision.identify import Identities
 from edge.decision.rule import Decision, Verdict, unavailable
 from edge.errors import AttemptsError, LockedError, UnrecordedError
-from edge.gate.journal import Entry
 from edge.gate.judging import Rule, Seen, judge_word
 from edge.gate.parts import Limiter, Network, Recorder
 from edge.ink.fragment import Pixels, to_int8
+from edge.journal.row import Entry
 from firmware_bridge.session.events import (
     BoardFault,
     BoardInfo,

@@ -5,8 +5,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edge.gate.journal import Entry
 from edge.gate.judging import Outputs
+from edge.journal.row import Entry
 
 
 class Network(Protocol):
@@ -17,7 +17,7 @@ class Network(Protocol):
 
 
 class Recorder(Protocol):
-    """What the loop needs of edge.gate.journal.Journal."""
+    """What the loop needs of edge.journal.journal.Journal."""
 
     def record(self, entry: Entry, /) -> bool: ...
     def decided(self, board: str, session: int, word: int, /) -> bool: ...

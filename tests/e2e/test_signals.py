@@ -9,7 +9,8 @@ import pytest
 from gate_site import Site, records
 
 from edge.bundle.places import MANIFEST, SHIPPED
-from edge.gate.journal import Entry, Journal
+from edge.journal.journal import Journal
+from edge.journal.row import Entry
 
 pytestmark = [
     pytest.mark.slow("enrols six users, and runs a gate"),

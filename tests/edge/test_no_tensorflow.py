@@ -32,7 +32,7 @@ import numpy as np
 from edge.bundle.bundle import Bundle
 from edge.decision.rule import decide
 from edge.ink.fragment import to_int8
-from edge.gate.journal import Journal
+from edge.journal.journal import Journal
 from edge.gate.judging import Rule
 from edge.gate.loop import Gate
 bundle = Bundle.open({bundle!r})

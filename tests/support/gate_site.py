@@ -13,9 +13,9 @@ import numpy as np
 from click.testing import CliRunner
 
 from edge.bundle.places import SHIPPED
-from edge.gate.journal import Journal
 from edge.ink.fragment_set import FragmentSet
 from edge.ink.symbols import DIGITS, code_of
+from edge.journal.journal import Journal
 from firmware_bridge.emulate.board_memory import SelfProvisioned
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.trust.board_keys import KeyStore

@@ -20,7 +20,9 @@ from edge.cli.doctor import doctor
 from edge.cli.people.roster import networks_sha256
 from edge.decision.enrolment import Enrolment
 from edge.gate.attempts import FREE, MOST, Attempts
-from edge.gate.journal import Entry, Journal
+from edge.journal.journal import Journal
+from edge.journal.row import Entry
+from edge.journal.seal_keys import SealKeys
 from edge.roster.roster import Roster
 from edge.roster.roster_file import RosterFile
 from firmware_bridge.emulate.board_memory import SelfProvisioned, Unprovisioned
@@ -45,7 +47,9 @@ class Site:
             file.change(partial(_added, person))
         with Attempts(self.attempts) as attempts:
             attempts.begin("desk-pen")
-        with Journal(self.journal) as journal:
+        keys = SealKeys()
+        with Journal(self.journal, keys=keys) as journal:
+            journal.seal(keys, lambda seed: None)
             for word in (1, 2):
                 journal.record(Entry("2026-01-01", "desk-pen", 1, word, 4, "REJECT", None, None, True, "", 1.0, "b"))
 
@@ -97,6 +101,15 @@ def test_a_sound_gate_has_nothing_broken(site: Site) -> None:
 def _head(path: Path) -> str:
     with Journal(path, read_only=True) as journal:
         return journal.verify().head
+
+
+def test_a_journal_that_is_not_sealed_is_a_warning(site: Site, tmp_path: Path) -> None:
+    with Journal(tmp_path / "bare") as journal:
+        journal.record(Entry("2026-01-01", "desk-pen", 1, 1, 4, "REJECT", None, None, True, "", 1.0, "b"))
+    site.journal = tmp_path / "bare"
+    code, found = site.look()
+    assert (code, found["journal"]["state"]) == (0, "warning")
+    assert found["journal"]["mend"] == f"inkgate journal seal {site.journal}"
 
 
 def lose_the_bundle(site: Site) -> None:

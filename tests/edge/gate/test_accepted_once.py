@@ -10,9 +10,9 @@ from edge.bundle.engine import Engine
 from edge.cli.run import _delivered
 from edge.decision.rule import Decision, Verdict
 from edge.errors import UnrecordedError
-from edge.gate.journal import Journal
 from edge.gate.judging import Rule
 from edge.gate.loop import Gate, Outcome
+from edge.journal.journal import Journal
 from firmware_bridge.emulate.board_memory import SelfProvisioned
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.link import open_link

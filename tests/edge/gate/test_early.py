@@ -14,9 +14,9 @@ from tiny_gate import SESSION, Board
 from edge.decision.identify import Identities, Policy
 from edge.decision.rule import Verdict
 from edge.errors import UnrecordedError
-from edge.gate.journal import Journal
 from edge.gate.judging import Rule, WhoMayEnter
 from edge.gate.loop import WORD_TIMEOUT_S, Gate, Notice, Outcome
+from edge.journal.journal import Journal
 from firmware_bridge.session.events import BoardFault, Event, FragmentReceived, LinkLost, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Statistics
 

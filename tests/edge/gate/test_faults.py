@@ -15,9 +15,10 @@ from edge.bundle.bundle import Bundle
 from edge.bundle.engine import Engine
 from edge.decision.rule import Decision, Verdict
 from edge.errors import EngineError, JournalError, UnrecordedError
-from edge.gate.journal import Entry, Journal
 from edge.gate.judging import Rule
 from edge.gate.loop import PROVEN_FOR_S, Gate, Outcome
+from edge.journal.journal import Journal
+from edge.journal.row import Entry
 from firmware_bridge.session.events import (
     BoardFault,
     Connected,

@@ -9,10 +9,10 @@ import pytest
 
 from edge.bundle.engine import Engine
 from edge.decision.rule import Decision, Verdict, decide
-from edge.gate.journal import Journal
 from edge.gate.judging import Rule
 from edge.gate.loop import Gate, Notice, Outcome
 from edge.ink.fragment import to_int8
+from edge.journal.journal import Journal
 from firmware_bridge.session.events import BoardFault, Event, FragmentReceived, LinkLost, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Statistics
 

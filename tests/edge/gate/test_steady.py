@@ -13,10 +13,10 @@ from edge.decision.rule import Decision
 from edge.errors import UnrecordedError
 from edge.gate import steady
 from edge.gate.attempts import Attempts
-from edge.gate.journal import Journal
 from edge.gate.judging import Rule
 from edge.gate.loop import Gate, Notice, Outcome
 from edge.gate.steady import run_steadily
+from edge.journal.journal import Journal
 from firmware_bridge.emulate.board_memory import SelfProvisioned
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.link import open_link

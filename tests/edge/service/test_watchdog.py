@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge.bundle.bundle import Bundle
-from edge.gate.journal import Journal
+from edge.journal.journal import Journal
 from firmware_bridge.emulate.board_memory import SelfProvisioned
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.trust.board_keys import KeyStore

@@ -1,4 +1,4 @@
-"""The claims of edge.gate.journal, under edits and under kills."""
+"""The claims of edge.journal.journal, under edits and under kills."""
 
 import itertools
 import os
@@ -19,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import JournalError, NotAJournalError
-from edge.gate.journal import GENESIS, Entry, Journal, canonical, row_hash
+from edge.journal.journal import Journal, Wanted
+from edge.journal.row import GENESIS, Entry, canonical, row_hash
 
 ENTRY = Entry("2026-01-01T00:00:00.000Z", "pen", 7, 1, 4, "ACCEPT", "Ada", -0.25, True, "score", 1.5, "b" * 64)
 
@@ -225,8 +226,8 @@ def test_a_chain_made_anew_is_found_by_a_head_noted_before(path: Path, tmp_path:
 
 def test_the_last_rows_are_given_in_order(path: Path) -> None:
     with Journal(path, read_only=True) as journal:
-        assert [number for number, *_ in journal.rows(4)] == [12, 13, 14, 15]
-        assert list(journal.rows(99)) == list(journal.rows())
+        assert [number for number, *_ in journal.rows(Wanted(last=4))] == [12, 13, 14, 15]
+        assert list(journal.rows(Wanted(last=99))) == list(journal.rows())
 
 
 def test_what_is_no_journal_is_a_journal_error(tmp_path: Path) -> None:
@@ -281,7 +282,7 @@ def test_a_locked_or_closed_journal_acknowledges_nothing(path: Path, monkeypatch
 
 WRITER = """
 import sys
-from edge.gate.journal import Journal
+from edge.journal.journal import Journal
 sys.path.insert(0, {here!r})
 from test_journal import entry
 with Journal({path!r}) as journal:

@@ -6,7 +6,8 @@ import pytest
 from journals import edit, entry, write_journal
 
 from edge.errors import JournalTamperedError
-from edge.gate.journal import GENESIS, Journal
+from edge.journal.journal import Journal
+from edge.journal.row import GENESIS
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Decisions -> a file of rows that are chained and sealed, and what is asked of it."""
