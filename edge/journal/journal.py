@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from edge.errors import JournalError, NotAJournalError, SealError, UnrecordedError
+from edge.journal.anchor import head_of, holds
 from edge.journal.link import CARRIED
 from edge.journal.row import SELECT, Entry, entry_of
 from edge.journal.schema import SEAL_SCHEMA, Transaction, connect_to_read, connect_to_write
@@ -195,6 +196,21 @@ class Journal:
         except (sqlite3.Error, OverflowError, UnicodeError) as error:
             raise JournalError(f"{self.path}: the journal cannot be read: {error}") from error
         return found is not None
+
+    @property
+    def head(self) -> bytes:
+        """The first bytes of the last row's hash, for a board to remember: `edge.journal.anchor`."""
+        try:
+            return head_of(self._database)
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise JournalError(f"{self.path}: the journal cannot be read: {error}") from error
+
+    def holds(self, head: bytes) -> bool:
+        """Return whether a row, of this journal or of those that it continues, has the hash that begins so."""
+        try:
+            return holds(self.path, self._database, head)
+        except (sqlite3.Error, ValueError, msgspec.MsgspecError) as error:
+            raise JournalError(f"{self.path}: the journal cannot be read: {error}") from error
 
     def delivered(self) -> dict[str, tuple[int, int]]:
         """Return, by board, its last session and the highest word of it that has a final decision."""
