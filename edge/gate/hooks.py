@@ -17,7 +17,6 @@ import shlex
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final, NamedTuple
@@ -25,6 +24,7 @@ from typing import Final, NamedTuple
 from edge.decision.rule import Verdict
 from edge.errors import HookError
 from edge.gate.loop import Outcome
+from firmware_bridge.clock import elapsed_s
 
 TIMEOUT_S: Final = 10.0
 STALE_S: Final = 10.0
@@ -63,7 +63,7 @@ class Hooks:
         tell: Callable[[str], None],
         *,
         timeout_s: float = TIMEOUT_S,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = elapsed_s,
     ) -> None:
         self._commands, self._tell, self._timeout_s, self._clock = commands, tell, timeout_s, clock
         self._due: queue.SimpleQueue[_Due | None] = queue.SimpleQueue()

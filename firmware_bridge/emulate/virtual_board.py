@@ -4,7 +4,6 @@ import os
 import random
 import select
 import threading
-import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
+from firmware_bridge.clock import elapsed_s
 from firmware_bridge.emulate.board_memory import BoardMemory, Unprovisioned
 from firmware_bridge.emulate.noisy_line import NoisyLine
 from firmware_bridge.link.errors import PortBusyError
@@ -127,7 +127,7 @@ class VirtualBoard:
             self._info = replace(self._info, session=session)
             self._session = BoardSession(
                 self._info,
-                time.monotonic(),
+                elapsed_s(),
                 key=key,
                 keep_key=self._memory.keep_key,
                 capacity_words=OUTBOX_WORDS,
@@ -186,7 +186,7 @@ class VirtualBoard:
 
     def statistics(self) -> wire.Statistics | None:
         """Return the board's own counters; None while it has no power."""
-        return None if self._session is None else self._session.statistics(time.monotonic())
+        return None if self._session is None else self._session.statistics(elapsed_s())
 
     def _run(self, session: BoardSession, master: int, slave: int, wake: int) -> None:
         """Run the board's main loop until it is woken by `wake`.
@@ -198,7 +198,7 @@ class VirtualBoard:
             outgoing: bytes | None = None
             free_s = 0.0
             while True:
-                now_s = time.monotonic()
+                now_s = elapsed_s()
                 if outgoing is None and (frame := session.next_frame(now_s)):
                     # A UART's buffer bridges the time that this loop takes to come round.
                     began_s = free_s if now_s - free_s < LOOP_S else now_s
@@ -211,7 +211,7 @@ class VirtualBoard:
                 if wake in readable:
                     return
                 if master in readable:
-                    session.receive(self._noise_in.carry(os.read(master, READ_BYTES)), time.monotonic())
+                    session.receive(self._noise_in.carry(os.read(master, READ_BYTES)), elapsed_s())
                     self._settle()
                     self._write_words(session)
                 if writable and outgoing is not None:
@@ -225,10 +225,10 @@ class VirtualBoard:
     def _write_words(self, session: BoardSession) -> None:
         while self._waiting and len(self._written) < OUTBOX_WORDS:
             place = self._waiting.popleft()
-            self._written.append(Sent(self._info.session, session.start_word(), place))
+            self._written.append(Sent(self._info.session, session.start_word(elapsed_s()), place))
             for pixels, times in zip(self._words[place], self._times[place], strict=True):
                 session.add_fragment(pixels, *times)
-            session.end_word()
+            session.end_word(elapsed_s())
 
     def _settle(self) -> None:
         """Move the words that the host has acknowledged to `acknowledged`."""

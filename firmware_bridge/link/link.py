@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 
+from firmware_bridge.clock import elapsed_s
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.link.ports import AUTO, PortInfo, find_board, find_plug, plug_of
 from firmware_bridge.link.transport import BAUD_RATE, SerialTransport
@@ -110,7 +111,7 @@ class Link:
         delivered: Delivered,
         alive: Callable[[bool], None] | None = None,
         persistent: bool = False,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = elapsed_s,
     ) -> None:
         self.port = port
         self.counters = FrameCounters()
@@ -234,7 +235,7 @@ class Link:
 
         `session` learns that an event is consumed when the consumer asks for the next one.
         """
-        while (event := session.next_event()) is not None:
+        while (event := session.next_event(self._clock())) is not None:
             self._connected_ever = self._connected_ever or isinstance(event, Connected)
             if isinstance(event, Connected) and event.info.authenticated:
                 self._keys.note(event.info.board, event.info.session)

@@ -9,7 +9,7 @@ from firmware_bridge.session.exchange import frame_of, repeat_pause_ms, split_fr
 from firmware_bridge.session.questions import QUESTIONS, Answering, Network
 from firmware_bridge.session.word_messages import WritingMessage, fragment_messages
 from firmware_bridge.wire import messages as wire
-from firmware_bridge.wire import tags
+from firmware_bridge.wire import sealing
 from firmware_bridge.wire.errors import WireError
 from firmware_bridge.wire.framing import FrameReceiver
 from firmware_bridge.wire.pixels import Pixels
@@ -19,6 +19,7 @@ class BoardState(Enum):
     """The state of a board's connection to its host."""
 
     WAITING = "waiting for HELLO"
+    GREETED = "waiting for proof that the host is there"
     CONNECTED = "connected"
     SILENT = "host gone"
 
@@ -36,7 +37,8 @@ class _Flight:
 class BoardSession:
     """The board's end of the line, from the board's start on: words in, frames out.
 
-    It keeps each word until END is acknowledged and sends nothing before HELLO.
+    It keeps each word until END is acknowledged. It sends nothing before HELLO, and nothing but INFO before it has
+    taken a frame of the host: whoever only says HELLO, and has no key, gets no writing.
 
     - `info.session` must never have been used by this board; `info.number`, `.provisioned` and `.tag` are ignored.
     - `key` is shared with the host. Without a key nothing is authenticated, and a host may provision the board.
@@ -83,7 +85,7 @@ class BoardSession:
 
     # Writing
 
-    def start_word(self) -> int:
+    def start_word(self, now_s: float) -> int:
         """Begin a word and return its id.
 
         OutboxFullError while the board keeps as many words as it can, WritingError if a word is open.
@@ -93,7 +95,7 @@ class BoardSession:
         self._require_room()
         self._word += 1
         self._open, self._count = self._word, 0
-        self._messages.append(wire.Start(self._word))
+        self._messages.append(wire.Start(self._word, self._clock_ds(now_s)))
         return self._word
 
     def add_fragment(self, pixels: Pixels, duration_ms: int | None = None, pause_ms: int | None = None) -> None:
@@ -109,11 +111,11 @@ class BoardSession:
         self._count += 1
         self._fragments += 1
 
-    def end_word(self) -> None:
+    def end_word(self, now_s: float) -> None:
         """Complete the open word. WritingError if no word is open."""
         if self._open is None:
             raise WritingError("no word is open")
-        self._messages.append(wire.End(self._open, self._count))
+        self._messages.append(wire.End(self._open, self._count, self._clock_ds(now_s)))
         self._open = None
 
     def fail(self, fault: wire.Fault, text: str) -> None:
@@ -164,20 +166,21 @@ class BoardSession:
         answer = self._answering.next_answer()
         if answer is not None:
             return self._frame(*answer)
-        if self.state is BoardState.CONNECTED and now_ms - self._heard_ms >= wire.SILENCE_MS:
+        # A place in the stream is half of a nonce: the connection ends before places are used up.
+        if self.state is BoardState.CONNECTED and (now_ms - self._heard_ms >= wire.SILENCE_MS or self._next == _PLACES):
             self.state = BoardState.SILENT
         if self.state is not BoardState.CONNECTED or self._newly_provisioned:
             return b""
         sequence = self._lost(now_ms)
         if sequence is not None:
             return self._send(sequence, now_ms)
-        if self._next < self._base + wire.WINDOW_FRAMES and self._next - self._origin < len(self._messages):
-            self._next += 1
-            return self._send(self._next - 1, now_ms)
         if now_ms >= self._statistics_due_ms:
             self._statistics_due_ms = now_ms + wire.HEARTBEAT_MS
             self._statistics_sent += 1
             return self._frame(self.statistics(now_s), self._statistics_sent)
+        if self._next < self._base + wire.WINDOW_FRAMES and self._next - self._origin < len(self._messages):
+            self._next += 1
+            return self._send(self._next - 1, now_ms)
         return b""
 
     def wake_s(self) -> float:
@@ -196,14 +199,18 @@ class BoardSession:
         """Return the counters since the session began."""
         seen = self._receiver.counters
         counted = (seen.frames, seen.crc_errors, seen.cobs_errors, seen.oversize, self._refused)
-        uptime_s = (_ms(now_s) - self._began_ms) // 1000
-        return wire.Statistics(uptime_s, self.words_acknowledged, self._sent, self._repeated, *counted)
+        clock = self._clock_ds(now_s), self._acknowledgements
+        return wire.Statistics(*clock, self.words_acknowledged, self._sent, self._repeated, *counted)
+
+    def _clock_ds(self, now_s: float) -> int:
+        """Return the board's clock: tenths of a second since its start, rounded down."""
+        return (_ms(now_s) - self._began_ms) // 100 & 0xFFFF_FFFF
 
     def _take(self, content: bytes, now_ms: int) -> bool:
         """Take a frame and return whether it was accepted. WireError if it is no valid message."""
         header, payload = split_frame(content)
         if header.message == wire.Hello.ID:
-            return self._hello(header.connection, payload, now_ms)
+            return self._hello(header.connection, payload)
         if header.message not in (wire.Acknowledge.ID, *QUESTIONS):
             return False
         if self._host is None or header.connection != self._token:
@@ -212,10 +219,10 @@ class BoardSession:
                 self._info_due = (header.connection, False)
             return False
         if self._session_key is not None:
-            bare = tags.untagged(self._session_key, wire.FROM_HOST, content)
-            if bare is None:
+            plain = sealing.opened(self._session_key, wire.FROM_HOST, content)
+            if plain is None:
                 return False
-            payload = bare[wire.Header.SIZE :]
+            payload = plain[wire.Header.SIZE :]
         if header.message != wire.Acknowledge.ID:
             taken, fresh = self._answering.take(header.sequence, header.message, payload)
         elif self._newly_provisioned:
@@ -226,7 +233,7 @@ class BoardSession:
             self._hear(now_ms)
         return taken
 
-    def _hello(self, connection: int, payload: bytes, now_ms: int) -> bool:
+    def _hello(self, connection: int, payload: bytes) -> bool:
         """Answer every HELLO and return whether its protocol is this one.
 
         The connection begins again only if the host's number or nonce is new.
@@ -241,13 +248,16 @@ class BoardSession:
             self._token = connection ^ self._board_number()
             self._session_key = None
             if self._key is not None:
-                self._session_key = tags.session_key(self._key, connection, hello, self._description())
+                self._session_key = sealing.session_key(self._key, connection, hello, self._description())
             self._begin_again()
-            self._hear(now_ms)
+            self.state = BoardState.GREETED
         self._info_due = (connection, True)
         return True
 
     def _hear(self, now_ms: int) -> None:
+        """Note that the host is there. If it was not, it needs a reading of the clock before any word."""
+        if self.state is not BoardState.CONNECTED:
+            self._statistics_due_ms = now_ms
         self._heard_ms = now_ms
         self.state = BoardState.CONNECTED
 
@@ -348,6 +358,10 @@ class BoardSession:
             flight.due_ms = now_ms + repeat_pause_ms(flight.repeats)
             self._repeated += 1
         return self._frame(self._messages[sequence - self._origin], sequence)
+
+
+_PLACES = 0xFFFF_FFFF
+"""Places in the stream of one connection."""
 
 
 def _ends_word(message: WritingMessage) -> bool:

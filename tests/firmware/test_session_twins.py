@@ -29,7 +29,7 @@ from firmware_bridge.session.host import HostSession
 from firmware_bridge.session.questions import Question
 from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
-from firmware_bridge.wire import tags
+from firmware_bridge.wire import sealing
 from firmware_bridge.wire.framing import encode_frame
 
 STEPS = 10_000
@@ -189,12 +189,12 @@ class Line(LineModel):
         content += wire.Acknowledge(consumed, received).encode()
         right = self.board.python._session_key
         assert right is not None
-        content += (
-            b"",
-            bytes(16),
-            tags.tag(KEY, wire.FROM_HOST, content),
-            tags.tag(right, wire.FROM_BOARD, content),
-            tags.tag(right, wire.FROM_HOST, content)[:-1],
+        content = (
+            content,
+            content + bytes(16),
+            sealing.seal(KEY, wire.FROM_HOST, content),
+            sealing.seal(right, wire.FROM_BOARD, content),
+            sealing.seal(right, wire.FROM_HOST, content)[:-1],
         )[how]
         changed = self.changed_by(b"\0" + encode_frame(content))
         # A frame half received before is cut off and counted too.
@@ -215,7 +215,7 @@ class Line(LineModel):
         else:
             return
         if board._session_key is not None:
-            content += tags.tag(board._session_key, wire.FROM_HOST, content)
+            content = sealing.seal(board._session_key, wire.FROM_HOST, content)
         changed = self.changed_by(b"\0" + encode_frame(content))
         assert {"refused", "frames"} <= changed <= {"refused", "frames", "crc_errors", "cobs_errors", "held"}
 
@@ -252,6 +252,9 @@ class Line(LineModel):
             while self.take():
                 pass
             self.start_host()
+
+    def now_s_of_host(self) -> float:
+        return self.now_ms / 1000
 
     def journalise(self, event: WordEnded) -> None:
         key = (event.session, event.word)

@@ -172,7 +172,7 @@ def converse(part: Part, session: HostSession, milliseconds: int) -> list[object
         part.run_ms(10)
         session.receive(bytes(part.host.sent), part.clocks.now_ms / 1000)
         part.host.sent.clear()
-        while event := session.next_event():
+        while event := session.next_event(part.clocks.now_ms / 1000):
             events.append(event)
     return events
 

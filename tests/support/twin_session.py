@@ -14,7 +14,10 @@ from firmware_bridge.session.errors import OutboxFullError, WritingError
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.pixels import Pixels, pack
 
-SOURCES = ("session", "answering", "kept", "outbox", "tags", "blake2s", "wire", "codec", "frame", "crc32", "mem")
+SOURCES = (
+    *("session", "answering", "kept", "outbox", "sealing", "aead", "chacha20", "poly1305", "blake2s"),
+    *("wire", "codec", "frame", "crc32", "mem"),
+)
 OUTBOX_FRAGMENTS = 7
 CLOCK_OFFSET_MS = (1 << 32) - 20_000
 TEXTS = ("", "lifted", "0123456789" * 6 + "0123")
@@ -110,7 +113,7 @@ class TwinBoard:
     # Writing: each call returns whether it was possible
 
     def start_word(self) -> bool:
-        return self._write("begin_word", self.python.start_word)
+        return self._write("begin_word", lambda: self.python.start_word(self.now_ms / 1000), self._clock())
 
     def add_fragment(self, pixels: Pixels, duration_ms: int | None = None, pause_ms: int | None = None) -> bool:
         packed = self.lib.bytes(pack(pixels, self.pixel_bits))
@@ -122,7 +125,7 @@ class TwinBoard:
         )
 
     def end_word(self) -> bool:
-        return self._write("end_word", self.python.end_word)
+        return self._write("end_word", lambda: self.python.end_word(self.now_ms / 1000), self._clock())
 
     def fail(self, fault: wire.Fault, text: int) -> bool:
         did = self._did(lambda: self.python.fail(fault, TEXTS[text]))

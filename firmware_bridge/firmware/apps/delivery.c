@@ -97,7 +97,7 @@ static bool begin(const uint8_t *fragment, const struct ink_times *times)
 {
     (void)fragment;
     (void)times;
-    return ink_session_begin_word(&session);
+    return ink_session_begin_word(&session, ink_board_now_ms());
 }
 
 static bool add(const uint8_t *fragment, const struct ink_times *times)
@@ -141,7 +141,7 @@ void ink_delivery_symbol(const uint8_t *pixels, const struct ink_times *times)
 void ink_delivery_word(void)
 {
     if (word_open) {
-        (void)ink_session_end_word(&session);
+        (void)ink_session_end_word(&session, ink_board_now_ms());
     }
     word_open = word_lost = false;
     symbols = 0;

@@ -230,10 +230,10 @@ def serve(server: socket.socket, words: list[Word]) -> None:
     info = wire.Info(wire.PROTOCOL_HASH, 5, 0, 0, wire.Kind.CAMERA, 1, "emulated", "qemu", "1", b"")
     session = BoardSession(info, time.monotonic(), capacity_words=len(words))
     for word in words:
-        session.start_word()
+        session.start_word(time.monotonic())
         for pixels in word:
             session.add_fragment(pixels)
-        session.end_word()
+        session.end_word(time.monotonic())
     with connection:
         connection.settimeout(0.02)
         while session.unacknowledged():

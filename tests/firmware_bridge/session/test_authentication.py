@@ -1,12 +1,14 @@
-"""Tags, the rules of who may connect to whom, and provisioning."""
+"""What is sealed, the rules of who may connect to whom, and provisioning."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import blake2s
 
 import pytest
+from ends import pixels
 from tapped import (
     BOARD,
     INFO,
@@ -33,33 +35,26 @@ from firmware_bridge.session.errors import (
     UnprovisionedError,
     WrongKeyError,
 )
-from firmware_bridge.session.exchange import HELLO_TIMEOUT_S, content_of, frame_of
+from firmware_bridge.session.exchange import HEARTBEAT_S, HELLO_TIMEOUT_S, frame_of
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
-from firmware_bridge.wire import tags
+from firmware_bridge.wire import sealing
+from firmware_bridge.wire.pixels import pack
 
-# Tags
+# What is sealed
 
 
-def test_keys_and_tags_are_what_the_equations_say() -> None:
-    """Compute them with hashlib's BLAKE2s, and pin the bytes, with which the firmware is compared too."""
+def test_the_session_key_is_what_the_equation_says() -> None:
+    """Compute it with hashlib's BLAKE2s."""
     nonce = bytes(range(16))
     info = replace(INFO, number=78, provisioned=1)
     greeting = b"\x01\x04\x03\x02\x01\0\0\0\0" + wire.PROTOCOL_HASH + nonce
     expected = blake2s(greeting + info.encode(), key=KEY).digest()
-    found = tags.session_key(KEY, 0x01020304, wire.Hello(wire.PROTOCOL_HASH, nonce), info)
-    assert found == expected
-    content = content_of(wire.Acknowledge(3, 1), 7, 9)
-    for sender in (wire.FROM_HOST, wire.FROM_BOARD):
-        expected = blake2s(bytes((sender,)) + content, key=found, digest_size=16).digest()
-        assert tags.tag(found, sender, content) == expected
-        assert tags.untagged(found, sender, content + expected) == content
-    pinned = tags.tag(KEY, wire.FROM_BOARD, b"inkgate")
-    assert pinned.hex() == "8e1e6a5b250e868dec0352437cbdb2c0"
+    assert sealing.session_key(KEY, 0x01020304, wire.Hello(wire.PROTOCOL_HASH, nonce), info) == expected
 
 
-def test_every_frame_after_hello_ends_in_the_tag_of_its_sender_and_fits_in_a_frame() -> None:
+def test_every_frame_after_hello_is_sealed_by_its_sender_and_fits_in_a_frame() -> None:
     host, _, tap = a_conversation()
     key = host._session_key
     assert key is not None
@@ -67,10 +62,62 @@ def test_every_frame_after_hello_ends_in_the_tag_of_its_sender_and_fits_in_a_fra
         assert len(frames) >= 2
         for frame in frames:
             assert len(frame) <= wire.MAX_WIRE_BYTES
-            assert tags.untagged(key, sender, content_in(frame)) is not None
-            assert tags.untagged(key, 3 - sender, content_in(frame)) is None
+            assert sealing.opened(key, sender, content_in(frame)) is not None
+            assert sealing.opened(key, 3 - sender, content_in(frame)) is None
     largest = frame_of(wire.Fragment(0, 0, 0, 0, bytes(218)), 1, 1, sender=wire.FROM_BOARD, session_key=key)
     assert len(largest) <= wire.MAX_WIRE_BYTES
+
+
+def test_no_writing_is_on_the_line_in_the_clear() -> None:
+    """Find no eight bytes of any payload in any frame of a keyed board; in those of another they are found."""
+    for key, found in ((KEY, False), (None, True)):
+        host, board, tap = HostSession(bytes(16), 0.0, allow_unauthenticated=True), new_board(key=key), Tap()
+        if key is not None:
+            host = new_host()
+        assert words_in(tap.talk(host, board)) == 1
+        line = b"".join(content_in(frame) for frame in tap.up)
+        packed = pack(pixels(0), 1)
+        assert any(packed[at : at + 8] in line for at in range(len(packed) - 8)) is found
+
+
+def test_a_host_without_the_key_gets_info_and_nothing_else_however_long_it_says_hello() -> None:
+    board, session = new_board(words=3), 78
+    heard = set()
+    for step in range(1000):
+        now_s = step * 0.05
+        stranger = HostSession(step.to_bytes(16, "little"), now_s, allow_unauthenticated=True)
+        board.receive(stranger.next_frame(now_s), now_s)
+        board.receive(frame_of(wire.Acknowledge(0, 0), stranger._number ^ ((session << 16) + step + 1), 1), now_s)
+        while frame := board.next_frame(now_s):
+            heard.add(content_in(frame)[0])
+    assert heard == {wire.Info.ID}
+    assert board.unacknowledged() == [1, 2, 3]
+
+
+def test_the_same_nonce_never_seals_two_contents() -> None:
+    """Run both ends over lines that lose, with restarts: a nonce under a key belongs to one content for ever."""
+    seen: dict[tuple[bytes, bytes], bytes] = {}
+    rng = random.Random(11)
+    for session in range(40):
+        board = new_board(words=3, session=session)
+        for nonce in range(4):
+            host, now_s = new_host(100 * session + nonce), 0.0
+            board.receive(host.next_frame(now_s), now_s)
+            for _ in range(60):
+                now_s += rng.choice((0.0, 0.05, 0.3, 2.0))
+                if rng.random() < 0.1 and host.info is not None:
+                    host.ask(wire.Identify(), now_s)
+                for end, other, sender in ((host, board, wire.FROM_HOST), (board, host, wire.FROM_BOARD)):
+                    while frame := end.next_frame(now_s):
+                        key, content = board._session_key, content_in(frame)
+                        if key is not None and content[0] != wire.Hello.ID:
+                            place = key, sealing.nonce_of(sender, content)
+                            assert seen.setdefault(place, content) == content
+                        if rng.random() < 0.7:
+                            other.receive(frame, now_s)
+                while host.next_event(now_s) is not None:
+                    pass
+    assert len(seen) > 2000
 
 
 def test_a_one_bit_fragment_with_its_tag_is_one_frame() -> None:
@@ -195,7 +242,7 @@ def test_a_stranger_who_greets_the_board_delays_its_words_and_takes_none() -> No
     assert isinstance(stranger.failure, KeyMissingError)
     board.receive(frame_of(wire.Acknowledge(12, 0), board._token, 1), 0.0)
     assert board.unacknowledged() == [1, 2, 3]
-    tap.talk(host, board)
+    tap.talk(host, board, now_s=HEARTBEAT_S)
     assert isinstance(host.failure, BoardRestartedError)
     assert words_in(tap.talk(new_host(nonce=9), board)) == 3
 
@@ -206,8 +253,8 @@ def test_a_stranger_who_greets_the_board_delays_its_words_and_takes_none() -> No
 def provisioning() -> tuple[BoardSession, HostSession, list[bytes]]:
     written: list[bytes] = []
     board = BoardSession(INFO, 0.0, keep_key=lambda key: written.append(key) or True)  # type: ignore[func-returns-value]
-    board.start_word()
-    board.end_word()
+    board.start_word(0.0)
+    board.end_word(0.0)
     host = answer(HostSession(bytes(16), 0.0, allow_unauthenticated=True), board)
     return board, host, written
 

@@ -1,7 +1,7 @@
 #include "line/session.h"
 
 #include "line/mem.h"
-#include "line/tags.h"
+#include "line/sealing.h"
 
 static const uint8_t PROTOCOL_HASH[] = INK_PROTOCOL_HASH;
 
@@ -32,7 +32,7 @@ static uint32_t repeat_pause_ms(uint8_t repeats)
 }
 
 /* Make a frame of a payload: `content` has room for a header, then payload_count bytes, then room for a tag.
- * The tag is left out if session_key is NULL. Return the frame's length; 0 if payload_count is negative. */
+ * It is not sealed if session_key is NULL. Return the frame's length; 0 if payload_count is negative. */
 static size_t send(uint8_t *wire, uint8_t *content, const struct ink_wire_header *header, int payload_count,
                    const uint8_t *session_key)
 {
@@ -42,7 +42,7 @@ static size_t send(uint8_t *wire, uint8_t *content, const struct ink_wire_header
     size_t count = INK_HEADER_BYTES + (size_t)payload_count;
     (void)ink_encode_header(content, header);
     if (session_key != NULL) {
-        ink_tag(content + count, session_key, INK_FROM_BOARD, content, count);
+        ink_seal(content, count, session_key, INK_FROM_BOARD);
         count += INK_TAG_BYTES;
     }
     return ink_frame_encode(wire, content, count);
@@ -86,8 +86,21 @@ static int describe(const struct ink_session *session, uint8_t *payload)
     return ink_encode_info(payload, &info);
 }
 
+/* Return the board's clock, in tenths of a second since its start. */
+static uint32_t clock_ds(struct ink_session *session, uint32_t now_ms)
+{
+    const uint32_t seconds = (now_ms - session->second_ms) / 1000U;
+    session->uptime_s += seconds;
+    session->second_ms += seconds * 1000U;
+    return session->uptime_s * 10U + (now_ms - session->second_ms) / 100U;
+}
+
+/* Note that the host is there. A host that is there again needs a reading of the clock before any word. */
 static void hear(struct ink_session *session, uint32_t now_ms)
 {
+    if (session->state != INK_CONNECTED) {
+        session->statistics_due_ms = now_ms;
+    }
     session->heard_ms = now_ms;
     session->state = INK_CONNECTED;
 }
@@ -104,8 +117,7 @@ static void begin_again(struct ink_session *session)
 
 /* Take HELLO. INFO is due, and a connection begins if the host's number or nonce is new.
  * Return false for HELLO of another protocol, for which INFO is due as a hint, and for a malformed one. */
-static bool take_hello(struct ink_session *session, uint32_t connection, const uint8_t *payload, size_t count,
-                       uint32_t now_ms)
+static bool take_hello(struct ink_session *session, uint32_t connection, const uint8_t *payload, size_t count)
 {
     if (count < sizeof PROTOCOL_HASH || !ink_same(payload, PROTOCOL_HASH, sizeof PROTOCOL_HASH)) {
         session->greeting = (struct ink_greeting){connection, true, false};
@@ -131,7 +143,7 @@ static bool take_hello(struct ink_session *session, uint32_t connection, const u
                             described < 0 ? 0 : (size_t)described);
         }
         begin_again(session);
-        hear(session, now_ms);
+        session->state = INK_GREETED;
     }
     session->greeting = (struct ink_greeting){connection, true, true};
     return true;
@@ -178,7 +190,7 @@ static bool take_acknowledge(struct ink_session *session, uint32_t number, const
 }
 
 /* Take a frame's content. Return false if it is not HELLO and no valid message of this connection. */
-static bool take(struct ink_session *session, const uint8_t *content, size_t count, uint32_t now_ms)
+static bool take(struct ink_session *session, uint8_t *content, size_t count, uint32_t now_ms)
 {
     struct ink_wire_header header;
     if (count < INK_HEADER_BYTES || !ink_decode_header(&header, content, INK_HEADER_BYTES)) {
@@ -187,7 +199,7 @@ static bool take(struct ink_session *session, const uint8_t *content, size_t cou
     const uint8_t *payload = content + INK_HEADER_BYTES;
     size_t payload_count = count - INK_HEADER_BYTES;
     if (header.message == INK_ID_HELLO) {
-        return take_hello(session, header.connection, payload, payload_count, now_ms);
+        return take_hello(session, header.connection, payload, payload_count);
     }
     const bool question = ink_is_question(header.message);
     if (header.message != INK_ID_ACKNOWLEDGE && !question) {
@@ -201,7 +213,7 @@ static bool take(struct ink_session *session, const uint8_t *content, size_t cou
         return false;
     }
     if (session->authenticated) {
-        if (payload_count < INK_TAG_BYTES || !ink_is_tagged(session->session_key, INK_FROM_HOST, content, count)) {
+        if (!ink_open(content, count, session->session_key, INK_FROM_HOST)) {
             return false;
         }
         payload_count -= INK_TAG_BYTES;
@@ -282,12 +294,13 @@ static uint32_t lost(struct ink_session *session, uint32_t now_ms)
     return found;
 }
 
-static size_t send_statistics(struct ink_session *session, uint8_t *wire)
+static size_t send_statistics(struct ink_session *session, uint32_t now_ms, uint8_t *wire)
 {
     uint8_t content[INK_MAX_CONTENT_BYTES];
     const struct ink_wire_header header = {INK_ID_STATISTICS, session->token, ++session->statistics_sent};
     const struct ink_wire_statistics statistics = {
-        .uptime_s = session->uptime_s,
+        .uptime_ds = clock_ds(session, now_ms),
+        .heard = session->acknowledgements,
         .words = session->words_acknowledged,
         .frames_sent = session->sent,
         .frames_repeated = session->repeated,
@@ -326,9 +339,7 @@ void ink_session_receive(struct ink_session *session, uint8_t byte, uint32_t now
 
 size_t ink_session_poll(struct ink_session *session, uint32_t now_ms, uint8_t *wire)
 {
-    const uint32_t seconds = (now_ms - session->second_ms) / 1000U;
-    session->uptime_s += seconds;
-    session->second_ms += seconds * 1000U;
+    (void)clock_ds(session, now_ms);
     const bool statistics_due = is_due(&session->statistics_due_ms, now_ms);
     const uint32_t sequence = lost(session, now_ms);
     if (session->greeting.due) {
@@ -337,7 +348,9 @@ size_t ink_session_poll(struct ink_session *session, uint32_t now_ms, uint8_t *w
     if (session->answering.due) {
         return send_answer(session, wire);
     }
-    if (session->state == INK_CONNECTED && now_ms - session->heard_ms >= INK_SILENCE_MS) {
+    /* A place in the stream is half of a nonce: the connection ends before places are used up. */
+    if (session->state == INK_CONNECTED &&
+        (now_ms - session->heard_ms >= INK_SILENCE_MS || session->next == UINT32_MAX)) {
         session->state = INK_SILENT;
     }
     if (session->state != INK_CONNECTED || is_newly_provisioned(session)) {
@@ -346,19 +359,16 @@ size_t ink_session_poll(struct ink_session *session, uint32_t now_ms, uint8_t *w
     if (sequence != session->next) {
         return send_again(session, sequence, now_ms, wire);
     }
-    if (is_unsent(session)) {
-        return send_new(session, now_ms, wire);
-    }
     if (statistics_due) {
         session->statistics_due_ms = now_ms + INK_HEARTBEAT_MS;
-        return send_statistics(session, wire);
+        return send_statistics(session, now_ms, wire);
     }
-    return 0;
+    return is_unsent(session) ? send_new(session, now_ms, wire) : 0;
 }
 
-bool ink_session_begin_word(struct ink_session *session)
+bool ink_session_begin_word(struct ink_session *session, uint32_t now_ms)
 {
-    return ink_outbox_begin_word(&session->outbox);
+    return ink_outbox_begin_word(&session->outbox, clock_ds(session, now_ms));
 }
 
 bool ink_session_add_fragment(struct ink_session *session, const uint8_t *packed, const struct ink_times *times)
@@ -366,9 +376,9 @@ bool ink_session_add_fragment(struct ink_session *session, const uint8_t *packed
     return ink_outbox_add_fragment(&session->outbox, packed, times);
 }
 
-bool ink_session_end_word(struct ink_session *session)
+bool ink_session_end_word(struct ink_session *session, uint32_t now_ms)
 {
-    return ink_outbox_end_word(&session->outbox);
+    return ink_outbox_end_word(&session->outbox, clock_ds(session, now_ms));
 }
 
 bool ink_session_fault(struct ink_session *session, enum ink_fault fault, const char *text)

@@ -24,6 +24,7 @@ struct ink_identity {
 /* What the board knows of its host. */
 enum ink_state {
     INK_WAITING,   /* there was no HELLO */
+    INK_GREETED,   /* there was one; until a frame of the host proves that it is there, only INFO is sent */
     INK_CONNECTED,
     INK_SILENT,    /* the host is gone; words are kept */
 };
@@ -63,7 +64,7 @@ struct ink_session {
     struct ink_outbox outbox;
 };
 
-/* Begin a session. Nothing is sent before the host's HELLO.
+/* Begin a session. Nothing is sent before the host's HELLO, and nothing but INFO before a frame of the host was taken.
  * key[INK_KEY_BYTES] is copied; NULL: nothing is authenticated until a host provisions a key. The identity's texts and
  * store are not copied: they must outlive the session. Times, here and below, are milliseconds and may wrap. */
 void ink_session_init(struct ink_session *session, const struct ink_identity *identity, const uint8_t *key,
@@ -77,9 +78,9 @@ void ink_session_receive(struct ink_session *session, uint8_t byte, uint32_t now
 size_t ink_session_poll(struct ink_session *session, uint32_t now_ms, uint8_t *wire);
 
 /* Write words and faults into the session's outbox: see ink_outbox_begin_word and the three functions below it. */
-bool ink_session_begin_word(struct ink_session *session);
+bool ink_session_begin_word(struct ink_session *session, uint32_t now_ms);
 bool ink_session_add_fragment(struct ink_session *session, const uint8_t *packed, const struct ink_times *times);
-bool ink_session_end_word(struct ink_session *session);
+bool ink_session_end_word(struct ink_session *session, uint32_t now_ms);
 bool ink_session_fault(struct ink_session *session, enum ink_fault fault, const char *text);
 
 #endif
