@@ -112,7 +112,7 @@ def test_an_unprovisioned_board_is_refused_at_once_with_both_ways_out() -> None:
     host = answer(new_host(key=None), new_board(key=None))
     assert isinstance(host.failure, UnprovisionedError)
     assert host.failure.exit_code == 4
-    assert "inkgate firmware provision" in str(host.failure)
+    assert "`inkgate firmware provision --board rp2040 --port PORT`" in str(host.failure)
     assert "--allow-unauthenticated" in str(host.failure)
 
 
@@ -128,13 +128,13 @@ def test_a_board_whose_key_this_host_does_not_know_is_refused_even_if_it_may_do_
     for allowed in (True, False):
         host = answer(HostSession(bytes(16), 0.0, allow_unauthenticated=allowed), new_board())
         assert isinstance(host.failure, KeyMissingError)
-        assert "inkgate firmware provision" in str(host.failure)
+        assert "`inkgate firmware provision --board rp2040 --again --port PORT`" in str(host.failure)
 
 
 @pytest.mark.parametrize(
     ("board", "expected", "help_"),
     [
-        (lambda: new_board(key=None), DowngradeError, "provision --port PORT --again"),
+        (lambda: new_board(key=None), DowngradeError, "provision --board rp2040 --port PORT"),
         (lambda: new_board(key=OTHER_KEY), WrongKeyError, "another host provisioned it"),
     ],
 )
