@@ -1,4 +1,4 @@
-"""`inkgate firmware provision`: a new key -> a board's flash, by its cable, and this host's key store."""
+"""`inkgate firmware provision`: a new key -> a board's flash, by its cable, and the key store."""
 
 import json
 import shlex
@@ -77,7 +77,7 @@ def provision(
 
 
 def _ask(name: str, port: str | None, keys: KeyStore) -> tuple[bool, BridgeError | None]:
-    """Ask the board on the port whether it has that name and proves its key; return (it does, why not)."""
+    """Ask the board on the port whether it has that name and proves its key: (it does, why not)."""
     from firmware_bridge.link.inquiry import greet
 
     if port is None:

@@ -312,7 +312,7 @@ class HostSession:
                 self._statistics = header.sequence
                 self._ready.append((None, message))
             return fresh, fresh
-        if isinstance(message, wire.Identity | wire.Logits | wire.Provisioned | wire.Cannot):
+        if isinstance(message, wire.Identity | wire.Logits | wire.Cannot):
             return True, self._asking.take(header.sequence, message)
         if not message.SEQUENCED:
             return False, False

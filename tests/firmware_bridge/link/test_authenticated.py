@@ -37,9 +37,6 @@ class Fixed:
     def start(self) -> tuple[bytes, int]:
         return self.key, self.session
 
-    def keep_key(self, key: bytes) -> bool:
-        return False
-
 
 @pytest.fixture
 def store(tmp_path: Path) -> KeyStore:
