@@ -41,7 +41,10 @@ COMMANDS = {
     ),
     "firmware": ("firmware_bridge.cli.firmware:firmware", "Build, sign, flash, inspect, watch and provision boards."),
     "journal": ("edge.cli.journal:journal", "Show, seal, verify, export and put away the journal of decisions."),
-    "keys": ("firmware_bridge.cli.keys:keys", "Make and show the keys that sign; say whose bundles are taken here."),
+    "keys": (
+        "firmware_bridge.cli.keys:keys",
+        "Make and show keys that sign; say whose are trusted; list boards.",
+    ),
     "ports": ("firmware_bridge.cli.ports:ports", "List serial ports and the boards recognised on them."),
     "pretrain": ("train.cli.pretrain:pretrain", "Make the shipped backbone anew, or one without some of its sources."),
     "quantize": ("quantize.cli.quantize:quantize", "Turn a run into the int8 bundle that the edge runs."),

@@ -29,6 +29,8 @@ from firmware_bridge.errors import ExitCode
 from firmware_bridge.link.address import Scheme, read_address
 from firmware_bridge.link.inquiry import greet
 from firmware_bridge.link.ports import AUTO, find_board
+from firmware_bridge.session import refusals
+from firmware_bridge.session.errors import PORT
 from firmware_bridge.trust.errors import SignatureError
 from firmware_bridge.trust.pins import Pins
 from firmware_bridge.wire.pixels import depth
@@ -220,6 +222,7 @@ def _board(port: str, bundle: Bundle | None) -> Finding:
         mend = f"inkgate firmware build {info.board} {info.kind.name.lower()} --set pixel_bits={bits}, then flash it"
         return broken("board", f"{told}: the bundle wants {depth(bits)}", mend)
     if not info.authenticated:
-        mend = f"inkgate firmware provision --port {port}"
+        command = refusals.provisioning(info.model).replace(PORT, port)
+        mend = command or "inkgate simulate, without --no-key"
         return broken("board", f"{told}: it has no key, so anybody on the line can write", mend, ExitCode.REFUSED)
     return sound("board", f"{told}, proved by its key")

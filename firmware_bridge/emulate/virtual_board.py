@@ -129,7 +129,6 @@ class VirtualBoard:
                 self._info,
                 elapsed_s(),
                 key=key,
-                keep_key=self._memory.keep_key,
                 capacity_words=OUTBOX_WORDS,
                 capacity_fragments=OUTBOX_WORDS * wire.MAX_WORD_FRAGMENTS,
                 network=self._network,

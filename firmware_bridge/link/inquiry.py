@@ -16,7 +16,7 @@ from firmware_bridge.session.questions import Answer, Question, probes
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.framing import FrameCounters
-from firmware_bridge.wire.messages import Identify, Identity, Logits, Provision
+from firmware_bridge.wire.messages import Identify, Identity, Logits
 from firmware_bridge.wire.pixels import Pixels
 
 
@@ -45,7 +45,6 @@ class Inquiry:
     - `port` is named as for `open_link`.
     - A board whose key is in `keys` (None: the user's own store) must prove it. A board without a key may answer;
       `info.authenticated` is then false.
-    - `trust_anew` ignores `keys`, so that a board that lost its key may answer.
     """
 
     def __init__(
@@ -53,7 +52,6 @@ class Inquiry:
         port: str,
         *,
         keys: KeyStore | None = None,
-        trust_anew: bool = False,
         baud_rate: int = BAUD_RATE,
         connect_patience_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
@@ -68,7 +66,7 @@ class Inquiry:
             self._session = HostSession(
                 secrets.token_bytes(wire.NONCE_BYTES),
                 clock(),
-                keys={} if trust_anew else store.load(),
+                keys=store.load(),
                 allow_unauthenticated=True,
                 counters=self._counters,
             )
@@ -107,10 +105,6 @@ class Inquiry:
         answer = self._ask(Identify())
         assert isinstance(answer, Identity)
         return answer
-
-    def provision(self, key: bytes) -> None:
-        """Give the board the key and wait until it has stored it. CannotError if it has one or cannot."""
-        self._ask(Provision(key))
 
     def step(self, index: int, pixels: Pixels) -> bytes:
         """Ask for the outputs, int8, after fragment `index` of a word, uint8 [33, 33]; index 0 begins a word."""

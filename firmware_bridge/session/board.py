@@ -1,6 +1,5 @@
 """A board's words, received bytes and the time -> frames to send to the host; sans-IO."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -41,8 +40,7 @@ class BoardSession:
     taken a frame of the host: whoever only says HELLO, and has no key, gets no writing.
 
     - `info.session` must never have been used by this board; `info.number`, `.provisioned` and `.tag` are ignored.
-    - `key` is shared with the host. Without a key nothing is authenticated, and a host may provision the board.
-    - `keep_key` writes a provisioned key to the board's memory and returns whether it could.
+    - `key` is shared with the host. Without a key nothing is authenticated.
     - `network` is run when a host asks.
 
     Times are in seconds; they are counted in whole milliseconds, as in C. Memory is bounded by the capacities, one
@@ -55,7 +53,6 @@ class BoardSession:
         now_s: float,
         *,
         key: bytes | None = None,
-        keep_key: Callable[[bytes], bool] | None = None,
         capacity_words: int = wire.OUTBOX_WORDS,
         capacity_fragments: int = wire.MAX_WORD_FRAGMENTS,
         network: Network | None = None,
@@ -64,7 +61,6 @@ class BoardSession:
         self.words_acknowledged = 0
         self._info = info
         self._key = key
-        self._keep_key = keep_key
         self._began_ms = self._heard_ms = self._statistics_due_ms = _ms(now_s)
         self._capacity_words = capacity_words
         self._capacity_fragments = capacity_fragments
@@ -169,7 +165,7 @@ class BoardSession:
         # A place in the stream is half of a nonce: the connection ends before places are used up.
         if self.state is BoardState.CONNECTED and (now_ms - self._heard_ms >= wire.SILENCE_MS or self._next == _PLACES):
             self.state = BoardState.SILENT
-        if self.state is not BoardState.CONNECTED or self._newly_provisioned:
+        if self.state is not BoardState.CONNECTED:
             return b""
         sequence = self._lost(now_ms)
         if sequence is not None:
@@ -188,8 +184,6 @@ class BoardSession:
         if self.state is not BoardState.CONNECTED:
             return float("inf")
         silent_ms = self._heard_ms + wire.SILENCE_MS
-        if self._newly_provisioned:
-            return silent_ms / 1000
         repeats = [
             flight.due_ms for place, flight in self._flights.items() if not flight.received or place == self._base
         ]
@@ -225,8 +219,6 @@ class BoardSession:
             payload = plain[wire.Header.SIZE :]
         if header.message != wire.Acknowledge.ID:
             taken, fresh = self._answering.take(header.sequence, header.message, payload)
-        elif self._newly_provisioned:
-            return False
         else:
             taken = fresh = self._acknowledged(header.sequence, wire.Acknowledge.decode(payload))
         if fresh:
@@ -280,24 +272,10 @@ class BoardSession:
     def _frame(self, message: wire.Message, sequence: int) -> bytes:
         return frame_of(message, self._token, sequence, sender=wire.FROM_BOARD, session_key=self._session_key)
 
-    @property
-    def _newly_provisioned(self) -> bool:
-        """Whether the board got its key in this connection, which is therefore not authenticated."""
-        return self._key is not None and self._session_key is None
-
-    def _provision(self, key: bytes) -> wire.Message:
-        """Take the key if the board has none and could store it; return the answer."""
-        if self._key is not None:
-            return wire.Cannot(wire.Obstacle.PROVISIONED, "the board has a key already")
-        if self._keep_key is None or not self._keep_key(key):
-            return wire.Cannot(wire.Obstacle.NOT_STORED, "the key could not be stored")
-        self._key = key
-        return wire.Provisioned()
-
     def _begin_again(self) -> None:
         """Reset the connection's state: sequence 0 is START of the first unacknowledged word."""
         self._origin = self._base = self._next = 0
-        self._answering = Answering(self._network, self._info.pixel_bits, self._provision)
+        self._answering = Answering(self._network, self._info.pixel_bits)
         self._flights: dict[int, _Flight] = {}
         self._stamp = self._delivered_stamp = 0
         self._statistics_sent = self._acknowledgements = 0

@@ -325,7 +325,7 @@ class HostSession:
                 self._clock.read(message.uptime_ds, message.heard, now_s)
                 self._ready.append((None, message, 0))
             return fresh, fresh
-        if isinstance(message, wire.Identity | wire.Logits | wire.Provisioned | wire.Cannot):
+        if isinstance(message, wire.Identity | wire.Logits | wire.Cannot):
             return True, self._asking.take(header.sequence, message)
         if not message.SEQUENCED:
             return False, False

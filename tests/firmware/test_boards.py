@@ -9,9 +9,9 @@ from emulated import built, needs_tools, powered, word_on, words_of
 from received import APPS, PATIENCE_S, PENS, received
 
 from edge.ink.pen import STUCK_MS, capture_timed
+from firmware_bridge.build import board_store
 from firmware_bridge.build.compile import build
 from firmware_bridge.build.errors import BuildError
-from firmware_bridge.emulate import flash_store
 from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
 from firmware_bridge.emulate.power_on import NUMBER, name_of
 from firmware_bridge.link.link import open_link
@@ -145,11 +145,11 @@ def test_a_reset_begins_a_new_session_with_the_same_key_counted_in_the_flash(boa
         first = next(received(emulated.start(), 1))
         emulated.reset()
         second = next(received(emulated.start(), 1))
-        kept = flash_store.decode(emulated.store())
+        kept = board_store.decode(emulated.store())
     known = KeyStore().get(name)
     assert isinstance(first, Connected)
     assert isinstance(second, Connected)
     assert known is not None
     assert second.info.session == first.info.session + 1
-    assert kept == flash_store.Kept(NUMBER, known.key, second.info.session)
+    assert kept == board_store.Kept(NUMBER, known.key, second.info.session)
     assert second.info.authenticated

@@ -32,15 +32,13 @@ MESSAGES: dict[str, tuple[wire.Message, int]] = {
     "probe": (wire.Probe(1, 218, ODD), 2),
     "logits": (wire.Logits(bytes(range(245, 256))), 2),
     "logits-empty": (wire.Logits(b""), 3),
-    "cannot": (wire.Cannot(wire.Obstacle.NOT_STORED, "the key could not be stored"), 4),
-    "provision": (wire.Provision(bytes(range(32))), 1),
-    "provisioned": (wire.Provisioned(), 1),
+    "cannot": (wire.Cannot(wire.Obstacle.NETWORK_FAILED, "the network ran out of memory"), 4),
 }
 
 
 def sender_of(message: wire.Message) -> int:
     """Return the sender of a message."""
-    host = wire.Hello | wire.Acknowledge | wire.Identify | wire.Probe | wire.Provision
+    host = wire.Hello | wire.Acknowledge | wire.Identify | wire.Probe
     return wire.FROM_HOST if isinstance(message, host) else wire.FROM_BOARD
 
 

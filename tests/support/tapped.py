@@ -14,7 +14,7 @@ from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.framing import FrameCounters, FrameReceiver
 
 BOARD = "pen-1"
-INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.PEN, 1, BOARD, "virtual", "1.2.3", b"")
+INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.PEN, 1, BOARD, "rp2040", "1.2.3", b"")
 KEY, OTHER_KEY = bytes(range(32)), bytes(32)
 
 

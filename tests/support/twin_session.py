@@ -64,12 +64,6 @@ class Memory:
     def works(self) -> bool:
         return bool(self._works.value)
 
-    def keep(self, key: bytes) -> bool:
-        """Store a key, for the Python board."""
-        if self.works:
-            self.key = key
-        return self.works
-
     def check(self) -> None:
         """Check that the C stored what the Python did."""
         kept = bytes(self._kept)
@@ -101,7 +95,6 @@ class TwinBoard:
             info(memory.session, pixel_bits),
             now_ms / 1000,
             key=memory.key,
-            keep_key=memory.keep,
             capacity_fragments=OUTBOX_FRAGMENTS,
         )
         assert lib.function("twin_begin", ctypes.c_bool)(self._c, self._clock())

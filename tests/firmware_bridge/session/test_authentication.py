@@ -1,4 +1,4 @@
-"""What is sealed, the rules of who may connect to whom, and provisioning."""
+"""What is sealed, and the rules of who may connect to whom."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_an_unprovisioned_board_is_refused_at_once_with_both_ways_out() -> None:
     host = answer(new_host(key=None), new_board(key=None))
     assert isinstance(host.failure, UnprovisionedError)
     assert host.failure.exit_code == 4
-    assert "inkgate firmware provision" in str(host.failure)
+    assert "`inkgate firmware provision --board rp2040 --port PORT`" in str(host.failure)
     assert "--allow-unauthenticated" in str(host.failure)
 
 
@@ -175,13 +175,13 @@ def test_a_board_whose_key_this_host_does_not_know_is_refused_even_if_it_may_do_
     for allowed in (True, False):
         host = answer(HostSession(bytes(16), 0.0, allow_unauthenticated=allowed), new_board())
         assert isinstance(host.failure, KeyMissingError)
-        assert "inkgate firmware provision" in str(host.failure)
+        assert "`inkgate firmware provision --board rp2040 --again --port PORT`" in str(host.failure)
 
 
 @pytest.mark.parametrize(
     ("board", "expected", "help_"),
     [
-        (lambda: new_board(key=None), DowngradeError, "provision --port PORT --again"),
+        (lambda: new_board(key=None), DowngradeError, "provision --board rp2040 --port PORT"),
         (lambda: new_board(key=OTHER_KEY), WrongKeyError, "another host provisioned it"),
     ],
 )
@@ -245,77 +245,3 @@ def test_a_stranger_who_greets_the_board_delays_its_words_and_takes_none() -> No
     tap.talk(host, board, now_s=HEARTBEAT_S)
     assert isinstance(host.failure, BoardRestartedError)
     assert words_in(tap.talk(new_host(nonce=9), board)) == 3
-
-
-# Provisioning
-
-
-def provisioning() -> tuple[BoardSession, HostSession, list[bytes]]:
-    written: list[bytes] = []
-    board = BoardSession(INFO, 0.0, keep_key=lambda key: written.append(key) or True)  # type: ignore[func-returns-value]
-    board.start_word(0.0)
-    board.end_word(0.0)
-    host = answer(HostSession(bytes(16), 0.0, allow_unauthenticated=True), board)
-    return board, host, written
-
-
-def put(host: HostSession, board: BoardSession, question: wire.Provision) -> None:
-    host.ask(question, 0.0)
-    board.receive(host.next_frame(0.0), 0.0)
-    while frame := board.next_frame(0.0):
-        host.receive(frame, 0.0)
-
-
-def test_a_board_without_a_key_takes_one_and_from_then_on_proves_it() -> None:
-    board, host, written = provisioning()
-    put(host, board, wire.Provision(KEY))
-    assert isinstance(host.answer, wire.Provisioned)
-    assert written == [KEY]
-    again = new_host(nonce=2)
-    assert words_in(Tap().talk(again, board)) == 1
-    assert again.info is not None
-    assert again.info.authenticated
-
-
-def test_a_board_that_has_just_got_its_key_writes_and_believes_nothing_until_it_is_greeted_anew() -> None:
-    board, host, _ = provisioning()
-    put(host, board, wire.Provision(KEY))
-    token = host._token
-    board.receive(frame_of(wire.Acknowledge(0, 0), token, 5), 0.0)
-    assert board.statistics(0.0).refused == 1
-    assert board.next_frame(1.0) == b""
-    board.receive(frame_of(wire.Hello(wire.PROTOCOL_HASH, bytes(16)), host._number), 1.0)  # no new one
-    assert content_in(board.next_frame(1.0))[0] == wire.Info.ID
-    assert board.next_frame(1.0) == b""
-    assert board.unacknowledged() == [1]
-
-
-def test_a_board_with_a_key_takes_no_other_not_even_from_its_host() -> None:
-    board, host, written = provisioning()
-    put(host, board, wire.Provision(KEY))
-    put(host, board, wire.Provision(OTHER_KEY))
-    assert "has a key already" in str(host.failure)
-    owner = answer(new_host(nonce=2), board)
-    put(owner, board, wire.Provision(OTHER_KEY))
-    assert "has a key already" in str(owner.failure)
-    assert written == [KEY]
-
-
-@pytest.mark.parametrize("keep_key", [None, lambda key: False], ids=["cannot", "fails"])
-def test_a_key_that_could_not_be_written_down_is_not_used(keep_key: Callable[[bytes], bool] | None) -> None:
-    board = BoardSession(INFO, 0.0, keep_key=keep_key)
-    host = answer(HostSession(bytes(16), 0.0, allow_unauthenticated=True), board)
-    put(host, board, wire.Provision(KEY))
-    assert "(not_stored)" in str(host.failure)
-    again = answer(HostSession(bytes((2,) * 16), 0.0, allow_unauthenticated=True), board)
-    assert again.info is not None
-
-
-def test_a_key_that_was_asked_for_twice_is_written_down_once() -> None:
-    board, host, written = provisioning()
-    host.ask(wire.Provision(KEY), 0.0)
-    asked = host.next_frame(0.0)
-    for _ in range(3):
-        board.receive(asked, 0.0)
-        assert content_in(board.next_frame(0.0))[0] == wire.Provisioned.ID
-    assert written == [KEY]

@@ -49,7 +49,7 @@ LIES = [
     wire.Error(wire.Fault.WORD_ABORTED, "lies"),
     wire.Statistics(*[0] * 10),
     wire.Identify(),
-    wire.Provision(bytes(32)),
+    wire.Probe(0, 0, bytes(137)),
     wire.Logits(bytes(11)),
     wire.Cannot(wire.Obstacle.NETWORK_FAILED, "lies"),
 ]

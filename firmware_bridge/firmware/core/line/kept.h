@@ -15,7 +15,8 @@ struct ink_store {
     bool (*write)(const void *from, size_t count); /* false: the record could not be read back */
 };
 
-/* The record that a board stores. */
+/* The record that a board stores. A host puts the key into it, over the cable by which the board is flashed; its twin is
+ * build/board_store.py. */
 struct ink_kept {
     uint32_t session;           /* starts of the board so far: the number of this session */
     uint32_t provisioned;       /* 1: the board has a key; 0: it has none */
@@ -26,9 +27,5 @@ struct ink_kept {
  * Without a valid record this is the first start, and there is no key. Return false if the new number could not be
  * stored: then no session may begin. */
 bool ink_kept_begin(struct ink_kept *kept, const struct ink_store *store);
-
-/* Store key[INK_KEY_BYTES], then put it into `kept`.
- * Return false, with `kept` unchanged, if the key could not be stored or `store` is NULL. */
-bool ink_kept_provision(struct ink_kept *kept, const uint8_t *key, const struct ink_store *store);
 
 #endif

@@ -53,12 +53,6 @@ static const uint8_t *key_of_connection(const struct ink_session *session)
     return session->authenticated ? session->session_key : NULL;
 }
 
-/* Return whether the board got its key in this connection, which therefore has no session key. */
-static bool is_newly_provisioned(const struct ink_session *session)
-{
-    return session->kept.provisioned != 0 && !session->authenticated;
-}
-
 /* Return the board's number of this connection, another one for each connection of each session.
  * If a number came again,
  * - a replayed HELLO would revive a connection whose acknowledgements can be replayed too;
@@ -152,21 +146,21 @@ static bool take_hello(struct ink_session *session, uint32_t connection, const u
 static bool take_question(struct ink_session *session, const struct ink_wire_header *header, const uint8_t *payload,
                           size_t count, uint32_t now_ms)
 {
-    const enum ink_asked asked = ink_answering_take(&session->answering, header->message, header->sequence, payload,
-                                                    count, &session->kept, session->identity.store);
+    const enum ink_asked asked =
+        ink_answering_take(&session->answering, header->message, header->sequence, payload, count);
     if (asked == INK_ASKED_FRESH) {
         hear(session, now_ms);
     }
     return asked != INK_ASKED_REFUSED;
 }
 
-/* Take ACKNOWLEDGE. Return false if it is malformed, if a later one was taken, if it names frames that were never sent
- * or if the board has just got its key, which must authenticate it. */
+/* Take ACKNOWLEDGE. Return false if it is malformed, if a later one was taken or if it names frames that were never
+ * sent. */
 static bool take_acknowledge(struct ink_session *session, uint32_t number, const uint8_t *payload, size_t count,
                              uint32_t now_ms)
 {
     struct ink_wire_acknowledge message;
-    if (is_newly_provisioned(session) || !ink_decode_acknowledge(&message, payload, count) ||
+    if (!ink_decode_acknowledge(&message, payload, count) ||
         number <= session->acknowledgements || message.consumed < session->base || message.consumed > session->next) {
         return false;
     }
@@ -234,7 +228,7 @@ static size_t send_info(struct ink_session *session, uint8_t *wire)
 static size_t send_answer(struct ink_session *session, uint8_t *wire)
 {
     uint8_t content[INK_MAX_CONTENT_BYTES];
-    const struct ink_wire_header header = {session->answering.id, session->token, session->answering.number};
+    const struct ink_wire_header header = {INK_ID_CANNOT, session->token, session->answering.number};
     return send(wire, content, &header, ink_answering_answer(&session->answering, content + INK_HEADER_BYTES),
                 key_of_connection(session));
 }
@@ -353,7 +347,7 @@ size_t ink_session_poll(struct ink_session *session, uint32_t now_ms, uint8_t *w
         (now_ms - session->heard_ms >= INK_SILENCE_MS || session->next == UINT32_MAX)) {
         session->state = INK_SILENT;
     }
-    if (session->state != INK_CONNECTED || is_newly_provisioned(session)) {
+    if (session->state != INK_CONNECTED) {
         return 0;
     }
     if (sequence != session->next) {
