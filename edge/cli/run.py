@@ -24,6 +24,7 @@ from edge.cli.people.roster import complete_user, open_roster, roster_option
 from edge.decision.identify import Policy
 from edge.decision.rule import Verdict
 from edge.errors import EdgeError, GoldenError, NoUsersError, TooFewWordsError, UnverifiedError
+from edge.gate.anchor import Anchor
 from edge.gate.attempts import Attempts
 from edge.gate.display import Display, passing_over_full_disk
 from edge.gate.hooks import Hooks, parse_command
@@ -202,7 +203,7 @@ def run(
             display = Display(console)
             prove = None if unverified else partial(bundle.prove, engine, reader)
             gate = Gate(
-                engine, rule, journal, attempts,
+                engine, rule, journal, attempts, Anchor(journal, link.remember),
                 prove=prove, remember=keys.accept, only=only, word_timeout_s=word_timeout,
             )  # fmt: skip
             writable = [journal.require_writable, *([] if attempts is None else [attempts.counts])]

@@ -1,7 +1,16 @@
 """What a board remembers of the journal -> whether words may be decided beside it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
+
+from edge.errors import JournalError
+
+MISSING = (
+    "the board remembers a row that the journal has not: rows were taken away, an older copy was put back, or it is "
+    "another journal: find out which; then `inkgate journal anchor` has the board remember this one"
+)
+_UNTOLD = "the board has not yet said what it remembers of the journal"
 
 
 class Remembered(Protocol):
@@ -13,42 +22,36 @@ class Remembered(Protocol):
 
 
 class Anchor:
-    """The journal's head, kept by the board under its key.
+    """The journal's head, which the board keeps under its key.
 
-    tell: has the board remember a head, once it hears of it.
+    problem: why no word of the board can be decided now, "" if it can. journal: None where nothing is recorded. tell:
+    has the board remember a head.
     """
 
-    def __init__(self, journal: Remembered, tell: Callable[[bytes], None]) -> None:
+    def __init__(self, journal: Remembered | None = None, tell: Callable[[bytes], None] = lambda _: None) -> None:
         self._journal, self._tell = journal, tell
-        self._held: bool | None = None
+        self.begin()
 
     def begin(self) -> None:
-        """Forget what was found: a board has connected."""
-        self._held = None
+        """Begin anew: a board has connected."""
+        self.problem = "" if self._journal is None else _UNTOLD
 
     def hear(self, head: bytes) -> str:
-        """Take the head that the board remembers, and return what is wrong, "" if nothing.
+        """Take the head that the board remembers. Return why nothing is decided, once, if that is so.
 
-        Only the first one after a connection is looked for. JournalError if the journal cannot be read.
+        What it remembers later is what it was told. If the journal cannot be read, the next head is looked for.
         """
-        if self._held is None:
-            self._held = self._journal.holds(head)
-            return "" if self._held else self.problem
-        return ""
-
-    @property
-    def problem(self) -> str:
-        """Return why no word of the board can be decided now, "" if it can."""
-        if self._held is None:
-            return "the board has not yet said what it remembers of the journal"
-        if self._held:
+        before = self.problem
+        if self._journal is None or before in ("", MISSING):
             return ""
-        return (
-            "the board remembers a row that the journal has not: rows were taken away, or it is another journal: find "
-            "out which, then `inkgate journal anchor` has the board remember this one"
-        )
+        try:
+            self.problem = "" if self._journal.holds(head) else MISSING
+        except JournalError as error:
+            self.problem = str(error)
+        return "" if self.problem == before else self.problem
 
     def record(self) -> None:
         """Have the board remember the last row, unless it remembers one that is missing."""
-        if self._held:
-            self._tell(self._journal.head)
+        if self._journal is not None and self.problem == "":
+            with suppress(JournalError):  # then it remembers an earlier row
+                self._tell(self._journal.head)

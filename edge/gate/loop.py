@@ -31,6 +31,7 @@ import numpy as np
 from edge.decision.identify import Identities
 from edge.decision.rule import Decision, Verdict, unavailable
 from edge.errors import AttemptsError, LockedError, UnrecordedError
+from edge.gate.anchor import Anchor
 from edge.gate.freshness import since, why_not_fresh
 from edge.gate.judging import FaultError, Rule, Seen, as_trained, judge_word
 from edge.gate.parts import Limiter, Network, Recorder
@@ -136,6 +137,7 @@ class Gate:
         rule: Rule,
         journal: Recorder | None = None,
         attempts: Limiter | None = None,
+        anchor: Anchor | None = None,
         *,
         prove: Callable[[], None] | None = None,
         remember: Callable[[str, int, int], None] | None = None,
@@ -146,6 +148,7 @@ class Gate:
     ) -> None:
         self._network, self._rule, self._journal, self._attempts = network, rule, journal, attempts
         self._word_timeout_s, self._now, self._monotonic_s = word_timeout_s, now, monotonic_s
+        self._anchor = anchor or Anchor()
         self._prove, self._remember, self._only = prove, remember, only
         self._board: BoardInfo | None = None
         self._word: _Word | None = None
@@ -190,6 +193,7 @@ class Gate:
                 yield from self._fail("the board connected anew in the middle of the word")
                 self._altered = ""
                 self._board = info
+                self._anchor.begin()
                 yield Notice(f"board {info.board}, firmware {info.firmware}, {depth(info.pixel_bits)}")
                 if not info.authenticated:
                     yield Notice(f"board {info.board} has no key: anybody on the line can write in its place")
@@ -202,8 +206,9 @@ class Gate:
             case BoardFault(code=code, text=text):
                 yield from self._fail(f"the board reports {code}: {text}")
                 yield Notice(f"the board reports {code}: {text}")
-            case Statistics():
-                pass  # The board's heartbeat; only the time that has passed matters, and it was checked above.
+            case Statistics(head=head):  # the board's heartbeat: the time that has passed was checked above
+                if problem := self._anchor.hear(head):
+                    yield Notice(problem)
 
     def _on_word(self, event: WordEvent) -> Iterator[Outcome | Notice]:
         key = (self._board.board if self._board else "", event.session, event.word)
@@ -291,9 +296,8 @@ class Gate:
         return decision
 
     def _require_fresh(self, since_s: float) -> None:
-        stale = why_not_fresh(since_s, self._monotonic_s())
-        if stale:
-            raise FaultError(stale)
+        if problem := why_not_fresh(since_s, self._monotonic_s()) or self._anchor.problem:
+            raise FaultError(problem)
 
     def _prove_networks(self) -> None:
         """Raise what `prove` raises; then the next word is proved first."""
@@ -326,6 +330,7 @@ class Gate:
         outcome = self._journalled(self._outcome(word, decision))
         if outcome.decision.final:
             self._close(word)
+            self._anchor.record()
         return outcome
 
     def _outcome(self, word: _Word, decision: Decision) -> Outcome:

@@ -10,6 +10,8 @@ SLOT_BYTES = 256
 _CONTENT_BYTES = 240
 _SLOT = struct.Struct(f"<2I{_CONTENT_BYTES}s2I")
 _KEPT = struct.Struct(f"<2I{wire.KEY_BYTES}s")
+"""What a host writes. A board adds the head that it remembers: a new key comes with none."""
+_REMEMBERING = _KEPT.size + wire.HEAD_BYTES
 _ERASED = 0xFFFF_FFFF
 
 
@@ -54,7 +56,9 @@ def decode(store: bytes) -> Kept | None:
     if newest is None:
         return None
     _, number, content = newest
-    session, provisioned, key = _KEPT.unpack(content) if len(content) == _KEPT.size else (0, 0, b"")
+    session, provisioned, key = (
+        _KEPT.unpack_from(content) if len(content) in (_KEPT.size, _REMEMBERING) else (0, 0, b"")
+    )
     if provisioned > 1:
         session, provisioned = 0, 0
     return Kept(number, key if provisioned else None, session)

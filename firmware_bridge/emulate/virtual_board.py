@@ -19,7 +19,7 @@ from firmware_bridge.emulate.noisy_line import NoisyLine
 from firmware_bridge.link.errors import PortBusyError
 from firmware_bridge.link.terminal import open_terminal, publish
 from firmware_bridge.link.transport import BAUD_RATE
-from firmware_bridge.session.board import BoardSession
+from firmware_bridge.session.board import NOTHING, BoardSession
 from firmware_bridge.session.questions import Network
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.errors import PixelsError
@@ -103,6 +103,7 @@ class VirtualBoard:
         self._link = link
         self._network = network
         self._memory = memory or Unprovisioned()
+        self._head = NOTHING
         self._session: BoardSession | None = None
         self._thread: threading.Thread | None = None
         self._wake: tuple[int, int] | None = None
@@ -132,6 +133,8 @@ class VirtualBoard:
                 capacity_words=OUTBOX_WORDS,
                 capacity_fragments=OUTBOX_WORDS * wire.MAX_WORD_FRAGMENTS,
                 network=self._network,
+                head=self._head,
+                keep_head=self._keep_head,
             )
         master, slave = open_terminal()
         try:
@@ -145,6 +148,10 @@ class VirtualBoard:
         self._thread = threading.Thread(target=self._run, args=arguments, name="virtual-board", daemon=True)
         self._thread.start()
         return self.path
+
+    def _keep_head(self, head: bytes) -> bool:
+        self._head = head
+        return True
 
     def unplug(self) -> None:
         """Pull the cable: the port vanishes, the board keeps its session and its words."""

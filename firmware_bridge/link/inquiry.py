@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from firmware_bridge.link.errors import PortMissingError
+from firmware_bridge.link.errors import BoardForgetsError, PortMissingError
 from firmware_bridge.link.link import POLL_S, RETRY_S
 from firmware_bridge.link.ports import AUTO, find_board
 from firmware_bridge.link.transport import BAUD_RATE, SerialTransport
@@ -18,6 +18,9 @@ from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.framing import FrameCounters
 from firmware_bridge.wire.messages import Identify, Identity, Logits
 from firmware_bridge.wire.pixels import Pixels
+
+REMEMBER_S = 3.0
+"""How long a board that was told a head may take to say so: its signs of life come every second."""
 
 
 def greet(
@@ -112,6 +115,18 @@ class Inquiry:
             answer = self._ask(probe)
         assert isinstance(answer, Logits)
         return answer.values
+
+    def remember(self, head: bytes) -> None:
+        """Have the board remember how the last hash of this host's journal begins: 16 bytes, not all zero.
+
+        BoardForgetsError if the board has no key, or cannot store it.
+        """
+        self._session.head = head
+        limit_s = self._clock() + REMEMBER_S
+        self._until(lambda: self._session.remembered == head or self._clock() >= limit_s)
+        if self._session.remembered != head:
+            why = "its flash cannot be written" if self.info.authenticated else "it has no key"
+            raise BoardForgetsError(f"{self.port}: board {self.info.board} does not remember the journal: {why}")
 
     def _ask(self, question: Question) -> Answer:
         self._session.ask(question, self._clock())

@@ -129,6 +129,7 @@ class Link:
         self._plug: PortInfo | None = None
         self._connected_ever = False
         self._told_s: dict[str, float] = {}
+        self._head = bytes(wire.HEAD_BYTES)
         self._transport: SerialTransport | None = None
         self._session: HostSession | None = None
         self._active_s = 0.0
@@ -150,6 +151,13 @@ class Link:
         if self._transport is not None:
             self._transport.close()
         self._transport = self._session = None
+
+    def remember(self, head: bytes) -> None:
+        """Have the board remember, under its key, how the last hash of this host's journal begins: 16 bytes.
+
+        It is told with every acknowledgement from the next one on, to every board of this link.
+        """
+        self._head = head
 
     def events(self) -> Generator[Event, None, None]:
         """Yield Connected, then what the board sends; after a loss LinkLost, then Connected again.
@@ -298,6 +306,7 @@ class Link:
                 session.receive(transport.read(end_s - self._clock()), self._clock())
 
     def _send(self, session: HostSession, transport: SerialTransport) -> None:
+        session.head = self._head
         while frame := session.next_frame(self._clock()):
             transport.write(frame)
 

@@ -1,5 +1,6 @@
 """A board's words, received bytes and the time -> frames to send to the host; sans-IO."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -12,6 +13,9 @@ from firmware_bridge.wire import sealing
 from firmware_bridge.wire.errors import WireError
 from firmware_bridge.wire.framing import FrameReceiver
 from firmware_bridge.wire.pixels import Pixels
+
+NOTHING = bytes(wire.HEAD_BYTES)
+"""No head: none was told."""
 
 
 class BoardState(Enum):
@@ -42,6 +46,7 @@ class BoardSession:
     - `info.session` must never have been used by this board; `info.number`, `.provisioned` and `.tag` are ignored.
     - `key` is shared with the host. Without a key nothing is authenticated.
     - `network` is run when a host asks.
+    - `head` is what the board remembers of its host's journal. `keep_head` stores another; it returns whether it could.
 
     Times are in seconds; they are counted in whole milliseconds, as in C. Memory is bounded by the capacities, one
     window, one answer and one frame.
@@ -56,11 +61,14 @@ class BoardSession:
         capacity_words: int = wire.OUTBOX_WORDS,
         capacity_fragments: int = wire.MAX_WORD_FRAGMENTS,
         network: Network | None = None,
+        head: bytes = NOTHING,
+        keep_head: Callable[[bytes], bool] | None = None,
     ) -> None:
         self.state = BoardState.WAITING
         self.words_acknowledged = 0
         self._info = info
         self._key = key
+        self._head, self._keep_head = head, keep_head
         self._began_ms = self._heard_ms = self._statistics_due_ms = _ms(now_s)
         self._capacity_words = capacity_words
         self._capacity_fragments = capacity_fragments
@@ -194,7 +202,7 @@ class BoardSession:
         seen = self._receiver.counters
         counted = (seen.frames, seen.crc_errors, seen.cobs_errors, seen.oversize, self._refused)
         clock = self._clock_ds(now_s), self._acknowledgements
-        return wire.Statistics(*clock, self.words_acknowledged, self._sent, self._repeated, *counted)
+        return wire.Statistics(*clock, self.words_acknowledged, self._sent, self._repeated, *counted, self._head)
 
     def _clock_ds(self, now_s: float) -> int:
         """Return the board's clock: tenths of a second since its start, rounded down."""
@@ -290,11 +298,18 @@ class BoardSession:
             if not flight.received and (place < 0 or message.received >> place & 1):
                 flight.received = True
                 self._delivered_stamp = max(self._delivered_stamp, flight.stamp)
+        if self._session_key is not None:
+            self._remember(message.head)
         self._base = message.consumed
         for sequence in [known for known in self._flights if known < self._base]:
             del self._flights[sequence]
         self._forget(self._base - self._origin)
         return True
+
+    def _remember(self, head: bytes) -> None:
+        """Remember the head, unless it is none, the one that is remembered, or cannot be stored."""
+        if head not in (NOTHING, self._head) and self._keep_head is not None and self._keep_head(head):
+            self._head = head
 
     def _require_room(self) -> None:
         """Raise OutboxFullError unless there is room for one more word or fault between words."""

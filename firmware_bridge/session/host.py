@@ -72,6 +72,10 @@ class HostSession:
         """The board, once it has been accepted; None before."""
         self.said: BoardInfo | None = None
         """What the last sender of INFO to our HELLO says of itself, unproved; None before."""
+        self.head = bytes(wire.HEAD_BYTES)
+        """What the board is to remember of the host's journal; zeros: what it has."""
+        self.remembered: bytes | None = None
+        """What it said last that it remembers; None before."""
         self._hello = wire.Hello(wire.PROTOCOL_HASH, nonce)
         self._number = int.from_bytes(nonce[:4], "little")
         self._token = 0
@@ -185,7 +189,7 @@ class HostSession:
         )
         self._acknowledgements += 1
         self._clock.asked(self._acknowledgements, now_s)
-        return self._frame(wire.Acknowledge(self._consumed, received), self._acknowledgements)
+        return self._frame(wire.Acknowledge(self._consumed, received, self.head), self._acknowledgements)
 
     def wake_s(self) -> float:
         """Return the time at which to call `next_frame` if nothing is received before."""
@@ -321,7 +325,7 @@ class HostSession:
         if isinstance(message, wire.Statistics):
             fresh = header.sequence > self._statistics
             if fresh:
-                self._statistics = header.sequence
+                self._statistics, self.remembered = header.sequence, message.head
                 self._clock.read(message.uptime_ds, message.heard, now_s)
                 self._ready.append((None, message, 0))
             return fresh, fresh

@@ -14,6 +14,7 @@ from firmware_bridge.build.compile import build
 from firmware_bridge.build.errors import BuildError
 from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
 from firmware_bridge.emulate.power_on import NUMBER, name_of
+from firmware_bridge.link.inquiry import Inquiry
 from firmware_bridge.link.link import open_link
 from firmware_bridge.session.events import BoardFault, Connected, FragmentReceived, WordEnded
 from firmware_bridge.trust.board_keys import KeyStore
@@ -153,3 +154,16 @@ def test_a_reset_begins_a_new_session_with_the_same_key_counted_in_the_flash(boa
     assert second.info.session == first.info.session + 1
     assert kept == board_store.Kept(NUMBER, known.key, second.info.session)
     assert second.info.authenticated
+
+
+@pytest.mark.parametrize("board", PENS)
+def test_what_a_board_is_told_of_the_journal_is_in_its_flash_after_a_reset(board: str) -> None:
+    told = [bytes(range(place, place + 16)) for place in (1, 2)]
+    with EmulatedBoard(powered(board, "pen"), []) as emulated:
+        for head in told:
+            with Inquiry(emulated.start()) as inquiry:
+                inquiry.remember(head)
+        emulated.reset()
+        with Inquiry(emulated.start()) as inquiry:
+            inquiry._until(lambda: inquiry._session.remembered is not None)
+            assert inquiry._session.remembered == told[-1]

@@ -186,7 +186,7 @@ class Line(LineModel):
         token = self.board.python._token
         consumed += self.board.python._base
         content = wire.Header(wire.Acknowledge.ID, token, number).encode()
-        content += wire.Acknowledge(consumed, received).encode()
+        content += wire.Acknowledge(consumed, received, bytes(16)).encode()
         right = self.board.python._session_key
         assert right is not None
         content = (
@@ -200,6 +200,11 @@ class Line(LineModel):
         # A frame half received before is cut off and counted too.
         assert {"refused", "frames"} <= changed <= {"refused", "frames", "crc_errors", "cobs_errors", "held"}
 
+    @rule(head=st.sampled_from([bytes(16), b"\1" * 16, b"\2" * 16]))
+    def the_hosts_journal_has_another_row(self, head: bytes) -> None:
+        """Tell the board another head with every acknowledgement; zeros tell it nothing."""
+        self.host.head = head
+
     @precondition(lambda self: self.board.python._host is not None)
     @rule(ahead=st.sampled_from([1, 2, 50, -1, -9]), question=st.booleans())
     def a_host_that_has_the_key_says_what_cannot_be(self, ahead: int, question: bool) -> None:
@@ -211,7 +216,7 @@ class Line(LineModel):
             content = wire.Header(wire.Identify.ID, board._token, number).encode()
         elif place >= 0:
             content = wire.Header(wire.Acknowledge.ID, board._token, board._acknowledgements + 1).encode()
-            content += wire.Acknowledge(place, 255).encode()
+            content += wire.Acknowledge(place, 255, bytes(16)).encode()
         else:
             return
         if board._session_key is not None:

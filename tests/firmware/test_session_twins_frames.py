@@ -128,7 +128,7 @@ def test_a_host_without_the_key_gets_info_alone_from_both() -> None:
         stranger = HostSession(step.to_bytes(16, "little"), now_ms / 1000, allow_unauthenticated=True)
         board.receive(stranger.next_frame(now_ms / 1000), now_ms)
         header = wire.Header(wire.Acknowledge.ID, board.python._token, 1).encode()
-        board.receive(encode_frame(header + wire.Acknowledge(0, 0).encode() + bytes(wire.TAG_BYTES)), now_ms)
+        board.receive(encode_frame(header + wire.Acknowledge(0, 0, bytes(16)).encode() + bytes(wire.TAG_BYTES)), now_ms)
         [content] = FrameReceiver().feed(board.next_frame(now_ms))
         assert content[0] == wire.Info.ID
         assert board.next_frame(now_ms) == b""

@@ -51,7 +51,7 @@ class Memory:
         self._works = lib.value("twin_works", ctypes.c_bool)
         self._stored = lib.value("twin_stored", ctypes.c_bool)
         self._kept = lib.value("twin_kept", ctypes.c_uint8 * lib.value("size_of_kept").value)
-        self.session, self.key = 0, key
+        self.session, self.key, self.head = 0, key, bytes(wire.HEAD_BYTES)
         self._works.value, self._stored.value = True, key is not None
         if key is not None:
             ctypes.memmove(self._kept, bytes((0, 0, 0, 0, 1, 0, 0, 0)) + key, 40)
@@ -59,6 +59,11 @@ class Memory:
     def break_down(self, broken: bool) -> None:
         """Make every write fail, or work again."""
         self._works.value = not broken
+
+    def keep_head(self, head: bytes) -> bool:
+        if self.works:
+            self.head = head
+        return self.works
 
     @property
     def works(self) -> bool:
@@ -69,6 +74,7 @@ class Memory:
         kept = bytes(self._kept)
         found = kept[8:40] if self._stored.value and kept[4] == 1 else None
         assert found == self.key
+        assert bytes(self._kept[40:56]) == (self.head if self._stored.value else bytes(16))
         assert self.session == (int.from_bytes(kept[:4], "little") if self._stored.value else 0)
 
 
@@ -96,6 +102,8 @@ class TwinBoard:
             now_ms / 1000,
             key=memory.key,
             capacity_fragments=OUTBOX_FRAGMENTS,
+            head=memory.head,
+            keep_head=memory.keep_head,
         )
         assert lib.function("twin_begin", ctypes.c_bool)(self._c, self._clock())
         self.check()

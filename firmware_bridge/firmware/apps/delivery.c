@@ -49,9 +49,9 @@ void ink_delivery_init(enum ink_kind kind)
         .model = INK_BOARD_NAME,
         .firmware = ink_board_firmware(),
         .kind = kind,
-        .session = kept.session,
+        .store = &store,
     };
-    ink_session_init(&session, &identity, kept.provisioned != 0 ? kept.key : NULL, ink_board_now_ms());
+    ink_session_init(&session, &identity, &kept, ink_board_now_ms());
     const char *defect = ink_self_test();
     if (defect != NULL) {
         defective = true;

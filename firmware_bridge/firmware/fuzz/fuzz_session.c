@@ -112,11 +112,10 @@ static void act(uint8_t what, const uint8_t *bytes, size_t count)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t count)
 {
-    static const uint8_t key[INK_KEY_BYTES] = {7};
-    const struct ink_identity identity = {"pen-1", "fuzz", "0", INK_KIND_PEN, 1};
-    const bool keyed = count > 0 && (data[0] & 1) != 0;
+    const struct ink_identity identity = {"pen-1", "fuzz", "0", INK_KIND_PEN, NULL};
+    const struct ink_kept kept = {.session = 1, .provisioned = count > 0 ? data[0] & 1U : 0, .key = {7}};
     now_ms = 0xFFFFF000U;
-    ink_session_init(&session, &identity, keyed ? key : NULL, now_ms);
+    ink_session_init(&session, &identity, &kept, now_ms);
     for (size_t at = 1; at + 1 < count;) {
         const size_t left = count - at - 2;
         const size_t length = data[at + 1] < left ? data[at + 1] : left;

@@ -16,7 +16,7 @@ from edge.journal.journal import Journal
 from firmware_bridge.session.events import BoardFault, Event, FragmentReceived, LinkLost, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Statistics
 
-HEARTBEAT = Statistics(*[0] * 10)
+HEARTBEAT = Statistics(*[0] * 10, bytes(16))
 
 
 def outcomes(gate: Gate, events: list[Event] | Iterator[Event]) -> list[Outcome]:

@@ -87,7 +87,9 @@ def test_a_host_without_the_key_gets_info_and_nothing_else_however_long_it_says_
         now_s = step * 0.05
         stranger = HostSession(step.to_bytes(16, "little"), now_s, allow_unauthenticated=True)
         board.receive(stranger.next_frame(now_s), now_s)
-        board.receive(frame_of(wire.Acknowledge(0, 0), stranger._number ^ ((session << 16) + step + 1), 1), now_s)
+        board.receive(
+            frame_of(wire.Acknowledge(0, 0, bytes(16)), stranger._number ^ ((session << 16) + step + 1), 1), now_s
+        )
         while frame := board.next_frame(now_s):
             heard.add(content_in(frame)[0])
     assert heard == {wire.Info.ID}
@@ -240,7 +242,7 @@ def test_a_stranger_who_greets_the_board_delays_its_words_and_takes_none() -> No
     board.receive(stranger.next_frame(0.0), 0.0)
     stranger.receive(board.next_frame(0.0), 0.0)
     assert isinstance(stranger.failure, KeyMissingError)
-    board.receive(frame_of(wire.Acknowledge(12, 0), board._token, 1), 0.0)
+    board.receive(frame_of(wire.Acknowledge(12, 0, bytes(16)), board._token, 1), 0.0)
     assert board.unacknowledged() == [1, 2, 3]
     tap.talk(host, board, now_s=HEARTBEAT_S)
     assert isinstance(host.failure, BoardRestartedError)

@@ -264,12 +264,12 @@ def test_an_acknowledgement_of_what_was_never_sent_or_is_long_past_changes_nothi
     host, board = connected(words=1)
     board.next_frame(0.0)
     for number, consumed in enumerate((2, 4, 0xFFFF_FFFF), 1):
-        board.receive(forge(wire.Acknowledge(consumed, 0xFF), host, number), 0.0)
+        board.receive(forge(wire.Acknowledge(consumed, 0xFF, bytes(16)), host, number), 0.0)
         assert board.unacknowledged() == [1]
     while board.next_frame(0.0):
         pass
     for number, consumed in ((9, 3), (10, 1), (8, 4), (9, 4)):
-        board.receive(forge(wire.Acknowledge(consumed, 0), host, number), 0.0)
+        board.receive(forge(wire.Acknowledge(consumed, 0, bytes(16)), host, number), 0.0)
     assert board.under_way == 1
     assert board._base == 3
 
@@ -331,12 +331,12 @@ def test_an_acknowledgement_of_another_connection_is_answered_but_not_believed()
     while board.next_frame(0.0):
         pass
     host._token ^= 1
-    board.receive(forge(wire.Acknowledge(4, 0), host, 1), 0.0)
+    board.receive(forge(wire.Acknowledge(4, 0, bytes(16)), host, 1), 0.0)
     host._token = token
     assert board.unacknowledged() == [1]
     (content,) = FrameReceiver().feed(board.next_frame(0.0))
     assert split_frame(content)[0] == wire.Header(wire.Info.ID, token ^ 1, 0)
-    board.receive(forge(wire.Acknowledge(4, 0), host, 2), 0.0)
+    board.receive(forge(wire.Acknowledge(4, 0, bytes(16)), host, 2), 0.0)
     assert board.unacknowledged() == []
 
 

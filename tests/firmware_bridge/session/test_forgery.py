@@ -121,7 +121,7 @@ def test_no_forged_frame_is_taken(forgery: str) -> None:
     for message in (wire.Start(1, 0), wire.Error(wire.Fault.WORD_ABORTED, ""), board.statistics(0.0), wire.Logits(b"")):
         host.receive(forge(message, 0, wire.FROM_BOARD), 0.0)
     assert (refused(host), host.next_event(0.0), host.failure) == (4, None, None)
-    for question in (wire.Acknowledge(4, 0), wire.Identify(), wire.Probe(0, 0, bytes(137))):
+    for question in (wire.Acknowledge(4, 0, bytes(16)), wire.Identify(), wire.Probe(0, 0, bytes(137))):
         board.receive(forge(question, 1, wire.FROM_HOST), 0.0)
     assert board.statistics(0.0).refused == 3
     assert (board.next_frame(0.0), board.unacknowledged()) == (b"", [1])

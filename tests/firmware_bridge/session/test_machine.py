@@ -42,12 +42,12 @@ DRAIN_S = 60.0
 HISTORY_FRAMES = 100
 FAULTS = [None, None, None, wire.Fault.WORD_ABORTED]
 LIES = [
-    wire.Acknowledge(3, 0xFF),
-    wire.Acknowledge(0, 0),
+    wire.Acknowledge(3, 0xFF, bytes(16)),
+    wire.Acknowledge(0, 0, bytes(16)),
     wire.Start(1, 0),
     wire.End(1, 0, 0),
     wire.Error(wire.Fault.WORD_ABORTED, "lies"),
-    wire.Statistics(*[0] * 10),
+    wire.Statistics(*[0] * 10, bytes(16)),
     wire.Identify(),
     wire.Probe(0, 0, bytes(137)),
     wire.Logits(bytes(11)),

@@ -22,7 +22,7 @@ def test_the_library_s_aead_is_that_of_the_rfc(vector: dict[str, bytes]) -> None
 
 
 def test_a_frame_is_its_header_its_payload_encrypted_and_a_tag_under_a_nonce_of_sender_and_header() -> None:
-    content = content_of(wire.Acknowledge(3, 1), 0x01020304, 9)
+    content = content_of(wire.Acknowledge(3, 1, bytes(16)), 0x01020304, 9)
     header, payload = content[: wire.Header.SIZE], content[wire.Header.SIZE :]
     nonce = b"\x01" + header + b"\0\0"
     assert nonce == b"\x01\x03\x04\x03\x02\x01\x09\0\0\0\0\0"

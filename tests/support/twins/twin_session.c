@@ -54,8 +54,8 @@ bool twin_begin(struct ink_session *session, uint32_t now_ms)
     if (!ink_kept_begin(&kept, &twin_store)) {
         return false;
     }
-    const struct ink_identity identity = {"pen-1", "twin", "1.2.3", INK_KIND_PEN, kept.session};
-    ink_session_init(session, &identity, kept.provisioned != 0 ? kept.key : NULL, now_ms);
+    const struct ink_identity identity = {"pen-1", "twin", "1.2.3", INK_KIND_PEN, &twin_store};
+    ink_session_init(session, &identity, &kept, now_ms);
     return true;
 }
 

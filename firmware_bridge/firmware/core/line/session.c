@@ -59,7 +59,7 @@ static const uint8_t *key_of_connection(const struct ink_session *session)
  * - after a reset, a host that repeats its HELLO because the answer was lost would revive its old connection. */
 static uint32_t board_number(const struct ink_session *session)
 {
-    return (session->identity.session << 16) + session->connections;
+    return (session->kept.session << 16) + session->connections;
 }
 
 /* Write INFO's payload without its tag. Return its length, -1 if a text is not allowed. */
@@ -68,7 +68,7 @@ static int describe(const struct ink_session *session, uint8_t *payload)
     const struct ink_identity *identity = &session->identity;
     struct ink_wire_info info = {
         .protocol_hash = INK_PROTOCOL_HASH,
-        .session = identity->session,
+        .session = session->kept.session,
         .number = board_number(session),
         .provisioned = (uint8_t)session->kept.provisioned,
         .kind = identity->kind,
@@ -154,6 +154,15 @@ static bool take_question(struct ink_session *session, const struct ink_wire_hea
     return asked != INK_ASKED_REFUSED;
 }
 
+/* Remember the head, unless it is none or the one that is remembered. */
+static void remember(struct ink_session *session, const uint8_t *head)
+{
+    static const uint8_t none[INK_HEAD_BYTES] = {0};
+    if (!ink_same(head, none, sizeof none) && !ink_same(head, session->kept.head, INK_HEAD_BYTES)) {
+        ink_kept_remember(&session->kept, head, session->identity.store);
+    }
+}
+
 /* Take ACKNOWLEDGE. Return false if it is malformed, if a later one was taken or if it names frames that were never
  * sent. */
 static bool take_acknowledge(struct ink_session *session, uint32_t number, const uint8_t *payload, size_t count,
@@ -175,6 +184,9 @@ static bool take_acknowledge(struct ink_session *session, uint32_t number, const
                 session->delivered_stamp = flight->stamp;
             }
         }
+    }
+    if (session->authenticated) {
+        remember(session, message.head);
     }
     session->base = message.consumed;
     session->origin +=
@@ -292,7 +304,7 @@ static size_t send_statistics(struct ink_session *session, uint32_t now_ms, uint
 {
     uint8_t content[INK_MAX_CONTENT_BYTES];
     const struct ink_wire_header header = {INK_ID_STATISTICS, session->token, ++session->statistics_sent};
-    const struct ink_wire_statistics statistics = {
+    struct ink_wire_statistics statistics = {
         .uptime_ds = clock_ds(session, now_ms),
         .heard = session->acknowledgements,
         .words = session->words_acknowledged,
@@ -304,11 +316,12 @@ static size_t send_statistics(struct ink_session *session, uint32_t now_ms, uint
         .oversize = session->receiver.oversize,
         .refused = session->refused,
     };
+    ink_copy(statistics.head, session->kept.head, sizeof statistics.head);
     return send(wire, content, &header, ink_encode_statistics(content + INK_HEADER_BYTES, &statistics),
                 key_of_connection(session));
 }
 
-void ink_session_init(struct ink_session *session, const struct ink_identity *identity, const uint8_t *key,
+void ink_session_init(struct ink_session *session, const struct ink_identity *identity, const struct ink_kept *kept,
                       uint32_t now_ms)
 {
     ink_fill(session, 0, sizeof *session);
@@ -316,11 +329,7 @@ void ink_session_init(struct ink_session *session, const struct ink_identity *id
     ink_outbox_init(&session->outbox);
     session->identity = *identity;
     session->heard_ms = session->statistics_due_ms = session->second_ms = now_ms;
-    session->kept.session = identity->session;
-    if (key != NULL) {
-        session->kept.provisioned = 1;
-        ink_copy(session->kept.key, key, INK_KEY_BYTES);
-    }
+    session->kept = *kept;
 }
 
 void ink_session_receive(struct ink_session *session, uint8_t byte, uint32_t now_ms)

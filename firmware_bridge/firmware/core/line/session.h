@@ -17,7 +17,7 @@
 struct ink_identity {
     const char *board, *model, *firmware; /* printable ASCII, at most 32, 16 and 24 characters */
     enum ink_kind kind;
-    uint32_t session; /* ink_kept.session */
+    const struct ink_store *store; /* where `kept` is stored when it changes; NULL: nowhere */
 };
 
 /* What the board knows of its host. */
@@ -64,9 +64,9 @@ struct ink_session {
 };
 
 /* Begin a session. Nothing is sent before the host's HELLO, and nothing but INFO before a frame of the host was taken.
- * key[INK_KEY_BYTES] is copied; NULL: nothing is authenticated. The identity's texts are not copied: they must
- * outlive the session. Times, here and below, are milliseconds and may wrap. */
-void ink_session_init(struct ink_session *session, const struct ink_identity *identity, const uint8_t *key,
+ * `kept` is copied, as ink_kept_begin left it; without a key nothing is authenticated. The identity's texts and store are
+ * not copied: they must outlive the session. Times, here and below, are milliseconds and may wrap. */
+void ink_session_init(struct ink_session *session, const struct ink_identity *identity, const struct ink_kept *kept,
                       uint32_t now_ms);
 
 /* Take a byte from the line. A frame that is no valid message of this connection changes nothing but a counter. */
