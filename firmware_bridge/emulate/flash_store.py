@@ -37,3 +37,9 @@ def decode(store: bytes) -> Kept | None:
             session, provisioned, key = _KEPT.unpack_from(content)
             newest = serial, Kept(number, key if provisioned else None, session)
     return newest and newest[1]
+
+
+def key_in(store: bytes | None) -> bytes | None:
+    """Return the key in a store's content, None if it has none."""
+    kept = None if store is None else decode(store)
+    return None if kept is None else kept.key
