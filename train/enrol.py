@@ -294,7 +294,7 @@ def _make_folder(out: Path) -> None:
     if (out / MANIFEST).is_file():
         raise UnwritableError(f"{out}: is a bundle, which a run would spoil; choose another --out")
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
         (out / ".writable").touch()
         (out / ".writable").unlink()
     except OSError as error:

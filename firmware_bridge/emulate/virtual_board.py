@@ -19,7 +19,7 @@ from firmware_bridge.emulate.noisy_line import NoisyLine
 from firmware_bridge.link.errors import PortBusyError
 from firmware_bridge.link.terminal import open_terminal, publish
 from firmware_bridge.link.transport import BAUD_RATE
-from firmware_bridge.session.board import NOTHING, BoardSession
+from firmware_bridge.session.board import NOTHING, BoardSession, BoardState
 from firmware_bridge.session.questions import Network
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.errors import PixelsError
@@ -52,7 +52,7 @@ class Sent:
 
 
 class VirtualBoard:
-    """A board in a thread that waits for HELLO on its pty, then sends words until they are acknowledged.
+    """A board in a thread that waits for a host on its pty, then writes words until all are acknowledged.
 
     words  what it sends, each word uint8 [T, 33, 33]; PixelsError if one is not
     times  when each symbol of each word was written; None if the board does not know
@@ -61,6 +61,7 @@ class VirtualBoard:
     link  a path that always leads to the current pty, as a device name leads to the same USB plug
     network  what the board runs when a host asks; None if it cannot
     memory  its key and the counter of its starts; None is a board without a key
+    waits  whether it writes only while a host listens; else words may be old when a host comes
 
     `unplug` and `start` pull and plug the cable: session and words stay. `kill` and `start` cut and restore the power:
     a new session begins, and the word under way is lost. The context manager starts the board and kills it.
@@ -81,6 +82,7 @@ class VirtualBoard:
         link: Path | None = None,
         network: Network | None = None,
         memory: BoardMemory | None = None,
+        waits: bool = True,
     ) -> None:
         for word in words:
             _check_word(word)
@@ -100,6 +102,7 @@ class VirtualBoard:
         self._byte_s = BITS_PER_BYTE / baud_rate if baud_rate else 0.0
         rng = random.Random(seed)
         self._noise_out, self._noise_in = NoisyLine(loss, corrupt, rng), NoisyLine(loss, corrupt, rng)
+        self._waits = waits
         self._link = link
         self._network = network
         self._memory = memory or Unprovisioned()
@@ -229,7 +232,8 @@ class VirtualBoard:
             os.close(slave)
 
     def _write_words(self, session: BoardSession) -> None:
-        while self._waiting and len(self._written) < OUTBOX_WORDS:
+        heard = session.state is BoardState.CONNECTED
+        while (heard or not self._waits) and self._waiting and len(self._written) < OUTBOX_WORDS:
             place = self._waiting.popleft()
             self._written.append(Sent(self._info.session, session.start_word(elapsed_s()), place))
             for pixels, times in zip(self._words[place], self._times[place], strict=True):

@@ -30,6 +30,7 @@ SEED = 7
 @click.option("--users", default=10, show_default=True, type=click.IntRange(1, 100))
 @click.option("--digits", default=6, show_default=True, type=click.IntRange(4, 10), help="Symbols of a PIN.")
 @click.option("--seed", default=SEED, show_default=True, type=click.IntRange(0), help="Of PINs and strangers' texts.")
+@click.option("--pictures", is_flag=True, help="Show in the page what people wrote; invented writers are always shown.")
 @click.option("--out", default=Path("runs/demo"), show_default=True, type=click.Path(path_type=Path, file_okay=False))
 @json_option
 @click.pass_context
@@ -41,6 +42,7 @@ def demo(
     users: int,
     digits: int,
     seed: int,
+    pictures: bool,
     out: Path,
     as_json: bool,
 ) -> None:
@@ -55,7 +57,7 @@ def demo(
     """
     from edge.bundle.bundle import Bundle
     from edge.cli.people.roster import reader_alphabet
-    from train.demo.hands import find_hands
+    from train.demo.hands import INVENTED, find_hands
     from train.demo.page import make_page
     from train.demo.scenario import SPARE, make_scenario
     from train.demo.steps import Gate
@@ -86,7 +88,7 @@ def demo(
         "seconds": round(time.monotonic() - began_s, 1),
         "page": str(page),
     }
-    _write(page, make_page(about, bundle.manifest, results))
+    _write(page, make_page(about, bundle.manifest, results, pictures=pictures or dataset == INVENTED))
     if as_json:
         click.echo(json.dumps({**about, "counts": count(results), "words": [result.record() for result in results]}))
     _summarise(results)
@@ -108,7 +110,7 @@ def _clear(folder: Path, bundle: Path, source: Path) -> None:
     Raises UnwritableError if that is not possible.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if bundle.resolve() != source.resolve():
             shutil.rmtree(bundle, ignore_errors=True)
             shutil.copytree(source, bundle)
@@ -120,6 +122,8 @@ def _clear(folder: Path, bundle: Path, source: Path) -> None:
 
 def _write(path: Path, page: str) -> None:
     try:
+        path.touch()
+        path.chmod(0o600)  # a page with pictures holds handwriting
         path.write_text(page)
     except OSError as error:
         raise UnwritableError(f"{path}: cannot be written: {error.strerror}; choose another --out") from error
