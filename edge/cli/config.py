@@ -81,7 +81,8 @@ def config() -> None:
       4. /etc/inkgate.toml
       5. the default
 
-    INKGATE_CONFIG names one file in place of 3 and 4; /dev/null: none. A file that others may write to is refused. What
+    They reach the commands of a gate: run, doctor, users, calibrate, capture, attempts, journal, answer. INKGATE_CONFIG
+    names one file in place of 3 and 4; /dev/null: none. A file that others may write to is refused. What
     takes a protection away (--unsigned, --uncounted, --allow-unauthenticated) cannot be set, only given.
     """
 
@@ -103,7 +104,7 @@ def show(ctx: click.Context, as_json: bool) -> None:
         elif held.error is not None:
             say(plain_console(), f"{held.key:<12} wrong: {escape(str(held.error))}")
         else:
-            say(plain_console(), f"{held.key:<12} {escape(_shown(held.value))}  ({held.place or 'default'})")
+            say(plain_console(), f"{held.key:<12} {escape(_shown(held.value))}  ({escape(held.place) or 'default'})")
     if not as_json:
         for file in files():
             say(plain_console(), f"{file} {'is read' if file.exists() else 'is not there'}")
@@ -133,12 +134,13 @@ def settings_held(ctx: click.Context) -> Iterator[Held]:
 
 
 def _option_held(ctx: click.Context, param: Configured) -> Held:
+    somewhere = find(ctx, param.key)
     try:
         found = param.find(ctx, {})
         value, _ = param.consume_value(ctx, {})
         meant = param.process_value(ctx, value)
     except SettingsError as error:
-        return Held(param.key, None, str(error).partition(": ")[0], error)
+        return Held(param.key, None, "" if somewhere is None else somewhere.place, error)
     if found is None and param.key in _COMPUTED:
         meant = _COMPUTED[param.key](None)
     return Held(param.key, _plain(meant), "" if found is None else found.place)

@@ -113,7 +113,10 @@ def _look(
     service, running = _service()
     yield service
     if running:
-        yield skipped("board", "the service has its port, and asks it: `inkgate service status`")
+        yield skipped(
+            "board",
+            "the service has its port: `inkgate service status`; to ask it here, `sudo systemctl stop inkgate` first",
+        )
     elif port is None:
         yield skipped("board", "no port is named: --port auto")
     else:

@@ -165,13 +165,17 @@ def test_a_gate_starts_with_no_setting_that_cannot_be_meant_and_the_file_is_name
     shown = machine.run("config", "show")
     assert shown.returncode == code
     assert says in shown.stderr
+
+
+@pytest.mark.parametrize(("line", "code"), [("far = 2", 2), ("no settings", 2), ("uncounted = true", 4)])
+def test_doctor_names_the_file_and_looks_at_the_rest_all_the_same(machine: Machine, line: str, code: int) -> None:
+    machine.home.write_text(line + "\n")
     looked = machine.run("doctor", "--json")
     found = {row["check"]: row for row in map(json.loads, looked.stdout.splitlines())}
     assert (found["settings"]["state"], found["settings"]["mend"]) == ("broken", "inkgate config show")
     assert looked.returncode >= code
     assert str(machine.home) in found["settings"]["told"]
     assert {"bundle", "journal", "service"} <= set(found), "the rest is looked at all the same"
-    assert machine.run("run", "--help").returncode == machine.run("config", "example").returncode == 0
 
 
 def test_a_variable_that_cannot_be_meant_is_named(machine: Machine) -> None:
@@ -246,7 +250,8 @@ def test_a_folder_that_a_file_names_is_the_one_that_is_used(machine: Machine, tm
 
 def test_a_broken_file_stops_no_command_that_needs_none_of_it(machine: Machine, tmp_path: Path) -> None:
     machine.system.write_text("no settings\n")
-    for words in (("completion", "bash"), ("service", "show", "--program", "/bin/true"), ("firmware", "udev")):
+    needs_none = ("completion bash", "service show --program /bin/true", "run --help", "config example")
+    for words in map(str.split, needs_none):
         assert machine.run(*words).returncode == 0, words
     assert machine.run("users", "list").returncode == 2
 
