@@ -28,6 +28,7 @@ COMMANDS = {
     ),
     "capture": ("edge.cli.people.capture:capture", "Record a writer's fragments from a board into a .npz file."),
     "completion": ("inkgate:completion", "Print the shell completion script for bash, zsh or fish."),
+    "config": ("edge.cli.config:config", "Show the settings, and where each value comes from."),
     "data": ("train.cli.data:data", "Fetch, describe, import and export sets of fragments."),
     "demo": (
         "train.demo.command:demo",
@@ -77,15 +78,25 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        from firmware_bridge.trust.folder import ask_also
+
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
+        ask_also(_folder_of)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the one-line helps from the table above, so that `--help` imports no room."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+def _folder_of(variable: str) -> str | None:
+    """Return the folder that a file of settings names in place of a variable."""
+    from edge.cli.settings import folder_of
+
+    return folder_of(variable)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -265,3 +265,13 @@ class JournalExistsError(JournalError):
     """There is a file already where a copy of the journal is to be."""
 
     exit_code = ExitCode.USAGE
+
+
+class SettingsError(EdgeError):
+    """A file of settings or a variable of the environment cannot be read, or sets what cannot be meant."""
+
+
+class SettingsRefusedError(SettingsError):
+    """A file of settings could be another user's, or would take a protection away."""
+
+    exit_code = ExitCode.REFUSED

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from edge.cli.output import counted, emit, escape
+from edge.cli.settings import SettingArgument, setting
 from edge.decision.rule import Verdict
 from edge.errors import JournalAlteredError, NotAJournalError, SeedError
 from edge.journal.anchor import NOTHING
@@ -27,9 +28,10 @@ from firmware_bridge.trust.folder import state_folder
 _FILE = "journal.sqlite"
 _MOST_OF_SEED = 1 << 10
 _PATH = click.Path(path_type=Path)
-_path = click.argument("path", type=_PATH, required=False)
+_path = click.argument("path", cls=SettingArgument, key="journal", type=_PATH, required=False)
 
-journal_option = click.option(
+journal_option = setting(
+    "journal",
     "--journal",
     "journal_path",
     type=_PATH,
@@ -82,7 +84,7 @@ def _asks_for_rows(command: Callable[..., None]) -> Callable[..., None]:
 def journal() -> None:
     """Show, seal, verify, export and put away the journal of decisions.
 
-    PATH is by default where `inkgate run` records without --journal.
+    PATH is by default where `inkgate run` records (`inkgate config show`).
     """
 
 
@@ -184,7 +186,9 @@ def verify(
 
 @journal.command()
 @click.argument("target", type=_PATH)
-@click.option("--journal", "path", type=_PATH, help="The journal; by default that of `inkgate run` without --journal.")
+@setting(
+    "journal", "--journal", "path", type=_PATH, help="The journal; by default that of `inkgate run` without --journal."
+)
 @json_option
 def backup(target: Path, path: Path | None, as_json: bool) -> None:
     """Copy the journal to the new file TARGET, whole and verified, also while the gate runs.

@@ -62,3 +62,9 @@ def decode(store: bytes) -> Kept | None:
     if provisioned > 1:
         session, provisioned = 0, 0
     return Kept(number, key if provisioned else None, session)
+
+
+def key_in(store: bytes | None) -> bytes | None:
+    """Return the key in a store's content, None if it has none."""
+    kept = None if store is None else decode(store)
+    return None if kept is None else kept.key

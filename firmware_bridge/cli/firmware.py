@@ -22,7 +22,7 @@ from firmware_bridge.cli.common import (
 )
 from firmware_bridge.cli.flash import flash
 from firmware_bridge.cli.monitor import monitor
-from firmware_bridge.cli.options import json_option, plain_console, say
+from firmware_bridge.cli.options import complete_port, json_option, plain_console, say
 from firmware_bridge.cli.provision import provision
 from firmware_bridge.flash import install
 from firmware_bridge.link.ports import udev_rules
@@ -120,7 +120,9 @@ def build(
 
 @firmware.command()
 @click.argument("image_path", metavar="[IMAGE]", required=False, type=path_type)
-@click.option("--port", help="Ask the board on this serial port, pty, socket://HOST:PORT, or auto.")
+@click.option(
+    "--port", shell_complete=complete_port, help="Ask the board on this serial port, pty, socket://HOST:PORT, or auto."
+)
 @trust_option
 @json_option
 def info(image_path: Path | None, port: str | None, trusted_paths: tuple[Path, ...], as_json: bool) -> None:

@@ -14,7 +14,7 @@ from firmware_bridge.build import board_store, image, uf2
 from firmware_bridge.build.board_store import Kept
 from firmware_bridge.build.image import Header, Version
 from firmware_bridge.cli.common import about, described, path_type, trust_option, trusted_keys
-from firmware_bridge.cli.options import json_option, plain_console, say
+from firmware_bridge.cli.options import complete_port, json_option, plain_console, say
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.flash import install, provisioning, uf2_drive
 from firmware_bridge.flash.choose import choose_method
@@ -35,7 +35,11 @@ START_S = 10.0
 @click.command()
 @click.argument("image_path", metavar="IMAGE", type=path_type)
 @click.option("--method", type=click.Choice(["uf2", "uart", "swd"]), help="Not the first that finds a board.")
-@click.option("--port", help="uart: the serial port. uf2: ask the board there afterwards if it runs IMAGE.")
+@click.option(
+    "--port",
+    shell_complete=complete_port,
+    help="uart: the serial port. uf2: ask the board there afterwards if it runs IMAGE.",
+)
 @click.option("--drive", type=path_type, help="uf2: the boot drive, if it is not found by itself.")
 @click.option("--probe", help="swd: (part of) the debug probe's id, if there is more than one.")
 @trust_option

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol
 
+from firmware_bridge.build.board_store import key_in
 from firmware_bridge.build.compile import Built
 from firmware_bridge.build.elf import address_of, read_symbols
 from firmware_bridge.emulate.errors import EmulatorError
-from firmware_bridge.emulate.flash_store import key_in
 from firmware_bridge.emulate.gdb import Gdb
 from firmware_bridge.emulate.nrf51_spi import SpiMaster
 from firmware_bridge.errors import BridgeError, ToolMissingError

@@ -23,10 +23,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from firmware_bridge.build.board_store import key_in
 from firmware_bridge.build.compile import Built
 from firmware_bridge.emulate.arducam_mega import Mega
 from firmware_bridge.emulate.errors import EmulatorError
-from firmware_bridge.emulate.flash_store import key_in
 from firmware_bridge.emulate.qemu import cable, spawn, stop
 from firmware_bridge.errors import ToolMissingError
 from firmware_bridge.installing import install_package

@@ -1,6 +1,7 @@
 """A kind of keys or records -> the folder where this user keeps them."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from firmware_bridge.trust.errors import KeyFolderError
@@ -11,6 +12,17 @@ ROSTER_KEYS_VARIABLE = "INKGATE_ROSTER_KEYS"
 STATE_VARIABLE = "INKGATE_STATE"
 DATA_VARIABLE = "INKGATE_DATA"
 """Environment variables, each of which replaces the usual folder."""
+
+_look_up: Callable[[str], str | None] = lambda variable: None  # noqa: E731
+
+
+def ask_also(look_up: Callable[[str], str | None]) -> None:
+    """Let a function name the folder of a variable that is not set.
+
+    It returns what a file says in the variable's place, or None.
+    """
+    global _look_up
+    _look_up = look_up
 
 
 def board_keys_folder() -> Path:
@@ -42,7 +54,7 @@ def state_folder() -> Path:
 
     KeyFolderError if the variable is unset and the user has no home folder.
     """
-    if named := os.environ.get(STATE_VARIABLE):
+    if named := _named(STATE_VARIABLE):
         return Path(named)
     try:
         return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "inkgate"
@@ -55,7 +67,7 @@ def data_folder(named: Path | str | None = None) -> Path:
 
     A `~` at its beginning is a home. KeyFolderError if the home that is needed is nobody's.
     """
-    chosen = named or os.environ.get(DATA_VARIABLE)
+    chosen = named or _named(DATA_VARIABLE)
     try:
         if chosen:
             return Path(chosen).expanduser()
@@ -66,9 +78,13 @@ def data_folder(named: Path | str | None = None) -> Path:
 
 
 def _default_folder(name: str, variable: str) -> Path:
-    if named := os.environ.get(variable):
+    if named := _named(variable):
         return Path(named)
     try:
         return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "inkgate" / name
     except RuntimeError as error:
         raise KeyFolderError(f"this user has no home for inkgate/{name}: name a folder in ${variable}") from error
+
+
+def _named(variable: str) -> str | None:
+    return os.environ.get(variable) or _look_up(variable)

@@ -5,15 +5,23 @@ from pathlib import Path
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from edge.bundle.bundle import Bundle
+from edge.bundle.kernels import comparable
 from edge.cli.bundle_path import BundlePath
 from edge.ink.fragment_set import FragmentSet
-from firmware_bridge.cli.options import json_option, plain_console
+from firmware_bridge.cli.options import complete_port, json_option, plain_console
 from firmware_bridge.errors import ExitCode
 from quantize.errors import ReportError
+
+
+def complete_kernels(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Return the kernel sets that can be compared, also behind a comma."""
+    before, comma, last = begun.rpartition(",")
+    return [CompletionItem(before + comma + name) for name in ("all", *comparable()) if name.startswith(last)]
 
 
 @click.command()
@@ -22,6 +30,7 @@ from quantize.errors import ReportError
     "--kernels",
     multiple=True,
     metavar="all|NAME,...",
+    shell_complete=complete_kernels,
     help="Kernel sets to compare. Without it, the bundle's own and LiteRT's reference kernels.",
 )
 @click.option("--words", default=200, show_default=True, type=click.IntRange(min=1), help="Words of 1 to 20 fragments.")
@@ -42,7 +51,11 @@ from quantize.errors import ReportError
     type=click.Path(path_type=Path),
     help="Write the page here too; report.html in the bundle is written anyway.",
 )
-@click.option("--port", help="Ask a board, or a Pi that runs `inkgate answer`, to compute the bundle's golden words.")
+@click.option(
+    "--port",
+    shell_complete=complete_port,
+    help="Ask a board, or a Pi that runs `inkgate answer`, to compute the bundle's golden words.",
+)
 @json_option
 @click.pass_context
 def verify(

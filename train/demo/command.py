@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.cli.bundle_path import bundle_option, unsigned_option
-from firmware_bridge.cli.options import json_option, plain_console, say
+from edge.cli.bundle_path import other_bundle_option, unsigned_option
+from firmware_bridge.cli.options import complete_dataset, json_option, plain_console, say
 from firmware_bridge.errors import ExitCode
 from train.errors import UnwritableError
 
@@ -24,8 +24,14 @@ SEED = 7
 
 
 @click.command()
-@click.option("--dataset", default="synthetic", show_default=True, metavar="synthetic|qmnist|FILE.npz")
-@bundle_option
+@click.option(
+    "--dataset",
+    default="synthetic",
+    show_default=True,
+    metavar="synthetic|qmnist|FILE.npz",
+    shell_complete=complete_dataset,
+)
+@other_bundle_option
 @unsigned_option
 @click.option("--users", default=10, show_default=True, type=click.IntRange(1, 100))
 @click.option("--digits", default=6, show_default=True, type=click.IntRange(4, 10), help="Symbols of a PIN.")
