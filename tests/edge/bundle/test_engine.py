@@ -1,6 +1,7 @@
 """The claims of edge.bundle.engine, against a bare interpreter."""
 
 import importlib
+import platform
 import sys
 import types
 from collections.abc import Callable
@@ -153,7 +154,10 @@ class FakeInterpreter:
         raise RuntimeError("broken")
 
     def _get_ops_details(self) -> list[dict[str, Any]]:
-        return [{"op_name": name} for name in self.operations]
+        return [{"op_name": name, "outputs": np.array([9])} for name in self.operations]
+
+    def get_tensor_details(self) -> list[dict[str, Any]]:
+        return self.get_input_details() + self.get_output_details()
 
     def get_input_details(self) -> list[dict[str, Any]]:
         source = {"index": 0, "dtype": np.int8, "shape": np.array([1, 1, 33, 33, 1]), "quantization": (1 / 255, -128)}
@@ -236,16 +240,20 @@ def test_kernels_are_named_after_the_prepared_graph_not_after_what_was_asked(pre
     assert Engine.load(b"0000TFL3").kernels == "litert-xnnpack"
 
 
-def test_tflite_runtime_is_taken_where_there_is_no_litert_but_never_its_reference_kernels(
+def test_tflite_runtime_is_taken_where_there_is_no_litert_but_its_reference_kernels_only_where_they_are_right(
     pretend: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pretend("tflite_runtime")
+    pretend("tflite_runtime", operations=("UNIDIRECTIONAL_SEQUENCE_LSTM", "FULLY_CONNECTED"))
     monkeypatch.setattr(np, "__version__", "1.26.4")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     engine = Engine.load(b"0000TFL3")
     assert engine.runtime.startswith("tflite-runtime ")
     assert engine.kernels == "tflite-runtime-optimised"
-    with pytest.raises(KernelsRefusedError, match="wrong results"):
+    with pytest.raises(KernelsRefusedError, match="wrong results for this network"):
         Engine.load(b"0000TFL3", "reference")
+    flat = {"output": {"shape": np.array([1, 4])}}
+    pretend("tflite_runtime", operations=("UNIDIRECTIONAL_SEQUENCE_LSTM", "FULLY_CONNECTED"), changes=flat)
+    assert Engine.load(b"0000TFL3", "reference").kernels == "tflite-runtime-reference"
 
 
 @pytest.mark.parametrize(
@@ -271,6 +279,13 @@ def test_tflite_runtime_beside_a_numpy_that_it_was_not_built_for_is_not_taken(
     pretend("tflite_runtime")
     monkeypatch.setattr(np, "__version__", "2.4.6")
     with pytest.raises(RuntimeMissingError, match=r"built for numpy 1, here is 2\.4\.6: `.* install 'numpy<2'`"):
+        find_runtime()
+
+
+def test_a_32_bit_system_is_told_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "maxsize", 2**31 - 1)
+    monkeypatch.setattr(platform, "machine", lambda: "armv7l")
+    with pytest.raises(RuntimeMissingError, match=r"this is a 32-bit system \(armv7l\).*Raspberry Pi OS \(64-bit\)"):
         find_runtime()
 
 
