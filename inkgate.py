@@ -161,6 +161,8 @@ def main() -> None:
         _fail(f"this command needs {error.name}, which is not installed: {install_extra('train')}", ExitCode.USAGE)
     except InkgateError as error:
         _fail(str(error), error.exit_code)
+    except MemoryError:
+        _fail("there is not enough memory: end other programs, then begin again", ExitCode.DEVICE)
     except OSError as error:
         _fail(*_what_failed(error))
 
@@ -187,15 +189,12 @@ def _end(exit_code: int) -> NoReturn:
 
 
 def _what_failed(error: OSError) -> tuple[str, ExitCode]:
-    """Return a sentence about an error of the system that no room foresaw, and its exit code.
-
-    The error again if there is no sentence.
-    """
+    """Return a sentence about an error of the system that no room foresaw, and its exit code."""
     if error.errno in _OUTPUT_LOST:
         where = "the output" if error.filename is None else error.filename
         return f"{where} cannot be written: {error.strerror}: make room, or let it go elsewhere", ExitCode.DEVICE
     if error.filename is None:
-        raise error
+        return f"the system does not do what is needed: {error.strerror or error}", ExitCode.DEVICE
     if isinstance(error, PermissionError):
         # Whether a file is there cannot be said of a folder that this user may not enter, and must not be guessed.
         told = f"{error.filename}: this user may not read it: let its owner allow that, or name another"

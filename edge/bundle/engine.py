@@ -240,7 +240,7 @@ def prepare(model: str | os.PathLike[str] | bytes, kernels: str, threads: int, r
         operations = tuple(str(op["op_name"]) for op in details)
     except AttributeError as error:
         raise KernelsRefusedError(f"{runtime.name} {runtime.version} has no {kernels} kernels: {error}") from error
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, TypeError) as error:
         raise ModelRefusedError(f"{runtime.name} cannot prepare the model: {error}") from error
     if asked.flat_only and _has_deep_rows(interpreter, details):
         raise KernelsRefusedError(
@@ -335,12 +335,20 @@ def _read(path: Path) -> bytes:
         raise ModelRefusedError(f"{path}: the model cannot be read: {error.strerror}") from error
 
 
+def borders(interpreter: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what an interpreter says of its inputs and of its outputs. ModelRefusedError if it says nothing."""
+    try:
+        return list(interpreter.get_input_details()), list(interpreter.get_output_details())
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise ModelRefusedError(f"the interpreter does not tell the model's inputs and outputs: {error}") from error
+
+
 def _borders(interpreter: Any) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Return the details of the one input, and of the outputs by name: logits, if any, and features.
 
     ModelRefusedError unless all are as the engine needs them.
     """
-    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    inputs, outputs = borders(interpreter)
     if len(inputs) != 1 or len(outputs) not in (1, 2):
         raise ModelRefusedError(f"the model has {len(inputs)} inputs and {len(outputs)} outputs, not one and two")
     source, sinks = inputs[0], dict(zip((LOGITS, FEATURES)[-len(outputs) :], outputs, strict=True))

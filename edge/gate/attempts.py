@@ -182,6 +182,9 @@ class Attempts:
                 self._database.execute("ROLLBACK")
                 raise
             self._database.execute("COMMIT")
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+                raise sqlite3.OperationalError("the transaction did not end")
         except sqlite3.Error as error:
             raise AttemptsError(f"{self.path}: attempts cannot be counted: {error}") from error
 

@@ -54,7 +54,8 @@ class _Due(NamedTuple):
 class Hooks:
     """Commands by verdict; it is a context manager, and waits at its end for what still runs.
 
-    tell: called from another thread with a line for people when a command fails.
+    tell: called from another thread with a line for people when a command fails. HookError on entering if the system
+    gives no thread.
     """
 
     def __init__(
@@ -70,7 +71,10 @@ class Hooks:
         self._worker = threading.Thread(target=self._work, name="hooks", daemon=True)
 
     def __enter__(self) -> "Hooks":
-        self._worker.start()
+        try:
+            self._worker.start()
+        except RuntimeError as error:
+            raise HookError(f"no thread for commands can be started: {error}: end other programs") from error
         return self
 
     def __exit__(self, *_: object) -> None:

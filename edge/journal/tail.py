@@ -124,9 +124,12 @@ def require_as_left(path: Path, database: sqlite3.Connection, keys: SealKeys | N
 
     It does not depend on the number of rows. SealKeyError if the journal is sealed and its key is not here.
     """
-    if what := strange(path, database) or _changed(database):
-        raise tampered(path, what)
-    start = start_of(database)
+    try:
+        if what := strange(path, database) or _changed(database):
+            raise tampered(path, what)
+        start = start_of(database)
+    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+        raise tampered(path, f"what every journal holds is missing: {error}") from error
     for journal in () if keys is None else keys.at(path):
         if start is None or start.journal != journal:
             raise tampered(path, "it is not the journal that was sealed in this place")

@@ -308,3 +308,16 @@ def test_an_interpreter_that_cannot_be_reset_is_an_engine_error(pretend: Callabl
     pretend()
     with pytest.raises(EngineError, match="cannot be reset"):
         Engine.load(b"0000TFL3").reset()
+
+
+@pytest.mark.parametrize("answer", [RuntimeError("node 3 failed"), None])
+def test_an_interpreter_that_does_not_tell_its_inputs_is_refused(answer: RuntimeError | None) -> None:
+    class Silent:
+        def get_input_details(self) -> None:
+            if answer is not None:
+                raise answer
+
+        get_output_details = get_input_details
+
+    with pytest.raises(ModelRefusedError, match="does not tell the model's inputs and outputs"):
+        Engine(Silent(), find_runtime(), "any")
