@@ -24,7 +24,7 @@ from firmware_bridge.trust.board_keys import KeyStore
 @click.option("--port", help="uart: the serial port. Others: ask the board there afterwards if it proves the key.")
 @click.option("--drive", type=path_type, help="uf2: the boot drive, if it is not found by itself.")
 @click.option("--probe", help="swd: (part of) the debug probe's id, if there is more than one.")
-@click.option("--again", is_flag=True, help="Though the board has a key: this host, or another, knew it.")
+@click.option("--again", is_flag=True, help="Though the board has a key, of this host or another: give it a new one.")
 @json_option
 def provision(
     model: str | None,
