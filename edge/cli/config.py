@@ -13,7 +13,7 @@ from edge.cli.attempts import attempts_file
 from edge.cli.journal import journal_file
 from edge.cli.output import emit, escape
 from edge.cli.run import run
-from edge.cli.settings import FOLDERS, SETTINGS, Configured, SettingOption, find, read_once, variable_of
+from edge.cli.settings import FOLDERS, SETTINGS, Configured, SettingOption, find, variable_of
 from edge.config.files import files
 from edge.errors import SettingsError
 from firmware_bridge.cli.options import json_option, plain_console, say
@@ -123,7 +123,6 @@ def example(as_json: bool) -> None:
 
 def settings_held(ctx: click.Context) -> Iterator[Held]:
     """Yield what holds of each setting when no option is given. SettingsError if a file is none."""
-    read_once(ctx)
     options = {param.key: param for param in run.params if isinstance(param, Configured)}
     of_run = click.Context(run, info_name=run.name, parent=ctx)
     for key in SETTINGS:

@@ -115,10 +115,7 @@ def _look(
     service, running = _service()
     yield service
     if running:
-        yield skipped(
-            "board",
-            "the service has its port: `inkgate service status`; to ask it here, `sudo systemctl stop inkgate` first",
-        )
+        yield skipped("board", "the service has its port; to ask it from here, `sudo systemctl stop inkgate` first")
     elif port is None:
         yield skipped("board", "no port is named: --port auto")
     else:

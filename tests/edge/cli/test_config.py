@@ -322,6 +322,7 @@ def test_completion_offers_what_it_can_with_a_broken_file(machine: Machine) -> N
 def test_the_demonstration_is_nobodys_gate(machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from edge.cli.settings import unconfigured
 
+    monkeypatch.delenv(VARIABLE)
     monkeypatch.setenv("INKGATE_ON_ACCEPT", "/bin/false")
     monkeypatch.setenv("INKGATE_KEYS", str(tmp_path / "keys"))
     machine.system.write_text('on-accept = "/bin/false"\nport = "/dev/door"\n')
