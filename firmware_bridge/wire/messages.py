@@ -307,7 +307,7 @@ class Start:
     word: int
     """Number of the word; rises within the session."""
     began_ds: int
-    """The board's clock, as in statistics.uptime_ds, when the word began."""
+    """The board's clock, as in statistics.uptime_ds, when the board began the word: a pen, when its first symbol was finished."""
 
     def encode(self) -> bytes:
         """Return the payload. WireError if a field is outside its limits."""

@@ -209,7 +209,8 @@ bool ink_decode_acknowledge(struct ink_wire_acknowledge *acknowledge, const uint
 struct ink_wire_start {
     /* Number of the word; rises within the session. */
     uint32_t word;
-    /* The board's clock, as in statistics.uptime_ds, when the word began. */
+    /* The board's clock, as in statistics.uptime_ds, when the board began the word: a pen, when its first symbol
+     * was finished. */
     uint32_t began_ds;
 };
 int ink_encode_start(uint8_t *payload, const struct ink_wire_start *start);
