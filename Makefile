@@ -52,6 +52,7 @@ verify-aarch64: $(READY) ## every kernel set of BUNDLE=... on an emulated Raspbe
 
 test-pi: $(READY) ## install.sh, doctor, users and a virtual board in an emulated Raspberry Pi's Debian (as root; minutes)
 	.ci/pi
+	.ci/pi --arch armel
 
 install: $(READY) ## a virtual environment with everything, in .venv
 

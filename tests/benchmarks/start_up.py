@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import shlex
+import shutil
 import signal
 import socket
 import statistics
@@ -188,6 +189,8 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=6)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    if shutil.which(shlex.split(options.inkgate)[0]) is None:
+        sys.exit(f"error: {options.inkgate}: there is no such command here")
     with tempfile.TemporaryDirectory() as folder:
         gate = Gate(shlex.split(options.inkgate), Path(folder))
         gate.enrol(options.given)
