@@ -58,13 +58,22 @@ def test_a_seal_that_is_gone_while_the_gate_writes_is_noticed(sealed: Sealed) ->
             journal.require_writable()
 
 
-class Deaf(sqlite3.Connection):
-    """A database that says that it committed, and did not."""
+def test_a_head_that_is_gone_while_the_gate_writes_is_noticed(sealed: Sealed) -> None:
+    with Journal(sealed.path, keys=sealed.keys) as journal:
+        edit(sealed.path, "DELETE FROM head")
+        with pytest.raises(JournalTamperedError, match="does not say where its end is"):
+            journal.record(entry(3))
 
-    deaf = True
+
+class Deaf(sqlite3.Connection):
+    """A database that does not do what a statement that begins so asks, and says nothing."""
+
+    deaf = "COMMIT"
 
     def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
-        return super().execute("SELECT 1" if self.deaf and statement == "COMMIT" else statement, *values)
+        if statement.startswith(self.deaf):
+            return super().execute("SELECT 1 WHERE 0")
+        return super().execute(statement, *values)
 
 
 def test_a_commit_that_did_nothing_is_no_commit() -> None:
@@ -74,8 +83,22 @@ def test_a_commit_that_did_nothing_is_no_commit() -> None:
         database.execute("INSERT INTO t VALUES (1)")
     assert not database.in_transaction
     assert database.execute("SELECT count(*) FROM t").fetchone() == (0,)
-    database.deaf = False
+    database.deaf = "nothing"
     with Transaction(database):
         database.execute("INSERT INTO t VALUES (2)")
     assert database.execute("SELECT one FROM t").fetchall() == [(2,)]
     database.close()
+
+
+@pytest.mark.parametrize("deaf", ["INSERT INTO decisions", "INSERT INTO seals", "UPDATE head"])
+def test_no_row_is_acknowledged_without_its_seal_and_its_place(sealed: Sealed, deaf: str) -> None:
+    with Journal(sealed.path, keys=sealed.keys) as journal:
+        sound = journal._database
+        journal._database = database = sqlite3.connect(sealed.path, isolation_level=None, factory=Deaf)
+        database.deaf = deaf
+        with pytest.raises(JournalTamperedError, match="not there: it was changed"):
+            journal.record(entry(3))
+        database.close()
+        journal._database = sound
+        assert journal.record(entry(3))
+    assert sealed.fault() is None
