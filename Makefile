@@ -14,7 +14,7 @@ BIN     := $(VENV)/bin
 READY   := $(VENV)/.inkgate-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check firmware fuzz bench verify-aarch64 test-pi install deb clean
+.PHONY: help demo test check firmware fuzz mutants faults bench verify-aarch64 test-pi install deb clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -42,6 +42,12 @@ firmware: $(READY) ## every board's images, signed, in build/firmware (installs 
 
 fuzz: $(READY) ## libFuzzer on frame, session, pen, rasteriser and segmenter, 60 s each (needs clang)
 	$(BIN)/python tests/support/fuzz.py --seconds 60
+
+mutants: $(READY) ## does a test notice each small change? hours; goes on where it was (ROOMS="journal roster" SAMPLE=60)
+	$(BIN)/python tests/support/mutate.py $(ROOMS) $(SAMPLE:%=--sample %)
+
+faults: $(READY) ## every call of a gate that can fail does so, in every way -> tests/faults.md (an hour; goes on)
+	$(BIN)/python tests/benchmarks/every_fault.py
 
 bench: $(READY) ## the benchmark tables
 	$(BIN)/inkgate bench

@@ -336,7 +336,7 @@ def _read(path: Path) -> bytes:
 
 
 def borders(interpreter: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return what an interpreter says of its inputs and of its outputs. ModelRefusedError if it says nothing."""
+    """Return what an interpreter says of its inputs and outputs. ModelRefusedError if it says nothing."""
     try:
         return list(interpreter.get_input_details()), list(interpreter.get_output_details())
     except (ValueError, RuntimeError, TypeError) as error:

@@ -119,8 +119,9 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Close the file; closing twice is fine."""
-        self._database.close()
+        """Close the file; closing twice is fine. What was recorded is on the disk, however that goes."""
+        with suppress(sqlite3.Error):
+            self._database.close()
 
     @property
     def start(self) -> Start | None:

@@ -301,9 +301,10 @@ class Link:
         session.settle()
         end_s = self._clock() + SETTLE_S
         with contextlib.suppress(BridgeError):
-            while session.failure is None and self._clock() < end_s:
+            # A clock that jumps must not make it wait for long.
+            while session.failure is None and 0.0 < (left_s := end_s - self._clock()) <= SETTLE_S:
                 self._send(session, transport)
-                session.receive(transport.read(end_s - self._clock()), self._clock())
+                session.receive(transport.read(left_s), self._clock())
 
     def _send(self, session: HostSession, transport: SerialTransport) -> None:
         session.head = self._head

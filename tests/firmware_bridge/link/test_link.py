@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -276,3 +277,17 @@ def test_an_interrupt_in_the_consumer_or_while_waiting_gives_the_port_back(by_si
             assert open_descriptors() == before
     finally:
         signal.signal(signal.SIGINT, inherited)
+
+
+@pytest.mark.parametrize("jump_s", [-86_400.0, 86_400.0])
+def test_a_clock_that_jumps_does_not_keep_a_host_from_leaving(jump_s: float) -> None:
+    with VirtualBoard(make_words(1, 3), baud_rate=None) as board:
+        link = open_link(board.path or "")
+        began_s = time.monotonic()
+        with link:
+            events = link.events()
+            while not isinstance(next(events), WordEnded):
+                pass
+            readings = itertools.count()
+            link._clock = lambda: time.monotonic() + (jump_s if next(readings) else 0.0)
+        assert time.monotonic() - began_s < 5.0
