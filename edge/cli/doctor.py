@@ -24,6 +24,9 @@ from edge.errors import UnsignedBundleError
 from edge.gate.attempts import Attempts
 from edge.journal.journal import Journal
 from edge.journal.seal_keys import SealKeys
+from edge.roster.keys import FileKeys
+from edge.roster.roster_file import rosters_gone
+from edge.roster.versions import Versions
 from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, say
 from firmware_bridge.errors import ExitCode
 from firmware_bridge.link.address import Scheme, read_address
@@ -97,6 +100,10 @@ def _look(
     if bundle is not None:
         yield look("kernels", lambda: _kernels(bundle))
         yield look("roster", lambda: _roster(bundle, roster_path))
+    gone = rosters_gone(FileKeys(), Versions())
+    if gone:
+        places = ", ".join(str(place) for place in sorted(gone.values()))
+        yield doubtful("keys", f"keys are kept of rosters that are gone: {places}", "inkgate users forget-keys")
     yield look("attempts", lambda: _attempts(attempts_path))
     yield look("journal", lambda: _journal(journal_file(journal_path)))
     if port is None:

@@ -139,7 +139,7 @@ def quantize(
     if as_json:
         click.echo(json.dumps({**made[0], "draws": made[1:]}))
     else:
-        console.print(f"Next: inkgate verify {out}")
+        console.print(f"next: inkgate verify {out}")
 
 
 def _from_run(ctx: click.Context, far: float, far_reject: float, evidence_path: Path | None) -> Callable[..., Bundle]:

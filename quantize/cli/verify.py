@@ -13,7 +13,7 @@ from edge.cli.bundle_path import BundlePath
 from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.cli.options import json_option, plain_console
 from firmware_bridge.errors import ExitCode
-from quantize.errors import ReportError
+from firmware_bridge.files import writing
 
 
 @click.command()
@@ -132,10 +132,8 @@ def _store(path: Path, content: bytes, notes: list[str]) -> None:
 
 
 def _write_page(path: Path, page: str) -> None:
-    try:
+    with writing(path):
         path.write_text(page)
-    except OSError as error:
-        raise ReportError(f"{path} could not be written: {error.strerror}") from error
 
 
 def _bar(console: Console) -> Progress:

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from edge.bundle.engine import Engine
+from edge.bundle.engine import Engine, without_infos
 from edge.bundle.golden import LOGITS
 from edge.bundle.kernels import DELEGATE, LITERT, TABLE, Kernels, comparable, runs_on
 from firmware_bridge.installing import install_extra
@@ -167,13 +167,14 @@ def interpreter(model: bytes, kernels: str, *, preserve: bool = False) -> Any:
     except ImportError as error:
         raise DependencyError(f"LiteRT is not installed: {install_extra('edge')}") from error
     try:
-        made = Interpreter(
-            model_content=model,
-            num_threads=1,
-            experimental_op_resolver_type=getattr(OpResolverType, wanted.resolver),
-            experimental_preserve_all_tensors=preserve,
-        )
-        made.allocate_tensors()
+        with without_infos():
+            made = Interpreter(
+                model_content=model,
+                num_threads=1,
+                experimental_op_resolver_type=getattr(OpResolverType, wanted.resolver),
+                experimental_preserve_all_tensors=preserve,
+            )
+            made.allocate_tensors()
     except AttributeError as error:
         raise KernelSetError(f"this LiteRT has no kernels {wanted.name}: {error}") from error
     except (ValueError, RuntimeError) as error:

@@ -13,7 +13,7 @@ from edge.cli.people.enrolling import Desk, Teller, enrol_from_file, follow
 from edge.cli.people.roster import Networks, idle_option, open_networks, open_roster, roster_option
 from edge.decision.enrolment import Material
 from edge.decision.identify import model_for
-from edge.errors import EnrolmentError, TooFewWordsError
+from edge.errors import EnrolmentError
 from edge.gate.loop import utc_now
 from edge.ink.fragment_set import FragmentSet
 from edge.roster.enrolling import MIN_SYMBOLS, Enrolling, Plan
@@ -100,7 +100,7 @@ def calibrate(
     if stored == before:
         raise EnrolmentError("nobody wrote enough: nothing was stored")
     if visitors is not None and stored - before < visitors:
-        raise TooFewWordsError(f"{stored - before} of {visitors} visitors wrote enough")
+        raise EnrolmentError(f"{stored - before} of {visitors} visitors wrote enough")
 
 
 def _of_file(plan: Plan, fragments: FragmentSet, networks: Networks, teller: Teller) -> Iterator[Material]:
