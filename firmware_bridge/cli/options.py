@@ -1,13 +1,15 @@
 """Options, times and output that the commands of all packages share."""
 
 import math
+import time
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 import click
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.segment import Segment
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -60,6 +62,21 @@ class _PlainConsole(Console):
                 yield segment
             else:
                 yield Segment(printable(segment.text), segment.style)
+
+    def status(self, status: RenderableType, **options: Any) -> Status:
+        """Return a spinner beside which the seconds are counted: whoever waits sees that something goes on."""
+        return super().status(Timed(status), **options)
+
+
+class Timed:
+    """A text with the seconds since it was made, for a spinner."""
+
+    def __init__(self, text: RenderableType) -> None:
+        self._text, self._began_s = text, time.monotonic()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render it as it is at this moment."""
+        yield Text.assemble(_plain(self._text), (f"  {time.monotonic() - self._began_s:.0f} s", "dim"))
 
 
 def say(console: Console, text: str) -> None:

@@ -1,6 +1,7 @@
 """The claims of firmware_bridge.cli.options."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -8,7 +9,7 @@ from rich.progress import Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from firmware_bridge.cli.options import plain_console, say, show_facts, show_table
+from firmware_bridge.cli.options import Timed, plain_console, say, show_facts, show_table
 
 
 @pytest.mark.parametrize("name", ["[b]", "[/b]", "[/]", "[red]Ada[/red]", ":x:", "\\[b]", "[link=file:///]x"])
@@ -33,6 +34,15 @@ def test_a_name_is_shown_as_it_is_on_lines_in_tables_beside_spinners_and_bars(na
         bars.add_task(f"asking {name}", total=1)
     assert f"reading {name}" in shown.getvalue()
     assert f"asking {name}" in shown.getvalue()
+
+
+def test_a_spinner_counts_the_seconds_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = iter(range(0, 3600, 7))
+    monkeypatch.setattr("firmware_bridge.cli.options.time.monotonic", lambda: float(next(now_s)))
+    stream = io.StringIO()
+    with plain_console(stream, force_terminal=True).status(Text("building")) as status:
+        status.update(Timed(Text("linking")))
+    assert re.search(r"linking\x1b\[2m  7 s", stream.getvalue())
 
 
 HOSTILE = "\x1b[31m\x9b2J\u202eevil\x85\x07\x00"
