@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import click
 
-from firmware_bridge.errors import ExitCode, InkgateError
+from firmware_bridge.errors import ExitCode, InkgateError, printable
 
 COMMANDS = {
     "adapt": ("train.cli.adapt:adapt", "Derive the network from the task in seven stages, or within a budget."),
@@ -62,7 +62,7 @@ COMMANDS = {
 ENDED_BY_SIGNAL = 128
 """The exit code of a command that a signal ended is this plus the signal's number, as in a shell."""
 
-_OUTPUT_LOST = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+_OUTPUT_LOST = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EROFS)
 """What a stream or a file answers behind which a disk is full or a terminal is gone."""
 
 TRAINING = ("tensorflow", "tf_keras", "matplotlib", "PIL")
@@ -170,7 +170,7 @@ def main() -> None:
 def _fail(message: str, exit_code: int, usage: str = "") -> NoReturn:
     """Print the message on stderr, with --json one object on stdout as well, and exit."""
     with suppress(OSError):  # nobody can be told
-        click.echo(f"{usage}error: {message}", err=True)
+        click.echo(f"{usage}error: {printable(message)}", err=True)
         if "--json" in sys.argv:
             click.echo(json.dumps({"error": message, "exit_code": exit_code}))
     _end(exit_code)
@@ -207,6 +207,8 @@ def _meant(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     wrong = re.match(r"No such command '(.*)'\.", error.message)
     if wrong is None or context is None or not isinstance(context.command, click.Group):
+        return ""
+    if "Did you mean" in error.format_message():  # click says so by itself of groups whose commands it knows
         return ""
     near = get_close_matches(wrong[1], context.command.list_commands(context))
     return f" Did you mean {' or '.join(near)}?" if near else ""

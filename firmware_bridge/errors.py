@@ -33,6 +33,10 @@ class BridgeError(InkgateError):
     exit_code = ExitCode.DEVICE
 
 
+class UnwritableError(BridgeError):
+    """A file or a folder that was to be written cannot be."""
+
+
 class BoardDefinitionError(BridgeError):
     """A board.toml cannot be read, lacks a key, has an unknown one, or contradicts itself."""
 
@@ -49,3 +53,8 @@ class ToolMissingError(BridgeError):
     """A tool that is needed is not installed."""
 
     exit_code = ExitCode.USAGE
+
+
+def printable(text: str) -> str:
+    """Return a text as a terminal may have it: what would move its cursor or change its colours as codes."""
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)

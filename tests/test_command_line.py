@@ -319,12 +319,45 @@ def test_a_home_that_is_nobodys_is_a_sentence_and_exit_code_2(tmp_path: Path, co
 
 
 @pytest.mark.parametrize(
+    ("command", "variable"),
+    [
+        ("journal show", "INKGATE_STATE"),
+        ("attempts list", "INKGATE_STATE"),
+        ("doctor", "INKGATE_STATE"),
+        ("keys list", "INKGATE_SIGNING"),
+        ("users list --roster r", "INKGATE_ROSTER_KEYS"),
+        ("data info qmnist", "INKGATE_DATA"),
+    ],
+)
+@pytest.mark.parametrize("home", [None, "", "~nosuch", "relative"])
+def test_every_folder_of_the_user_is_looked_for_in_one_way(
+    tmp_path: Path, command: str, variable: str, home: str | None
+) -> None:
+    """home: what the variable says, or $HOME where the variable is unset."""
+    ours = ("INKGATE_", "XDG_", "HOME")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    others = ("INKGATE_STATE", "INKGATE_SIGNING", "INKGATE_ROSTER_KEYS", "INKGATE_KEYS")
+    environment |= {name: str(tmp_path / name) for name in others if name != variable}
+    environment |= {} if home is None else {variable: home} if home.startswith("~") else {"HOME": home}
+    (tmp_path / "r").write_bytes(b"no roster")
+    done = subprocess.run(
+        [sys.executable, "-c", HOMELESS if home is None else "import inkgate; inkgate.main()", *command.split()],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert f"name a folder in ${variable}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir() if path.name in ("relative", "~nosuch")] == []
+
+
+@pytest.mark.parametrize(
     ("wrong", "meant"), [("simulte", "simulate"), ("firmware bild", "build"), ("journal shwo", "show")]
 )
 def test_a_command_that_is_nearly_one_is_told_which_is_meant(wrong: str, meant: str) -> None:
     done = run(*wrong.split())
     assert done.returncode == 2
-    assert f"Did you mean {meant}" in done.stderr
+    assert done.stderr.count("Did you mean") == 1
+    assert meant in done.stderr.partition("Did you mean")[2]
 
 
 @pytest.mark.parametrize(
@@ -356,3 +389,10 @@ inkgate.main()
     assert found.stderr.startswith("error: ")
     assert told in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_an_error_about_a_hostile_name_reaches_the_terminal_as_a_text(tmp_path: Path) -> None:
+    done = run("data", "info", f"{tmp_path}/\x1b[31m\x9b2Jno.npz")
+    assert done.returncode == 2
+    assert r"\x1b[31m\x9b2Jno.npz" in done.stderr
+    assert done.stderr.replace("\n", "").isprintable()

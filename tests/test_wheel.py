@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -85,3 +86,17 @@ def test_the_installed_command_builds_firmware_from_the_sources_in_the_wheel(ins
     command = ("firmware", "build", "mps2-an386", "pen", "--unsigned", "--out", tmp_path)
     run(installed / "bin" / "inkgate", *command)
     assert (tmp_path / "mps2-an386-pen.img").stat().st_size > 10_000
+
+
+def test_a_source_distribution_holds_what_make_and_the_tests_need(tmp_path: Path) -> None:
+    sources = tmp_path / "sources"
+    left_out = shutil.ignore_patterns("__pycache__", ".git", ".venv", "build", "runs", "*.egg-info", ".*_cache")
+    shutil.copytree(ROOT, sources, ignore=left_out, symlinks=True)
+    code = f"from setuptools import build_meta; build_meta.build_sdist({str(tmp_path)!r})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=sources, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as made:
+        names = {name.partition("/")[2] for name in made.getnames()}
+    needed = {"Makefile", "constraints.txt", "install.sh", "CHANGELOG.md", ".ci/deb", "docs/architecture.md"}
+    assert needed | {"tests/conftest.py", "edge/bundle/ready/manifest.json"} <= names
+    assert not [name for name in names if "__pycache__" in name]

@@ -14,8 +14,9 @@ from edge.bundle.run_directory import Run, RunConfig
 from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, DRAWS, ENROL, HELD, MODEL, TEST
 from edge.errors import NamesError, RunError
 from edge.ink.fragment_set import FragmentSet, join
+from firmware_bridge.files import writing
 from train.data import datasets
-from train.errors import FarUnknownError, OverwriteError, TooFewWritersError, UnwritableError
+from train.errors import FarUnknownError, OverwriteError, TooFewWritersError
 from train.network.backbone import Backbone
 from train.network.sources import Source
 from train.network.training_settings import EnrolSettings, PretrainSettings
@@ -289,13 +290,11 @@ def _differences(run: Run, config: RunConfig) -> list[str]:
 def _make_folder(out: Path) -> None:
     """Make the folder of a run and prove, before the work and not after it, that it can be written to.
 
-    Raises UnwritableError if it cannot, or if the folder is a bundle.
+    Raises UnwritableError if it cannot, OverwriteError if the folder is a bundle.
     """
     if (out / MANIFEST).is_file():
-        raise UnwritableError(f"{out}: is a bundle, which a run would spoil; choose another --out")
-    try:
+        raise OverwriteError(f"{out}: is a bundle, which a run would spoil; choose another --out")
+    with writing(out, "choose another --out"):
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (out / ".writable").touch()
+        (out / ".writable").write_bytes(bytes(1 << 12))
         (out / ".writable").unlink()
-    except OSError as error:
-        raise UnwritableError(f"{out}: cannot be written: {error.strerror}; choose another --out") from error

@@ -55,10 +55,6 @@ class OverwriteError(TrainError):
     """A run made with other settings lies where a run was to be written."""
 
 
-class UnwritableError(TrainError):
-    """A file that a command was asked for cannot be written."""
-
-
 class NothingToReadError(TrainError):
     """A set shows no symbol of the alphabet that a reader should learn or be measured on."""
 

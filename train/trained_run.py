@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib import metadata
@@ -16,7 +15,8 @@ from edge.bundle.run_directory import Run, RunConfig
 from edge.bundle.run_files import CONFIG, EVALUATION, HISTORY, MODEL, PLAN
 from edge.errors import RunError
 from edge.ink.fragment_set import FragmentSet
-from train.errors import PlanError, UnwritableError
+from firmware_bridge.files import require_writable_place, writing
+from train.errors import PlanError
 from train.plan.architecture import ArchitecturePlan
 from train.tensorflow_loading import load_tensorflow
 
@@ -68,17 +68,18 @@ def write_run(
 ) -> Run:
     """Write a run and return it; config.json comes last, so that a directory with it is complete.
 
-    First the evaluation of an earlier run in the same place is deleted with its config.json.
+    First the evaluation of an earlier run in the same place is deleted with its config.json. UnwritableError.
     """
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds handwriting, which is biometric
-    for stale in (CONFIG, *EVALUATION):
-        (path / stale).unlink(missing_ok=True)
-    for name, fragments in sets.items():
-        fragments.save(path / name)
-    model.save(path / MODEL)
-    write_json(path / PLAN, plan.to_dict())
-    write_json(path / HISTORY, list(history))
-    (path / CONFIG).write_bytes(msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n")
+    with writing(path, "choose another --out"):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds handwriting, which is biometric
+        for stale in (CONFIG, *EVALUATION):
+            (path / stale).unlink(missing_ok=True)
+        for name, fragments in sets.items():
+            fragments.save(path / name)
+        model.save(path / MODEL)
+        write_json(path / PLAN, plan.to_dict())
+        write_json(path / HISTORY, list(history))
+        (path / CONFIG).write_bytes(msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n")
     return Run.open(path)
 
 
@@ -92,9 +93,7 @@ def require_writable_run(folder: Path, option: str) -> None:
 
     Nothing is made.
     """
-    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise UnwritableError(f"{folder}: cannot be written to; choose another {option}")
+    require_writable_place(folder, f"choose another {option}")
 
 
 def versions() -> dict[str, str]:

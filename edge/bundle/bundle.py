@@ -51,7 +51,7 @@ from edge.errors import (
     RuntimeMissingError,
     UnverifiedError,
 )
-from firmware_bridge.files import read_file
+from firmware_bridge.files import read_file, require_writable_folder, unwritable, writing
 
 EVIDENCE: Final = "evidence.npz"
 MODEL, CALIBRATION, FLOAT = "model.tflite", "calibration.json", "float.npz"
@@ -247,22 +247,21 @@ def write_bundle(path: str | os.PathLike[str], manifest: Manifest, contents: Map
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     except OSError as error:
-        raise NotABundleError(f"{target}: the bundle cannot be written: {error.strerror}") from error
+        raise unwritable(target, error) from error
     return Bundle.open(target)
 
 
 def require_writable_bundle(target: Path) -> None:
     """Refuse a target to which no bundle can be written; nothing is made there.
 
-    NotABundleError says what is in the way.
+    NotABundleError says what is in the way, UnwritableError why nothing can be written.
     """
     nearest = next(place for place in (target, *target.absolute().parents) if place.exists())
     free = nearest != target or (target / MANIFEST).is_file() or (target.is_dir() and not any(target.iterdir()))
     if not free:
         raise NotABundleError(f"{target}: is in the way and is no bundle; choose another place")
-    holder = target.absolute().parent if nearest == target else nearest
-    if not holder.is_dir() or not os.access(holder, os.W_OK | os.X_OK):
-        raise NotABundleError(f"{target}: the bundle cannot be written: {holder} is no folder that can be written to")
+    with writing(target):
+        require_writable_folder(target.absolute().parent if nearest == target else nearest)
 
 
 def _required(manifest: Manifest) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ import importlib
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -232,10 +233,11 @@ def prepare(model: str | os.PathLike[str] | bytes, kernels: str, threads: int, r
         raise ModelRefusedError("the model is not a TFLite file")
     try:
         resolver = getattr(runtime.module.OpResolverType, asked.resolver)
-        interpreter = runtime.module.Interpreter(
-            model_content=content, experimental_op_resolver_type=resolver, num_threads=threads
-        )
-        interpreter.allocate_tensors()
+        with without_infos():
+            interpreter = runtime.module.Interpreter(
+                model_content=content, experimental_op_resolver_type=resolver, num_threads=threads
+            )
+            interpreter.allocate_tensors()
         details = interpreter._get_ops_details()
         operations = tuple(str(op["op_name"]) for op in details)
     except AttributeError as error:
@@ -281,6 +283,29 @@ def require_verified(stamp: Stamp, runtime: Runtime, kernels: str) -> None:
         )
 
 
+@contextmanager
+def without_infos() -> Iterator[None]:
+    """Keep what the interpreter's C++ calls INFO off stderr, where bars and words are drawn.
+
+    All else is passed on. Where there is no stderr, nothing is done.
+    """
+    try:
+        stderr = os.dup(_STDERR)
+    except OSError:
+        yield
+        return
+    with os.fdopen(os.memfd_create("inkgate"), "rb") as kept, os.fdopen(stderr, "wb", buffering=0) as told:
+        os.dup2(kept.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(told.fileno(), _STDERR)
+            kept.seek(0)
+            with suppress(OSError):  # nobody can be told
+                told.writelines(line for line in kept if not line.startswith(b"INFO: "))
+
+
+_STDERR: Final = 2
 _NONE: Final = np.empty(0, np.int8)
 _NO_LOGITS: Final = np.empty(0, np.float64)
 _OFF: Final = " ({} is off, as where LiteRT cannot read /proc/cpuinfo and /sys/devices/system/cpu)"

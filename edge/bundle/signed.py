@@ -18,7 +18,7 @@ from edge.bundle.bundle import Bundle
 from edge.bundle.manifest import encode_manifest, new_counter
 from edge.bundle.places import MANIFEST, SHIPPED, SIGNATURE
 from edge.errors import BundleAlteredError, NotABundleError, UnsignedBundleError
-from firmware_bridge.files import read_file
+from firmware_bridge.files import read_file, unwritable
 from firmware_bridge.trust.errors import SignatureError
 from firmware_bridge.trust.pins import Pins
 from firmware_bridge.trust.private_folder import replace_file
@@ -88,7 +88,7 @@ def sign_bundle(path: Path, key: SigningKey, *, newest: bool = False) -> Bundle:
     """Sign a bundle, in place of an earlier signature, and return it.
 
     newest: first give it a security counter above its own and those of all bundles made before; its hash is another
-    one then. Errors as of `Bundle.open`; NotABundleError if the folder cannot be written.
+    one then. Errors as of `Bundle.open`; UnwritableError if the folder cannot be written.
     """
     bundle = Bundle.open(path)
     try:
@@ -98,7 +98,7 @@ def sign_bundle(path: Path, key: SigningKey, *, newest: bool = False) -> Bundle:
             bundle = Bundle.open(path)
         _replace(path / SIGNATURE, sign(CONTEXT, bytes.fromhex(bundle.sha256), key))
     except OSError as error:
-        raise NotABundleError(f"{path}: the bundle cannot be signed: {error.strerror}") from error
+        raise unwritable(path, error, "let its owner sign it") from error
     return bundle
 
 

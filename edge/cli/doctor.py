@@ -28,6 +28,9 @@ from edge.errors import ServiceError, UnsignedBundleError
 from edge.gate.attempts import Attempts
 from edge.journal.journal import Journal
 from edge.journal.seal_keys import SealKeys
+from edge.roster.keys import FileKeys
+from edge.roster.roster_file import rosters_gone
+from edge.roster.versions import Versions
 from edge.service.systemd import ask, is_running
 from firmware_bridge.cli.options import CONNECT_S, complete_port, json_option, plain_console, say
 from firmware_bridge.errors import ExitCode
@@ -110,6 +113,10 @@ def _look(
     if bundle is not None:
         yield look("kernels", lambda: _kernels(bundle))
         yield look("roster", lambda: _roster(bundle, roster_path))
+    gone = rosters_gone(FileKeys(), Versions())
+    if gone:
+        places = ", ".join(str(place) for place in sorted(gone.values()))
+        yield doubtful("keys", f"keys are kept of rosters that are gone: {places}", "inkgate users forget-keys")
     yield look("attempts", lambda: _attempts(attempts_path))
     yield look("journal", lambda: _journal(journal_file(journal_path)))
     service, running = _service()

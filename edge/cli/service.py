@@ -53,7 +53,7 @@ def install_command(given: Path | None, to: Path, force: bool, as_json: bool) ->
     commands = _NEXT.format(program=runs).splitlines()
     if as_json:
         emit({"event": "installed", "unit": str(to), "written": written, "program": str(runs), "next": commands})
-    say(plain_console(), f"{to} is {'written' if written else 'there already, as it would be written'}. Next:")
+    say(plain_console(), f"{to} is {'written' if written else 'there already, as it would be written'}; next:")
     for command in commands:
         say(plain_console(), f"  {command}")
 

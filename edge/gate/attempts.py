@@ -98,7 +98,8 @@ class Attempts:
             self._database.execute(_SCHEMA)
             self._take_over()
         except (OSError, sqlite3.Error) as error:
-            raise AttemptsError(f"{path}: attempts cannot be counted: {error}") from error
+            told = error.strerror if isinstance(error, OSError) else error
+            raise AttemptsError(f"{path}: attempts cannot be counted: {told}") from error
 
     def __enter__(self) -> "Attempts":
         return self

@@ -40,7 +40,7 @@ class Display:
 
     def notice(self, notice: Notice) -> None:
         with passing_over_full_disk():
-            self._console.print(Text(notice.text, style="dim"))
+            self._console.print(Text(notice.text, style="dim"), soft_wrap=True)  # it may hold a command to copy
 
     def outcome(self, outcome: Outcome) -> None:
         with passing_over_full_disk():

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import FragmentSetError
-from firmware_bridge.files import open_file
+from firmware_bridge.files import open_file, writing
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -49,6 +49,8 @@ def read_arrays(source: Path, limits: Mapping[str, int]) -> Arrays:
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, ValueError, KeyError, NotImplementedError) as error:
         # NotImplementedError: zipfile's, for a compression or a version of the format that it cannot read.
         raise FragmentSetError(f"{source}: truncated or damaged ({error}); copy or make it again") from error
+    except TypeError as error:
+        raise FragmentSetError(f"{source}: {error}") from error
     except Exception as error:
         # zlib and lzma raise their own errors for damaged streams; each of them means the same to a person.
         raise FragmentSetError(f"{source}: cannot be read ({type(error).__name__}: {error})") from error
@@ -58,25 +60,21 @@ def write_arrays(target: Path, arrays: Arrays) -> None:
     """Write the arrays as `.npz`, readable by its owner only: handwriting is biometric.
 
     A folder that it makes is its owner's alone too. A reader sees the old file or the whole new one; a link at `target`
-    stays one. FragmentSetError if it cannot be written.
+    stays one. UnwritableError if it cannot be written.
     """
     place = Path(os.path.realpath(target))
-    try:
+    with writing(target):
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{place.name}.", suffix=".tmp", dir=place.parent)  # mode 0600
-    except OSError as error:
-        raise FragmentSetError(f"{target}: cannot be written: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stored: dict[str, Any] = dict(arrays)
-            np.savez_compressed(stream, **stored)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(place)
-    except OSError as error:
-        raise FragmentSetError(f"{target}: cannot be written: {error.strerror}") from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stored: dict[str, Any] = dict(arrays)
+                np.savez_compressed(stream, **stored)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(temporary).replace(place)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
 
 
 def _check_sizes(source: Path, sizes: Mapping[str, int], limits: Mapping[str, int]) -> None:
@@ -88,12 +86,13 @@ def _check_sizes(source: Path, sizes: Mapping[str, int], limits: Mapping[str, in
 def _read(archive: zipfile.ZipFile, member: str) -> npt.NDArray[Any]:
     """Return an array whose header promises what the member holds: nothing larger is ever made.
 
-    ValueError if it is damaged or holds objects.
+    ValueError if it is damaged, TypeError if it holds objects.
     """
     with archive.open(member) as stream:
         shape, dtype = _header(stream)
         if dtype.hasobject:
-            raise ValueError(f"{member}: Object arrays cannot be loaded")
+            name = member.removesuffix(_SUFFIX)
+            raise TypeError(f"{name} is an array of Python objects; give it a type of numbers or text")
         if stream.tell() + math.prod(shape) * dtype.itemsize != archive.getinfo(member).file_size:
             raise ValueError(f"{member}: its header promises another number of bytes")
     with archive.open(member) as stream:

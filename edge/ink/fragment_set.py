@@ -161,7 +161,7 @@ class FragmentSet:
         """Write the set as `.npz`, its keys named as the fields, readable by its owner only.
 
         A session, time or kind that is unknown throughout is left out. A reader sees the old file or the whole new one.
-        FragmentSetError if it cannot be written.
+        UnwritableError if it cannot be written.
         """
         write_arrays(Path(path), self._arrays() | {_NAMES: np.asarray(self.writer_names, dtype=np.str_)})
 

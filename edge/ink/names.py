@@ -8,6 +8,12 @@ from edge.errors import NamesError
 LONGEST = 64
 """Largest number of characters of a name."""
 
+_LATIN_LOOKS = str.maketrans(
+    "АВЕЅІЈКМНОРСТХУаеорсухіјѕһԁԛԝԌӏΑΒΕΖΗΙΚΜΝΟΡΤΥΧαγικνορυϲϳՏՕՍհոսօցզյıɑɡ",
+    "ABESIJKMHOPCTXYaeopcyxijshdqwGlABEZHIKMNOPTYXayiKvopucjSOUhnuogqjiag",
+)
+"""Cyrillic, Greek, Armenian and other letters -> Latin ones that look the same."""
+
 _WRITTEN_TOGETHER = (
     {"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"},
     {"CJK", "HANGUL"},
@@ -28,13 +34,26 @@ def check_name(name: str) -> None:
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Raise NamesError unless every name passes `check_name` and no two are equal."""
-    seen: set[str] = set()
+    """Raise NamesError unless every name passes `check_name`, no two are equal, and no two look the same."""
+    seen: dict[str, str] = {}
     for name in names:
         check_name(name)
-        if name in seen:
+        other = seen.setdefault(look_of(name), name)
+        if name in seen.values() and other == name and names.count(name) > 1:
             raise NamesError(f"{names.count(name)} writers are called {name!r}; give each a name of its own")
-        seen.add(name)
+        if other != name:
+            raise NamesError(
+                f"two writers are called {other!r} and {name!r}, which look the same: their letters are of different "
+                "scripts; give each a name of its own"
+            )
+
+
+def look_of(name: str) -> str:
+    """Return what a name looks like: letters of other scripts, and wide and bold ones, as Latin ones.
+
+    Two names of which this is the same cannot be told apart on most screens (a subset of Unicode's UTS #39).
+    """
+    return unicodedata.normalize("NFKC", name).translate(_LATIN_LOOKS)
 
 
 def _fault(name: str) -> str:

@@ -25,7 +25,7 @@ from edge.errors import JournalError, NotAJournalError, SealError, SealKeyError,
 from edge.journal.anchor import head_of, holds
 from edge.journal.link import CARRIED
 from edge.journal.row import SELECT, Entry, entry_of
-from edge.journal.schema import SEAL_SCHEMA, Transaction, connect_to_read, connect_to_write
+from edge.journal.schema import SEAL_SCHEMA, Transaction, connect_to_read, connect_to_write, require_journal
 from edge.journal.seal import SEED_BYTES, Start, first_key
 from edge.journal.seal_keys import SealKeys
 from edge.journal.tail import Tail, require_as_left, start_of, tampered
@@ -99,6 +99,9 @@ class Journal:
         self.path, self._keys, self._sealed = Path(path), keys, False
         try:
             self._database = connect_to_read(self.path) if read_only else connect_to_write(self.path)
+            if read_only and not (keys is not None and keys.at(self.path)):
+                with suppress(sqlite3.OperationalError):  # whoever reads it is told; a sealed one's place: `verify`
+                    require_journal(self.path, self._database)
             if not read_only:
                 with Transaction(self._database):
                     require_as_left(self.path, self._database, keys)

@@ -2,14 +2,14 @@
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edge.errors import JournalAlteredError, JournalError, JournalExistsError
+from edge.errors import JournalAlteredError, JournalError, JournalExistsError, NotAJournalError
 from edge.journal.journal import Journal
 from edge.journal.link import Link
-from edge.journal.schema import connect_to_read
+from edge.journal.schema import connect_to_read, require_journal
 from edge.journal.seal_keys import SealKeys
 from edge.journal.verify import Verification
 from firmware_bridge.trust.private_folder import sync_folder
@@ -94,11 +94,17 @@ def _copy(path: Path, target: Path) -> Path:
         fresh.unlink(missing_ok=True)
         os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         with closing(connect_to_read(path)) as source, closing(sqlite3.connect(fresh, isolation_level=None)) as copy:
+            require_journal(path, source)
             source.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, which can be read where nothing can be written
-    except (OSError, sqlite3.Error) as error:
+    except NotAJournalError:
         fresh.unlink(missing_ok=True)
-        raise JournalError(f"{target}: the journal cannot be written there: {error}") from error
+        raise
+    except (OSError, sqlite3.Error) as error:
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        told = error.strerror if isinstance(error, OSError) else error
+        raise JournalError(f"{target}: the journal cannot be written there: {told}") from error
     return fresh
 
 

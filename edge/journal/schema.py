@@ -14,6 +14,9 @@ from edge.journal.row import GENESIS
 WAIT_S: Final = 5.0
 """How long another writer is waited for."""
 
+NO_TEXT: Final = "Could not decode to UTF-8"
+"""What sqlite3 says in an OperationalError of what it did read: bytes that are no text, which nobody recorded."""
+
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS decisions (
     number INTEGER PRIMARY KEY, time TEXT NOT NULL, board TEXT NOT NULL, session INTEGER NOT NULL,
@@ -42,9 +45,11 @@ _OF_BEFORE: Final = ("in_order",)
 
 def connect_to_write(path: Path) -> sqlite3.Connection:
     """Open the file, and make it, readable by its owner only, if there is none. sqlite3.Error, OSError."""
+    _require_file(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     database = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)
+    require_journal(path, database, or_empty=True)  # nothing is made in a database of another program
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
     # One transaction: a kill between the tables and the head would leave a journal that cannot be written.
@@ -55,11 +60,35 @@ def connect_to_write(path: Path) -> sqlite3.Connection:
 def connect_to_read(path: Path) -> sqlite3.Connection:
     """Open the file for reading, also on a medium that cannot be written; NotAJournalError if none."""
     if not path.is_file():
+        _require_file(path)
         raise NotAJournalError(f"{path}: no such file; `inkgate run --journal {path}` makes one")
     # Beside a file on a medium that cannot be written SQLite can make no shared memory, and needs none.
     still = not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
     options = "mode=ro&immutable=1" if still else "mode=ro"
     return sqlite3.connect(f"{path.resolve().as_uri()}?{options}", uri=True, timeout=WAIT_S, isolation_level=None)
+
+
+def _require_file(path: Path) -> None:
+    """Raise NotAJournalError if a folder, a pipe or a device is there."""
+    if path.exists() and not path.is_file():
+        raise NotAJournalError(f"{path}: no journal: it is no file; choose another path")
+
+
+def require_journal(path: Path, database: sqlite3.Connection, *, or_empty: bool = False) -> None:
+    """Raise NotAJournalError if nothing of a journal is in the file.
+
+    sqlite3.OperationalError if it cannot be read. A journal from which something was taken away still is one, and
+    `strange` says what is wrong with it. or_empty: a database that holds nothing at all will do, such as one whose
+    maker was killed.
+    """
+    try:
+        found = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        raise NotAJournalError(f"{path}: no journal: {error}; choose another path") from error
+    if not found & _expected(True).keys() and not (or_empty and not found):
+        raise NotAJournalError(f"{path}: no journal: it holds none of its tables; choose another path")
 
 
 def strange(path: Path, database: sqlite3.Connection) -> str:

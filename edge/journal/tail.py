@@ -14,7 +14,7 @@ import msgspec
 from edge.errors import JournalTamperedError, SealKeyError
 from edge.journal.link import Link, carried_row, link_row
 from edge.journal.row import COLUMNS, GENESIS, SELECT, Entry, entry_of, row_hash
-from edge.journal.schema import is_sealed, strange
+from edge.journal.schema import NO_TEXT, is_sealed, strange
 from edge.journal.seal import Key, Start
 from edge.journal.seal_keys import SealKeys
 
@@ -32,9 +32,16 @@ def start_of(database: sqlite3.Connection) -> Start | None:
 
 
 def row_at(database: sqlite3.Connection, number: int) -> tuple[Entry, str] | None:
-    """Return a row's entry and hash, None if there is no such row."""
-    found = database.execute(f"{SELECT} WHERE number = ?", (number,)).fetchone()
-    return None if found is None else (entry_of(found[1:-1]), found[-1])
+    """Return a row's entry and hash, None if there is no such row, or none that was recorded."""
+    try:
+        found = database.execute(f"{SELECT} WHERE number = ?", (number,)).fetchone()
+        return None if found is None else (entry_of(found[1:-1]), found[-1])
+    except msgspec.MsgspecError:
+        return None
+    except sqlite3.OperationalError as error:
+        if str(error).startswith(NO_TEXT):
+            return None
+        raise
 
 
 def turned_on(path: Path, database: sqlite3.Connection, start: Start, key: Key, rows: int) -> Key:

@@ -16,7 +16,7 @@ import msgspec
 from edge.errors import JournalError, JournalTamperedError, NotAJournalError
 from edge.journal.link import Link, link_of
 from edge.journal.row import COLUMNS, GENESIS, Entry, entry_of, row_hash
-from edge.journal.schema import Transaction, connect_to_read, strange
+from edge.journal.schema import NO_TEXT, Transaction, connect_to_read, strange
 from edge.journal.seal import Key, Start, key_at
 from edge.journal.seal_keys import SealKeys
 from edge.journal.tail import start_of, turned_on
@@ -228,6 +228,6 @@ def _link(entry: Entry) -> Link | None:
 
 def _trouble(path: Path, error: Exception, rows: int = 0) -> Exception:
     """Return a fault for content that is none, JournalError where nothing could be read."""
-    if isinstance(error, sqlite3.OperationalError):
+    if isinstance(error, sqlite3.OperationalError) and not str(error).startswith(NO_TEXT):
         return JournalError(f"{path}: the journal cannot be read: {error}")
     return _FaultError(f"after row {rows}: the journal cannot be read: {error}")

@@ -64,6 +64,10 @@ class FileKeys:
         content = msgspec.json.encode(_Stored(tuple(key.hex() for key in keys))) + b"\n"
         self._files.write(f"{roster.hex()}{SUFFIX}", content)
 
+    def forget(self, roster: bytes) -> None:
+        """Erase the roster's keys: nobody can read it any more. Only while `locked`."""
+        self._files.remove(f"{roster.hex()}{SUFFIX}")
+
     def locked(self) -> AbstractContextManager[None]:
         """Hold the lock that admits one writer of rosters at a time, over all processes of this user."""
         return self._files.locked()

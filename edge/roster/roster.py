@@ -1,12 +1,11 @@
 """Users by name and visitors by number: values that are never changed, only replaced."""
 
-import unicodedata
 from dataclasses import dataclass, replace
 from typing import Final
 
 from edge.decision.enrolment import Enrolment, Material, Visitor
 from edge.errors import EnrolmentError, UserError
-from edge.ink.names import check_name
+from edge.ink.names import check_name, look_of
 
 MAX_USERS: Final = 1000
 MAX_VISITORS: Final = 1000
@@ -101,5 +100,5 @@ class Roster:
 
 
 def _alike(one: str, other: str) -> bool:
-    """Return whether two names differ in capitals at most."""
-    return unicodedata.normalize("NFKC", one).casefold() == unicodedata.normalize("NFKC", other).casefold()
+    """Return whether two names differ in capitals at most, or look the same."""
+    return look_of(one).casefold() == look_of(other).casefold() or look_of(one.casefold()) == look_of(other.casefold())

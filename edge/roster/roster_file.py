@@ -1,6 +1,5 @@
 """A path and a network -> the roster in the file there, read and replaced as a whole."""
 
-import errno
 import os
 import secrets
 from collections.abc import Callable
@@ -12,7 +11,8 @@ from edge.roster.keys import KEY_BYTES, FileKeys, KeySource
 from edge.roster.roster import Roster
 from edge.roster.sealed import ID_BYTES, NETWORK_BYTES, NONCE_BYTES, key_id, read_header, seal, unseal
 from edge.roster.versions import Versions
-from firmware_bridge.files import read_file
+from firmware_bridge.errors import UnwritableError
+from firmware_bridge.files import read_file, require_writable_folder, unwritable
 from firmware_bridge.trust.private_folder import replace_file
 
 SUFFIX = ".roster"
@@ -73,17 +73,16 @@ class RosterFile:
             folder = self._place().parent
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                require_writable_folder(folder)
             except OSError as error:
                 raise self._unwritable(error) from error
-            if not os.access(folder, os.W_OK | os.X_OK):
-                raise self._unwritable(PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
     def change(self, change: Callable[[Roster], Roster]) -> Roster:
         """Replace the roster by what `change` makes of it, and return that; nobody else writes meanwhile.
 
         Its version is one more. The file is the old one or the new one at any moment; the new one is on the disk when
-        this returns. If `change` raises, nothing is written. Errors as those of `load`; RosterError if the file cannot
-        be written.
+        this returns. If `change` raises, nothing is written. Errors as those of `load`; UnwritableError if the file
+        cannot be written.
         """
         with self._keys.locked():
             content = self._read()
@@ -95,7 +94,7 @@ class RosterFile:
             self._keys.put(identity, (key, *kept))
             self._write(seal(new, identity, key, self._network, secrets.token_bytes(NONCE_BYTES)))
             self._keys.put(identity, (key,))
-            self._versions.note(identity, new.version)
+            self._versions.note(identity, new.version, self._place().absolute())
         return new
 
     def _load(self, content: bytes | None) -> Roster:
@@ -151,5 +150,33 @@ class RosterFile:
         """Return where the file lies: where a link at `path` leads, which stays a link."""
         return Path(os.path.realpath(self.path))
 
-    def _unwritable(self, error: OSError) -> RosterError:
-        return RosterError(f"{self.path}: the roster cannot be written: {error.strerror}: --roster takes it elsewhere")
+    def _unwritable(self, error: OSError) -> UnwritableError:
+        return unwritable(self.path, error, "--roster takes the roster elsewhere")
+
+
+def rosters_gone(keys: FileKeys, versions: Versions) -> dict[bytes, Path]:
+    """Return the rosters, by id, whose keys are kept here though their files are gone from their place.
+
+    KeyExposedError and KeyStoreError as `keys` and `versions` raise them.
+    """
+    return {of: place for of, place in versions.places().items() if keys.get(of) and not _holds(place, of)}
+
+
+def forget_rosters_gone(keys: FileKeys, versions: Versions) -> dict[bytes, Path]:
+    """Erase what is kept of rosters whose files are gone, and return them; nobody can read a copy then."""
+    with keys.locked():
+        gone = rosters_gone(keys, versions)
+        for roster in gone:
+            keys.forget(roster)
+            versions.forget(roster)
+    return gone
+
+
+def _holds(place: Path, roster: bytes) -> bool:
+    """Return whether the roster lies there, or may: what cannot be read is not gone."""
+    try:
+        return read_header(read_file(place)).roster == roster
+    except FileNotFoundError:
+        return False
+    except (OSError, RosterError):
+        return True

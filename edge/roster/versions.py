@@ -19,6 +19,7 @@ SUFFIX: Final = ".version"
 
 class _Stored(msgspec.Struct, forbid_unknown_fields=True):
     version: int
+    place: str = ""
 
 
 class Versions:
@@ -32,8 +33,22 @@ class Versions:
         self.folder = folder or state_folder() / "rosters"
         self._files = PrivateFolder(self.folder, "versions of rosters", STATE_VARIABLE)
 
-    def note(self, roster: bytes, version: int) -> None:
-        """Keep the version for good if it is the highest of the roster.
+    def places(self) -> dict[bytes, Path]:
+        """Return where each roster's file lay when it was last written, as far as that is known."""
+        found = {}
+        for name in self._files.names(SUFFIX):
+            place = self._stored(bytes.fromhex(name.removesuffix(SUFFIX))).place
+            if place:
+                found[bytes.fromhex(name.removesuffix(SUFFIX))] = Path(place)
+        return found
+
+    def forget(self, roster: bytes) -> None:
+        """Keep nothing of the roster any more."""
+        with self._files.locked():
+            self._files.remove(_name(roster))
+
+    def note(self, roster: bytes, version: int, place: Path | None = None) -> None:
+        """Keep the version for good if it is the highest of the roster, and where its file lies.
 
         RosterOlderError if a higher one was seen.
         """
@@ -41,23 +56,24 @@ class Versions:
             return
         with self._files.locked():
             if not self._check(roster, version):
-                self._files.write(_name(roster), msgspec.json.encode(_Stored(version)) + b"\n")
+                stored = _Stored(version, "" if place is None else str(place))
+                self._files.write(_name(roster), msgspec.json.encode(stored) + b"\n")
 
     def _check(self, roster: bytes, version: int) -> bool:
         """Return whether just this version is the highest seen."""
-        seen = self._seen(roster)
+        seen = self._stored(roster).version
         if version < seen:
             raise RosterOlderError(
                 f"is an older copy, put back with its key: its version is {version}, and {seen} was seen here"
             )
         return version == seen
 
-    def _seen(self, roster: bytes) -> int:
+    def _stored(self, roster: bytes) -> _Stored:
         content = self._files.read(_name(roster))
         if content is None:
-            return 0
+            return _Stored(0)
         try:
-            return msgspec.json.decode(content, type=_Stored).version
+            return msgspec.json.decode(content, type=_Stored)
         except msgspec.MsgspecError as error:
             raise KeyStoreError(f"{self.folder / _name(roster)}: no version of a roster: {error}") from error
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import EnrolmentError
+from edge.errors import EnrolmentError, UserError
 from edge.ink.fragment import Pixels
 from edge.ink.fragment_set import KINDS, FragmentSet
 from edge.ink.symbols import SYMBOLS
@@ -38,13 +38,13 @@ class Handwriting:
 
 
 def writer_of(fragments: FragmentSet, name: str) -> int:
-    """Return the id of the writer of that name. EnrolmentError, naming others, if there is none."""
+    """Return the id of the writer of that name. UserError, naming others, if there is none."""
     for writer in fragments.writers:
         if fragments.name_of(int(writer)) == name:
             return int(writer)
     known = [fragments.name_of(int(writer)) for writer in fragments.writers[:5]]
     more = f" and {len(fragments.writers) - 5} others" if len(fragments.writers) > 5 else ""
-    raise EnrolmentError(f"nobody in the set is called {name!r}; --writer names one of {', '.join(known)}{more}")
+    raise UserError(f"nobody in the set is called {name!r}; --writer names one of {', '.join(known)}{more}")
 
 
 def handwriting_of(fragments: FragmentSet, writer: int, alphabet: str, length: int | None = None) -> Handwriting:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.errors import ServiceError
-from firmware_bridge.files import read_file
+from firmware_bridge.files import read_file, writing
 from firmware_bridge.trust.private_folder import replace_file
 
 NAME: Final = "inkgate.service"
@@ -52,26 +52,26 @@ def unit(path: Path) -> str:
 def install(text: str, to: Path, replace: bool) -> bool:
     """Write the unit file, 0644, whole or not at all; return whether that changed anything.
 
-    ServiceError if another one is there, or the package's, and shall not be replaced, or if it cannot be written.
+    ServiceError if another one is there, or the package's, and shall not be replaced; UnwritableError.
     """
     try:
         before = read_file(to).decode() if to.exists() else None
-        if before == text:
-            return False
-        if to == UNIT and before is None and PACKAGED.exists() and not replace:
-            raise ServiceError(
-                f"{PACKAGED}: the package brought a unit: `sudo systemctl enable --now inkgate`; your own settings "
-                "belong in `sudo systemctl edit inkgate`; --force writes another one that hides it"
-            )
-        if before is not None and not replace:
-            raise ServiceError(
-                f"{to}: another unit is there; your own settings belong in `sudo systemctl edit inkgate`; "
-                "--force replaces it"
-            )
-        replace_file(to, to.with_name(f".{to.name}.fresh"), text.encode(), mode=0o644)
     except UnicodeDecodeError as error:
         raise ServiceError(f"{to}: is no unit file; --force does not replace it: remove it") from error
     except OSError as error:
-        helps = "give the command with sudo" if isinstance(error, PermissionError) else "name another file with --to"
-        raise ServiceError(f"{to}: cannot be written: {error.strerror}: {helps}") from error
+        raise ServiceError(f"{to}: is no unit file: {error.strerror}: name another file with --to") from error
+    if before == text:
+        return False
+    if to == UNIT and before is None and PACKAGED.exists() and not replace:
+        raise ServiceError(
+            f"{PACKAGED}: the package brought a unit: `sudo systemctl enable --now inkgate`; your own settings "
+            "belong in `sudo systemctl edit inkgate`; --force writes another one that hides it"
+        )
+    if before is not None and not replace:
+        raise ServiceError(
+            f"{to}: another unit is there; your own settings belong in `sudo systemctl edit inkgate`; "
+            "--force replaces it"
+        )
+    with writing(to, "give the command with sudo, or name another file with --to"):
+        replace_file(to, to.with_name(f".{to.name}.fresh"), text.encode(), mode=0o644)
     return True

@@ -4,7 +4,9 @@ Either of two compilers is used: gcc-arm-none-eabi from Debian or zig from PyPI.
 give the same bytes: nothing of the machine, the time or the folder gets into them.
 """
 
+import errno
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from firmware_bridge.build.errors import BuildError
 from firmware_bridge.build.settings import SETTINGS, Settings, check
 from firmware_bridge.build.uf2 import boot2_with_crc
 from firmware_bridge.errors import ToolMissingError
+from firmware_bridge.files import unwritable, writing
 from firmware_bridge.installing import install_package
 
 SOURCES = FIRMWARE
@@ -112,8 +115,9 @@ def build(
       UnknownBoardError  there is no such board
       SettingError  the app has no such setting, or the value is not allowed
       ToolMissingError  the compiler is not installed
-      BuildError  the board has no such app, the folder cannot be created, the compiler reports an error, or link.ld
-                  and board.toml disagree about the store
+      UnwritableError  the folder, or what is made in it, cannot be written
+      BuildError  the board has no such app, the compiler reports an error, or link.ld and board.toml disagree about
+                  the store
       SegmentError  the program does not fit
     """
     chosen = find(board)
@@ -121,10 +125,8 @@ def build(
         raise BuildError(f"{board} has no app {app!r}: it has {', '.join(chosen.apps)}")
     changed = check(settings, chosen, app)
     tool = find_toolchain(toolchain)
-    try:
+    with writing(out, "choose another --out"):
         (out / STACK_USE).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BuildError(f"{out}: {error.strerror}") from error
     elf, binary = (out.resolve() / f"{board}-{app}.{suffix}" for suffix in ("elf", "bin"))
     _compile(chosen, app, elf, tool, optimise, changed)
     linked = elf.read_bytes()
@@ -132,7 +134,8 @@ def build(
     check_segments(segments, chosen)
     _check_store(address_of(read_symbols(linked), "ink_store"), chosen)
     image = flatten(segments, chosen)
-    binary.write_bytes(boot2_with_crc(image) if chosen.boot2 else image)
+    with writing(binary, "choose another --out"):
+        binary.write_bytes(boot2_with_crc(image) if chosen.boot2 else image)
     ram = sum(segment.size for segment in segments if chosen.ram.holds(segment.address, segment.size))
     return Built(chosen, app, elf, binary, len(image), ram, tool, changed)
 
@@ -162,6 +165,9 @@ def _compile(board: Board, app: str, elf: Path, tool: Toolchain, optimise: str, 
     ]  # fmt: skip
     done = subprocess.run(command, cwd=SOURCES / "boards", capture_output=True, text=True, check=False)
     if done.returncode != 0:
+        for number in (errno.ENOSPC, errno.EDQUOT):
+            if os.strerror(number) in done.stderr:
+                raise unwritable(elf, OSError(number, os.strerror(number)), "choose another --out")
         raise BuildError(f"{board.name} {app}: {tool.name} {tool.version} objects:\n{done.stderr.strip()}")
 
 

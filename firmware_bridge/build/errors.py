@@ -64,6 +64,6 @@ class SettingError(BridgeError):
 
 
 class BuildError(BridgeError):
-    """Raised when the firmware cannot be compiled or linked, or the result cannot be written."""
+    """Raised when the firmware cannot be compiled or linked."""
 
     exit_code = ExitCode.USAGE

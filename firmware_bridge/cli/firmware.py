@@ -9,7 +9,6 @@ from rich.text import Text
 
 from firmware_bridge.boards import BOARDS, FIRMWARE_VERSION, Board, find
 from firmware_bridge.build import image, settings, uf2
-from firmware_bridge.build.errors import ImageError
 from firmware_bridge.cli.common import (
     about,
     complete_app,
@@ -24,6 +23,7 @@ from firmware_bridge.cli.flash import flash
 from firmware_bridge.cli.monitor import monitor
 from firmware_bridge.cli.options import complete_port, json_option, plain_console, say
 from firmware_bridge.cli.provision import provision
+from firmware_bridge.files import writing
 from firmware_bridge.flash import install
 from firmware_bridge.link.ports import udev_rules
 from firmware_bridge.trust import signing
@@ -201,10 +201,8 @@ def _show(facts: dict[str, Any], as_json: bool) -> None:
 
 
 def _write(path: Path, content: bytes) -> Path:
-    try:
+    with writing(path, "choose another --out"):
         path.write_bytes(content)
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be written: {error.strerror}; choose another --out") from error
     return path
 
 

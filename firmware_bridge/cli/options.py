@@ -1,13 +1,20 @@
 """Options, times and output that the commands of all packages share."""
 
 import math
+import time
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 import click
 from click.shell_completion import CompletionItem
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.segment import Segment
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
 
-from firmware_bridge.errors import InkgateError
+from firmware_bridge.errors import InkgateError, printable
 
 
 class FiniteRange(click.FloatRange):
@@ -69,12 +76,73 @@ CONNECT_S = 15.0
 def plain_console(file: IO[str] | None = None, force_terminal: bool | None = None) -> Console:
     """Return a console on stderr, or on `file`, that shows names and paths as they are.
 
-    Brackets in a text are no markup there, and colons no emoji: a person may be called "[b]". Colours are given by a
-    style or as rich.text.Text. A spinner takes any text for markup: give it Text.
+    Brackets in a text are no markup there, and colons no emoji: a person may be called "[b]". What would move the
+    terminal's cursor or change its colours is shown as codes. Colours are given by a style or as rich.text.Text. A
+    spinner takes any text for markup: give it Text.
     """
-    return Console(file=file, stderr=True, force_terminal=force_terminal, markup=False, emoji=False)
+    return _PlainConsole(file=file, stderr=True, force_terminal=force_terminal, markup=False, emoji=False)
+
+
+class _PlainConsole(Console):
+    """A console that shows texts of others as texts, in bars and spinners too."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Render an object; rich's own control codes stay."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text == "\r":  # with which a line that is rewritten ends
+                yield segment
+            else:
+                yield Segment(printable(segment.text), segment.style)
+
+    def status(self, status: RenderableType, **options: Any) -> Status:
+        """Return a spinner beside which the seconds are counted: whoever waits sees that something goes on."""
+        return super().status(Timed(status), **options)
+
+
+class Timed:
+    """A text with the seconds since it was made, for a spinner."""
+
+    def __init__(self, text: RenderableType) -> None:
+        self._text, self._began_s = text, time.monotonic()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render it as it is at this moment."""
+        yield Text.assemble(_plain(self._text), (f"  {time.monotonic() - self._began_s:.0f} s", "dim"))
 
 
 def say(console: Console, text: str) -> None:
     """Print text unchanged: no markup, no highlighting, no line breaks added."""
     console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def show_facts(console: Console, title: str, facts: Mapping[str, str]) -> None:
+    """Print names and values, a line each, however narrow the console is."""
+    say(console, title)
+    width = max(map(len, facts), default=0)
+    for name, value in facts.items():
+        say(console, f"  {name:<{width}}  {value}")
+
+
+def show_table(console: Console, table: Table) -> None:
+    """Print a table; where it is wider than the console, a line for each value, so that none is cut."""
+    if Measurement.get(console, console.options.update_width(_WIDEST), table).maximum <= console.width:
+        console.print(table)
+        return
+    names = [_plain(column.header) for column in table.columns] if table.show_header else [""] * len(table.columns)
+    width = max(map(len, names), default=0)
+    for title in (table.title, table.caption):
+        if title is not None:
+            say(console, _plain(title))
+    for cells in zip(*(column.cells for column in table.columns), strict=True):
+        first, *rest = map(_plain, cells)
+        say(console, f"{names[0]} {first}".strip())
+        for name, cell in zip(names[1:], rest, strict=True):
+            if cell:
+                say(console, f"  {name:<{width}}  {cell}")
+
+
+_WIDEST = 10_000
+
+
+def _plain(cell: object) -> str:
+    return cell.plain if isinstance(cell, Text) else str(cell)

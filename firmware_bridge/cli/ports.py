@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 from rich.table import Table
 
-from firmware_bridge.cli.options import json_option, plain_console
+from firmware_bridge.cli.options import json_option, plain_console, show_table
 from firmware_bridge.link.ports import list_ports
 
 
@@ -33,4 +33,4 @@ def ports(as_json: bool) -> None:
     for port in found:
         usb = "" if port.vid is None or port.pid is None else f"{port.vid:04x}:{port.pid:04x}"
         table.add_row(port.path, port.board or "", usb, port.serial_number or "", port.description)
-    console.print(table)
+    show_table(console, table)

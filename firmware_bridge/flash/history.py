@@ -7,7 +7,7 @@ import msgspec
 from firmware_bridge.boards import Board
 from firmware_bridge.build.errors import ImageError
 from firmware_bridge.build.image import Header, Version, parse_version
-from firmware_bridge.files import read_file
+from firmware_bridge.files import read_file, writing
 from firmware_bridge.flash.errors import FlashedListError
 from firmware_bridge.trust.errors import KeyFolderError
 from firmware_bridge.trust.folder import STATE_VARIABLE, signing_folder, state_folder
@@ -97,13 +97,11 @@ class Versions:
         self._keep(known)
 
     def _keep(self, known: dict[str, str]) -> None:
-        try:
+        with writing(self._path, "name another folder in $INKGATE_STATE"):
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             fresh = self._path.with_suffix(".fresh")
             fresh.write_bytes(msgspec.json.encode(known))
             fresh.replace(self._path)
-        except OSError as error:
-            raise FlashedListError(f"{self._path}: cannot be written: {error.strerror}") from error
 
     def _load(self) -> dict[str, str]:
         try:

@@ -29,6 +29,8 @@ PIECE_BYTES = 256
 _HEADER_PIECE = 2
 _REFUSED = "nack command"
 """What stm32loader says where the boot loader refuses a command that it knows: by AN3155, of a protected part."""
+_REFUSED_PLACES = ("nack 0x31", "nack 0x43 erasing", "nack 0x44 erasing")
+"""What it says where a command was taken and then what it shall write or erase was not: the line is well."""
 _CERTAIN_BYTES = 8
 """So many programmed bytes are not stuck by chance."""
 _SYNCHRONIZE, _ACK, _NACK = b"\x7f", b"\x79", b"\x1f"
@@ -244,6 +246,11 @@ class UartProgrammer:
                 raise ProtectedError(
                     f"{self.where}: {what} failed: the part refuses the command: it is protected against reading "
                     f"(RDP): `stm32flash -k {shlex.quote(self.where)}` takes that off and erases all of it, its key too"
+                ) from error
+            if reason.startswith(_REFUSED_PLACES):
+                raise ProtectedError(
+                    f"{self.where}: {what} failed: the boot loader refuses it ({reason}): it is write-protected (WRP): "
+                    f"`stm32flash -u {shlex.quote(self.where)}` takes that off"
                 ) from error
             raise FlashError(f"{self.where}: {what} failed: {reason}: {self.board.boot_hint}") from error
 

@@ -16,6 +16,7 @@ from firmware_bridge.session.errors import (
     AuthenticationError,
     KeyMissingError,
     LinkError,
+    NoAnswerError,
     PixelDepthError,
     ProtocolMismatchError,
 )
@@ -35,6 +36,8 @@ NOTICE_AGAIN_S = 60.0
 
 _HOPELESS = (KeyStoreError, PixelDepthError)
 """What no other try mends: this user's own keys, and what a proved board is."""
+
+_NOBODY = "nothing answered before the idle timeout: is it a pen or camera board? `inkgate ports` lists the ports"
 
 SETTLE_S = 0.5
 """Time for the last acknowledgement to get through.
@@ -171,6 +174,7 @@ class Link:
         """
         self._active_s = trying_since_s = self._clock()
         patience_s = self._connect_patience_s
+        problem: BridgeError | None = None
         while True:
             connected = False
             try:
@@ -178,7 +182,9 @@ class Link:
                     connected = connected or isinstance(event, Connected)
                     yield event
                 self.close()
-                return
+                if self._connected_ever:
+                    return
+                problem = problem or self._named(NoAnswerError(_NOBODY))
             except (ProtocolMismatchError, PixelDepthError, AuthenticationError, KeyStoreError) as refusal:
                 problem = self._explained(refusal)
                 if not self._persistent or (not self._connected_ever and isinstance(refusal, _HOPELESS)):

@@ -9,6 +9,12 @@ class KeyStoreError(BridgeError):
     exit_code = ExitCode.USAGE
 
 
+class KeyStoreUnwritableError(KeyStoreError):
+    """A folder of keys cannot be written."""
+
+    exit_code = ExitCode.DEVICE
+
+
 class KeyDamagedError(KeyStoreError):
     """The file of one board's key holds no key."""
 

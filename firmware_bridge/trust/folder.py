@@ -54,37 +54,53 @@ def state_folder() -> Path:
 
     KeyFolderError if the variable is unset and the user has no home folder.
     """
-    if named := _named(STATE_VARIABLE):
-        return Path(named)
-    try:
-        return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "inkgate"
-    except RuntimeError as error:
-        raise KeyFolderError(f"this user has no home for records: name a folder in ${STATE_VARIABLE}") from error
+    named = _named(STATE_VARIABLE)
+    if named is not None:
+        return named
+    return _base("XDG_STATE_HOME", Path(".local", "state"), "records", STATE_VARIABLE) / "inkgate"
 
 
 def data_folder(named: Path | str | None = None) -> Path:
     """Return the folder of public data: `named`, $INKGATE_DATA, or inkgate in the user's cache.
 
-    A `~` at its beginning is a home. KeyFolderError if the home that is needed is nobody's.
+    KeyFolderError if the home that is needed is nobody's.
     """
-    chosen = named or _named(DATA_VARIABLE)
-    try:
-        if chosen:
-            return Path(chosen).expanduser()
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "inkgate"
-    except RuntimeError as error:
-        what = f"{chosen}: there is no such home" if chosen else "this user has no home for data"
-        raise KeyFolderError(f"{what}: name a folder in ${DATA_VARIABLE}") from error
+    chosen = _expanded(named, DATA_VARIABLE) if named else _named(DATA_VARIABLE)
+    return chosen or _base("XDG_CACHE_HOME", Path(".cache"), "data", DATA_VARIABLE) / "inkgate"
 
 
 def _default_folder(name: str, variable: str) -> Path:
-    if named := _named(variable):
-        return Path(named)
+    named = _named(variable)
+    if named is not None:
+        return named
+    return _base("XDG_CONFIG_HOME", Path(".config"), f"inkgate/{name}", variable) / "inkgate" / name
+
+
+def _named(variable: str) -> Path | None:
+    """Return the folder that a variable names, None if it names none."""
+    named = os.environ.get(variable) or _look_up(variable)
+    return _expanded(named, variable) if named else None
+
+
+def _expanded(named: Path | str, variable: str) -> Path:
+    """Return a path; a `~` at its beginning is a home. KeyFolderError if that is nobody's."""
     try:
-        return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "inkgate" / name
+        return Path(named).expanduser()
     except RuntimeError as error:
-        raise KeyFolderError(f"this user has no home for inkgate/{name}: name a folder in ${variable}") from error
+        raise KeyFolderError(f"{named}: there is no such home: name a folder in ${variable}") from error
 
 
-def _named(variable: str) -> str | None:
-    return os.environ.get(variable) or _look_up(variable)
+def _base(xdg: str, below_home: Path, holds: str, variable: str) -> Path:
+    """Return the folder that $XDG_... names, or the one below the user's home.
+
+    KeyFolderError if he has no home: nobody is known under his number, or $HOME is no absolute path.
+    """
+    if base := os.environ.get(xdg):
+        return _expanded(base, xdg)
+    try:
+        home = Path.home()
+    except RuntimeError:
+        home = Path()
+    if not home.is_absolute() or os.environ.get("HOME") == "":
+        raise KeyFolderError(f"this user has no home for {holds}: name a folder in ${variable}")
+    return home / below_home

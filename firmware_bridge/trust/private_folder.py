@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from firmware_bridge.files import read_file
-from firmware_bridge.trust.errors import KeyExposedError, KeyStoreError
+from firmware_bridge.files import read_file, unwritable
+from firmware_bridge.trust.errors import KeyExposedError, KeyStoreError, KeyStoreUnwritableError
 
 _LOCK = ".lock"
 _FRESH = ".fresh"
@@ -25,7 +25,7 @@ class PrivateFolder:
     exposed   the error for what others could read or change
 
     Every method raises `exposed` if anybody else could read or change the folder or a file, KeyStoreError if something
-    cannot be read or written.
+    cannot be read, and of its kinds KeyStoreUnwritableError if it cannot be written.
     """
 
     def __init__(self, path: Path, holds: str, variable: str, exposed: type[KeyExposedError] = KeyExposedError) -> None:
@@ -61,7 +61,7 @@ class PrivateFolder:
         try:
             replace_file(file, fresh, content)
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._unwritable(error) from error
 
     def remove(self, name: str) -> None:
         """Remove the file, if it is there. Only while `locked`."""
@@ -69,7 +69,7 @@ class PrivateFolder:
             (self.path / name).unlink(missing_ok=True)
             sync_folder(self.path)
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._unwritable(error) from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -79,7 +79,7 @@ class PrivateFolder:
             self._check(self.path)
             descriptor = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._unwritable(error) from error
         try:
             self._lock(descriptor)
             yield
@@ -106,6 +106,10 @@ class PrivateFolder:
         return KeyStoreError(
             f"{where}: the key store cannot be used: {error.strerror}: ${self._variable} names another"
         )
+
+    def _unwritable(self, error: OSError) -> KeyStoreUnwritableError:
+        where = Path(error.filename) if error.filename else self.path
+        return KeyStoreUnwritableError(str(unwritable(where, error, f"${self._variable} names another folder")))
 
 
 def replace_file(file: Path, fresh: Path, content: bytes, mode: int = 0o600) -> None:

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from firmware_bridge.files import read_file
+from firmware_bridge.files import read_file, writing
 from firmware_bridge.trust.errors import SigningKeyError, SigningKeyExposedError
 from firmware_bridge.trust.folder import signing_folder
 
@@ -100,21 +100,21 @@ def load_signing_key(path: Path) -> SigningKey:
 def create_signing_key(path: Path) -> SigningKey:
     """Create a secret key in a new file, mode 0600, and its public half beside it.
 
-    SigningKeyError if the file exists or cannot be written.
+    SigningKeyError if the file exists, UnwritableError if it cannot be written.
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     key = Ed25519PrivateKey.generate()
     signing = SigningKey(key)
-    try:
+    if path.exists():
+        raise SigningKeyError(f"{path}: exists already: move it away first")
+    with writing(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         public_of(path).write_bytes(signing.public.pem())
-    except OSError as error:
-        raise SigningKeyError(f"{path}: cannot be written: {error.strerror}") from error
     return signing
 
 

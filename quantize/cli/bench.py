@@ -28,7 +28,7 @@ from edge.decision.evidence import word_scores
 from edge.errors import NotABundleError, RunError
 from edge.ink.fragment import SIDE, Pixels, to_int8
 from edge.ink.fragment_set import sample_words
-from firmware_bridge.cli.options import json_option, plain_console
+from firmware_bridge.cli.options import json_option, plain_console, show_table
 from firmware_bridge.errors import ExitCode
 from quantize.arithmetic.kernel_sets import kernel_set
 from quantize.arithmetic.reference import Reference
@@ -314,10 +314,10 @@ def _show(console: Console, engine: Engine, workload: Workload, rows: list[Row])
         seconds = [f"{s:.2f} s" for s in (row.engine_s, row.bare_s)]
         cells = [f"{row.fragments:,}", *seconds, f"{row.ratio:.2f}", error, f"{row.batched_s:.2f} s", batched]
         table.add_row(*cells, f"{row.peak_mib:.0f} MiB")
-    console.print(table)
+    show_table(console, table)
     others = Table(title="published by others: other machines, other networks, so not a comparison of speed")
     for heading in ("program", "images", "time"):
         others.add_column(heading, justify="right")
     for program, images, seconds_ in PUBLISHED:
         others.add_row(program, f"{images:,}", f"{seconds_:.2f} s")
-    console.print(others)
+    show_table(console, others)

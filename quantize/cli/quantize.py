@@ -18,7 +18,7 @@ from rich.text import Text
 
 from edge.bundle.bundle import Bundle
 from edge.bundle.signed import sign_bundle
-from firmware_bridge.cli.options import FiniteRange, json_option, plain_console
+from firmware_bridge.cli.options import FiniteRange, Timed, json_option, plain_console
 from firmware_bridge.trust.signing import BUNDLES, find_own_key, load_signing_key
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def quantize(
     if as_json:
         click.echo(json.dumps({**made[0], "draws": made[1:]}))
     else:
-        console.print(f"Next: inkgate verify {out}")
+        console.print(f"next: inkgate verify {out}")
 
 
 def _from_run(ctx: click.Context, far: float, far_reject: float, evidence_path: Path | None) -> Callable[..., Bundle]:
@@ -215,4 +215,4 @@ def _summary(bundle: Bundle) -> dict[str, Any]:
 
 
 def _teller(status: Status, prefix: str) -> Callable[[str], None]:
-    return lambda step: status.update(Text(f"{prefix}{step}"))
+    return lambda step: status.update(Timed(Text(f"{prefix}{step}")))

@@ -16,7 +16,7 @@ from edge.cli.bundle_path import BundlePath
 from edge.ink.fragment_set import FragmentSet
 from firmware_bridge.cli.options import complete_port, json_option, plain_console
 from firmware_bridge.errors import ExitCode
-from quantize.errors import ReportError
+from firmware_bridge.files import writing
 
 if TYPE_CHECKING:
     from quantize.report.record import Report
@@ -180,10 +180,8 @@ def _store(path: Path, content: bytes, notes: list[str]) -> None:
 
 
 def _write_page(path: Path, page: str) -> None:
-    try:
+    with writing(path):
         path.write_text(page)
-    except OSError as error:
-        raise ReportError(f"{path} could not be written: {error.strerror}") from error
 
 
 def _bar(console: Console) -> Progress:

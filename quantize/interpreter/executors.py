@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from edge.bundle.engine import Engine, find_runtime
+from edge.bundle.engine import Engine, find_runtime, without_infos
 from edge.bundle.golden import LOGITS
 from edge.bundle.kernels import DELEGATE, LITERT, TABLE, TFLITE_RUNTIME, Kernels, comparable, runs_on
 from edge.bundle.manifest import PinnedExecutor
@@ -169,13 +169,14 @@ def interpreter(model: bytes, kernels: str, *, preserve: bool = False) -> Any:
     except RuntimeMissingError as error:
         raise DependencyError(str(error)) from error
     try:
-        made = runtime.module.Interpreter(
-            model_content=model,
-            num_threads=1,
-            experimental_op_resolver_type=getattr(runtime.module.OpResolverType, wanted.resolver),
-            experimental_preserve_all_tensors=preserve,
-        )
-        made.allocate_tensors()
+        with without_infos():
+            made = runtime.module.Interpreter(
+                model_content=model,
+                num_threads=1,
+                experimental_op_resolver_type=getattr(runtime.module.OpResolverType, wanted.resolver),
+                experimental_preserve_all_tensors=preserve,
+            )
+            made.allocate_tensors()
     except AttributeError as error:
         raise KernelSetError(f"this {runtime.name} has no kernels {wanted.name}: {error}") from error
     except (ValueError, RuntimeError) as error:

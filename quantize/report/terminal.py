@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
+from firmware_bridge.cli.options import show_table
 from quantize.losses.drift import DriftReport
 from quantize.proof.findings import KernelSetReport
 from quantize.report.record import Decided, Report
@@ -13,10 +14,10 @@ def show_report(console: Console, report: Report) -> None:
 
     The operations are those of the first kernel set with a mismatch, else of the deployed one.
     """
-    console.print(_kernel_sets(report))
+    show_table(console, _kernel_sets(report))
     shown = next((s for s in report.kernel_sets if s.mismatches), None) or _deployed(report)
     if shown is not None and shown.ops:
-        console.print(_ops(shown))
+        show_table(console, _ops(shown))
     console.print(f"{report.values:,} values compared, {report.mismatches:,} differ.")
     for model, outputs in report.outputs.items():
         counted = ", ".join(f"{o.mismatches:,} of {o.values:,} {o.name} differ" for o in outputs.values())

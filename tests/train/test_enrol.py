@@ -11,9 +11,10 @@ from edge.bundle.run_directory import Run
 from edge.bundle.run_files import CALIBRATION, CONFIG, DEVELOPMENT, ENROL, HELD, MODEL, TEST
 from edge.errors import NamesError
 from edge.ink.fragment_set import FragmentSet
+from firmware_bridge.errors import UnwritableError
 from train.data import datasets
 from train.enrol import Order, load, train_draws
-from train.errors import FarUnknownError, OverwriteError, TooFewWritersError, UnwritableError
+from train.errors import FarUnknownError, OverwriteError, TooFewWritersError
 from train.network import fit_users
 from train.network.backbone import Backbone
 from train.synthetic import writers
@@ -178,7 +179,7 @@ def test_what_a_replaced_run_was_measured_to_be_goes_with_it(
 
 def test_a_bundle_is_no_place_for_a_run(order: Order, make_backbone: MakeBackbone, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}")
-    with pytest.raises(UnwritableError, match="is a bundle"):
+    with pytest.raises(OverwriteError, match="is a bundle"):
         train_draws(order, make_backbone(), tmp_path, 1)
 
 

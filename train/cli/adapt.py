@@ -6,17 +6,19 @@ from dataclasses import asdict
 from typing import Any
 
 import click
+from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from firmware_bridge.cli.options import json_option, plain_console
+from firmware_bridge.cli.options import json_option, plain_console, say, show_table
 from train.plan.architecture import ArchitecturePlan
 from train.plan.budget import Budget, candidates, resources, solve
 from train.plan.stages import PRINCIPLES, Stage, explain
 
 _SHOWN = 12
 _WIDTH = 100
+_PANEL_WIDTH = 80
 _BYTES = {"": 1, "b": 1, "kb": 1000, "k": 1024, "kib": 1024, "mb": 10**6, "m": 2**20, "mib": 2**20}
 _COUNT = {"": 1, "k": 1000, "m": 10**6}
 
@@ -56,10 +58,13 @@ def adapt(users: int, max_flash: int | None, max_ram: int | None, max_macs: int 
     console = plain_console()
     console.width = min(console.width, _WIDTH)
     for stage in explain(plan):
-        console.print(_stage_panel(stage))
-    console.print(_resource_table(plan))
+        if console.width < _PANEL_WIDTH:
+            _say_stage(console, stage)
+        else:
+            console.print(_stage_panel(stage))
+    show_table(console, _resource_table(plan))
     if budget.limits:
-        console.print(_candidate_table(users, budget, fitting))
+        show_table(console, _candidate_table(users, budget, fitting))
 
 
 def _quantity(text: str, units: dict[str, int]) -> int:
@@ -109,6 +114,19 @@ def _stage_panel(stage: Stage) -> Panel:
         grid.add_row("principle", f"({stage.principle}) {PRINCIPLES[stage.principle]}", style="dim")
     title = Text(f"{stage.stage}. {stage.title}", style="bold")
     return Panel(grid, title=title, title_align="left")
+
+
+def _say_stage(console: Console, stage: Stage) -> None:
+    """Print a stage where its panel has no room."""
+    say(console, f"{stage.stage}. {stage.title}")
+    for number in stage.numbers:
+        value = f"{number.value:,}" if isinstance(number.value, int) else number.value
+        equation = f" (eq. {number.equation})" if number.equation else ""
+        say(console, f"  {number.symbol} = {number.formula}{f' = {value}' if value else ''}{equation}")
+    if stage.choice:
+        say(console, f"  {stage.choice}")
+    if stage.principle:
+        say(console, f"  principle ({stage.principle}) {PRINCIPLES[stage.principle]}")
 
 
 def _resource_table(plan: ArchitecturePlan) -> Table:

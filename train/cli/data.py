@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-from rich.table import Table
 from rich.text import Text
 
-from firmware_bridge.cli.options import json_option, plain_console
+from firmware_bridge.cli.options import json_option, plain_console, show_facts
+from firmware_bridge.files import writing
 from train.cli.data_import import import_command
-from train.errors import TooFewWritersError, UnwritableError
+from train.errors import TooFewWritersError
 
 if TYPE_CHECKING:
     from edge.ink.fragment_set import FragmentSet
@@ -63,7 +63,7 @@ def fetch(data_dir: Path | None, as_json: bool) -> None:
     console = plain_console()
     for file in files:
         console.print(f"{file.path}  {file.status}, SHA-256 right", highlight=False)
-    console.print("Next: `inkgate data info qmnist`")
+    console.print("next: `inkgate data info qmnist`")
 
 
 data.add_command(import_command)
@@ -114,7 +114,7 @@ def info(
         if as_json:
             click.echo(json.dumps(sources))
             return
-        console.print(_two_columns("Sources", sources))
+        show_facts(console, "Sources", sources)
         return
     fragments = _load(name, int(pixel_bits), data_dir, options)
     summary = {"name": name, **_summary(fragments)}
@@ -124,7 +124,8 @@ def info(
     if as_json:
         click.echo(json.dumps(summary))
     else:
-        console.print(_two_columns(name, {key: _in_words(value) for key, value in summary.items() if key != "name"}))
+        facts = {key.replace("_", " "): _in_words(value) for key, value in summary.items() if key != "name"}
+        show_facts(console, name, facts)
 
 
 @data.command()
@@ -171,7 +172,7 @@ def evidence(out: Path, data_dir: Path | None, as_json: bool) -> None:
         click.echo(json.dumps(found))
     else:
         rows = {name: f"{row['fragments']:,} fragments of {row['writers']} writers" for name, row in found.items()}
-        console.print(_two_columns(str(out), rows))
+        show_facts(console, str(out), rows)
 
 
 def _load(name: str, pixel_bits: int, data_dir: Path | None, options: dict[str, Any]) -> "FragmentSet":
@@ -253,21 +254,13 @@ def _write_sheet(fragments: "FragmentSet", path: Path) -> None:
     from train.data.contact_sheet import save_sheet
 
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch()
-        path.chmod(0o600)  # handwriting is biometric: nobody else may look at it
-        save_sheet(fragments, path)
-    except (OSError, ValueError) as error:
-        raise UnwritableError(f"{path} cannot be written: {error}") from error
-
-
-def _two_columns(title: str, rows: dict[str, str]) -> Table:
-    table = Table(title=title, show_header=False, title_style="bold")
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for key, value in rows.items():
-        table.add_row(key.replace("_", " "), value)
-    return table
+        with writing(path, "choose another --png"):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch()
+            path.chmod(0o600)  # handwriting is biometric: nobody else may look at it
+            save_sheet(fragments, path)
+    except ValueError as error:
+        raise click.UsageError(f"{path}: no picture can be written there: {error}: end its name in .png") from error
 
 
 def _in_words(value: object) -> str:

@@ -65,4 +65,4 @@ def import_command(form: str, source: Path, out: Path, kind: str | None, as_json
         click.echo(json.dumps({"out": str(out), **counts, **told}))
         return
     say(console, f"{out}: {len(fragments):,} fragments of {len(fragments.writers)} writers")
-    say(console, f"Next: inkgate data info {out} --png sheet.png")
+    say(console, f"next: inkgate data info {out} --png sheet.png")

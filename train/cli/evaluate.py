@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.cli.bundle_path import BundlePath
-from firmware_bridge.cli.options import FiniteRange, complete_dataset, json_option, plain_console, say
+from firmware_bridge.cli.options import FiniteRange, complete_dataset, json_option, plain_console, say, show_table
+from firmware_bridge.files import writing
 from train.cli.bars import progress_bars
-from train.errors import UnwritableError
 
 if TYPE_CHECKING:
     from train.evaluation.measuring import Request
@@ -158,12 +158,10 @@ def _evaluate_evidence(request: Request, folder: Path, as_json: bool) -> None:
     with progress_bars() as progress:
         measured = measure(request, progress)
     metrics = measured.to_dict()
-    try:
+    with writing(folder, "choose another --report"):
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / METRICS, metrics)
         written = write_card(folder, measured)
-    except OSError as error:
-        raise UnwritableError(f"{folder}: cannot be written: {error.strerror}; choose another --report") from error
     if as_json:
         click.echo(json.dumps({**metrics, "report": [str(file) for file in written]}))
     else:
@@ -189,12 +187,10 @@ def _evaluate_trained(
         fused = compare(path, fragments, from_draw, rounds, progress)
         if fused is not None:
             metrics |= {"fusion": fused.to_dict()}
-    try:
+    with writing(folder, "choose another --report"):
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / METRICS, metrics)
         written = write_report(folder, subject_run(about), metrics, det_curves(drawn, DET_LENGTHS))
-    except OSError as error:
-        raise UnwritableError(f"{folder}: cannot be written: {error.strerror}; choose another --report") from error
     console = plain_console()
     if about.get("run") and not about["run"]["proved"]:
         say(console, f"note: the bundle notes no hash of {about['run']['path']}: only the users' names were compared")
@@ -230,4 +226,4 @@ def _show(console: Console, metrics: dict[str, Any]) -> None:
         cells = [f"{column[symbols]['value']:.1f}" if column else "-" for column in columns.values()]
         eer = metrics["eer"][symbols]
         table.add_row(symbols, Text.assemble(cells[0], (f" {eer['low']:.1f}-{eer['high']:.1f}", "dim")), *cells[1:])
-    console.print(table)
+    show_table(console, table)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from firmware_bridge.cli.options import say
+from firmware_bridge.cli.options import say, show_table
 
 if TYPE_CHECKING:
     from train.evaluation.protocols.figures import Answer, Cell
@@ -31,7 +31,7 @@ def show_answers(console: Console, about: dict[str, Any], answers: tuple[Answer,
 def show_answer(console: Console, answer: Answer) -> None:
     """Show what one protocol found."""
     say(console, f"{answer.protocol}: {answer.question}")
-    console.print(_table(answer.rows))
+    show_table(console, _table(answer.rows))
     for note in answer.notes:
         say(console, f"  {note}")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-from firmware_bridge.cli.options import SEED, json_option, plain_console, say
+from firmware_bridge.cli.options import SEED, json_option, plain_console, say, show_table
 from train.cli.bars import progress_bars
 from train.cli.data import folder_option
 
@@ -98,4 +98,4 @@ def _show(readers: list[ReaderFigures], as_json: bool, more: dict[str, str | flo
         shares = {found.set: f"{100 * found.accuracy:.2f}" for found in reader.sets}
         numbers = (f"{reader.bytes:,}", f"{reader.macs:,}", f"{reader.microseconds:g}")
         table.add_row(reader.name, reader.network, *numbers, *(shares.get(name, "-") for name in sets))
-    plain_console().print(table)
+    show_table(plain_console(), table)

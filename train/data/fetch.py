@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from firmware_bridge.files import unwritable
 from train.data.mnist import SourceFile, decompressed
 from train.errors import CorruptDataError, DownloadError
 
@@ -49,7 +50,7 @@ def fetch_file(folder: Path, source: SourceFile, progress: Progress | None = Non
 
     What has arrived is kept in FILE.part, so that a transfer that breaks off goes on from there, in this call (up to
     ATTEMPTS times, `pause_s` longer apart each time) and in the next. The file appears under its name only when whole.
-    Raises DownloadError when no home delivers it or it cannot be written.
+    Raises DownloadError when no home delivers it, UnwritableError when it cannot be written.
     """
     target = folder / source.path
     if _intact(target, source):
@@ -67,7 +68,7 @@ def fetch_file(folder: Path, source: SourceFile, progress: Progress | None = Non
             part.replace(target)
             return Fetched(target, "downloaded", transferred, url)
     except OSError as error:
-        raise DownloadError(f"{source.path} cannot be written to {folder}: {error}") from error
+        raise unwritable(target, error, "name another folder in --data-dir or $INKGATE_DATA") from error
     raise DownloadError(
         f"{source.path} could not be fetched; run `inkgate data fetch` again to go on where it broke off, or put the "
         f"file into {target.parent} by hand\n  " + "\n  ".join(reasons)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.cli.bundle_path import other_bundle_option, unsigned_option
-from firmware_bridge.cli.options import complete_dataset, json_option, plain_console, say
+from firmware_bridge.cli.options import complete_dataset, json_option, plain_console, say, show_table
 from firmware_bridge.errors import ExitCode
-from train.errors import UnwritableError
+from firmware_bridge.files import writing
 
 if TYPE_CHECKING:
     from train.demo.outcome import Result
@@ -115,24 +115,20 @@ def _clear(folder: Path, bundle: Path, source: Path) -> None:
 
     Raises UnwritableError if that is not possible.
     """
-    try:
+    with writing(folder, "choose another --out"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if bundle.resolve() != source.resolve():
             shutil.rmtree(bundle, ignore_errors=True)
             shutil.copytree(source, bundle)
         for stale in (bundle.with_name(f"{bundle.name}.roster"), *folder.glob("journal.sqlite*")):
             stale.unlink(missing_ok=True)
-    except OSError as error:
-        raise UnwritableError(f"{folder}: cannot be written: {error.strerror}; choose another --out") from error
 
 
 def _write(path: Path, page: str) -> None:
-    try:
+    with writing(path, "choose another --out"):
         path.touch()
         path.chmod(0o600)  # a page with pictures holds handwriting
         path.write_text(page)
-    except OSError as error:
-        raise UnwritableError(f"{path}: cannot be written: {error.strerror}; choose another --out") from error
 
 
 def _summarise(results: Sequence[Result]) -> None:
@@ -146,4 +142,4 @@ def _summarise(results: Sequence[Result]) -> None:
         table.add_column(outcome.words, justify="right")
     for role, found in count(results).items():
         table.add_row(role, *(str(found.get(outcome.words, 0)) for outcome in sorted(Outcome, reverse=True)))
-    plain_console().print(table)
+    show_table(plain_console(), table)

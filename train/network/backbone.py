@@ -5,6 +5,7 @@ The outputs, which name the writers that it was trained on, are no part of it.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_bridge.files import writing
+from firmware_bridge.trust.private_folder import replace_file
 from train.errors import BackboneError
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -34,12 +37,20 @@ class Backbone:
         return int(self.about["pixel_bits"])
 
     def save(self, folder: Path) -> None:
-        """Write <folder>/backbone-<bits>bit.npz and .json."""
-        folder.mkdir(parents=True, exist_ok=True)
-        name = _name(self.pixel_bits)
+        """Write <folder>/backbone-<bits>bit.npz and .json, each whole or not at all. UnwritableError."""
+        weights = folder / f"{_name(self.pixel_bits)}.npz"
+        about = weights.with_suffix(".json")
         arrays: dict[str, Any] = dict(self.arrays)
-        np.savez_compressed(folder / f"{name}.npz", **arrays)
-        (folder / f"{name}.json").write_text(json.dumps(dict(self.about), indent=2) + "\n")
+        stored = io.BytesIO()
+        np.savez_compressed(stored, **arrays)
+        with writing(folder, "choose another --out"):
+            folder.mkdir(parents=True, exist_ok=True)
+            about.unlink(missing_ok=True)  # weights without a description are no backbone: a kill leaves no wrong pair
+            for path, content in (
+                (weights, stored.getvalue()),
+                (about, (json.dumps(dict(self.about), indent=2) + "\n").encode()),
+            ):
+                replace_file(path, path.with_name(f".{path.name}.fresh"), content, mode=0o644)
 
     @staticmethod
     def load(pixel_bits: int, folder: Path = SHIPPED) -> Backbone:

@@ -12,7 +12,8 @@ import msgspec
 from edge.bundle.reader import CARD, MODEL
 from edge.bundle.reader_card import FORMAT, Accuracy, ReaderCard
 from edge.ink.fragment import SIDE
-from train.errors import OverwriteError, UnknownReaderError, UnwritableError
+from firmware_bridge.files import writing
+from train.errors import OverwriteError, UnknownReaderError
 from train.progress import Progress, silent
 from train.reader.evaluate import Evaluation, ReaderFigures, figures_of
 from train.reader.material import ALPHABETS, Material, load_material, load_measured
@@ -136,10 +137,8 @@ def _notes(order: ReaderOrder) -> tuple[str, ...]:
 
 
 def _make_folder(out: Path) -> None:
-    try:
+    with writing(out, "choose another --out"):
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnwritableError(f"{out}: cannot be made: {error.strerror}; choose another --out") from error
 
 
 def _write(out: Path, model: bytes, card: ReaderCard, evaluation: Evaluation) -> None:
@@ -150,8 +149,6 @@ def _write(out: Path, model: bytes, card: ReaderCard, evaluation: Evaluation) ->
 
 
 def _write_files(out: Path, contents: Mapping[str, bytes]) -> None:
-    try:
+    with writing(out, "choose another --out"):
         for name, content in contents.items():
             (out / name).write_bytes(content)
-    except OSError as error:
-        raise UnwritableError(f"{out}: cannot be written: {error.strerror}; choose another --out") from error

@@ -14,7 +14,7 @@ from edge.cli.people.roster import Networks, idle_option, open_networks, open_ro
 from edge.cli.settings import setting
 from edge.decision.enrolment import Material
 from edge.decision.identify import model_for
-from edge.errors import EnrolmentError, TooFewWordsError
+from edge.errors import EnrolmentError
 from edge.gate.loop import utc_now
 from edge.ink.fragment_set import FragmentSet
 from edge.roster.enrolling import MIN_SYMBOLS, Enrolling, Plan
@@ -113,7 +113,7 @@ def calibrate(
     if stored == before:
         raise EnrolmentError("nobody wrote enough: nothing was stored")
     if visitors is not None and stored - before < visitors:
-        raise TooFewWordsError(f"{stored - before} of {visitors} visitors wrote enough")
+        raise EnrolmentError(f"{stored - before} of {visitors} visitors wrote enough")
 
 
 def _of_file(plan: Plan, fragments: FragmentSet, networks: Networks, teller: Teller) -> Iterator[Material]:

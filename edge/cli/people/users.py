@@ -31,7 +31,10 @@ from edge.ink.fragment import Pixels
 from edge.ink.fragment_set import FragmentSet
 from edge.roster import enrolling as limits
 from edge.roster.enrolling import Enrolling, Plan, Stage
+from edge.roster.keys import FileKeys
 from edge.roster.pin import check_pin
+from edge.roster.roster_file import forget_rosters_gone
+from edge.roster.versions import Versions
 from edge.roster.words import writer_of
 from firmware_bridge.cli.options import (
     CONNECT_S,
@@ -234,6 +237,16 @@ def remove(name: str, bundle_path: Path, unsigned: bool, roster_path: Path | Non
     if as_json:
         emit({"event": "removed", "name": name, "users": len(roster.users), "roster": str(file.path)})
     say(plain_console(), f"{name} is removed; {counted(len(roster.users), 'user')} in {file.path}")
+
+
+@users.command("forget-keys")
+@json_option
+def forget_keys(as_json: bool) -> None:
+    """Erase the keys of rosters whose files are gone: copies of them can be read by nobody any more."""
+    for place in forget_rosters_gone(FileKeys(), Versions()).values():
+        if as_json:
+            emit({"event": "forgotten", "roster": str(place)})
+        say(plain_console(), f"the key of {place} is erased: that roster is gone")
 
 
 def _with_output(bundle: Bundle, user: Enrolment, pixels: Pixels, networks: Networks) -> Enrolment:

@@ -36,6 +36,7 @@ from edge.errors import (
     StaleVectorsError,
 )
 from edge.ink.fragment import to_int8
+from firmware_bridge.errors import UnwritableError
 
 FILES = ["model.tflite", "calibration.json", "float.npz"]
 GOLDEN = "golden-litert-xnnpack.bin"
@@ -179,7 +180,7 @@ def test_a_failed_write_leaves_the_old_bundle_and_no_rubbish(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(NotABundleError, match="No space left"):
+        with pytest.raises(UnwritableError, match="No space left"):
             write_bundle(bundle.path, manifest, contents)
     assert Bundle.open(bundle.path).sha256 == bundle.sha256
     assert [path.name for path in bundle.path.parent.iterdir()] == ["bundle"]

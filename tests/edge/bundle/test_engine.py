@@ -1,6 +1,7 @@
 """The claims of edge.bundle.engine, against a bare interpreter."""
 
 import importlib
+import os
 import platform
 import sys
 import types
@@ -10,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from edge.bundle.engine import Engine, find_runtime
+from edge.bundle.engine import Engine, find_runtime, without_infos
 from edge.errors import EngineError, KernelsRefusedError, ModelRefusedError, RuntimeMissingError
 from edge.ink.fragment import to_int8
 from firmware_bridge.installing import install_package
@@ -321,3 +322,23 @@ def test_an_interpreter_that_does_not_tell_its_inputs_is_refused(answer: Runtime
 
     with pytest.raises(ModelRefusedError, match="does not tell the model's inputs and outputs"):
         Engine(Silent(), find_runtime(), "any")
+
+
+def test_the_interpreters_infos_are_not_written_between_words_and_all_else_is(
+    model: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Engine.load(model)
+    assert capfd.readouterr().err == ""
+    with without_infos():
+        os.write(2, b"INFO: Created a delegate.\nWARNING: it is slow\nERROR: it fails")
+    assert capfd.readouterr().err == "WARNING: it is slow\nERROR: it fails"
+
+
+def test_an_engine_is_prepared_where_there_is_no_stderr(model: bytes) -> None:
+    kept = os.dup(2)
+    os.close(2)
+    try:
+        Engine.load(model)
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -43,3 +43,9 @@ def test_what_a_board_says_is_text_and_never_markup() -> None:
     stream = io.StringIO()
     Display(Console(file=stream, width=100)).notice(Notice("board [red]x[/red]"))
     assert stream.getvalue() == "board [red]x[/red]\n"
+
+
+def test_a_command_in_a_notice_is_not_broken_at_the_consoles_width() -> None:
+    stream, text = io.StringIO(), "the line turns LF into CR LF: set it to raw (`stty -F /dev/ttyUSB0 raw -onlcr`)"
+    Display(Console(file=stream, width=60)).notice(Notice(text))
+    assert stream.getvalue() == f"{text}\n"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import NamesError
-from edge.ink.names import LONGEST, check_name, check_names
+from edge.ink.names import LONGEST, check_name, check_names, look_of
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,26 @@ def test_equal_names_are_refused_with_their_number() -> None:
     check_names(["Ada", "Ben", "ada"])
     with pytest.raises(NamesError, match="2 writers are called 'Ben'"):
         check_names(["Ada", "Ben", "Ben"])
+
+
+LOOKS = {
+    "Cyrillic": ("scope", "ѕсоре"),  # noqa: RUF001
+    "Cyrillic capitals": ("ABEKMHOPCTXY", "АВЕКМНОРСТХУ"),  # noqa: RUF001
+    "Greek": ("NIKO", "ΝΙΚΟ"),  # noqa: RUF001
+    "Armenian": ("hnuo", "հոսօ"),  # noqa: RUF001
+    "wide": ("Ada", "\uff21\uff44\uff41"),
+    "mathematical": ("Ada", "\U0001d400\U0001d41d\U0001d41a"),
+}
+
+
+@pytest.mark.parametrize("script", LOOKS)
+def test_two_names_that_look_the_same_are_refused_and_each_alone_is_not(script: str) -> None:
+    latin, other = LOOKS[script]
+    assert look_of(other) == look_of(latin) == latin != other
+    check_names([latin, "Ben"])
+    check_names([other, "Ben"])
+    with pytest.raises(NamesError, match=r"two writers are called .*, which look the same"):
+        check_names([latin, "Ben", other])
 
 
 def refusal_of(name: str) -> str | None:

@@ -3,14 +3,17 @@
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from journals import Sealed, edit, entry, write_journal, write_long
+from click.testing import CliRunner
+from journals import Sealed, edit, entry, write_journal, write_long, write_sealed
 
-from edge.errors import JournalError
+from edge.errors import JournalError, NotAJournalError
 from edge.journal.journal import Journal, Wanted
+from inkgate import cli
 
 
 @pytest.fixture
@@ -88,3 +91,48 @@ def test_the_last_rows_are_shown_without_reading_the_others(tmp_path: Path, monk
     short, long = (write_long(tmp_path / str(rows), rows) for rows in (100, 5_000))
     few, many = (steps(monkeypatch, lambda s=sealed: last(s)) for sealed in (short, long))
     assert 10 < many < 1.1 * few
+
+
+def other_database(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE bookmarks (one)")
+
+
+NO_JOURNALS: dict[str, Callable[[Path], object]] = {
+    "text": lambda path: path.write_text("hello\n"),
+    "noise": lambda path: path.write_bytes(bytes(range(256)) * 16),
+    "another program's database": other_database,
+    "a folder": Path.mkdir,
+}
+
+
+@pytest.mark.parametrize("kind", NO_JOURNALS)
+@pytest.mark.parametrize("command", ["show", "export", "verify", "seal", "rotate", "backup {to} --journal"])
+def test_what_is_no_journal_is_exit_code_2_for_everybody_and_stays_as_it_is(
+    kind: str, command: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    NO_JOURNALS[kind](path)
+    before = None if path.is_dir() else path.read_bytes()
+    result = CliRunner().invoke(cli, ["journal", *command.format(to=tmp_path / "to").split(), str(path)])
+    assert isinstance(result.exception, NotAJournalError), result.exception
+    assert result.exception.exit_code == 2
+    assert "no journal" in str(result.exception)
+    with pytest.raises(NotAJournalError):
+        Journal(path)
+    assert (None if path.is_dir() else path.read_bytes()) == before
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_lies_in_the_place_of_a_sealed_journal_is_a_verdict(tmp_path: Path) -> None:
+    sealed = write_sealed(tmp_path)
+    sealed.path.write_bytes(b"no journal" * 1000)
+    assert sealed.fault()
+
+
+def test_the_file_of_a_maker_who_was_killed_becomes_a_journal(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "new")) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+    assert (tmp_path / "new").stat().st_size > 0
+    with Journal(tmp_path / "new") as journal:
+        assert journal.record(entry(1))

@@ -26,7 +26,7 @@ from edge.roster.keys import FileKeys
 from edge.roster.roster import Roster
 from edge.roster.roster_file import RosterFile, roster_beside
 from edge.roster.versions import Versions
-from firmware_bridge.errors import ExitCode
+from firmware_bridge.errors import ExitCode, UnwritableError
 from firmware_bridge.trust.errors import KeyExposedError, KeyStoreError
 
 
@@ -226,7 +226,7 @@ def test_a_change_that_fails_changes_nothing(file: RosterFile, monkeypatch: pyte
         real(descriptor)
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(RosterError, match="cannot be written: No space left"):
+    with pytest.raises(UnwritableError, match="cannot be written: No space left"):
         add(file, "Ben")
     monkeypatch.undo()
     assert file.path.read_bytes() == content
@@ -381,7 +381,7 @@ def test_a_roster_is_written_where_a_link_leads_and_the_link_stays(file: RosterF
 
 def test_where_no_roster_can_be_written_that_is_known_before(tmp_path: Path, keys: FileKeys) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(RosterError, match=r"cannot be written: .*--roster"):
+    with pytest.raises(UnwritableError, match=r"cannot be written: .*--roster"):
         RosterFile(tmp_path / "file" / "in.roster", NETWORK, keys).require_writable()
     keys.folder.chmod(0o755)
     with pytest.raises(KeyExposedError):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_networks import DIGITS, TinyNetwork, TinyReader, word
 
-from edge.errors import EnrolmentError
+from edge.errors import EnrolmentError, UserError
 from edge.ink.fragment_set import KINDS, FragmentSet
 from edge.ink.symbols import code_of
 from edge.roster.words import handwriting_of, writer_of
@@ -73,7 +73,7 @@ def test_the_kind_of_input_is_that_of_all_fragments() -> None:
 
 def test_a_writer_is_found_by_name_or_those_there_are_are_named() -> None:
     assert writer_of(make_set("123"), "Ben") == 9
-    with pytest.raises(EnrolmentError, match="nobody in the set is called 'Eve'; --writer names one of Ada, Ben"):
+    with pytest.raises(UserError, match="nobody in the set is called 'Eve'; --writer names one of Ada, Ben"):
         writer_of(make_set("123"), "Eve")
 
 

@@ -14,6 +14,7 @@ from edge.cli import service as service_command
 from edge.errors import ServiceError
 from edge.service import unit as unit_module
 from edge.service.unit import program, unit
+from firmware_bridge.errors import InkgateError
 from inkgate import cli
 
 
@@ -112,13 +113,19 @@ def test_what_is_no_unit_file_is_left_alone_and_never_waited_for(tmp_path: Path,
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
-    [(("--program", "/opt/nothing/inkgate"), "no such program"), (("--to", "/nowhere/x.service"), "cannot be written")],
+    ("arguments", "says", "code"),
+    [
+        (("--program", "/opt/nothing/inkgate"), "no such program", 2),
+        (("--to", "/nowhere/x.service"), "cannot be written", 3),
+    ],
 )
-def test_what_cannot_be_installed_is_a_sentence(arguments: tuple[str, str], says: str, tmp_path: Path) -> None:
+def test_what_cannot_be_installed_is_a_sentence(
+    arguments: tuple[str, str], says: str, code: int, tmp_path: Path
+) -> None:
     given = dict([("--program", "/bin/true"), ("--to", str(tmp_path / "x")), arguments])
     result = invoke("install", *[word for pair in given.items() for word in pair])
-    assert isinstance(result.exception, ServiceError)
+    assert isinstance(result.exception, InkgateError)
+    assert result.exception.exit_code == code
     assert says in str(result.exception)
 
 

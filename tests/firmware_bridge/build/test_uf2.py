@@ -176,5 +176,5 @@ def test_a_drive_that_is_full_is_a_failure(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", fail)
-    with pytest.raises(FlashError, match="No space"):
+    with pytest.raises(FlashError, match="is full"):
         uf2_drive.copy(bytes(512), make_drive(tmp_path / "drive"), quiet)

@@ -246,11 +246,13 @@ def test_a_part_that_is_protected_against_reading_is_named_with_what_takes_that_
     assert loader.changes == []
 
 
+@pytest.mark.parametrize("refuses", [False, True], ids=["silent", "refuses"])
 @pytest.mark.parametrize("before", ["an older image", "blank"])
-def test_a_sector_that_is_protected_against_writing_is_named(before: str, loader: BootLoader) -> None:
-    loader.write_protected = {0}
+def test_a_sector_that_is_protected_against_writing_is_named(before: str, refuses: bool, loader: BootLoader) -> None:
+    loader.write_protected, loader.refuses_protected = {0}, refuses
     if before != "blank":
         loader.flash[:0x1234] = sealed(BOARD, seed=5)
-    with pytest.raises((ProtectedError, ReadBackError), match="write-protected"):
+    with pytest.raises((ProtectedError, ReadBackError), match="write-protected") as failure:
         put(sealed(BOARD))
+    assert "PA10" not in str(failure.value), "the wires are right"
     assert loader.running_from is None

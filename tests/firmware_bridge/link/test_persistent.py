@@ -20,7 +20,7 @@ from firmware_bridge.link import ports
 from firmware_bridge.link.errors import PortMissingError
 from firmware_bridge.link.link import open_link
 from firmware_bridge.link.ports import PortInfo
-from firmware_bridge.session.errors import KeyMissingError, ProtocolMismatchError
+from firmware_bridge.session.errors import KeyMissingError, NoAnswerError, ProtocolMismatchError
 from firmware_bridge.session.events import Connected, Event, LinkLost, LinkNotice, WordEnded
 from firmware_bridge.session.exchange import frame_of, split_frame
 from firmware_bridge.trust.board_keys import KeyStore
@@ -225,3 +225,16 @@ def test_a_line_that_alters_bytes_after_the_greeting_is_named(named: str) -> Non
     assert named in notice.text
     assert notice.altered
     assert f"stty -F {line.port}" in notice.text
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+def test_a_port_where_nobody_answers_is_an_error_at_the_idle_timeout(persistent: bool) -> None:
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    with (
+        open_link(os.ttyname(slave), idle_timeout_s=0.5, connect_patience_s=15.0, persistent=persistent) as link,
+        pytest.raises(NoAnswerError, match="nothing answered"),
+    ):
+        list(link.events())
+    os.close(master)
+    os.close(slave)

@@ -42,7 +42,8 @@ class BootLoader:
         self.read_protected = False
         """RDP: reading, writing, erasing and starting are refused."""
         self.write_protected: set[int] = set()
-        """WRP: sectors that writing and erasing leave as they are, without a word."""
+        """WRP: sectors that writing and erasing leave as they are, without a word, or refuse."""
+        self.refuses_protected = False
         self.changes: list[tuple[str, int]] = []
         """("erase", sector) and ("write", address), in order."""
         self.running_from: int | None = None
@@ -136,7 +137,7 @@ class BootLoader:
             self._reply += NACK
             return
         if self.board.sector_of(address)[0] in self.write_protected:
-            self._reply += ACK
+            self._reply += NACK if self.refuses_protected else ACK
             return
         self._change("write", address)
         start = address - self.board.flash.origin
@@ -155,6 +156,9 @@ class BootLoader:
             return
         for place in range(0, len(pages) - 1, 2):
             number = int.from_bytes(pages[place : place + 2], "big")
+            if number in self.write_protected and self.refuses_protected:
+                self._reply += NACK
+                return
             if number in self.write_protected:
                 continue
             self._change("erase", number)

@@ -152,7 +152,7 @@ def test_options_for_invented_writers_are_refused_for_real_ones(
         (("info", "absent.npz"), "absent.npz"),
         (("info", "qmnist", "--data-dir", "absent"), "inkgate data fetch"),
         (("export", "synthetic", "--out", "some.zip"), "end its name so"),
-        (("info", "synthetic", "--writers", "2", "--per-writer", "3", "--png", "x.unknown"), "cannot be written"),
+        (("info", "synthetic", "--writers", "2", "--per-writer", "3", "--png", "x.unknown"), "end its name in .png"),
         (("export", "synthetic", "--symbols", "A", "--out", "x.npz"), "they know"),
     ],
 )

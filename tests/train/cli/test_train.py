@@ -15,8 +15,9 @@ from edge.decision.evidence import MAX_SYMBOLS
 from edge.decision.rule import FAR_UNKNOWN
 from edge.errors import EdgeError, RunError
 from edge.ink.fragment_set import FragmentSet
+from firmware_bridge.errors import UnwritableError
 from inkgate import cli
-from train.errors import BackboneError, FarUnknownError, TrainError, UnknownDatasetError, UnwritableError
+from train.errors import BackboneError, FarUnknownError, TrainError, UnknownDatasetError
 from train.evaluation import evaluate
 from train.trained_run import FAR_SCOPE, plan_of
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from firmware_bridge.errors import UnwritableError
 from train.data.fetch import fetch_file
 from train.data.mnist import SourceFile
 from train.errors import DownloadError
@@ -165,5 +166,5 @@ def test_a_transfer_that_keeps_breaking_off_leaves_its_part_for_the_next_call(ho
 
 def test_a_folder_that_cannot_be_written_is_named(home: Home, tmp_path: Path) -> None:
     (tmp_path / "set").write_text("a file where the folder should be")
-    with pytest.raises(DownloadError, match="cannot be written"):
+    with pytest.raises(UnwritableError, match="cannot be written"):
         fetch_file(tmp_path, source(home.url))

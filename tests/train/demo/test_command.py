@@ -12,11 +12,12 @@ from click.testing import CliRunner
 
 from edge.bundle.places import MANIFEST, SHIPPED
 from edge.roster.enrolling import WRITINGS
+from firmware_bridge.errors import UnwritableError
 from inkgate import cli
 from train.demo import command, steps
 from train.demo.outcome import Result
 from train.demo.scenario import Attempt
-from train.errors import DemoError, UnwritableError
+from train.errors import DemoError
 
 BLOCKED = ("tensorflow", "tf_keras", "keras", "matplotlib")
 

@@ -1,10 +1,13 @@
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tf_keras
 
+from firmware_bridge.errors import UnwritableError
+from firmware_bridge.trust.private_folder import replace_file
 from train.errors import BackboneError
 from train.network.backbone import SHIPPED, Backbone, extract, transfer
 from train.network.keras_model import build
@@ -105,3 +108,29 @@ def test_pretraining_learns_to_tell_writers_apart() -> None:
     fragments, words = dict(losses["fragments"]), dict(losses["words"])
     assert fragments[100] < 0.9 * fragments[50]
     assert words[50] < 0.9 * np.log(4)
+
+
+def test_a_backbone_whose_writing_is_cut_off_is_none_and_never_a_wrong_pair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = {"pixel_bits": 1, "seed": 1}
+    Backbone({"fc/0": np.zeros(3, np.float32)}, about).save(tmp_path)
+    later = Backbone({"fc/0": np.ones(3, np.float32)}, {**about, "seed": 2})
+
+    for allowed in (0, 1):
+        left = iter(range(allowed))
+
+        def cut_off(file: Path, fresh: Path, content: bytes, mode: int, left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise OSError(28, "No space left on device")
+            replace_file(file, fresh, content, mode)
+
+        monkeypatch.setattr("train.network.backbone.replace_file", cut_off)
+        with pytest.raises(UnwritableError, match="No space left on device: make room"):
+            later.save(tmp_path)
+        with pytest.raises(BackboneError):
+            Backbone.load(1, tmp_path)
+    monkeypatch.undo()
+    later.save(tmp_path)
+    assert Backbone.load(1, tmp_path).about["seed"] == 2
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["backbone-1bit.json", "backbone-1bit.npz"]

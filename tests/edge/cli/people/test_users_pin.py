@@ -26,7 +26,6 @@ from edge.errors import (
     ForeignRosterError,
     NamesError,
     RosterKeyError,
-    TooFewWordsError,
     UserError,
 )
 from edge.ink.fragment_set import KINDS
@@ -147,7 +146,7 @@ def test_visitors_write_by_turns_and_leave_no_name(bundle: Bundle, writes: Any) 
     visitors = stored(bundle).visitors
     assert [(v.kind, v.board, len(v), v.writings) for v in visitors] == [("pen", "desk-pen", 12, 3)] * 2
     short = invoke(calibrate, *arguments, "--visitors", 3, "--idle-timeout", 1)
-    assert isinstance(short.exception, TooFewWordsError)
+    assert isinstance(short.exception, EnrolmentError)
     assert [v.number for v in stored(bundle).visitors] == [1, 2, 3, 4]
 
 
@@ -169,7 +168,7 @@ def test_so_many_visitors_are_taken_as_wrote_enough(bundle: Bundle, tmp_path: Pa
     arguments = ["--bundle", bundle.path, "--from", source, "--visitors"]
     assert invoke(calibrate, *arguments, 2).exit_code == 0
     assert [len(visitor) for visitor in stored(bundle).visitors] == [4, 5]
-    assert isinstance(invoke(calibrate, *arguments, 4).exception, TooFewWordsError)
+    assert isinstance(invoke(calibrate, *arguments, 4).exception, EnrolmentError)
 
 
 def test_nobody_is_taken_of_whose_input_the_bundle_knows_nothing(bundle: Bundle, tmp_path: Path) -> None:
