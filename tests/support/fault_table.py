@@ -163,12 +163,12 @@ def _faults() -> str:
 
 _HEAD = """# Faults by call site
 
-Written by `python tests/benchmarks/every_fault.py`; `tests/edge/gate/test_every_fault.py` fails where a gate reaches a
-call that is not listed. A gate of the ready networks, with a signed bundle, a roster, a sealed journal, counted
-attempts and a command at the door, is opened at a board that sends an owner's word, a stranger's, and the owner's
-again, and is opened again after the second. That path calls what is not inkgate's at {sites} sites in {functions}
-functions. Each was made to fail in every way of its kind, at the first call and as long as the stranger writes: {tried}
-runs. In none of them
+Written by `make faults`; `tests/edge/gate/test_every_fault.py` fails where a gate reaches a call that is not listed. A
+gate of the ready networks, with a signed bundle, a roster, a sealed journal, counted attempts and a command, is
+opened at a board that sends an owner's word, a stranger's, and the owner's again, and is opened again after the
+second. That path calls what is not inkgate's at {sites} sites in {functions} functions. Each was made to fail in every
+way of its kind, once at the first call, and again for as long as the stranger writes (of output, decoders, secrets and
+threads at one of these moments; of arrays in one way, NaN where that can be): {tried} runs. In none of them
 
 - was the stranger accepted, or a command run for him;
 - was a decision shown, or a command run, that is not in the journal, or a command run twice;
