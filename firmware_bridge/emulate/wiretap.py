@@ -21,7 +21,8 @@ class Delivered:
 class Wiretap:
     """A listener that is fed what arrives at either end of a line.
 
-    It has the board's key, None if there is none. Without the key it learns of a board that has one no more than that a host is connected.
+    It has the board's key, None if there is none. Without the key it learns of a board that has one no more than that a
+    host is connected.
 
     info  the board's last INFO
     connected  whether the host has answered it
