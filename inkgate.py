@@ -46,6 +46,7 @@ COMMANDS = {
         "firmware_bridge.cli.keys:keys",
         "Make and show keys that sign; say whose are trusted; list boards.",
     ),
+    "look": ("edge.cli.look:look", "What a camera board sees in a picture: its symbols, or why there are none."),
     "ports": ("firmware_bridge.cli.ports:ports", "List serial ports and the boards recognised on them."),
     "pretrain": ("train.cli.pretrain:pretrain", "Make the shipped backbone anew, or one without some of its sources."),
     "quantize": ("quantize.cli.quantize:quantize", "Turn a run into the int8 bundle that the edge runs."),
@@ -154,11 +155,13 @@ def main() -> None:
     except BrokenPipeError:
         _end(ENDED_BY_SIGNAL + signal.SIGPIPE)
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in TRAINING:
+        name = (error.name or "").partition(".")[0]
+        if name not in TRAINING:
             raise
         from firmware_bridge.installing import install_extra
 
-        _fail(f"this command needs {error.name}, which is not installed: {install_extra('train')}", ExitCode.USAGE)
+        extra = install_extra("edge" if name == "PIL" else "train")
+        _fail(f"this command needs {error.name}, which is not installed: {extra}", ExitCode.USAGE)
     except InkgateError as error:
         _fail(str(error), error.exit_code)
     except MemoryError:

@@ -26,6 +26,10 @@ class ScoresError(EdgeError):
     """
 
 
+class PictureError(EdgeError):
+    """A file is no picture, a damaged one, or too large a one."""
+
+
 class EngineError(EdgeError):
     """The interpreter failed, or gave something that is not logits."""
 

@@ -22,7 +22,18 @@ SOURCES: dict[str, tuple[str, ...]] = {
     ),
     "pen": ("pen", "raster", "mem"),
     "raster": ("raster", "mem"),
-    "segment": ("segment", "segment_pieces", "segment_symbols", "segment_fragment", "raster", "mem"),
+    "segment": (
+        "segment",
+        "segment_light",
+        "segment_lines",
+        "segment_trace",
+        "segment_marks",
+        "segment_pieces",
+        "segment_symbols",
+        "segment_fragment",
+        "raster",
+        "mem",
+    ),
 }
 """Target -> the files of firmware/core that it needs."""
 MAX_INPUT_BYTES = 2048
