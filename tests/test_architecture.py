@@ -132,7 +132,7 @@ def taken_for_markup(source: str) -> list[int]:
         text = ast.unparse(node.args[0]) if node.args else ""
         wrong = (
             (name_of(node.func) == "Console" and not plain)
-            or (name_of(node.func) == "status" and text and not text.startswith("Text("))
+            or (name_of(node.func) == "status" and text and not text.startswith(("Text(", "Timed(")))
             or (name_of(node.func) == "TextColumn" and re.search("description|fields", text) and not plain)
         )
         lines += [node.lineno] if wrong else []

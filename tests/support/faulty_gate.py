@@ -187,15 +187,16 @@ def run_once(site: Site, order: dict[str, Any]) -> dict[str, Any]:
     hook: Any = Injection(moment, order) if order else Recording(moment)
     opened = Gate._open
 
-    def note(gate: Gate, key: Any) -> Any:
+    def note(gate: Gate, key: Any, began_s: float) -> Any:
         moment.word = key[2]
-        return opened(gate, key)
+        return opened(gate, key, began_s)
 
     Gate._open = note  # type: ignore[method-assign]
     shorten_waits()
     site.put_back()
     ends: list[int | str] = []
-    with VirtualBoard(site.words, baud_rate=None, board=BOARD, memory=SelfProvisioned(KeyStore(), BOARD)) as board:
+    memory = SelfProvisioned(KeyStore(), BOARD)
+    with VirtualBoard(site.words, baud_rate=None, board=BOARD, memory=memory, waits=True) as board:
         change(hook)
         ends.append(run_gate(site, moment, str(board.path), 2, "first"))
         if not order:
