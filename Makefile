@@ -14,7 +14,7 @@ BIN     := $(VENV)/bin
 READY   := $(VENV)/.inkgate-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check firmware fuzz bench verify-aarch64 install deb clean
+.PHONY: help demo test check firmware fuzz mutants faults bench verify-aarch64 test-pi install deb clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -26,10 +26,10 @@ test: $(READY) check ## every check and every test, on as many cores as there ar
 	$(BIN)/pytest -n logical --maxprocesses $(WORKERS) --dist worksteal
 
 check: $(READY) ## style, types, layers, fresh generated files
-	$(BIN)/ruff check . .ci/aarch64 .ci/deb
-	$(BIN)/ruff format --check . .ci/aarch64 .ci/deb
+	$(BIN)/ruff check . .ci/aarch64 .ci/deb .ci/pi
+	$(BIN)/ruff format --check . .ci/aarch64 .ci/deb .ci/pi
 	$(BIN)/mypy
-	$(BIN)/mypy --scripts-are-modules .ci/aarch64 .ci/deb .ci/man_pages.py
+	$(BIN)/mypy --scripts-are-modules .ci/aarch64 .ci/deb .ci/pi .ci/man_pages.py
 	$(BIN)/lint-imports
 	$(BIN)/python -m firmware_bridge.wire.generate --check
 	$(BIN)/python -m firmware_bridge.build.settings_header --check
@@ -43,12 +43,22 @@ firmware: $(READY) ## every board's images, signed, in build/firmware (installs 
 fuzz: $(READY) ## libFuzzer on frame, session, pen, rasteriser and segmenter, 60 s each (needs clang)
 	$(BIN)/python tests/support/fuzz.py --seconds 60
 
+mutants: $(READY) ## does a test notice each small change? hours; goes on where it was (ROOMS="journal roster" SAMPLE=60)
+	$(BIN)/python tests/support/mutate.py $(ROOMS) $(SAMPLE:%=--sample %)
+
+faults: $(READY) ## every call of a gate that can fail does so, in every way -> tests/faults.md (an hour; goes on)
+	$(BIN)/python tests/benchmarks/every_fault.py
+
 bench: $(READY) ## the benchmark tables
 	$(BIN)/inkgate bench
 
 verify-aarch64: $(READY) ## every kernel set of BUNDLE=... on an emulated Raspberry Pi (CPU=pi4|pi5 WORDS=300; as root)
 	$(if $(BUNDLE),,$(error name the bundle: make verify-aarch64 BUNDLE=runs/demo/bundle))
 	.ci/aarch64 --cpu $(CPU) inkgate verify $(BUNDLE) --kernels all --words $(WORDS) $(FRAGMENTS:%=--fragments %)
+
+test-pi: $(READY) ## install.sh, doctor, users and a virtual board in an emulated Raspberry Pi's Debian (as root; minutes)
+	.ci/pi
+	.ci/pi --arch armel
 
 install: $(READY) ## a virtual environment with everything, in .venv
 

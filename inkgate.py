@@ -28,6 +28,7 @@ COMMANDS = {
     ),
     "capture": ("edge.cli.people.capture:capture", "Record a writer's fragments from a board into a .npz file."),
     "completion": ("inkgate:completion", "Print the shell completion script for bash, zsh or fish."),
+    "config": ("edge.cli.config:config", "Show the settings, and where each value comes from."),
     "data": ("train.cli.data:data", "Fetch, describe, import and export sets of fragments."),
     "demo": (
         "train.demo.command:demo",
@@ -41,7 +42,11 @@ COMMANDS = {
     ),
     "firmware": ("firmware_bridge.cli.firmware:firmware", "Build, sign, flash, inspect, watch and provision boards."),
     "journal": ("edge.cli.journal:journal", "Show, seal, verify, export and put away the journal of decisions."),
-    "keys": ("firmware_bridge.cli.keys:keys", "Make and show the keys that sign; say whose bundles are taken here."),
+    "keys": (
+        "firmware_bridge.cli.keys:keys",
+        "Make and show keys that sign; say whose are trusted; list boards.",
+    ),
+    "look": ("edge.cli.look:look", "What a camera board sees in a picture: its symbols, or why there are none."),
     "ports": ("firmware_bridge.cli.ports:ports", "List serial ports and the boards recognised on them."),
     "pretrain": ("train.cli.pretrain:pretrain", "Make the shipped backbone anew, or one without some of its sources."),
     "quantize": ("quantize.cli.quantize:quantize", "Turn a run into the int8 bundle that the edge runs."),
@@ -74,15 +79,25 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        from firmware_bridge.trust.folder import ask_also
+
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
+        ask_also(_folder_of)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the one-line helps from the table above, so that `--help` imports no room."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+def _folder_of(variable: str) -> str | None:
+    """Return the folder that a file of settings names in place of a variable."""
+    from edge.cli.settings import folder_of
+
+    return folder_of(variable)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -140,13 +155,17 @@ def main() -> None:
     except BrokenPipeError:
         _end(ENDED_BY_SIGNAL + signal.SIGPIPE)
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in TRAINING:
+        name = (error.name or "").partition(".")[0]
+        if name not in TRAINING:
             raise
         from firmware_bridge.installing import install_extra
 
-        _fail(f"this command needs {error.name}, which is not installed: {install_extra('train')}", ExitCode.USAGE)
+        extra = install_extra("edge" if name == "PIL" else "train")
+        _fail(f"this command needs {error.name}, which is not installed: {extra}", ExitCode.USAGE)
     except InkgateError as error:
         _fail(str(error), error.exit_code)
+    except MemoryError:
+        _fail("there is not enough memory: end other programs, then begin again", ExitCode.DEVICE)
     except OSError as error:
         _fail(*_what_failed(error))
 
@@ -173,15 +192,12 @@ def _end(exit_code: int) -> NoReturn:
 
 
 def _what_failed(error: OSError) -> tuple[str, ExitCode]:
-    """Return a sentence about an error of the system that no room foresaw, and its exit code.
-
-    The error again if there is no sentence.
-    """
+    """Return a sentence about an error of the system that no room foresaw, and its exit code."""
     if error.errno in _OUTPUT_LOST:
         where = "the output" if error.filename is None else error.filename
         return f"{where} cannot be written: {error.strerror}: make room, or let it go elsewhere", ExitCode.DEVICE
     if error.filename is None:
-        raise error
+        return f"the system does not do what is needed: {error.strerror or error}", ExitCode.DEVICE
     if isinstance(error, PermissionError):
         # Whether a file is there cannot be said of a folder that this user may not enter, and must not be guessed.
         told = f"{error.filename}: this user may not read it: let its owner allow that, or name another"

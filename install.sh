@@ -4,7 +4,7 @@ set -eu
 
 usage() {
     cat <<'END'
-Usage: ./install.sh [--prefix DIR] [--bin DIR] [--python PYTHON]
+Usage: ./install.sh [--prefix DIR] [--bin DIR] [--python PYTHON] [--runtime NAME]
        ./install.sh --uninstall [--prefix DIR]
 
 Install the gate, without TensorFlow, on 64-bit Raspberry Pi OS 12, Debian 12 or 13. Run it again to update.
@@ -12,6 +12,7 @@ Install the gate, without TensorFlow, on 64-bit Raspberry Pi OS 12, Debian 12 or
   --prefix DIR      where inkgate lives: /opt/inkgate as root, else ~/.local/share/inkgate
   --bin DIR         where the command is linked: /usr/local/bin as root, else ~/.local/bin
   --python PYTHON   the interpreter, 3.10 or newer; by default python3
+  --runtime NAME    what runs the network: ai-edge-litert, or tflite-runtime on Python 3.11
   --uninstall       remove what was installed; users, keys and journals stay
 END
 }
@@ -89,6 +90,18 @@ why_no_python() {
     fi
 }
 
+check_runtime() {
+    case $runtime in
+    ai-edge-litert) return ;;
+    tflite-runtime) ;;
+    *) fail "$WRONG_SYSTEM" "there is no runtime $runtime: ai-edge-litert or tflite-runtime" ;;
+    esac
+    # shellcheck disable=SC2046  # three words
+    set -- $(version_of "$python")
+    [ "$3" -le 11 ] || fail "$WRONG_SYSTEM" "tflite-runtime comes for Python 3.11 at most, and $python is 3.$3: leave" \
+        "--runtime away, for ai-edge-litert, or name another Python by --python"
+}
+
 check_venv() {
     "$python" -c 'import ensurepip, venv' 2>/dev/null && return
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -144,12 +157,15 @@ forget() { # LINK COMPLETION
 }
 
 pip_install() {
-    set -- "$work/source[edge]"
-    # shellcheck disable=SC2046  # three words
+    case $runtime in
+    tflite-runtime) extra=edge-tflite-runtime constraints=constraints-tflite-runtime.txt ;;
+    *) extra=edge constraints=constraints.txt ;;
+    esac
+    set -- "$work/source[$extra]"
     if [ "$(version_of "$python" | cut -d ' ' -f 3)" -ge 11 ]; then
-        set -- -c "$here/constraints.txt" "$@"
+        set -- -c "$here/$constraints" "$@"
     else
-        say "Python 3.10: constraints.txt is for 3.11 and newer, so the newest versions that fit are installed"
+        say "Python 3.10: $constraints is for 3.11 and newer, so the newest versions that fit are installed"
     fi
     "$prefix/bin/python" -m pip install --quiet --disable-pip-version-check --no-input "$@" >"$work/log" 2>&1 && return
     grep -i '^ *error' "$work/log" | tail -n 5 >&2 || true
@@ -161,6 +177,7 @@ install_all() {
     check_system
     python=$(find_python)
     [ -n "$python" ] || fail "$WRONG_SYSTEM" "$(why_no_python)"
+    check_runtime
     check_places
     check_venv
     work=$(mktemp -d)
@@ -203,12 +220,13 @@ uninstall() {
 }
 
 here=$(cd "$(dirname "$0")" && pwd -P)
-asked_prefix='' asked_bin='' asked_python='' removing='' work='' building=''
+asked_prefix='' asked_bin='' asked_python='' runtime=ai-edge-litert removing='' work='' building=''
 while [ $# -gt 0 ]; do
     case $1 in
     --prefix) asked_prefix=$(value_of "$@") ;;
     --bin) asked_bin=$(value_of "$@") ;;
     --python) asked_python=$(value_of "$@") ;;
+    --runtime) runtime=$(value_of "$@") ;;
     --uninstall)
         removing=yes
         shift

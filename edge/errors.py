@@ -26,6 +26,10 @@ class ScoresError(EdgeError):
     """
 
 
+class PictureError(EdgeError):
+    """A file is no picture, a damaged one, or too large a one."""
+
+
 class EngineError(EdgeError):
     """The interpreter failed, or gave something that is not logits."""
 
@@ -265,3 +269,13 @@ class JournalExistsError(JournalError):
     """There is a file already where a copy of the journal is to be."""
 
     exit_code = ExitCode.USAGE
+
+
+class SettingsError(EdgeError):
+    """A file of settings or a variable of the environment cannot be read, or sets what cannot be meant."""
+
+
+class SettingsRefusedError(SettingsError):
+    """A file of settings could be another user's, or would take a protection away."""
+
+    exit_code = ExitCode.REFUSED

@@ -11,7 +11,8 @@ import numpy as np
 
 from edge.bundle import reader
 from edge.bundle.bundle import FLOAT, MODEL, Bundle
-from edge.bundle.kernels import comparable
+from edge.bundle.golden import file_name
+from edge.bundle.manifest import PinnedExecutor
 from edge.bundle.origin import find_origin
 from edge.bundle.run_directory import Run
 from edge.bundle.run_files import TEST
@@ -20,6 +21,7 @@ from edge.ink.fragment_set import FragmentSet
 from quantize.arithmetic.kernel_sets import LITERT_REFERENCE, kernel_set
 from quantize.arithmetic.matmul import single_thread
 from quantize.arithmetic.reference import Reference
+from quantize.interpreter.executors import deployed_here, runnable
 from quantize.losses.accuracy import (
     EER_SYMBOLS,
     MAX_EER_SHIFT_POINTS,
@@ -50,7 +52,7 @@ SEED = 20160629
 """Seed of the drawn words, fixed so that two machines can compare their reports on a bundle."""
 
 ALL, DEFAULT = "all", LITERT_REFERENCE.name
-"""ALL: name for every kernel set. DEFAULT: the set compared besides the bundle's own if none is asked for."""
+"""ALL: name for every kernel set that runs here. DEFAULT: the one compared besides the deployed, where it runs."""
 
 Progress = Callable[[str, int, int], None]
 """Progress callback: (what is being done, how much is done, of how much)."""
@@ -68,36 +70,40 @@ def verify(
 ) -> Report:
     """Compare the NumPy reference with the interpreter, kernel set by kernel set, and int8 with float.
 
-    words: how many to draw. kernels: names, or "all"; if empty, the bundle's own and LiteRT's reference kernels.
+    words: how many to draw. kernels: names, or "all"; if empty, the deployed ones and LiteRT's reference kernels. On an
+    interpreter that the bundle is not pinned to, what its default runs is deployed.
     fragments: handwriting to use instead of the run's test set. reference_model: another model for the reference alone,
     to see that a difference is found. created: time to write into the report.
     KernelSetError for an unknown name, GraphsDifferError if reference_model has another structure.
     """
     began = time.monotonic()
-    asked, named = choose_kernels(bundle, kernels), [name for name in kernels if name != ALL]
+    deployed = deployed_here(bundle.manifest.executor, bundle.contents[MODEL])
+    asked, named = choose_kernels(deployed, kernels), [name for name in kernels if name != ALL]
     with single_thread():
-        report = _verify(bundle, words, fragments, reference_model, asked, progress)
+        report = _verify(bundle, deployed, words, fragments, reference_model, asked, progress)
     report.created, report.seconds = created, round(time.monotonic() - began, 1)
-    report.failures = _failures(bundle, report, named)
+    report.failures = _failures(deployed, report, named)
     report.passed = not report.failures
     return report
 
 
-def choose_kernels(bundle: Bundle, kernels: Sequence[str]) -> tuple[str, ...]:
-    """Return the kernel sets to compare, in the order of the report, each once, with the bundle's own.
+def choose_kernels(deployed: PinnedExecutor, kernels: Sequence[str]) -> tuple[str, ...]:
+    """Return the kernel sets to compare, in the order of the report, each once, with the deployed one.
 
     KernelSetError for an unknown name.
     """
-    pinned = bundle.manifest.executor.kernels
+    there = runnable()
     for name in kernels:
-        if name not in (ALL, pinned):
+        if name not in (ALL, deployed.kernels):
             kernel_set(name)
-    asked = {pinned, *(comparable() if ALL in kernels else kernels or (DEFAULT,))}
-    return tuple(name for name in dict.fromkeys((*comparable(), pinned, *kernels)) if name in asked)
+    default = [name for name in (DEFAULT,) if name in there]
+    asked = {deployed.kernels, *(there if ALL in kernels else kernels or default)}
+    return tuple(name for name in dict.fromkeys((*there, deployed.kernels, *kernels)) if name in asked)
 
 
 def _verify(
     bundle: Bundle,
+    pinned: PinnedExecutor,
     words: int,
     fragments: FragmentSet | None,
     reference_model: bytes | None,
@@ -105,14 +111,18 @@ def _verify(
     progress: Progress,
 ) -> Report:
     notes: list[str] = []
-    model, pinned, machine = bundle.contents[MODEL], bundle.manifest.executor, this_machine()
+    model, made_on, machine = bundle.contents[MODEL], bundle.manifest.executor, this_machine()
+    if pinned != made_on:
+        notes.append(f"thresholds and evidence were made on {made_on.runtime} {made_on.version}, {made_on.kernels}")
+        if file_name(pinned.kernels) not in bundle.contents:
+            notes.append(f"the bundle has no golden words of {pinned.kernels}: no gate takes it so; --pin adds them")
     run, test = _test_set(bundle, notes)
     handwriting, written = fragments or test, "handwriting"
     if handwriting is None:
         handwriting, written = invented_writing().to_bits(bundle.manifest.pixel_bits), "invented handwriting"
         notes.append("no handwriting of people: all words are invented or artificial; give --fragments FILE.npz")
     samples = draw_samples(words, handwriting, written, np.random.default_rng(SEED))
-    kernel_sets = _compare_all(bundle, asked, samples.words, machine, reference_model, progress)
+    kernel_sets = _compare_all(bundle, pinned, asked, samples.words, machine, reference_model, progress)
     measured = Measured(run, test, samples.words, SEED)
     step = _stepper(progress)
     step("how the kernel sets drift apart")
@@ -121,7 +131,8 @@ def _verify(
     if thresholds is None:
         notes.append("no decisions: the network has features only")
     else:
-        computed = compute_all(model, asked, pinned.kernels, measured.words, machine)
+        both = tuple(dict.fromkeys((*asked, made_on.kernels)))
+        computed = compute_all(model, both, pinned.kernels, measured.words, machine)
         drift = [measure_drift(computed[0], other, measured.words, thresholds, graph) for other in computed[1:]]
         if measured.trials is None:
             notes.append("no equal error rate: the run's test set with users' and strangers' words is not there")
@@ -155,6 +166,7 @@ def _verify(
 
 def _compare_all(
     bundle: Bundle,
+    deployed: PinnedExecutor,
     asked: tuple[str, ...],
     words: Words,
     machine: Machine,
@@ -162,7 +174,7 @@ def _compare_all(
     progress: Progress,
 ) -> list[KernelSetReport]:
     """Compare the network, then the reader if the bundle has one, in each kernel set that was asked for."""
-    contents, pinned, reads = bundle.contents, bundle.manifest.executor.kernels, bundle.manifest.reader is not None
+    contents, pinned, reads = bundle.contents, deployed.kernels, bundle.manifest.reader is not None
     done, total = 0, len(words.fragments) * len(asked) * (2 if reads else 1)
 
     def advance(what: str, fragments: int) -> None:
@@ -219,12 +231,11 @@ def _stepper(progress: Progress) -> Callable[[str], None]:
     return lambda what: progress(what, next(steps), 2)
 
 
-def _failures(bundle: Bundle, report: Report, named: Sequence[str]) -> list[str]:
+def _failures(pinned: PinnedExecutor, report: Report, named: Sequence[str]) -> list[str]:
     """Return the reasons why the bundle is not proved, none if it is.
 
-    A kernel set that could not be compared is a reason if it is pinned or was asked for by name, else a note.
+    A kernel set that could not be compared is a reason if it is deployed or was asked for by name, else a note.
     """
-    pinned = bundle.manifest.executor
     failures = []
     for found in report.kernel_sets:
         if found.error is not None:
@@ -278,7 +289,7 @@ def measure_losses(proof: Proof, bundle: Bundle, measured: Measured, computed: l
     computed: the deployed kernels' logits first, then those of other kernel sets; empty if there are no logits.
     """
     floating = FloatModel.load(bundle.contents[FLOAT])
-    kernels = bundle.manifest.executor.kernels
+    kernels = proof.deployed.kernels
     reference = Reference.load(bundle.contents[MODEL], kernel_set(kernels, proof.machine.architecture))
     some = pick(measured.words, NOISE_WORDS, seed)
     return Report(

@@ -368,6 +368,29 @@ def test_what_is_printed_for_a_file_is_one_object_with_json(command: str, key: s
     assert found[key].strip() == plain.stdout.strip()
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("MemoryError()", "not enough memory"),
+        ("FileNotFoundError(2, 'No such file or directory')", "No such file or directory"),
+        ("TimeoutError('timed out')", "timed out"),
+    ],
+)
+def test_what_the_system_fails_in_is_a_sentence_wherever_it_happens(error: str, told: str) -> None:
+    code = f"""
+import sys, inkgate
+def fail(*_): raise {error}
+inkgate.LazyGroup.get_command = fail
+sys.argv = ["inkgate", "ports"]
+inkgate.main()
+"""
+    found = run(code=code)
+    assert found.returncode == 3
+    assert found.stderr.startswith("error: ")
+    assert told in found.stderr
+    assert "Traceback" not in found.stderr
+
+
 def test_an_error_about_a_hostile_name_reaches_the_terminal_as_a_text(tmp_path: Path) -> None:
     done = run("data", "info", f"{tmp_path}/\x1b[31m\x9b2Jno.npz")
     assert done.returncode == 2

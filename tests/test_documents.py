@@ -50,7 +50,7 @@ def named(document: Path) -> Iterator[tuple[str, list[str], list[Path]]]:
         places = [ROOT, FIRMWARE, document.parent, *([ROOT / first] if first else [])]
         for span in spans:
             file = FILE.match(span)
-            if file:
+            if file and not span.startswith("/"):  # such a file is of the machine, not of the tree
                 yield file[1], [name.strip() for name in (file[2] or "").split(",") if name.strip()], places
             elif FOLDER.match(span) and not span.startswith(MADE):
                 yield span, [], places

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,51 @@ def test_a_system_for_which_nothing_comes_is_refused_at_once(tmp_path: Path, nam
 def test_a_python_that_is_unfit_is_named(tmp_path: Path, version: str, said: str) -> None:
     programs = stub(tmp_path / "programs", "old", version)
     assert said in refused(install(tmp_path, "--python", "old", programs=programs), tmp_path)
+
+
+def test_a_runtime_that_does_not_come_for_this_python_or_at_all_is_named(tmp_path: Path) -> None:
+    programs = stub(tmp_path / "programs", "newer", "echo 64 3 13")
+    told = refused(install(tmp_path, "--python", "newer", "--runtime", "tflite-runtime", programs=programs), tmp_path)
+    assert "tflite-runtime comes for Python 3.11 at most, and newer is 3.13" in told
+    told = refused(install(tmp_path, "--python", "newer", "--runtime", "onnx", programs=programs), tmp_path)
+    assert "there is no runtime onnx: ai-edge-litert or tflite-runtime" in told
+
+
+@pytest.mark.parametrize(
+    ("options", "extra", "constraints"),
+    [
+        ((), "[edge]", "constraints.txt"),
+        (("--runtime", "tflite-runtime"), "[edge-tflite-runtime]", "constraints-tflite-runtime.txt"),
+    ],
+)
+def test_each_runtime_comes_with_its_own_versions(
+    tmp_path: Path, options: tuple[str, ...], extra: str, constraints: str
+) -> None:
+    asked = tmp_path / "asked"
+    programs = stand_in(tmp_path / "programs", f'echo "$@" >{asked}')
+    done = install(tmp_path, "--python", "other", *options, programs=programs)
+    assert done.returncode == 0, done.stderr
+    assert extra in asked.read_text()
+    assert f"/{constraints} " in asked.read_text()
+
+
+def test_what_both_runtimes_need_has_the_same_versions() -> None:
+    """Only numpy differs: tflite-runtime is built for numpy 1."""
+    pins = [
+        dict(line.split("==") for line in (SCRIPT.parent / name).read_text().splitlines() if "==" in line)
+        for name in ("constraints.txt", "constraints-tflite-runtime.txt")
+    ]
+    differing = {name for name, version in pins[1].items() if pins[0].get(name) != version}
+    assert differing == {"numpy", "tflite", "tflite-runtime"}
+    assert pins[1]["numpy"].startswith("1.")
+
+
+def test_a_trial_in_a_raspberry_pis_debian_says_what_it_needs(tmp_path: Path) -> None:
+    pi, nothing = SCRIPT.parent / ".ci" / "pi", {"PATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, pi], env=nothing, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "apt-get install --no-install-recommends mmdebstrap" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("options", [("--colour",), ("--python",), ("--python", "")])

@@ -47,7 +47,7 @@ NOT_RUN = {
     "inkgate firmware flash build/firmware/rp2040-pen.uf2 --port auto": (
         "a board; tests/firmware_bridge/cli/test_flash.py"
     ),
-    "inkgate firmware provision --port auto": "a board; tests/firmware_bridge/link/test_provision.py",
+    "inkgate firmware provision --board rp2040 --port auto": "a board; tests/firmware_bridge/cli/test_provision.py",
     "inkgate firmware monitor --port auto": "a board; tests/firmware_bridge/cli/test_firmware.py",
 }
 """Commands of the code blocks that are not run as written -> why not, and which test does their work."""

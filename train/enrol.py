@@ -295,6 +295,6 @@ def _make_folder(out: Path) -> None:
     if (out / MANIFEST).is_file():
         raise OverwriteError(f"{out}: is a bundle, which a run would spoil; choose another --out")
     with writing(out, "choose another --out"):
-        out.mkdir(parents=True, exist_ok=True)
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
         (out / ".writable").write_bytes(bytes(1 << 12))
         (out / ".writable").unlink()

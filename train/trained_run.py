@@ -71,7 +71,7 @@ def write_run(
     First the evaluation of an earlier run in the same place is deleted with its config.json. UnwritableError.
     """
     with writing(path, "choose another --out"):
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds handwriting, which is biometric
         for stale in (CONFIG, *EVALUATION):
             (path / stale).unlink(missing_ok=True)
         for name, fragments in sets.items():

@@ -3,8 +3,9 @@
 BUNDLE/  model.tflite      the one-fragment int8 network: its features and, for users, its logits
          calibration.json  ranges seen in calibration
          float.npz         weights of its float twin, for verification
-         golden-NAME.bin   its golden vectors of kernel set NAME: of the pinned one, and of those reserved for engines
-                           to come (computed by an interpreter of equal arithmetic)
+         golden-NAME.bin   its golden vectors of kernel set NAME: of the pinned one, of others on which `inkgate verify
+                           --pin` proved it, and of those reserved for engines to come (computed by an interpreter of
+                           equal arithmetic)
          reader.tflite     where there is one, the int8 network that reads symbols; with it reader.json, its card, and
                            its golden vectors reader-golden-NAME.bin
          evidence.npz      where there is one, the model of the features by which users are known, and how the logits
@@ -29,9 +30,9 @@ import msgspec
 
 from edge.bundle import golden
 from edge.bundle import reader as reader_files
-from edge.bundle.engine import Engine
+from edge.bundle.engine import Engine, find_runtime
 from edge.bundle.golden import GoldenVectors
-from edge.bundle.kernels import request_for
+from edge.bundle.kernels import DEFAULT, request_for
 from edge.bundle.manifest import UNHASHED, Manifest, decode_manifest, encode_manifest
 from edge.bundle.places import MANIFEST, explain_no_bundle
 from edge.bundle.reader import Reader
@@ -107,8 +108,9 @@ class Bundle:
     def engine(self, kernels: str | None = None, threads: int = 1) -> Engine:
         """Return the bundle's network on the pinned interpreter and kernels, its state cleared.
 
-        The engine has computed the golden words, each output bit for bit as verified; otherwise UnverifiedError says
-        what differs.
+        Where another interpreter is installed it runs on that one's own, if the bundle has their golden vectors. The
+        engine has computed the golden words, each output bit for bit as verified; otherwise UnverifiedError says what
+        differs.
 
         kernels: run on these, and return the engine whatever it computes; `Engine.verified` says whether that is what
         was verified.
@@ -122,7 +124,7 @@ class Bundle:
         users = len(self.manifest.users)
         if engine.outputs != (users + 1 if users else 0):
             raise ModelRefusedError(f"{engine.outputs} logits for {users} users and the stranger")
-        self._verify(engine, vectors, kernels)
+        self._verify(engine, self._proved_on(engine, golden.file_name, MODEL) or vectors, kernels)
         return engine
 
     def reader(self, kernels: str | None = None, threads: int = 1) -> Reader:
@@ -140,7 +142,8 @@ class Bundle:
             raise ReaderDiffersError(f"{self.path}: the manifest says otherwise of the reader than its card")
         with self._naming_what_to_install():
             found = Reader.load(model, card, self._request(kernels), threads, self.manifest.executor.runtime)
-        self._verify(found, vectors, kernels)
+        own = self._proved_on(found, reader_files.golden_name, reader_files.MODEL)
+        self._verify(found, own or vectors, kernels)
         return found
 
     def prove(self, engine: Engine, reader: Reader | None) -> None:
@@ -148,9 +151,10 @@ class Bundle:
 
         The state is cleared afterwards. UnverifiedError for the first bit that differs, EngineError if one fails.
         """
-        engine.verify(self.golden())
+        engine.verify(self._proved_on(engine, golden.file_name, MODEL) or self.golden())
         if reader is not None:
-            reader.verify(self.reader_golden())
+            own = self._proved_on(reader, reader_files.golden_name, reader_files.MODEL)
+            reader.verify(own or self.reader_golden())
 
     def evidence(self) -> EvidenceModel:
         """Return how people write on each kind of input, and what evidence means there.
@@ -182,8 +186,17 @@ class Bundle:
             raise type(error)(f"{self.path / name}: {error}; `inkgate quantize` makes the bundle anew") from error
         return vectors
 
+    def _proved_on(self, found: Engine | Reader, name_of: Callable[[str], str], model: str) -> GoldenVectors | None:
+        """Return the golden vectors of the kernels that a network runs on, None if there are none."""
+        return self._golden(name_of, model, found.kernels) if name_of(found.kernels) in self.contents else None
+
     def _request(self, kernels: str | None) -> str:
-        return kernels or request_for(self.manifest.executor.kernels)
+        """Return what to ask for: what the pin means, or another interpreter's default where that is."""
+        if kernels is not None:
+            return kernels
+        pinned = self.manifest.executor
+        asked = request_for(pinned.kernels)
+        return asked if find_runtime(pinned.runtime).name == pinned.runtime else DEFAULT
 
     @contextmanager
     def _naming_what_to_install(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ is not recognised.
 
 import importlib
 import os
+import platform
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -237,12 +238,27 @@ def prepare(model: str | os.PathLike[str] | bytes, kernels: str, threads: int, r
                 model_content=content, experimental_op_resolver_type=resolver, num_threads=threads
             )
             interpreter.allocate_tensors()
-        operations = tuple(str(op["op_name"]) for op in interpreter._get_ops_details())
+        details = interpreter._get_ops_details()
+        operations = tuple(str(op["op_name"]) for op in details)
     except AttributeError as error:
         raise KernelsRefusedError(f"{runtime.name} {runtime.version} has no {kernels} kernels: {error}") from error
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, TypeError) as error:
         raise ModelRefusedError(f"{runtime.name} cannot prepare the model: {error}") from error
+    if asked.flat_only and _has_deep_rows(interpreter, details):
+        raise KernelsRefusedError(
+            f"the {kernels} kernels of {runtime.name} give wrong results for this network: they take a fully connected "
+            f"layer's second axis for its outputs, and here it is the third; --kernels {DEFAULT} are right"
+        )
     return Prepared(interpreter, runtime, recognise(asked, operations).name, operations)
+
+
+def _has_deep_rows(interpreter: Any, details: list[dict[str, Any]]) -> bool:
+    """Return whether a fully connected layer's output has more axes than [1, n].
+
+    Source: FullyConnectedPerChannel, kernels/internal/reference/integer_ops/fully_connected.h of TensorFlow 2.14.
+    """
+    outputs = {int(op["outputs"][0]) for op in details if op["op_name"] == "FULLY_CONNECTED"}
+    return any(tensor["index"] in outputs and len(tensor["shape"]) > 2 for tensor in interpreter.get_tensor_details())
 
 
 def require_verified(stamp: Stamp, runtime: Runtime, kernels: str) -> None:
@@ -252,18 +268,15 @@ def require_verified(stamp: Stamp, runtime: Runtime, kernels: str) -> None:
     """
     made, here = f"{stamp.runtime} {stamp.version}", f"{runtime.name} {runtime.version}"
     if made != here:
-        anew = (
-            f"nothing verifies {_OLD}, for `inkgate quantize` runs on LiteRT alone"
-            if runtime.name == _OLD
-            else f"`inkgate quantize` where {here} is installed verifies that"
-        )
+        anew = f"`inkgate verify BUNDLE --pin` where {here} is installed verifies that"
         install = install_package(f"{stamp.runtime}=={stamp.version}")
         raise OtherRuntimeError(
             f"it was verified on {made}, here is {here}; {install} brings the verified one, {anew}; {unverified()}"
         )
     if kernels != stamp.kernels:
         verified = TABLE.get(stamp.kernels)
-        off = _OFF.format(verified.delegate) if verified and verified.undelegated == kernels else ""
+        here_is = TABLE.get(kernels)
+        off = _OFF.format(verified.delegate) if verified and here_is and verified.undelegated == here_is.request else ""
         raise OtherKernelsError(
             f"it was verified on kernels {stamp.kernels}, this machine runs {kernels}{off}; `inkgate verify` "
             f"says how far they differ; {unverified()}"
@@ -306,8 +319,13 @@ def unverified() -> str:
 def find_runtime(name: str = "") -> Runtime:
     """Return the interpreter of that name if it is installed, else LiteRT, else tflite-runtime.
 
-    RuntimeMissingError if neither can be used.
+    RuntimeMissingError if neither can be used, and at once on a 32-bit system: no kernels are proved there.
     """
+    if sys.maxsize < 2**32:
+        raise RuntimeMissingError(
+            f"this is a 32-bit system ({platform.machine()}): the interpreters of TFLite are proved for 64 bit only; "
+            "write Raspberry Pi OS (64-bit) to the card, or install Debian for arm64"
+        )
     failures = []
     for module_name, distribution in sorted(INTERPRETERS, key=lambda interpreter: interpreter.distribution != name):
         try:
@@ -342,12 +360,20 @@ def _read(path: Path) -> bytes:
         raise ModelRefusedError(f"{path}: the model cannot be read: {error.strerror}") from error
 
 
+def borders(interpreter: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what an interpreter says of its inputs and outputs. ModelRefusedError if it says nothing."""
+    try:
+        return list(interpreter.get_input_details()), list(interpreter.get_output_details())
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise ModelRefusedError(f"the interpreter does not tell the model's inputs and outputs: {error}") from error
+
+
 def _borders(interpreter: Any) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """Return the details of the one input, and of the outputs by name: logits, if any, and features.
 
     ModelRefusedError unless all are as the engine needs them.
     """
-    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    inputs, outputs = borders(interpreter)
     if len(inputs) != 1 or len(outputs) not in (1, 2):
         raise ModelRefusedError(f"the model has {len(inputs)} inputs and {len(outputs)} outputs, not one and two")
     source, sinks = inputs[0], dict(zip((LOGITS, FEATURES)[-len(outputs) :], outputs, strict=True))

@@ -5,6 +5,7 @@ bundle can be pinned to, what `inkgate verify` compares and what messages list f
 kernel set are in quantize.arithmetic.kernel_sets, under the same name.
 """
 
+import platform
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -37,11 +38,13 @@ class Kernels:
 
     name         as manifests, golden vectors, boards and reports call it
     interpreter  what runs it; None: nothing does yet, the name is reserved
-    request      its name for `inkgate run --kernels`; an interpreter has at most one kernel set of each such name
+    request      its name for `inkgate run --kernels`; an interpreter has one kernel set of each such name, or one for
+                 each processor
     resolver     the interpreter's OpResolverType that selects it
+    processor    the only architecture where it runs, as platform.machine() has it; "" if any
     delegate     what computes most of the graph in the interpreter's place; "" if nothing does
-    undelegated  the kernel set that silently runs instead where the delegate takes no part of the graph
-    wrong        why it must not be asked for; "" if it may
+    undelegated  the request that silently runs instead where the delegate takes no part of the graph
+    flat_only    whether it computes only such fully connected layers rightly as have one row of outputs, [1, n]
     reserved     what the name is reserved for; "" if an interpreter runs it
     oracle       kernel set of equal arithmetic that computes in its place until something runs it; "" if none needs to
     """
@@ -50,9 +53,10 @@ class Kernels:
     interpreter: Interpreter | None = None
     request: str = ""
     resolver: str = ""
+    processor: str = ""
     delegate: str = ""
     undelegated: str = ""
-    wrong: str = ""
+    flat_only: bool = False
     reserved: str = ""
     oracle: str = ""
 
@@ -61,28 +65,27 @@ class Kernels:
         """Return the name of the kernel set that an interpreter runs for it: its own or its oracle's."""
         return self.oracle or self.name
 
+    @property
+    def runs_here(self) -> bool:
+        """Return whether this machine's processor is one where it runs."""
+        return self.processor in ("", platform.machine())
+
 
 LITERT_OPTIMISED: Final = "litert-optimised"
 """LiteRT's kernels without a delegate: they run float models too, and let every tensor be read."""
 
-_WRONG: Final = "tflite-runtime's reference kernels give wrong results; use --kernels default"
 _UNDELEGATED: Final = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
+_OPTIMISED: Final = "optimised"
 
 _ALL: Final = (
     Kernels("litert-reference", LITERT, "reference", "BUILTIN_REF"),
-    Kernels("litert-xnnpack", LITERT, DEFAULT, "AUTO", delegate="XNNPACK", undelegated=LITERT_OPTIMISED),
-    Kernels(LITERT_OPTIMISED, LITERT, "optimised", _UNDELEGATED),
+    Kernels("litert-xnnpack", LITERT, DEFAULT, "AUTO", delegate="XNNPACK", undelegated=_OPTIMISED),
+    Kernels(LITERT_OPTIMISED, LITERT, _OPTIMISED, _UNDELEGATED),
     Kernels("inkgate-c", reserved="the on-board engine", oracle="litert-reference"),
-    Kernels("tflite-runtime-reference", TFLITE_RUNTIME, "reference", "BUILTIN_REF", wrong=_WRONG),
-    Kernels(
-        "tflite-runtime-xnnpack",
-        TFLITE_RUNTIME,
-        DEFAULT,
-        "AUTO",
-        delegate="XNNPACK",
-        undelegated="tflite-runtime-optimised",
-    ),
-    Kernels("tflite-runtime-optimised", TFLITE_RUNTIME, "optimised", _UNDELEGATED),
+    Kernels("tflite-runtime-reference", TFLITE_RUNTIME, "reference", "BUILTIN_REF", flat_only=True),
+    Kernels("tflite-runtime-xnnpack", TFLITE_RUNTIME, DEFAULT, "AUTO", delegate="XNNPACK", undelegated=_OPTIMISED),
+    Kernels("tflite-runtime-optimised", TFLITE_RUNTIME, _OPTIMISED, _UNDELEGATED, processor="x86_64"),
+    Kernels("tflite-runtime-neon", TFLITE_RUNTIME, _OPTIMISED, _UNDELEGATED, processor="aarch64"),
 )
 
 TABLE: Final = {kernels.name: kernels for kernels in _ALL}
@@ -95,18 +98,16 @@ def requests() -> tuple[str, ...]:
 
 
 def find_requested(distribution: str, request: str) -> Kernels:
-    """Return the kernel set of an interpreter (by its distribution) that a request means.
+    """Return the kernel set of an interpreter that a request means on this processor.
 
-    KernelsRefusedError if the interpreter has none of that name (the message lists what there is), or if its results
-    are known to be wrong.
+    distribution: the interpreter's. KernelsRefusedError if it has none of that name here; the message lists what there
+    is.
     """
-    there = [k for k in TABLE.values() if k.interpreter is not None and k.interpreter.distribution == distribution]
+    there = [k for k in TABLE.values() if _is_of(k, distribution) and k.runs_here]
     found = next((kernels for kernels in there if kernels.request == request), None)
     if found is None:
         names = ", ".join(sorted(kernels.request for kernels in there))
-        raise KernelsRefusedError(f"{distribution} has no kernels named {request!r}; there are {names}")
-    if found.wrong:
-        raise KernelsRefusedError(found.wrong)
+        raise KernelsRefusedError(f"{distribution} has no kernels named {request!r} here; there are {names}")
     return found
 
 
@@ -126,13 +127,20 @@ def recognise(asked: Kernels, operations: Collection[str]) -> Kernels:
     """Return the kernel set that really runs where `asked` was asked for.
 
     operations: those of the prepared graph. Only they tell: a delegate that does not know the processor is left out
-    silently.
+    silently. KernelsRefusedError where the delegate is left out and nothing else is known for this processor.
     """
+    assert asked.interpreter is not None
+    distribution = asked.interpreter.distribution
     if DELEGATE not in operations:
-        return TABLE[asked.undelegated] if asked.delegate else asked
+        return find_requested(distribution, asked.undelegated) if asked.delegate else asked
     if asked.delegate:
         return asked
-    return next((kernels for kernels in TABLE.values() if kernels.undelegated == asked.name), asked)
+    of_it = (kernels for kernels in TABLE.values() if _is_of(kernels, distribution))
+    return next((kernels for kernels in of_it if kernels.undelegated == asked.request), asked)
+
+
+def _is_of(kernels: Kernels, distribution: str) -> bool:
+    return kernels.interpreter is not None and kernels.interpreter.distribution == distribution
 
 
 def comparable() -> tuple[str, ...]:

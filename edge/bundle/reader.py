@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from edge.bundle.engine import Prepared, prepare, require_verified, unverified
+from edge.bundle.engine import Prepared, borders, prepare, require_verified, unverified
 from edge.bundle.golden import LOGITS, GoldenVectors, file_name
 from edge.bundle.kernels import DEFAULT
 from edge.bundle.reader_card import ReaderCard, decode_card
@@ -146,8 +146,7 @@ def _borders(prepared: Prepared, symbols: int) -> tuple[dict[str, Any], dict[str
 
     ModelRefusedError unless both are as a reader's, and no operation keeps a state.
     """
-    interpreter = prepared.interpreter
-    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    inputs, outputs = borders(prepared.interpreter)
     if len(inputs) != 1 or len(outputs) != 1:
         raise ModelRefusedError(f"the reader has {len(inputs)} inputs and {len(outputs)} outputs, not one of each")
     source, sink = inputs[0], outputs[0]

@@ -28,7 +28,7 @@ from firmware_bridge.trust.signing import SigningKey, TrustedKey
 CONTEXT: Final = b"inkgate bundle manifest\0"
 """Prefix of the digest in the signed message, so that the signature is valid for no other kind of file."""
 
-OWN: Final = frozenset({"f2d49320e9a03a76a746beee5889d6143658c6e8ee7aaaa0ca4d88eb35ecac36"})
+OWN: Final = frozenset({"88022d295950d588f81a8a4828ef2a60f3d15798dd230f71ecf197eb8ad04909"})
 """SHA-256 of manifest.json of each bundle that comes with inkgate. Who makes `ready` anew writes its hash here."""
 
 

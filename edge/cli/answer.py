@@ -15,7 +15,7 @@ from edge.bundle.bundle import MODEL, Bundle
 from edge.bundle.engine import Engine
 from edge.bundle.kernels import request_for, requests
 from edge.cli.bundle_path import bundle_option
-from firmware_bridge.cli.options import json_option, plain_console
+from firmware_bridge.cli.options import complete_port, json_option, plain_console
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.transport import BAUD_RATE, SerialTransport
 from firmware_bridge.session.board import BoardSession
@@ -23,7 +23,11 @@ from firmware_bridge.session.board import BoardSession
 
 @click.command("answer")
 @bundle_option
-@click.option("--port", help="Serial port at whose other end somebody asks, or socket://HOST:PORT to listen on.")
+@click.option(
+    "--port",
+    shell_complete=complete_port,
+    help="Serial port at whose other end somebody asks, or socket://HOST:PORT to listen on.",
+)
 @click.option(
     "--link", type=click.Path(path_type=Path), help="Instead of a port: make a pty, and this path lead to it."
 )

@@ -6,16 +6,19 @@ from pathlib import Path
 import click
 
 from edge.cli.output import counted, emit
+from edge.cli.settings import setting
 from edge.gate.attempts import MOST, Attempts, Count
-from firmware_bridge.cli.options import json_option, plain_console, say
+from firmware_bridge.cli.options import complete_known_board, json_option, plain_console, say
 from firmware_bridge.trust.folder import state_folder
 
 _FILE = "attempts.sqlite"
 
-attempts_option = click.option(
+attempts_option = setting(
+    "attempts",
     "--attempts",
     "attempts_path",
     type=click.Path(path_type=Path),
+    outweighed_by=("uncounted",),
     help=f"Count attempts in this file; by default {_FILE} in the user's folder of records.",
 )
 
@@ -55,7 +58,7 @@ def list_attempts(attempts_path: Path | None, as_json: bool) -> None:
 
 @attempts.command()
 @attempts_option
-@click.option("--board", metavar="NAME", help="Of this board only.")
+@click.option("--board", metavar="NAME", shell_complete=complete_known_board, help="Of this board only.")
 @click.option("--user", metavar="NAME", help="Of this claimed name only.")
 @json_option
 def reset(attempts_path: Path | None, board: str | None, user: str | None, as_json: bool) -> None:

@@ -9,6 +9,7 @@ import click
 from edge.bundle.bundle import Bundle
 from edge.bundle.places import READY, find_bundle
 from edge.bundle.signed import Admitted, admit
+from edge.cli.settings import setting
 from firmware_bridge.cli.options import plain_console, say
 from firmware_bridge.trust.pins import Pins
 
@@ -21,14 +22,15 @@ class BundlePath(click.Path):
         return find_bundle(os.fspath(value))
 
 
-bundle_option: Final = click.option(
-    "--bundle",
-    "bundle_path",
-    type=BundlePath(),
-    default=READY,
-    show_default=True,
-    help="What `quantize` made; `ready` is the one that comes with inkgate, and ./ready a folder of that name.",
-)
+_BUNDLE: Final[dict[str, Any]] = {
+    "type": BundlePath(),
+    "default": READY,
+    "show_default": True,
+    "help": "What `quantize` made; `ready` is the one that comes with inkgate, and ./ready a folder of that name.",
+}
+bundle_option: Final = setting("bundle", "--bundle", "bundle_path", **_BUNDLE)
+other_bundle_option: Final = click.option("--bundle", "bundle_path", **_BUNDLE)
+"""Of a command that is of no gate, so that no setting reaches it."""
 unsigned_option: Final = click.option(
     "--unsigned", is_flag=True, help="Take a bundle that nobody signed, for trials: every decision then says so."
 )

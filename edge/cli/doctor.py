@@ -3,9 +3,11 @@
 import grp
 import math
 import os
+import shlex
+import shutil
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -14,24 +16,29 @@ from edge.bundle.bundle import EVIDENCE, Bundle
 from edge.bundle.signed import admit
 from edge.cli.attempts import attempts_file, attempts_option
 from edge.cli.bundle_path import bundle_option, unsigned_option
+from edge.cli.config import settings_held
 from edge.cli.journal import journal_file, journal_option
 from edge.cli.output import counted, emit
 from edge.cli.people.roster import open_roster, roster_option
+from edge.cli.settings import Lenient, misspelt, setting
 from edge.decision.identify import NEAR
 from edge.doctor.finding import Finding, State, broken, doubtful, look, skipped, sound, worst
 from edge.doctor.machine import Machine
-from edge.errors import UnsignedBundleError
+from edge.errors import ServiceError, UnsignedBundleError
 from edge.gate.attempts import Attempts
 from edge.journal.journal import Journal
 from edge.journal.seal_keys import SealKeys
 from edge.roster.keys import FileKeys
 from edge.roster.roster_file import rosters_gone
 from edge.roster.versions import Versions
-from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, say
+from edge.service.systemd import ask, is_running
+from firmware_bridge.cli.options import CONNECT_S, complete_port, json_option, plain_console, say
 from firmware_bridge.errors import ExitCode
 from firmware_bridge.link.address import Scheme, read_address
 from firmware_bridge.link.inquiry import greet
 from firmware_bridge.link.ports import AUTO, find_board
+from firmware_bridge.session import refusals
+from firmware_bridge.session.errors import PORT
 from firmware_bridge.trust.errors import SignatureError
 from firmware_bridge.trust.pins import Pins
 from firmware_bridge.wire.pixels import depth
@@ -39,11 +46,15 @@ from firmware_bridge.wire.pixels import depth
 _STYLE = {State.SOUND: "green", State.DOUBTFUL: "yellow", State.BROKEN: "bold red", State.SKIPPED: "dim"}
 
 
-@click.command()
+@click.command(cls=Lenient)
 @bundle_option
 @unsigned_option
 @roster_option
-@click.option("--port", help="The board's port, as for `inkgate run`; no board is looked for without it.")
+@setting(
+    "port",
+    shell_complete=complete_port,
+    help="The board's port, as for `inkgate run`; no board is looked for without it.",
+)
 @journal_option
 @attempts_option
 @json_option
@@ -58,13 +69,13 @@ def doctor(
     attempts_path: Path | None,
     as_json: bool,
 ) -> None:
-    """Look at the machine, bundle, roster, attempts, journal and board, and say what mends what is wrong.
+    """Look at settings, machine, bundle, roster, journal, service and board, and say what mends them.
 
-    Give what you give to `inkgate run`. Nothing is mended: it only says what would mend it. The exit code is that of
-    the worst finding: 2 usage or configuration, 3 a device, 4 refused for security; 0 if nothing is broken.
+    Give what you give to `inkgate run`; settings count as there. Nothing is mended. The exit code is that of the worst
+    finding: 2 usage or configuration, 3 a device, 4 refused for security; 0 if nothing is broken.
     """
     found = []
-    for finding in _look(bundle_path, unsigned, roster_path, port, journal_path, attempts_path):
+    for finding in _look(ctx, bundle_path, unsigned, roster_path, port, journal_path, attempts_path):
         found.append(finding)
         if as_json:
             emit({**finding._asdict(), "state": finding.state.value})
@@ -85,6 +96,7 @@ def doctor(
 
 
 def _look(
+    ctx: click.Context,
     bundle_path: Path,
     unsigned: bool,
     roster_path: Path | None,
@@ -93,6 +105,7 @@ def _look(
     attempts_path: Path | None,
 ) -> Iterator[Finding]:
     """Yield findings as they are made: what others rest on first."""
+    yield look("settings", lambda: _settings(ctx), "inkgate config show")
     yield from Machine().findings([journal_file(journal_path).parent])
     bundles: list[Bundle] = []
     yield look("bundle", lambda: _bundle(bundle_path, unsigned, bundles), f"inkgate quantize RUN --out {bundle_path}")
@@ -106,11 +119,65 @@ def _look(
         yield doubtful("keys", f"keys are kept of rosters that are gone: {places}", "inkgate users forget-keys")
     yield look("attempts", lambda: _attempts(attempts_path))
     yield look("journal", lambda: _journal(journal_file(journal_path)))
-    if port is None:
+    service, running = _service()
+    yield service
+    if running:
+        yield skipped("board", "the service has its port; to ask it from here, `sudo systemctl stop inkgate` first")
+    elif port is None:
         yield skipped("board", "no port is named: --port auto")
     else:
         yield look("port", lambda: _port(port), "inkgate ports")
         yield look("board", lambda: _board(port, bundle), "inkgate firmware info --port " + port)
+
+
+def _settings(ctx: click.Context) -> Finding:
+    """Say whether everything that is set can be meant; what is wrong is left out of the next checks."""
+    found = list(settings_held(ctx))
+    wrong = [held.error for held in found if held.error is not None]
+    programs = [str(held.value) for held in found if held.key in ("on-accept", "on-reject") and held.value is not None]
+    lost = [program for program in (shlex.split(line)[0] for line in programs) if shutil.which(program) is None]
+    if wrong:
+        return broken("settings", "; ".join(map(str, wrong)), "inkgate config show", max(e.exit_code for e in wrong))
+    if lost:
+        told = f"{lost[0]}: there is no such program, and it shall run after a decision"
+        return broken("settings", told, "inkgate config show")
+    if near := misspelt():
+        return doubtful("settings", "; ".join(near), "inkgate config show")
+    by_place = Counter(held.place for held in found if held.place)
+    told = ", ".join(f"{number} from {place}" for place, number in by_place.items())
+    return sound("settings", told or "all as they come")
+
+
+def _service() -> tuple[Finding, bool]:
+    """Say how the service stands, and whether it runs; without one the gate is started by hand."""
+    try:
+        told = ask()
+    except ServiceError as error:
+        return skipped("service", str(error)), False
+    return judge_service(told), is_running(told)
+
+
+def judge_service(told: Mapping[str, str]) -> Finding:
+    """Return the finding about a service of which systemd says so."""
+    state, log = f"{told['ActiveState']} ({told['SubState']})", "journalctl -u inkgate -n 20"
+    if told["LoadState"] == "not-found":
+        return skipped("service", "not installed, so nothing starts the gate at boot: `sudo inkgate service install`")
+    if told["LoadState"] == "masked":
+        return broken("service", "masked, so it cannot start", "sudo systemctl unmask inkgate")
+    if told["LoadState"] != "loaded":
+        return broken("service", f"systemd cannot use its unit: {told['LoadState']}", "systemctl status inkgate")
+    if told["ActiveState"] == "failed":
+        return broken("service", f"failed: {told['Result']}", log, ExitCode.DEVICE)
+    if told["SubState"] == "auto-restart":
+        again = f"it ends, and is started again and again: {told['NRestarts']} times, last result {told['Result']}"
+        return broken("service", again, log, ExitCode.DEVICE)
+    if told["NeedDaemonReload"] == "yes":
+        return doubtful("service", f"{state}, by an older unit than is there now", "sudo systemctl daemon-reload")
+    if told["ActiveState"] not in ("active", "reloading", "activating"):
+        return doubtful("service", state, "sudo systemctl enable --now inkgate")
+    if not told["UnitFileState"].startswith("enabled"):
+        return doubtful("service", f"{state}, but not from boot on", "sudo systemctl enable inkgate")
+    return sound("service", f"{state}, {told['StatusText'] or 'says nothing'}; restarted {told['NRestarts']} times")
 
 
 def _bundle(path: Path, unsigned: bool, opened: list[Bundle]) -> Finding:
@@ -227,6 +294,7 @@ def _board(port: str, bundle: Bundle | None) -> Finding:
         mend = f"inkgate firmware build {info.board} {info.kind.name.lower()} --set pixel_bits={bits}, then flash it"
         return broken("board", f"{told}: the bundle wants {depth(bits)}", mend)
     if not info.authenticated:
-        mend = f"inkgate firmware provision --port {port}"
+        command = refusals.provisioning(info.model).replace(PORT, port)
+        mend = command or "inkgate simulate, without --no-key"
         return broken("board", f"{told}: it has no key, so anybody on the line can write", mend, ExitCode.REFUSED)
     return sound("board", f"{told}, proved by its key")

@@ -9,25 +9,29 @@ import click
 from rich.console import Console
 
 from edge.cli.output import counted, emit, escape
+from edge.cli.settings import SettingArgument, setting
 from edge.decision.rule import Verdict
-from edge.errors import NotAJournalError, SeedError
+from edge.errors import JournalAlteredError, NotAJournalError, SeedError
+from edge.journal.anchor import NOTHING
 from edge.journal.export import FORMATS, as_record, lines, write_lines
 from edge.journal.journal import Journal, Wanted
 from edge.journal.keeping import back_up, forget_seals, rotate
 from edge.journal.seal import seed_from_text, seed_to_text
 from edge.journal.seal_keys import SealKeys
 from edge.journal.verify import Verification
-from firmware_bridge.cli.options import json_option, plain_console, say
+from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, port_option, say
 from firmware_bridge.errors import ExitCode
 from firmware_bridge.files import read_file
+from firmware_bridge.link.inquiry import Inquiry
 from firmware_bridge.trust.folder import state_folder
 
 _FILE = "journal.sqlite"
 _MOST_OF_SEED = 1 << 10
 _PATH = click.Path(path_type=Path)
-_path = click.argument("path", type=_PATH, required=False)
+_path = click.argument("path", cls=SettingArgument, key="journal", type=_PATH, required=False)
 
-journal_option = click.option(
+journal_option = setting(
+    "journal",
     "--journal",
     "journal_path",
     type=_PATH,
@@ -80,7 +84,7 @@ def _asks_for_rows(command: Callable[..., None]) -> Callable[..., None]:
 def journal() -> None:
     """Show, seal, verify, export and put away the journal of decisions.
 
-    PATH is by default where `inkgate run` records without --journal.
+    PATH is by default where `inkgate run` records (`inkgate config show`).
     """
 
 
@@ -182,7 +186,9 @@ def verify(
 
 @journal.command()
 @click.argument("target", type=_PATH)
-@click.option("--journal", "path", type=_PATH, help="The journal; by default that of `inkgate run` without --journal.")
+@setting(
+    "journal", "--journal", "path", type=_PATH, help="The journal; by default that of `inkgate run` without --journal."
+)
 @json_option
 def backup(target: Path, path: Path | None, as_json: bool) -> None:
     """Copy the journal to the new file TARGET, whole and verified, also while the gate runs.
@@ -212,6 +218,33 @@ def rotate_command(path: Path | None, as_json: bool) -> None:
     if as_json:
         emit({"file": str(file.with_name(link.file)), "rows": link.rows, "head": link.head})
     say(plain_console(), f"{counted(link.rows, 'row')} put away in {file.with_name(link.file)}; head {link.head}")
+
+
+@journal.command()
+@_path
+@port_option
+@json_option
+def anchor(path: Path | None, port: str, as_json: bool) -> None:
+    """Have the board remember this journal, in place of what it remembers.
+
+    A gate tells its board the head of its journal with every decision. Beside a journal that lacks what the board
+    remembers nothing is decided: rows were taken away, or it is another journal. Find out which before this.
+    """
+    file = journal_file(path)
+    with Journal(file, read_only=True, keys=SealKeys()) as opened:
+        verified, head = opened.verify(), opened.head
+    if verified.fault is not None:
+        raise JournalAlteredError(
+            f"{file}: {verified.fault}: it was changed: keep it, and begin another: --journal OTHER"
+        )
+    if head == NOTHING:
+        raise NotAJournalError(f"{file}: it has no rows, so there is nothing to remember")
+    with Inquiry(port, connect_patience_s=CONNECT_S) as inquiry:
+        inquiry.remember(head)
+        board = inquiry.info.board
+    if as_json:
+        emit({"board": board, "rows": verified.rows, "head": verified.head})
+    say(plain_console(), f"board {board} remembers {file}: {counted(verified.rows, 'row')}, head {verified.head}")
 
 
 def _of_seal(result: Verification, given: bool, copy: bool) -> str:

@@ -1,12 +1,12 @@
 """`inkgate run`: fragments from a board -> decisions, shown and recorded."""
 
-import signal
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from signal import SIGHUP, SIGTERM, Signals
+from signal import SIGTERM
+from typing import Any
 
 import click
 from rich.console import Console
@@ -21,9 +21,12 @@ from edge.cli.journal import journal_file, journal_option, say_unsealed
 from edge.cli.output import as_record, emit
 from edge.cli.people.identities import People, require_supported
 from edge.cli.people.roster import complete_user, open_roster, roster_option
+from edge.cli.settings import Rereading, setting
+from edge.cli.signals import SignalledError, SignalsObeyed
 from edge.decision.identify import Policy
 from edge.decision.rule import Verdict
 from edge.errors import EdgeError, GoldenError, NoUsersError, TooFewWordsError, UnverifiedError
+from edge.gate.anchor import Anchor
 from edge.gate.attempts import Attempts
 from edge.gate.display import Display, passing_over_full_disk
 from edge.gate.hooks import Hooks, parse_command
@@ -36,69 +39,94 @@ from edge.journal.seal_keys import SealKeys
 from edge.service.notify import Service
 from firmware_bridge.cli.options import (
     CONNECT_S,
+    PORT_HELP,
     FiniteRange,
+    complete_known_board,
+    complete_port,
     json_option,
     plain_console,
-    port_option,
     say,
     unauthenticated_option,
 )
+from firmware_bridge.errors import InkgateError
 from firmware_bridge.link.link import open_link
+from firmware_bridge.link.ports import AUTO
 from firmware_bridge.trust.board_keys import KeyStore
 
 _SECONDS = FiniteRange(min=0, min_open=True)
+_Words = tuple[str, ...]
+_PLACES = ("port", "bundle_path", "roster_path", "journal_path", "attempts_path")
+_MANNER = ("kernels", "word_timeout", "claim", "far", "pin_far", "early", "only")
+"""Parameters that SIGHUP has read anew."""
 
 
-@click.command()
-@port_option
+class _Command(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from click 8.3 on
+    """A command line -> its words. HookError if there are none."""
+
+    name = "cmd"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> _Words:
+        """Return the words."""
+        return parse_command(value)
+
+
+@click.command(cls=Rereading)
+@setting("port", default=AUTO, show_default=True, shell_complete=complete_port, help=PORT_HELP)
 @bundle_option
 @unsigned_option
 @journal_option
-@click.option(
-    "--kernels",
+@setting(
+    "kernels",
     type=click.Choice(requests()),
     help="Run on these kernels, though the bundle was verified on others: every decision then says so.",
 )
 @click.option("--words", type=click.IntRange(min=1), help="End after so many words.")
 @click.option("--idle-timeout", type=_SECONDS, help="End when nobody has written for so many seconds.")
-@click.option(
-    "--word-timeout",
+@setting(
+    "word-timeout",
     type=_SECONDS,
     default=WORD_TIMEOUT_S,
     show_default=True,
     help="Give up a word whose next fragment does not come for so many seconds.",
 )
 @roster_option
-@click.option("--claim", metavar="NAME", shell_complete=complete_user, help="Only this user may enter.")
-@click.option(
-    "--far",
+@setting("claim", metavar="NAME", shell_complete=complete_user, help="Only this user may enter.")
+@setting(
+    "far",
     type=FiniteRange(0, 1, min_open=True, max_open=True),
     default=Policy.far,
     show_default=True,
     help="Of a roster: share of strangers' words that may be accepted.",
 )
-@click.option(
-    "--pin-far",
+@setting(
+    "pin-far",
     type=FiniteRange(0, 1, min_open=True, max_open=True),
     default=Policy.pin_far,
     show_default=True,
     help="Of a roster: share of words accepted of those who know a PIN and write it in their own hand.",
 )
-@click.option(
-    "--early",
+@setting(
+    "early",
     is_flag=True,
     help="Of a roster: let users without a PIN in before their word ends. Its end then asks for a little more, so that "
     "--far holds over all looks together.",
 )
-@click.option("--on-accept", metavar="CMD", help="Run this after each ACCEPT, without a shell: it opens the door.")
-@click.option("--on-reject", metavar="CMD", help="Run this after each REJECT, without a shell.")
+@setting("on-accept", type=_Command(), help="Run this after each ACCEPT, without a shell: it opens the door.")
+@setting("on-reject", type=_Command(), help="Run this after each REJECT, without a shell.")
 @attempts_option
 @click.option(
     "--uncounted",
     is_flag=True,
     help="Count no attempts, so that nobody is ever locked out: for trials. Every decision then says so.",
 )
-@click.option("--board", "only", metavar="NAME", help="Only this board may write; by default any whose key is here.")
+@setting(
+    "board",
+    "--board",
+    "only",
+    metavar="NAME",
+    shell_complete=complete_known_board,
+    help="Only this board may write; by default any whose key is here.",
+)
 @unauthenticated_option
 @json_option
 @click.pass_context
@@ -117,8 +145,8 @@ def run(
     far: float,
     pin_far: float,
     early: bool,
-    on_accept: str | None,
-    on_reject: str | None,
+    on_accept: _Words | None,
+    on_reject: _Words | None,
     attempts_path: Path | None,
     uncounted: bool,
     only: str | None,
@@ -137,7 +165,11 @@ def run(
     while the records cannot be written nothing is decided, and the board keeps its words.
 
     SIGTERM ends it with exit code 0, Ctrl-C with 130. SIGHUP has it open everything anew: after `inkgate quantize`,
-    say; users of the roster are known at the next word in any case.
+    say; users of the roster are known at the next word in any case. Settings are read anew with it, and stay as they
+    were if they are wrong.
+
+    What is not given here is taken from the environment, then from ~/.config/inkgate.toml, then from /etc/inkgate.toml
+    (`inkgate config show`).
 
     A command of --on-accept or --on-reject runs once for a word, for ten seconds at most. Its environment says
     what was decided: INKGATE_VERDICT, INKGATE_USER, INKGATE_SCORE, INKGATE_BOARD, INKGATE_WORD, INKGATE_TIME.
@@ -146,8 +178,7 @@ def run(
     """
     if uncounted and attempts_path is not None:
         raise click.UsageError("give --attempts, the file of counts, or --uncounted, and none are kept")
-    asked = {Verdict.ACCEPT: on_accept, Verdict.REJECT: on_reject}
-    commands = {verdict: parse_command(command) for verdict, command in asked.items() if command is not None}
+    commands = _by_verdict(on_accept, on_reject)
     console, tally, service = plain_console(), _Tally(words), Service()
 
     def serve(hooks: Hooks) -> None:
@@ -202,7 +233,7 @@ def run(
             display = Display(console)
             prove = None if unverified else partial(bundle.prove, engine, reader)
             gate = Gate(
-                engine, rule, journal, attempts,
+                engine, rule, journal, attempts, Anchor(journal, link.remember),
                 prove=prove, remember=keys.accept, only=only, word_timeout_s=word_timeout,
             )  # fmt: skip
             writable = [journal.require_writable, *([] if attempts is None else [attempts.counts])]
@@ -215,28 +246,34 @@ def run(
     # A command that still runs must hold up no opening anew: commands outlast it.
     with ExitStack() as end:
         end.callback(service.stopping)
-        signals = end.enter_context(_Signals(service))
+        signals = end.enter_context(SignalsObeyed(service))
         hooks = end.enter_context(Hooks(commands, lambda told: Display(console).notice(Notice(told))))
         while True:
             try:
                 serve(hooks)
                 break
-            except _SignalledError as caught:
+            except SignalledError as caught:
                 if caught.number == SIGTERM:
                     return
-                say(console, "SIGHUP: bundle, roster, journal and port are opened anew")
+                say(console, "SIGHUP: settings, bundle, roster, journal and port are opened anew")
+                try:
+                    asked = run.again(ctx)
+                except (click.ClickException, InkgateError) as error:
+                    say(console, f"settings stay as they were: {error}")
+                    continue
+                port, bundle_path, roster_path, journal_path, attempts_path = (asked[name] for name in _PLACES)
+                kernels, word_timeout, claim, far, pin_far, early, only = (asked[name] for name in _MANNER)
+                commands.clear()
+                commands.update(_by_verdict(asked["on_accept"], asked["on_reject"]))
     if words is not None and tally.decided < words:
         raise TooFewWordsError(
             f"{port}: {tally.decided} of {words} words were decided before --idle-timeout ended the run"
         )
 
 
-class _SignalledError(BaseException):
-    """Raised by a signal that the gate obeys; no handler of errors may take it for one."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(f"stopped by {Signals(number).name}")
-        self.number = number
+def _by_verdict(on_accept: _Words | None, on_reject: _Words | None) -> dict[Verdict, _Words]:
+    asked = {Verdict.ACCEPT: on_accept, Verdict.REJECT: on_reject}
+    return {verdict: command for verdict, command in asked.items() if command is not None}
 
 
 @dataclass
@@ -245,48 +282,6 @@ class _Tally:
 
     words: int | None
     decided: int = 0
-
-
-class _Signals:
-    """SIGTERM, which ends the gate as asked, and SIGHUP, which has it open everything anew.
-
-    A signal is obeyed while the next outcome is waited for: what was decided before has then been shown and counted,
-    and an open word is closed as UNAVAILABLE, recorded and shown.
-    """
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._waiting, self._pending = False, 0
-
-    def __enter__(self) -> "_Signals":
-        self._before = [(number, signal.signal(number, self._obey)) for number in (SIGTERM, SIGHUP)]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, deed in self._before:
-            signal.signal(number, deed)
-
-    def each(self, outcomes: Generator[Outcome | Notice, None, None]) -> Iterator[Outcome | Notice]:
-        """Yield what comes. _SignalledError for a signal, after what it made of an open word."""
-        while True:
-            try:
-                self._waiting = True
-                number, self._pending = self._pending, 0
-                item = outcomes.throw(_SignalledError(number)) if number else next(outcomes)
-            except StopIteration:
-                return
-            finally:
-                self._waiting = False
-            yield item
-
-    def _obey(self, number: int, _: object) -> None:
-        if number == SIGHUP:
-            self._service.reloading()
-        else:
-            self._service.stopping()
-        if self._waiting:
-            raise _SignalledError(number)
-        self._pending = number
 
 
 def _delivered(journal: Journal, keys: KeyStore) -> dict[str, tuple[int, int]]:

@@ -1,19 +1,15 @@
 """`inkgate service`: the gate as a service of systemd: its unit, and how it stands."""
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import click
 
 from edge.cli.output import emit, escape
-from edge.errors import ServiceError
-from edge.service.notify import one_line
+from edge.service.systemd import ask, is_running
 from edge.service.unit import NAME, UNIT, install, program, require_program, unit
 from firmware_bridge.cli.options import json_option, plain_console, say
 from firmware_bridge.errors import ExitCode
 
-_ASKED = ("LoadState", "UnitFileState", "ActiveState", "SubState", "StatusText", "MainPID", "NRestarts", "Result")
 _NEXT = """\
 sudo useradd --system --home-dir /var/lib/inkgate --shell /usr/sbin/nologin inkgate
 sudo -u inkgate -H {program} users add NAME --port auto
@@ -30,7 +26,8 @@ _program = click.option(
 def service() -> None:
     """Run the gate as a service of systemd: from boot on, and anew when it ends or hangs.
 
-    What it runs is `inkgate run --port auto`; `sudo systemctl edit inkgate` changes that.
+    What it runs is `inkgate run`, with the settings of /etc/inkgate.toml: `inkgate config example` prints one, `sudo
+    systemctl reload inkgate` has it read anew. `sudo systemctl edit inkgate` changes all else.
     """
 
 
@@ -66,8 +63,8 @@ def install_command(given: Path | None, to: Path, force: bool, as_json: bool) ->
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
     """Say how the service stands: exit code 0 if it runs, 1 if not."""
-    found = _ask()
-    running = found["ActiveState"] in ("active", "reloading")
+    found = ask()
+    running = is_running(found)
     if as_json:
         emit({"running": running, **found})
     else:
@@ -84,21 +81,3 @@ def status(ctx: click.Context, as_json: bool) -> None:
             say(console, f"-> {helps}")
     if not running:
         ctx.exit(ExitCode.NEGATIVE)
-
-
-def _ask() -> dict[str, str]:
-    """Return what systemd says of the service. ServiceError if there is no systemd to ask."""
-    command = shutil.which("systemctl")
-    if command is None:
-        raise ServiceError("there is no systemctl here: a service needs systemd; without it, `inkgate run`")
-    asked = [command, "show", NAME, *(f"--property={name}" for name in _ASKED)]
-    try:
-        done = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ServiceError(f"systemctl does not answer ({error}): `systemctl status inkgate`") from error
-    if done.returncode:
-        raise ServiceError(
-            f"systemd cannot be asked: {one_line(' '.join(done.stderr.split()))}; without it, `inkgate run`"
-        )
-    told = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-    return {name: told.get(name, "") for name in _ASKED}

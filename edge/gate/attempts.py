@@ -17,7 +17,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple
@@ -107,7 +107,8 @@ class Attempts:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._database.close()
+        with suppress(sqlite3.Error):  # what was counted is on the disk
+            self._database.close()
 
     def begin(self, board: str) -> None:
         """Count an attempt at a board; it is on the disk when this returns.
@@ -183,6 +184,9 @@ class Attempts:
                 self._database.execute("ROLLBACK")
                 raise
             self._database.execute("COMMIT")
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+                raise sqlite3.OperationalError("the transaction did not end")
         except sqlite3.Error as error:
             raise AttemptsError(f"{self.path}: attempts cannot be counted: {error}") from error
 

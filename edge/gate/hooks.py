@@ -17,7 +17,6 @@ import shlex
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final, NamedTuple
@@ -25,6 +24,7 @@ from typing import Final, NamedTuple
 from edge.decision.rule import Verdict
 from edge.errors import HookError
 from edge.gate.loop import Outcome
+from firmware_bridge.clock import elapsed_s
 
 TIMEOUT_S: Final = 10.0
 STALE_S: Final = 10.0
@@ -54,7 +54,8 @@ class _Due(NamedTuple):
 class Hooks:
     """Commands by verdict; it is a context manager, and waits at its end for what still runs.
 
-    tell: called from another thread with a line for people when a command fails.
+    tell: called from another thread with a line for people when a command fails. HookError on entering if the system
+    gives no thread.
     """
 
     def __init__(
@@ -63,14 +64,17 @@ class Hooks:
         tell: Callable[[str], None],
         *,
         timeout_s: float = TIMEOUT_S,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = elapsed_s,
     ) -> None:
         self._commands, self._tell, self._timeout_s, self._clock = commands, tell, timeout_s, clock
         self._due: queue.SimpleQueue[_Due | None] = queue.SimpleQueue()
         self._worker = threading.Thread(target=self._work, name="hooks", daemon=True)
 
     def __enter__(self) -> "Hooks":
-        self._worker.start()
+        try:
+            self._worker.start()
+        except RuntimeError as error:
+            raise HookError(f"no thread for commands can be started: {error}: end other programs") from error
         return self
 
     def __exit__(self, *_: object) -> None:

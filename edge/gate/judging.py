@@ -67,6 +67,20 @@ class Rule:
     unsigned: bool = False
 
 
+class FaultError(Exception):
+    """Raised where a word cannot be decided; the text says why."""
+
+
+def as_trained(pixels: Pixels, pixel_bits: int) -> Pixels:
+    """Return the pixels themselves.
+
+    FaultError if they hold grey where the network was trained on black and white.
+    """
+    if pixel_bits == 1 and bool((pixels + np.uint8(1) > 1).any()):
+        raise FaultError("a fragment holds grey pixels, the bundle was trained on black and white")
+    return pixels
+
+
 class Seen(NamedTuple):
     """One fragment, as everything saw it: what the reader says [S], None if it was not asked."""
 

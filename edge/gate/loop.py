@@ -21,7 +21,6 @@ UNAVAILABLE, and so is every word after it until they are right again.
 
 import contextlib
 import math
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -32,10 +31,13 @@ import numpy as np
 from edge.decision.identify import Identities
 from edge.decision.rule import Decision, Verdict, unavailable
 from edge.errors import AttemptsError, LockedError, UnrecordedError
-from edge.gate.judging import Rule, Seen, judge_word
+from edge.gate.anchor import Anchor
+from edge.gate.freshness import since, why_not_fresh
+from edge.gate.judging import FaultError, Rule, Seen, as_trained, judge_word
 from edge.gate.parts import Limiter, Network, Recorder
-from edge.ink.fragment import Pixels, to_int8
+from edge.ink.fragment import to_int8
 from edge.journal.row import Entry
+from firmware_bridge.clock import elapsed_s
 from firmware_bridge.session.events import (
     BoardFault,
     BoardInfo,
@@ -91,15 +93,12 @@ WordEvent: TypeAlias = WordStarted | FragmentReceived | WordEnded
 
 @dataclass
 class _Word:
-    """The word that is open: board, session and number, its fragments so far, and who may enter by it."""
+    """The word that is open: board, session and number, since when, its fragments, who may enter by it."""
 
     key: WordKey
+    began_s: float = -math.inf
     seen: list[Seen] = field(default_factory=list)
     identities: Identities | None = None
-
-
-class _FaultError(Exception):
-    """Raised where a word cannot be decided; the text says why."""
 
 
 def utc_now() -> str:
@@ -138,16 +137,18 @@ class Gate:
         rule: Rule,
         journal: Recorder | None = None,
         attempts: Limiter | None = None,
+        anchor: Anchor | None = None,
         *,
         prove: Callable[[], None] | None = None,
         remember: Callable[[str, int, int], None] | None = None,
         only: str | None = None,
         word_timeout_s: float = WORD_TIMEOUT_S,
         now: Callable[[], str] = utc_now,
-        monotonic_s: Callable[[], float] = time.perf_counter,
+        monotonic_s: Callable[[], float] = elapsed_s,
     ) -> None:
         self._network, self._rule, self._journal, self._attempts = network, rule, journal, attempts
         self._word_timeout_s, self._now, self._monotonic_s = word_timeout_s, now, monotonic_s
+        self._anchor = anchor or Anchor()
         self._prove, self._remember, self._only = prove, remember, only
         self._board: BoardInfo | None = None
         self._word: _Word | None = None
@@ -192,6 +193,7 @@ class Gate:
                 yield from self._fail("the board connected anew in the middle of the word")
                 self._altered = ""
                 self._board = info
+                self._anchor.begin()
                 yield Notice(f"board {info.board}, firmware {info.firmware}, {depth(info.pixel_bits)}")
                 if not info.authenticated:
                     yield Notice(f"board {info.board} has no key: anybody on the line can write in its place")
@@ -204,33 +206,35 @@ class Gate:
             case BoardFault(code=code, text=text):
                 yield from self._fail(f"the board reports {code}: {text}")
                 yield Notice(f"the board reports {code}: {text}")
-            case Statistics():
-                pass  # The board's heartbeat; only the time that has passed matters, and it was checked above.
+            case Statistics(head=head):  # the board's heartbeat: the time that has passed was checked above
+                if problem := self._anchor.hear(head):
+                    yield Notice(problem)
 
     def _on_word(self, event: WordEvent) -> Iterator[Outcome | Notice]:
         key = (self._board.board if self._board else "", event.session, event.word)
         if isinstance(event, WordStarted):
-            yield from self._open(key)
+            yield from self._open(key, since(event.age_s, self._arrived_s))
         elif key in self._closed:
             yield from self._fail("the rest of another word came in between")
         elif self._word is None or self._word.key != key:
-            yield from self._open(key)
+            yield from self._open(key, self._arrived_s)
             yield from self._fail("the start of the word was not received")
         elif isinstance(event, FragmentReceived):
             yield self._decided(lambda word: self._after_fragment(word, event))
         else:
             yield self._decided(lambda word: self._at_end(word, event))
 
-    def _open(self, key: WordKey) -> Iterator[Outcome | Notice]:
+    def _open(self, key: WordKey, began_s: float) -> Iterator[Outcome | Notice]:
         """Begin the word on a cleared network, or say that it was decided before."""
         yield from self._fail("another word began before this one ended")
-        self._word = word = _Word(key)
+        self._word = word = _Word(key, began_s)
         try:
             if key in self._closed or (self._journal is not None and self._journal.decided(*key)):
                 self._close(word)
                 yield Notice(f"word {key[2]} of session {key[1]} came again: it is decided and stays so")
                 return
             self._check_board(key)
+            self._require_fresh(began_s)
             if self._arrived_s - self._proved_s > PROVEN_FOR_S:
                 self._prove_networks()
             self._network.reset()
@@ -241,50 +245,59 @@ class Gate:
 
     def _check_board(self, key: WordKey) -> None:
         if self._board is None:
-            raise _FaultError("a word from a board that did not say who it is")
+            raise FaultError("a word from a board that did not say who it is")
         if self._only not in (None, self._board.board):
-            raise _FaultError(f"board {self._board.board} writes, and only {self._only} may")
+            raise FaultError(f"board {self._board.board} writes, and only {self._only} may")
         if self._board.session != key[1]:
-            raise _FaultError(f"a word of session {key[1]} in session {self._board.session}")
+            raise FaultError(f"a word of session {key[1]} in session {self._board.session}")
         if self._board.pixel_bits != self._rule.pixel_bits:
-            raise _FaultError(
+            raise FaultError(
                 f"the board sends {depth(self._board.pixel_bits)}, the bundle was trained on {self._rule.pixel_bits}"
             )
 
     def _after_fragment(self, word: _Word, event: FragmentReceived) -> Decision:
         if event.index != len(word.seen):
-            raise _FaultError(f"fragment {event.index} came where {len(word.seen)} was due")
+            raise FaultError(f"fragment {event.index} came where {len(word.seen)} was due")
         if self._attempts is not None and not word.seen and self._counted != word.key:
             try:
                 self._attempts.begin(word.key[0])
                 self._counted = word.key
             except LockedError as error:
                 return Decision(Verdict.REJECT, None, None, 0, True, str(error))
-        pixels = _as_trained(event.pixels, self._rule.pixel_bits)
+        pixels = as_trained(event.pixels, self._rule.pixel_bits)
         fragment = to_int8(pixels)
         outputs = self._network.step(fragment)
         reader = self._rule.may_enter.reader if self._rule.may_enter else None
         reading = reader.read(fragment[np.newaxis])[0] if reader else None
         word.seen.append(Seen(pixels, outputs, reading, event.duration_ms))
-        return self._judge(word, final=False)
+        return self._judge(word, word.began_s, final=False)
 
     def _at_end(self, word: _Word, event: WordEnded) -> Decision:
         if event.count != len(word.seen):
-            raise _FaultError(f"the word has {event.count} fragments and {len(word.seen)} came")
+            raise FaultError(f"the word has {event.count} fragments and {len(word.seen)} came")
         if not word.seen:
-            raise _FaultError("the word is empty")
-        return self._judge(word, final=True)
+            raise FaultError("the word is empty")
+        return self._judge(word, since(event.age_s, self._arrived_s), final=True)
 
-    def _judge(self, word: _Word, *, final: bool) -> Decision:
+    def _judge(self, word: _Word, since_s: float, *, final: bool) -> Decision:
+        """Judge a word that ended at `since_s`; one that goes on, and began then, is let in only while fresh."""
         kind = self._board.kind.name.lower() if self._board is not None else None
         decision = judge_word(self._rule, word.identities, word.seen, final=final, kind=kind)
         if decision.verdict is Verdict.ACCEPT:
             self._prove_networks()
+        if final:
+            self._require_fresh(since_s)
+        elif decision.verdict is Verdict.ACCEPT and why_not_fresh(since_s, self._monotonic_s()):
+            decision = replace(decision, verdict=Verdict.LEANING, final=False)
         if self._attempts is not None and decision.verdict is Verdict.ACCEPT:
             self._attempts.accept(word.key[0])
         elif self._attempts is not None and decision.final and not decision.writing:
             self._attempts.set_apart(word.key[0])
         return decision
+
+    def _require_fresh(self, since_s: float) -> None:
+        if problem := why_not_fresh(since_s, self._monotonic_s()) or self._anchor.problem:
+            raise FaultError(problem)
 
     def _prove_networks(self) -> None:
         """Raise what `prove` raises; then the next word is proved first."""
@@ -317,6 +330,7 @@ class Gate:
         outcome = self._journalled(self._outcome(word, decision))
         if outcome.decision.final:
             self._close(word)
+            self._anchor.record()
         return outcome
 
     def _outcome(self, word: _Word, decision: Decision) -> Outcome:
@@ -366,16 +380,6 @@ class Gate:
 
 _REMEMBERED = 65_536
 """The number of closed words that are kept in memory; a journal keeps all."""
-
-
-def _as_trained(pixels: Pixels, pixel_bits: int) -> Pixels:
-    """Return the pixels themselves.
-
-    _FaultError if they hold grey where the network was trained on black and white.
-    """
-    if pixel_bits == 1 and bool((pixels + np.uint8(1) > 1).any()):
-        raise _FaultError("a fragment holds grey pixels, the bundle was trained on black and white")
-    return pixels
 
 
 def _entry(outcome: Outcome, bundle: str) -> Entry:

@@ -59,12 +59,12 @@ def read_arrays(source: Path, limits: Mapping[str, int]) -> Arrays:
 def write_arrays(target: Path, arrays: Arrays) -> None:
     """Write the arrays as `.npz`, readable by its owner only: handwriting is biometric.
 
-    A reader sees the old file or the whole new one; a link at `target` stays one. UnwritableError if it cannot be
-    written.
+    A folder that it makes is its owner's alone too. A reader sees the old file or the whole new one; a link at `target`
+    stays one. UnwritableError if it cannot be written.
     """
     place = Path(os.path.realpath(target))
     with writing(target):
-        place.parent.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{place.name}.", suffix=".tmp", dir=place.parent)  # mode 0600
         try:
             with os.fdopen(handle, "wb") as stream:

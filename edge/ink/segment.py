@@ -2,9 +2,9 @@
 
 Twin of segment.c and segment_fragment.c in firmware_bridge/firmware/core/ink: equal bit for bit.
 
-Ink is told from paper by its share of the paper's brightness around it, so that light may fall unevenly.
-edge.ink.segment_symbols joins the ink to symbols, and `segment_fragment` draws these as fragments. All
-arithmetic is on integers.
+edge.ink.segment_light tells ink from paper in any light, edge.ink.segment_lines leaves out printed lines,
+edge.ink.segment_symbols joins the ink to symbols, and `segment_fragment` draws these as fragments. All arithmetic is on
+integers.
 """
 
 import enum
@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from edge.ink import segment_symbols
 from edge.ink.fragment import SIDE, Pixels
+from edge.ink.segment_light import FAINT, INK, SURE, read_light
+from edge.ink.segment_lines import Lines, confirm, find_lines, mark, written
 from edge.ink.segment_symbols import InkRun, Symbol
 
 MAX_PIXELS = 76800
@@ -24,10 +26,7 @@ MAX_COMPONENTS = 512
 
 _Ints = npt.NDArray[np.int64]
 
-_TILE = 16
-_DARKEST = 40
-_FAINTEST = 20
-_LEAST_INK = 12
+_LEAST_SIDE = 16
 _BOX = 25
 _PAPER_Q8 = SIDE * 256
 _THINNEST_Q8 = 460
@@ -46,6 +45,31 @@ class SegmentReason(enum.IntEnum):
     """More symbols than segment_symbols.MAX_SYMBOLS."""
     SIZE = -4
     """A picture of this size is not taken."""
+    DARK = -5
+    """Too much of the picture is too dark to tell ink."""
+    JOINED = -6
+    """Printed lines or boxes hang together with the writing, or several symbols."""
+    EDGE = -7
+    """The writing, or something dark, reaches the picture's edge."""
+    UNSURE = -8
+    """Blurred or faint: a little more or less light would make other symbols."""
+
+    @property
+    def told(self) -> str:
+        """Return what a camera board tells the host, of at most 64 characters."""
+        return _TOLD[self]
+
+
+_TOLD = {
+    SegmentReason.BLANK: "the picture is blank",
+    SegmentReason.OVERFULL: "more ink in the picture than writing has",
+    SegmentReason.TOO_MANY: "more symbols in the picture than a word may have",
+    SegmentReason.SIZE: "no camera takes pictures of this size",
+    SegmentReason.DARK: "the picture is too dark",
+    SegmentReason.JOINED: "printed lines or boxes run into the writing",
+    SegmentReason.EDGE: "the writing reaches the edge of the picture",
+    SegmentReason.UNSURE: "too blurred or faint to tell the symbols apart",
+}
 
 
 @dataclass(frozen=True)
@@ -66,27 +90,62 @@ def segment(picture: Pixels) -> Segmentation | SegmentReason:
     picture: uint8 [rows, columns], 0 black .. 255 white; dark ink on bright paper.
     """
     rows, columns = picture.shape
-    if min(rows, columns) < _TILE or max(rows, columns) > MAX_SIDE or rows * columns > MAX_PIXELS:
+    if min(rows, columns) < _LEAST_SIDE or max(rows, columns) > MAX_SIDE or rows * columns > MAX_PIXELS:
         return SegmentReason.SIZE
-    levels = _paper_levels(picture)
-    if int(levels.max()) < _DARKEST:
-        return SegmentReason.BLANK
-    shares = _levelled(picture, levels)
-    threshold = _find_threshold(shares)
-    if threshold == 0:
-        return SegmentReason.BLANK
-    ink = shares < threshold
-    runs = _find_runs(ink)
-    if len(runs) > MAX_RUNS or int(ink.sum()) * 5 > 2 * rows * columns:
+    darkness, threshold = read_light(picture)
+    if threshold <= 0:
+        return SegmentReason(threshold or SegmentReason.BLANK)
+    lines = find_lines(darkness)
+    if lines is None:
+        return SegmentReason.JOINED
+    if lines.across or lines.upright:
+        printed = confirm(lines, _height(darkness, lines))
+        if printed is None:
+            return SegmentReason.JOINED
+        darkness = mark(darkness, printed)
+    found = _read(darkness, INK, threshold)
+    if isinstance(found, SegmentReason):
+        return found
+    for level in (FAINT, SURE):
+        other = _read(darkness, level, threshold)
+        if isinstance(other, SegmentReason) or len(other.symbols) != len(found.symbols):
+            return SegmentReason.UNSURE
+    return found
+
+
+def _height(darkness: Pixels, lines: Lines) -> int:
+    """Return the writing's height, without lines if there is any without them; 0 if there is none."""
+    rows, columns = darkness.shape
+    for some in (lines, Lines(lines.across, []), Lines([], [])):
+        ink = _components(mark(darkness, some), INK)
+        height = 0 if ink is None else segment_symbols.measure_height(*ink, columns, rows)
+        if height > 0:
+            return height
+    return 0
+
+
+def _read(darkness: Pixels, level: int, threshold: int) -> Segmentation | SegmentReason:
+    """Return the symbols if ink is what is as dark as `level` and no line's."""
+    rows, columns = darkness.shape
+    ink = _components(darkness, level)
+    if ink is None:
         return SegmentReason.OVERFULL
-    labels, count = _connect(runs)
-    if count > MAX_COMPONENTS:
-        return SegmentReason.OVERFULL
+    runs, labels, count = ink
     found = segment_symbols.find_symbols(runs, labels, count, columns, rows)
     if isinstance(found, int):
         return SegmentReason(found)
     groups = tuple(found.groups[label] for label in labels)
     return Segmentation(found.symbols, tuple(runs), groups, found.height, found.pen, threshold)
+
+
+def _components(darkness: Pixels, level: int) -> tuple[list[InkRun], list[int], int] | None:
+    """Return runs, their components and how many these are; None if there is more than writing has."""
+    ink = written(darkness, level) > 0
+    runs = _find_runs(ink)
+    if len(runs) > MAX_RUNS or int(ink.sum()) * 5 > 2 * ink.size:
+        return None
+    labels, count = _connect(runs)
+    return None if count > MAX_COMPONENTS else (runs, labels, count)
 
 
 def segment_fragment(found: Segmentation, index: int) -> Pixels:
@@ -119,57 +178,6 @@ def segment_fragment(found: Segmentation, index: int) -> Pixels:
     smooth = smooth[:-2] + 2 * smooth[1:-1] + smooth[2:]
     grey = np.maximum(smooth - 4 * _FULL, 0) * _EDGE_GAIN // (16 * _FULL)
     return np.asarray(np.minimum(grey, 255), np.uint8)
-
-
-def _paper_levels(picture: Pixels) -> _Ints:
-    """Return the brightness that a tenth of each tile's pixels reach: [tiles down, tiles across]."""
-    rows, columns = picture.shape
-    levels = np.zeros((-(-rows // _TILE), -(-columns // _TILE)), np.int64)
-    for row, column in np.ndindex(levels.shape):
-        tile = picture[row * _TILE : (row + 1) * _TILE, column * _TILE : (column + 1) * _TILE].reshape(-1)
-        brighter = -(-tile.size // 10)
-        levels[row, column] = int(np.partition(tile, tile.size - brighter)[tile.size - brighter]) // 4 * 4 + 2
-    return levels
-
-
-def _levelled(picture: Pixels, levels: _Ints) -> _Ints:
-    """Return the pixels with paper at about 128.
-
-    Gains between the middles of tiles are interpolated.
-    """
-    framed = np.pad(levels, 1)
-    down, across = levels.shape
-    near = np.max([framed[y : y + down, x : x + across] for y in range(3) for x in range(3)], axis=0)
-    gains: _Ints = np.asarray(32768 // np.where(levels * 8 < near * 5, near, levels), np.int64)
-    rows, columns = picture.shape
-    upper, lower, y = _neighbours(rows, down)
-    first, second, x = _neighbours(columns, across)
-    by_row = np.asarray(gains[upper] * (_TILE - y)[:, None] + gains[lower] * y[:, None], np.int64)
-    gain = np.asarray(by_row[:, first] * (_TILE - x) + by_row[:, second] * x, np.int64)
-    return np.asarray(np.minimum((picture.astype(np.int64) * gain) >> 16, 255))
-
-
-def _neighbours(places: int, tiles: int) -> tuple[_Ints, _Ints, _Ints]:
-    """Return two tiles for each place, and how far it is from the first to the second, in 1/_TILE."""
-    moved = np.arange(places, dtype=np.int64) + _TILE // 2
-    after = moved // _TILE
-    return np.clip(after - 1, 0, tiles - 1), np.minimum(after, tiles - 1), moved % _TILE
-
-
-def _find_threshold(shares: _Ints) -> int:
-    """Return the threshold half-way between paper and ink; 0 if there is no ink."""
-    counts = np.bincount(shares.reshape(-1), minlength=256)
-    near = counts[63:191] + counts[64:192] + counts[65:193]
-    paper = 64 + int(near.argmax())
-    brighter = counts[::-1].cumsum()
-    high = 255 - int(np.flatnonzero(brighter * 10 >= shares.size)[0])
-    margin = max(3 * max(high - paper, 0), _FAINTEST)
-    limit = max(paper - margin, 0)
-    ink = int(counts[:limit].sum())
-    if ink < _LEAST_INK:
-        return 0
-    mean = int((counts[:limit] * np.arange(limit)).sum()) // ink
-    return min((paper + mean) // 2, limit) if 2 * (paper - mean) >= 3 * margin else 0
 
 
 def _find_runs(ink: npt.NDArray[np.bool_]) -> list[InkRun]:

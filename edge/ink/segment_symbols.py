@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 MAX_SYMBOLS = 48
 MAX_PIECES = 128
-BLANK, OVERFULL, TOO_MANY = -1, -2, -3
+BLANK, OVERFULL, TOO_MANY, JOINED, EDGE = -1, -2, -3, -6, -7
 
 _LEAST_SIDE = 6
 _LEAST_PART = 3
 _CUT_WIDTH_10 = 12
 _TALL_10 = 7
+_WIDEST = 2
 
 
 class InkRun(NamedTuple):
@@ -83,41 +84,37 @@ def find_symbols(runs: list[InkRun], labels: list[int], count: int, width: int, 
 
     labels: the component, 0 .. count - 1, of each run. width, rows: the picture's.
     """
-    boxes: list[Box | None] = [None] * count
-    areas = [0] * count
-    for run, label in zip(runs, labels, strict=True):
-        boxes[label] = _around(boxes[label], Box(run.left, run.row, run.right, run.row))
-        areas[label] += run.right - run.left + 1
-    whole = [box for box in boxes if box is not None]
-    frames = [_is_frame(box, width, rows) for box in whole]
-    used = sum(1 for label in labels if not frames[label])
-    if used == 0:
-        return BLANK
-    pen = sum(area for area, frame in zip(areas, frames, strict=True) if not frame) // used
-    least = max(pen * pen // 2, 4)
-    kept = [i for i in range(count) if not frames[i] and areas[i] >= least]
-    if len(kept) > MAX_PIECES:
-        return OVERFULL
-    pieces = [_Piece(whole[i], areas[i], (i,)) for i in kept]
-    _merge(pieces, lambda a, b: _breach(a, b, pen))
-    height = _measure_height(pieces, rows)
-    _merge(pieces, lambda a, b: _kinship(a, b, height, pen))
+    pieces = _pieces(runs, labels, count, width, rows)
+    if isinstance(pieces, int):
+        return pieces
+    height = pieces.height
+    _merge(pieces.pieces, lambda a, b: _kinship(a, b, height, pieces.pen))
     groups = [-1] * count
-    for group, piece in enumerate(pieces):
+    for group, piece in enumerate(pieces.pieces):
         for component in piece.components:
             groups[component] = group
     by_group = [
-        [run for run, label in zip(runs, labels, strict=True) if groups[label] == g] for g in range(len(pieces))
+        [run for run, label in zip(runs, labels, strict=True) if groups[label] == g] for g in range(len(pieces.pieces))
     ]
     symbols: list[Symbol] = []
-    for group, piece in enumerate(pieces):
-        for first, last in _cut(by_group[group], piece.box, height, pen):
+    for group, piece in enumerate(pieces.pieces):
+        for first, last in _cut(by_group[group], piece.box, height, pieces.pen):
             symbol = _symbol(by_group[group], group, first, last, height)
             if symbol:
                 symbols.append(symbol)
             if len(symbols) > MAX_SYMBOLS:
                 return TOO_MANY
-    return Found(tuple(_ordered(symbols)), tuple(groups), height, pen) if symbols else BLANK
+    if pieces.framed or any(_is_at_border(symbol.box, width, rows) for symbol in symbols):
+        return EDGE
+    if any(symbol.box.width > _WIDEST * max(height, symbol.box.height) for symbol in symbols):
+        return JOINED
+    return Found(tuple(_ordered(symbols)), tuple(groups), height, pieces.pen) if symbols else BLANK
+
+
+def measure_height(runs: list[InkRun], labels: list[int], count: int, width: int, rows: int) -> int:
+    """Return the height of symbols, 0 if there are none; arguments as of `find_symbols`."""
+    pieces = _pieces(runs, labels, count, width, rows)
+    return 0 if isinstance(pieces, int) or not pieces.pieces else pieces.height
 
 
 class _Column(NamedTuple):
@@ -139,6 +136,70 @@ class _Piece(NamedTuple):
     components: tuple[int, ...]
 
 
+@dataclass
+class _Pieces:
+    """The pieces of a picture, those of a symbol unmerged; framed: something dark reaches into it."""
+
+    pieces: list[_Piece]
+    height: int
+    pen: int
+    framed: bool
+
+
+def _pieces(runs: list[InkRun], labels: list[int], count: int, width: int, rows: int) -> _Pieces | int:
+    """Return the pieces, without specks, edges and boxes, broken strokes joined; BLANK or OVERFULL."""
+    boxes: list[Box | None] = [None] * count
+    areas = [0] * count
+    for run, label in zip(runs, labels, strict=True):
+        boxes[label] = _around(boxes[label], Box(run.left, run.row, run.right, run.row))
+        areas[label] += run.right - run.left + 1
+    whole = [box for box in boxes if box is not None]
+    frames = [_is_frame(box, width, rows) for box in whole]
+    framed = any(frames)
+    inner = _inner_ink(runs, labels, whole)
+    for i in range(count):
+        frames[i] = frames[i] or (16 * inner[i] <= areas[i] and _holds_one(whole[i], whole))
+    used = sum(1 for label in labels if not frames[label])
+    if used == 0:
+        return BLANK
+    pen = sum(area for area, frame in zip(areas, frames, strict=True) if not frame) // used
+    least = max(pen * pen // 2, 4)
+    kept = [i for i in range(count) if not frames[i] and areas[i] >= least]
+    if len(kept) > MAX_PIECES:
+        return OVERFULL
+    pieces = [_Piece(whole[i], areas[i], (i,)) for i in kept]
+    _merge(pieces, lambda a, b: _breach(a, b, pen))
+    return _Pieces(pieces, _measure_height(pieces, rows), pen, framed)
+
+
+def _border(box: Box) -> int:
+    """Return how far from its border a box's own line may lie."""
+    return max(min(box.width, box.height) // 10, 3)
+
+
+def _inner_ink(runs: list[InkRun], labels: list[int], boxes: list[Box]) -> list[int]:
+    """Return the ink of every component that is not near the border of its box."""
+    inner = [0] * len(boxes)
+    for run, label in zip(runs, labels, strict=True):
+        box, border = boxes[label], _border(boxes[label])
+        if box.top + border <= run.row <= box.bottom - border:
+            inner[label] += max(min(run.right, box.right - border) - max(run.left, box.left + border) + 1, 0)
+    return inner
+
+
+def _holds_one(box: Box, boxes: list[Box]) -> bool:
+    """Return whether something a third as high or higher lies in a box, away from its border."""
+    border = _border(box)
+    return any(
+        3 * other.height >= box.height
+        and box.left + border <= other.left
+        and other.right <= box.right - border
+        and box.top + border <= other.top
+        and other.bottom <= box.bottom - border
+        for other in boxes
+    )
+
+
 def _around(a: Box | None, b: Box) -> Box:
     if a is None:
         return b
@@ -155,8 +216,12 @@ def _is_frame(box: Box, width: int, rows: int) -> bool:
 
     Such ink is longer than half of the picture and at its border.
     """
-    at_border = box.left == 0 or box.top == 0 or box.right + 1 == width or box.bottom + 1 == rows
-    return at_border and (2 * box.width > width or 2 * box.height > rows)
+    return _is_at_border(box, width, rows) and (2 * box.width > width or 2 * box.height > rows)
+
+
+def _is_at_border(box: Box, width: int, rows: int) -> bool:
+    """Return whether a box reaches the border of the picture."""
+    return box.left == 0 or box.top == 0 or box.right + 1 == width or box.bottom + 1 == rows
 
 
 def _measure_height(pieces: list[_Piece], rows: int) -> int:

@@ -21,13 +21,14 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from edge.errors import JournalError, NotAJournalError, SealError, UnrecordedError
+from edge.errors import JournalError, NotAJournalError, SealError, SealKeyError, UnrecordedError
+from edge.journal.anchor import head_of, holds
 from edge.journal.link import CARRIED
 from edge.journal.row import SELECT, Entry, entry_of
 from edge.journal.schema import SEAL_SCHEMA, Transaction, connect_to_read, connect_to_write, require_journal
 from edge.journal.seal import SEED_BYTES, Start, first_key
 from edge.journal.seal_keys import SealKeys
-from edge.journal.tail import Tail, require_as_left, start_of
+from edge.journal.tail import Tail, require_as_left, start_of, tampered
 from edge.journal.verify import Verification, verify
 
 _DELIVERED: Final = """
@@ -95,7 +96,7 @@ class Journal:
         the file is something else; JournalTamperedError if it is to be written and was changed; SealKeyError if it is
         to be written and the key of its seal is not here.
         """
-        self.path, self._keys = Path(path), keys
+        self.path, self._keys, self._sealed = Path(path), keys, False
         try:
             self._database = connect_to_read(self.path) if read_only else connect_to_write(self.path)
             if read_only and not (keys is not None and keys.at(self.path)):
@@ -104,6 +105,7 @@ class Journal:
             if not read_only:
                 with Transaction(self._database):
                     require_as_left(self.path, self._database, keys)
+                    self._sealed = start_of(self._database) is not None
         except sqlite3.DatabaseError as error:
             if error.__class__ is sqlite3.DatabaseError:  # A sound file too may raise a subclass.
                 raise NotAJournalError(f"{self.path}: no journal: {error}; choose another path") from error
@@ -120,8 +122,9 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Close the file; closing twice is fine."""
-        self._database.close()
+        """Close the file; closing twice is fine. What was recorded is on the disk, however that goes."""
+        with suppress(sqlite3.Error):
+            self._database.close()
 
     @property
     def start(self) -> Start | None:
@@ -149,22 +152,31 @@ class Journal:
         """Let rows be appended, all of them or none; then the key is turned on."""
         try:
             with Transaction(self._database) as database:
-                tail = Tail.of(self.path, database, self._keys)
+                tail = self._tail(database)
                 yield tail
         except sqlite3.OperationalError as error:
             raise UnrecordedError(f"{self.path}: the decision cannot be recorded: {error}") from error
         except (sqlite3.Error, msgspec.MsgspecError, ValueError, OverflowError, TypeError) as error:
             raise JournalError(f"{self.path}: the decision cannot be recorded: {error}") from error
         if tail.start is not None and tail.key is not None and self._keys is not None:
-            self._keys.put(tail.start.journal, self.path, tail.key)
+            try:
+                self._keys.put(tail.start.journal, self.path, tail.key)
+            except SealKeyError as error:
+                raise UnrecordedError(str(error)) from error  # until the key is turned on no row may follow
 
     def require_writable(self) -> None:
-        """Write to the file what it holds. UnrecordedError if it cannot be written now."""
+        """Write to the file what it holds, and turn on a key that was left behind.
+
+        UnrecordedError if that cannot be done now.
+        """
         try:
             with Transaction(self._database) as database:
+                self._tail(database)
                 database.execute("UPDATE head SET rows = rows")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, TypeError) as error:
             raise UnrecordedError(f"{self.path}: the journal cannot be written: {error}") from error
+        except JournalError as error:
+            raise UnrecordedError(str(error)) from error
 
     def seal(self, keys: SealKeys, show: Callable[[bytes], None]) -> Start:
         """Seal every row from the next one on, under a new seed, and return where the seal begins.
@@ -188,7 +200,7 @@ class Journal:
                 keys.put(journal, self.path, first_key(seed, start))
         except sqlite3.Error as error:
             raise JournalError(f"{self.path}: it is not sealed, and the seed is worth nothing: {error}") from error
-        self._keys = keys
+        self._keys, self._sealed = keys, True
         return start
 
     def decided(self, board: str, session: int, word: int) -> bool:
@@ -198,6 +210,21 @@ class Journal:
         except (sqlite3.Error, OverflowError, UnicodeError) as error:
             raise JournalError(f"{self.path}: the journal cannot be read: {error}") from error
         return found is not None
+
+    @property
+    def head(self) -> bytes:
+        """The first bytes of the last row's hash, for a board to remember: `edge.journal.anchor`."""
+        try:
+            return head_of(self._database)
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise JournalError(f"{self.path}: the journal cannot be read: {error}") from error
+
+    def holds(self, head: bytes) -> bool:
+        """Return whether a row, of this journal or of those that it continues, has the hash that begins so."""
+        try:
+            return holds(self.path, self._database, head)
+        except (sqlite3.Error, ValueError, msgspec.MsgspecError) as error:
+            raise JournalError(f"{self.path}: the journal cannot be read: {error}") from error
 
     def delivered(self) -> dict[str, tuple[int, int]]:
         """Return, by board, its last session and the highest word of it that has a final decision."""
@@ -228,6 +255,16 @@ class Journal:
         """Give the room of rows that were put away back to the disk, if nobody else is using the file."""
         with suppress(sqlite3.OperationalError):  # later rows take the room
             self._database.execute("VACUUM")
+
+    def _tail(self, database: sqlite3.Connection) -> Tail:
+        """Return the end, sealed if it ever was. UnrecordedError if its key cannot be used now."""
+        try:
+            tail = Tail.of(self.path, database, self._keys)
+        except SealKeyError as error:
+            raise UnrecordedError(str(error)) from error
+        if self._sealed and tail.start is None:
+            raise tampered(self.path, "its seal is gone")
+        return tail
 
     def _earlier(self, entry: Entry) -> Entry | None:
         """Return the row with which this entry would collide, None if there is none."""

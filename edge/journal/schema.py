@@ -143,6 +143,8 @@ class Transaction:
     ) -> None:
         try:
             self._database.execute("COMMIT" if kind is None else "ROLLBACK")
+            if self._database.in_transaction:
+                raise sqlite3.OperationalError("the transaction did not end")
         except sqlite3.Error:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")

@@ -88,7 +88,10 @@ class Tail:
     def of(cls, path: Path, database: sqlite3.Connection, keys: SealKeys | None) -> "Tail":
         """Read the end. JournalTamperedError, SealKeyError if it cannot be sealed on."""
         start = start_of(database)
-        rows, head = database.execute("SELECT rows, hash FROM head").fetchone()
+        left = database.execute("SELECT rows, hash FROM head").fetchone()
+        if left is None:
+            raise tampered(path, "it does not say where its end is")
+        rows, head = left
         if start is None:
             return cls(path, database, rows, head, None, None)
         if keys is None or (stored := keys.get(start.journal)) is None:
@@ -108,10 +111,14 @@ class Tail:
         if row_at(self.database, number) != (entry, digest):
             raise JournalTamperedError(f"{self.path}: the row that was inserted is not there: it was changed")
         if self.key is not None:
-            self.database.execute("INSERT INTO seals VALUES (?, ?)", (number, self.key.seal(digest)))
+            self._write("INSERT INTO seals VALUES (?, ?)", (number, self.key.seal(digest)))
             self.key = self.key.next()
-        self.database.execute("UPDATE head SET rows = ?, hash = ?", (number, digest))
+        self._write("UPDATE head SET rows = ?, hash = ?", (number, digest))
         self.rows, self.head = number, digest
+
+    def _write(self, statement: str, values: tuple[int, str]) -> None:
+        if self.database.execute(statement, values).rowcount != 1:
+            raise JournalTamperedError(f"{self.path}: what belongs to row {self.rows + 1} is not there: it was changed")
 
     def restart(self, link: Link, delivered: dict[str, tuple[int, int]], time: str, session: int) -> None:
         """Put all rows away that `link` names, and begin with what continues them; the seal goes on."""
@@ -131,9 +138,12 @@ def require_as_left(path: Path, database: sqlite3.Connection, keys: SealKeys | N
 
     It does not depend on the number of rows. SealKeyError if the journal is sealed and its key is not here.
     """
-    if what := strange(path, database) or _changed(database):
-        raise tampered(path, what)
-    start = start_of(database)
+    try:
+        if what := strange(path, database) or _changed(database):
+            raise tampered(path, what)
+        start = start_of(database)
+    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+        raise tampered(path, f"what every journal holds is missing: {error}") from error
     for journal in () if keys is None else keys.at(path):
         if start is None or start.journal != journal:
             raise tampered(path, "it is not the journal that was sealed in this place")

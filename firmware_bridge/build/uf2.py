@@ -27,13 +27,16 @@ def is_uf2(data: bytes) -> bool:
     return data[:8] == struct.pack("<2I", *_MAGIC)
 
 
-def encode_image(content: bytes, board: Board, *, erase_key: bool = False) -> bytes:
-    """Return the UF2 file of an image; with `erase_key` it also erases the board's key and counters."""
+def encode_image(content: bytes, board: Board, *, erase_key: bool = False, store: bytes = b"") -> bytes:
+    """Return the UF2 file of an image.
+
+    With `erase_key` it also erases the board's key and counters; with `store` it puts these bytes in their place.
+    """
     assert board.uf2_family is not None
-    if not erase_key:
+    if not (erase_key or store):
         return encode(content, board.flash.origin, board.uf2_family)
-    blank = b"\xff" * board.store.size
-    return encode_parts([(board.flash.origin, content), (board.store.origin, blank)], board.uf2_family)
+    held = store.ljust(board.store.size, b"\xff")
+    return encode_parts([(board.flash.origin, content), (board.store.origin, held)], board.uf2_family)
 
 
 def encode(image: bytes, origin: int, family: int) -> bytes:

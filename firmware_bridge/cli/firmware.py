@@ -21,7 +21,8 @@ from firmware_bridge.cli.common import (
 )
 from firmware_bridge.cli.flash import flash
 from firmware_bridge.cli.monitor import monitor
-from firmware_bridge.cli.options import json_option, plain_console, port_option, say
+from firmware_bridge.cli.options import complete_port, json_option, plain_console, say
+from firmware_bridge.cli.provision import provision
 from firmware_bridge.files import writing
 from firmware_bridge.flash import install
 from firmware_bridge.link.ports import udev_rules
@@ -44,8 +45,7 @@ def firmware() -> None:
 
     \b
     inkgate firmware build rp2040 pen
-    inkgate firmware flash build/firmware/rp2040-pen.uf2
-    inkgate firmware provision --port auto
+    inkgate firmware flash build/firmware/rp2040-pen.uf2 --provision
     inkgate firmware info --port auto
     """
 
@@ -120,7 +120,9 @@ def build(
 
 @firmware.command()
 @click.argument("image_path", metavar="[IMAGE]", required=False, type=path_type)
-@click.option("--port", help="Ask the board on this serial port, pty, socket://HOST:PORT, or auto.")
+@click.option(
+    "--port", shell_complete=complete_port, help="Ask the board on this serial port, pty, socket://HOST:PORT, or auto."
+)
 @trust_option
 @json_option
 def info(image_path: Path | None, port: str | None, trusted_paths: tuple[Path, ...], as_json: bool) -> None:
@@ -158,24 +160,6 @@ def info(image_path: Path | None, port: str | None, trusted_paths: tuple[Path, .
 
 
 @firmware.command()
-@port_option
-@click.option("--again", is_flag=True, help="The board's memory was erased: forget the key that it had.")
-@json_option
-def provision(port: str, again: bool, as_json: bool) -> None:
-    """Give a board the key that it shares with this host.
-
-    The board must have no key yet. From then on only this host can take its writing. The key crosses the line in the
-    clear, once: provision where nobody else is on the line.
-    """
-    from firmware_bridge.link.provision import provision as give_key
-    from firmware_bridge.trust.board_keys import KeyStore
-
-    store = KeyStore()
-    found = give_key(port, store, again=again, connect_patience_s=_CONNECT_S)
-    _show({"board": found.board, "authenticated": found.authenticated, "keys": str(store.folder)}, as_json)
-
-
-@firmware.command()
 @json_option
 def udev(as_json: bool) -> None:
     """Print the udev rules that let whoever sits at the machine use boards and probes.
@@ -187,6 +171,7 @@ def udev(as_json: bool) -> None:
 
 
 firmware.add_command(flash)
+firmware.add_command(provision)
 firmware.add_command(monitor)
 
 

@@ -1,4 +1,4 @@
-"""`inkgate keys`: make and show the keys that sign images and bundles; say whose are trusted."""
+"""`inkgate keys`: make and show keys that sign, say whose are trusted, list boards."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,8 @@ import click
 
 from firmware_bridge.cli.common import path_type
 from firmware_bridge.cli.options import json_option, plain_console, say
-from firmware_bridge.trust.errors import SigningKeyError
+from firmware_bridge.trust.board_keys import KeyStore
+from firmware_bridge.trust.errors import BoardUnknownError, SigningKeyError
 from firmware_bridge.trust.pins import Pins
 from firmware_bridge.trust.signing import (
     BUNDLES,
@@ -27,12 +28,13 @@ for_option = click.option(
 
 @click.group()
 def keys() -> None:
-    """Make and show the keys that sign; say whose bundles are taken here.
+    """Make and show keys that sign; say whose bundles are taken here; list boards.
 
     \b
     inkgate keys create --for bundles      # on the machine where bundles are made
     inkgate keys show --for bundles > maker.pub
     inkgate keys trust maker.pub           # on a gate; without it the first signer seen is kept
+    inkgate keys boards                    # those that this host gave a key
     """
 
 
@@ -92,6 +94,38 @@ def trust(public: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"for": BUNDLES, "key": key.key_id.hex(), "path": str(pins.folder)}))
     say(plain_console(), f"bundles signed by key {key.key_id.hex()} are taken here")
+
+
+@keys.command()
+@json_option
+def boards(as_json: bool) -> None:
+    """List the boards whose keys this host has, and the start at which each was seen last.
+
+    A board that was provisioned and has never spoken is at start 0: it may be waiting for its first greeting, or the
+    cable was pulled before it had the key. `inkgate keys forget` removes one.
+    """
+    for name, known in KeyStore().load().items():
+        if as_json:
+            click.echo(json.dumps({"board": name, "session": known.session}))
+        else:
+            say(plain_console(), f"{name}  {f'seen at start {known.session:,}' if known.session else 'never seen'}")
+
+
+@keys.command()
+@click.argument("board")
+@json_option
+def forget(board: str, as_json: bool) -> None:
+    """Remove the key of BOARD from this host.
+
+    Nothing of that board is taken any more until it is provisioned again.
+    """
+    store = KeyStore()
+    if not store.knows(board):
+        raise BoardUnknownError(f"{store.folder}: there is no key of a board {board}: `inkgate keys boards` lists them")
+    store.remove(board)
+    if as_json:
+        click.echo(json.dumps({"board": board, "keys": str(store.folder)}))
+    say(plain_console(), f"the key of board {board} is gone from {store.folder}")
 
 
 def _rows() -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 import click
+from click.shell_completion import CompletionItem
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.segment import Segment
@@ -13,7 +14,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from firmware_bridge.errors import printable
+from firmware_bridge.errors import InkgateError, printable
 
 
 class FiniteRange(click.FloatRange):
@@ -31,7 +32,37 @@ SEED = click.IntRange(0, (1 << 32) - 1)
 """What every source of random numbers takes."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
-port_option = click.option("--port", required=True, help="Serial port, pty, socket:// or rfc2217://HOST:PORT, or auto.")
+PORT_HELP = "Serial port, pty, socket:// or rfc2217://HOST:PORT, or auto."
+
+
+def complete_port(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Return the serial ports that are there now, and `auto`; else files are offered, among them ptys."""
+    from firmware_bridge.link.ports import AUTO, list_ports
+
+    ports = [CompletionItem(port.path, help=port.board or port.description) for port in list_ports()]
+    offered = [CompletionItem(AUTO, help="the one known board on USB"), *ports, CompletionItem(begun, type="file")]
+    return [item for item in offered if item.type == "file" or item.value.startswith(begun)]
+
+
+def complete_known_board(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Return the names of the boards whose key is here; none where the keys cannot be read."""
+    from firmware_bridge.trust.board_keys import KeyStore
+
+    try:
+        boards = sorted(KeyStore().load())
+    except InkgateError:
+        return []
+    return [CompletionItem(board) for board in boards if board.startswith(begun)]
+
+
+def complete_dataset(_: click.Context, param: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Return the datasets that an option's metavar names; else files are offered."""
+    names = [word for word in (param.metavar or "").split("|") if word.islower()]
+    offered = [CompletionItem(name) for name in names if name.startswith(begun)]
+    return [*offered, CompletionItem(begun, type="file")]
+
+
+port_option = click.option("--port", required=True, help=PORT_HELP, shell_complete=complete_port)
 unauthenticated_option = click.option(
     "--allow-unauthenticated",
     is_flag=True,
@@ -65,7 +96,7 @@ class _PlainConsole(Console):
 
     def status(self, status: RenderableType, **options: Any) -> Status:
         """Return a spinner beside which the seconds are counted: whoever waits sees that something goes on."""
-        return super().status(Timed(status), **options)
+        return Status(Timed(status), console=self, **options)
 
 
 class Timed:

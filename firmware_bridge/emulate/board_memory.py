@@ -12,12 +12,9 @@ class BoardMemory(Protocol):
     def start(self) -> tuple[bytes | None, int]:
         """Return the key, None if there is none, and the session of this start, which is stored already."""
 
-    def keep_key(self, key: bytes) -> bool:
-        """Store the key of a board that is being provisioned; return whether it was stored."""
-
 
 class Unprovisioned:
-    """The memory of a board fresh from the factory; a key that it gets lives as long as this object."""
+    """The memory of a board that this host gave no key: it has none, or that of another host."""
 
     def __init__(self, key: bytes | None = None) -> None:
         self.key = key
@@ -27,10 +24,6 @@ class Unprovisioned:
     def start(self) -> tuple[bytes | None, int]:
         self._session += 1
         return self.key, self._session
-
-    def keep_key(self, key: bytes) -> bool:
-        self.key = key
-        return True
 
 
 class SelfProvisioned:
@@ -45,6 +38,3 @@ class SelfProvisioned:
     def start(self) -> tuple[bytes | None, int]:
         started = self._keys.start_board(self._board)
         return started.key, started.session
-
-    def keep_key(self, key: bytes) -> bool:
-        return False

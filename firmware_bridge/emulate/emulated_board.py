@@ -99,7 +99,7 @@ class EmulatedBoard:
         rng = random.Random(seed)
         self._noise_out, self._noise_in = NoisyLine(loss, corrupt, rng), NoisyLine(loss, corrupt, rng)
         self._link = link
-        self._tap = Wiretap()
+        self._tap = Wiretap(emulator.key)
         self._lock = threading.Lock()
         self._first_place: dict[int, int] = {}
         self._written = 0

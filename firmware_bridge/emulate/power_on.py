@@ -8,13 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from firmware_bridge.boards import FIRMWARE_VERSION
-from firmware_bridge.build import image
+from firmware_bridge.build import board_store, image
+from firmware_bridge.build.board_store import Kept, encode
 from firmware_bridge.build.compile import Built, build
 from firmware_bridge.build.elf import with_flash
 from firmware_bridge.build.settings import Settings
 from firmware_bridge.emulate.board_memory import BoardMemory
 from firmware_bridge.emulate.errors import EmulatorError
-from firmware_bridge.emulate.flash_store import Kept, encode
 from firmware_bridge.emulate.qemu import Emulator, QemuBoard
 from firmware_bridge.emulate.rp2040 import PicoBoard
 from firmware_bridge.wire.messages import PROTOCOL_HASH
@@ -31,7 +31,7 @@ A board without a key is a new board, with a random number, at each start.
 
 def name_of(board: str) -> str:
     """Return the name that an emulated board of a model gives itself if it has a key."""
-    return f"{board}-{NUMBER:08x}"
+    return board_store.name_of(board, NUMBER)
 
 
 def power_on(built: Built, memory: BoardMemory) -> Emulator:

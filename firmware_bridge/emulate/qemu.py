@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol
 
+from firmware_bridge.build.board_store import key_in
 from firmware_bridge.build.compile import Built
 from firmware_bridge.build.elf import address_of, read_symbols
 from firmware_bridge.emulate.errors import EmulatorError
@@ -39,6 +40,8 @@ class Emulator(Protocol):
     """A running board. Its plugs are sockets whose small buffers fill up while the board does not read."""
 
     host: socket.socket
+    key: bytes | None
+    """The board's key in the store at the start, None if there was none."""
 
     def touch(self, packets: bytes) -> None:
         """Send these packets of the digitiser, as fast as the board takes them."""
@@ -69,6 +72,7 @@ class QemuBoard:
         if not shutil.which(QEMU):
             raise ToolMissingError(f"{built.board.name} is emulated by {QEMU}: `{QEMU_PACKAGE}`")
         self._board = built.board
+        self.key = key_in(store)
         symbols = read_symbols(built.elf.read_bytes())
         serials, has_spi = emulation.serials, emulation.spi_digitiser
         plugs = [cable() for _ in range(serials + 1 + has_spi)]

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from firmware_bridge.build.board_store import key_in
 from firmware_bridge.build.compile import Built
 from firmware_bridge.emulate.arducam_mega import Mega
 from firmware_bridge.emulate.errors import EmulatorError
@@ -55,6 +56,7 @@ class PicoBoard:
         plugs = [cable() for _ in range(4)]
         theirs = [pair[1] for pair in plugs]
         board = built.board
+        self.key = key_in(store)
         self._store_bytes = board.store.size
         place = (str(board.store.origin - board.flash.origin), str(board.store.size))
         command = [sys.executable, "-m", "firmware_bridge.emulate.rp2040", str(image or built.bin), *place]

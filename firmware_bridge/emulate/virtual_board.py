@@ -4,7 +4,6 @@ import os
 import random
 import select
 import threading
-import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,12 +13,13 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
+from firmware_bridge.clock import elapsed_s
 from firmware_bridge.emulate.board_memory import BoardMemory, Unprovisioned
 from firmware_bridge.emulate.noisy_line import NoisyLine
 from firmware_bridge.link.errors import PortBusyError
 from firmware_bridge.link.terminal import open_terminal, publish
 from firmware_bridge.link.transport import BAUD_RATE
-from firmware_bridge.session.board import BoardSession
+from firmware_bridge.session.board import NOTHING, BoardSession, BoardState
 from firmware_bridge.session.questions import Network
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.errors import PixelsError
@@ -52,7 +52,7 @@ class Sent:
 
 
 class VirtualBoard:
-    """A board in a thread that waits for HELLO on its pty, then sends words until they are acknowledged.
+    """A board in a thread that waits for a host on its pty, then writes words until all are acknowledged.
 
     words  what it sends, each word uint8 [T, 33, 33]; PixelsError if one is not
     times  when each symbol of each word was written; None if the board does not know
@@ -61,6 +61,7 @@ class VirtualBoard:
     link  a path that always leads to the current pty, as a device name leads to the same USB plug
     network  what the board runs when a host asks; None if it cannot
     memory  its key and the counter of its starts; None is a board without a key
+    waits  whether it writes only while a host listens; else words may be old when a host comes
 
     `unplug` and `start` pull and plug the cable: session and words stay. `kill` and `start` cut and restore the power:
     a new session begins, and the word under way is lost. The context manager starts the board and kills it.
@@ -81,6 +82,7 @@ class VirtualBoard:
         link: Path | None = None,
         network: Network | None = None,
         memory: BoardMemory | None = None,
+        waits: bool = True,
     ) -> None:
         for word in words:
             _check_word(word)
@@ -100,9 +102,11 @@ class VirtualBoard:
         self._byte_s = BITS_PER_BYTE / baud_rate if baud_rate else 0.0
         rng = random.Random(seed)
         self._noise_out, self._noise_in = NoisyLine(loss, corrupt, rng), NoisyLine(loss, corrupt, rng)
+        self._waits = waits
         self._link = link
         self._network = network
         self._memory = memory or Unprovisioned()
+        self._head = NOTHING
         self._session: BoardSession | None = None
         self._thread: threading.Thread | None = None
         self._wake: tuple[int, int] | None = None
@@ -127,12 +131,13 @@ class VirtualBoard:
             self._info = replace(self._info, session=session)
             self._session = BoardSession(
                 self._info,
-                time.monotonic(),
+                elapsed_s(),
                 key=key,
-                keep_key=self._memory.keep_key,
                 capacity_words=OUTBOX_WORDS,
                 capacity_fragments=OUTBOX_WORDS * wire.MAX_WORD_FRAGMENTS,
                 network=self._network,
+                head=self._head,
+                keep_head=self._keep_head,
             )
         master, slave = open_terminal()
         try:
@@ -146,6 +151,10 @@ class VirtualBoard:
         self._thread = threading.Thread(target=self._run, args=arguments, name="virtual-board", daemon=True)
         self._thread.start()
         return self.path
+
+    def _keep_head(self, head: bytes) -> bool:
+        self._head = head
+        return True
 
     def unplug(self) -> None:
         """Pull the cable: the port vanishes, the board keeps its session and its words."""
@@ -186,7 +195,7 @@ class VirtualBoard:
 
     def statistics(self) -> wire.Statistics | None:
         """Return the board's own counters; None while it has no power."""
-        return None if self._session is None else self._session.statistics(time.monotonic())
+        return None if self._session is None else self._session.statistics(elapsed_s())
 
     def _run(self, session: BoardSession, master: int, slave: int, wake: int) -> None:
         """Run the board's main loop until it is woken by `wake`.
@@ -198,7 +207,7 @@ class VirtualBoard:
             outgoing: bytes | None = None
             free_s = 0.0
             while True:
-                now_s = time.monotonic()
+                now_s = elapsed_s()
                 if outgoing is None and (frame := session.next_frame(now_s)):
                     # A UART's buffer bridges the time that this loop takes to come round.
                     began_s = free_s if now_s - free_s < LOOP_S else now_s
@@ -211,7 +220,7 @@ class VirtualBoard:
                 if wake in readable:
                     return
                 if master in readable:
-                    session.receive(self._noise_in.carry(os.read(master, READ_BYTES)), time.monotonic())
+                    session.receive(self._noise_in.carry(os.read(master, READ_BYTES)), elapsed_s())
                     self._settle()
                     self._write_words(session)
                 if writable and outgoing is not None:
@@ -223,12 +232,13 @@ class VirtualBoard:
             os.close(slave)
 
     def _write_words(self, session: BoardSession) -> None:
-        while self._waiting and len(self._written) < OUTBOX_WORDS:
+        heard = session.state is BoardState.CONNECTED
+        while (heard or not self._waits) and self._waiting and len(self._written) < OUTBOX_WORDS:
             place = self._waiting.popleft()
-            self._written.append(Sent(self._info.session, session.start_word(), place))
+            self._written.append(Sent(self._info.session, session.start_word(elapsed_s()), place))
             for pixels, times in zip(self._words[place], self._times[place], strict=True):
                 session.add_fragment(pixels, *times)
-            session.end_word()
+            session.end_word(elapsed_s())
 
     def _settle(self) -> None:
         """Move the words that the host has acknowledged to `acknowledged`."""

@@ -27,6 +27,18 @@ class ReadBackError(FlashError):
     """Raised when the flash holds, or the board reports that it runs, something else than was written."""
 
 
+class ProvisionedError(FlashError):
+    """Raised when a board that is to get a key has one already."""
+
+    exit_code = ExitCode.USAGE
+
+
+class KeyOnLineError(FlashError):
+    """Raised when a board is to get its key over the line, where others may listen."""
+
+    exit_code = ExitCode.USAGE
+
+
 class FlashedListError(BridgeError):
     """Raised when the record of what was flashed from this machine cannot be read or written."""
 

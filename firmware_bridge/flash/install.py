@@ -45,6 +45,10 @@ class Programmer(Protocol):
         """Erase the board's key and counters."""
         ...
 
+    def write_store(self, slot: bytes, progress: Progress) -> None:
+        """Write `slot`, board_store.SLOT_BYTES bytes, to the start of the store, which is erased."""
+        ...
+
     def start(self) -> None:
         """Start the program in the board's flash."""
         ...
@@ -122,11 +126,13 @@ def flash(
     progress: Progress = lambda what, done, total: None,
     unfinished: Version | None = None,
     begin: Callable[[], None] = lambda: None,
+    finish: Callable[[], None] = lambda: None,
 ) -> Flashed:
     """Write a loaded image to the board of `programmer`, read it back, and start it.
 
     Nothing is written before everything has been checked: the part, the board and version of the image that it holds,
-    and the signature. Then `begin` is called. The board keeps its key unless `erase_key`.
+    and the signature. Then `begin` is called, and `finish` before the program is started. The board keeps its key
+    unless `erase_key`.
 
     `unfinished` is the version whose flashing was interrupted on a board of this model. A board without a header may be
     that board, so nothing older is written to it.
@@ -134,15 +140,7 @@ def flash(
     Raises WrongBoardError, UnsignedImageError, UntrustedImageError or OlderImageError before anything is written,
     ReadBackError if the flash does not hold the image afterwards, and the FlashErrors of `programmer`.
     """
-    board = programmer.board
-    part = programmer.part()
-    if part is not None and board.chip_id is not None and part != board.chip_id:
-        raise WrongBoardError(
-            f"wrong board: {programmer.where} is a part {part:#x}, {board.name} is {board.chip_id:#x}"
-        )
-    before = read_installed(programmer)
-    if before is not None and before.board != header.board:
-        raise WrongBoardError(f"wrong board: {programmer.where} is a {before.board}, the image is for {header.board}")
+    board, before = programmer.board, require_board(programmer)
     if header.board != board.name:
         raise WrongBoardError(f"wrong board: the image is for {header.board}, this is {board.name}")
     image.check_signature(header, trusted)
@@ -156,8 +154,25 @@ def flash(
     written = programmer.write(content, progress)
     held = programmer.read(board.flash.origin, len(content), lambda _, done, total: progress("checking", done, total))
     compare(content, held, programmer)
+    finish()
     programmer.start()
     return Flashed(header, before, written)
+
+
+def require_board(programmer: Programmer) -> Header | None:
+    """Return the header of the image that the board holds, as `read_installed` does.
+
+    WrongBoardError if the part, or that image, is not of the programmer's board.
+    """
+    board, part = programmer.board, programmer.part()
+    if part is not None and board.chip_id is not None and part != board.chip_id:
+        raise WrongBoardError(
+            f"wrong board: {programmer.where} is a part {part:#x}, {board.name} is {board.chip_id:#x}"
+        )
+    installed = read_installed(programmer)
+    if installed is not None and installed.board != board.name:
+        raise WrongBoardError(f"wrong board: {programmer.where} is a {installed.board}, not a {board.name}")
+    return installed
 
 
 def read_installed(programmer: Programmer) -> Header | None:

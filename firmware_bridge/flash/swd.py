@@ -115,6 +115,13 @@ class SwdProgrammer:
         except HARDWARE_ERRORS as error:
             raise self._failed("erasing the key", error) from error
 
+    def write_store(self, slot: bytes, progress: Progress) -> None:
+        """Write `slot` to the start of the store, which is erased."""
+        try:
+            self._program(self.board.store.origin, slot, progress)
+        except HARDWARE_ERRORS as error:
+            raise self._failed("writing the key", error) from error
+
     def start(self) -> None:
         """Start the program in the board's flash."""
         try:

@@ -3,6 +3,7 @@
 The boot ROM takes the drive away when it has every block.
 """
 
+import contextlib
 import errno
 import os
 import re
@@ -80,12 +81,33 @@ def copy(
     """Copy a UF2 file to a boot drive and wait until the drive is gone.
 
     The boot ROM takes the drive away when it has every block. Raises FlashError if writing fails before that, or if the
-    drive is still there after GONE_TIMEOUT_S.
+    drive is still there after GONE_TIMEOUT_S. The file, which may hold a key, is its owner's alone, and never stays.
     """
     target = drive / "INKGATE.UF2"
+    with contextlib.suppress(OSError):
+        target.unlink(missing_ok=True)
+    try:
+        _copy(data, drive, target, progress, clock, sleep)
+    finally:
+        with contextlib.suppress(OSError):
+            target.unlink(missing_ok=True)
+
+
+def _for_owner_alone(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_EXCL, 0o600)
+
+
+def _copy(
+    data: bytes,
+    drive: Path,
+    target: Path,
+    progress: Progress,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> None:
     done = 0
     try:
-        with target.open("wb", buffering=0) as file:
+        with open(target, "wb", buffering=0, opener=_for_owner_alone) as file:
             while done < len(data):
                 done += file.write(data[done : done + COPY_BYTES])
                 progress("copying", done, len(data))

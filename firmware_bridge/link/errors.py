@@ -17,3 +17,7 @@ class PortLostError(BridgeError):
 
 class TerminalMissingError(BridgeError):
     """The machine has no free pseudo-terminal for a virtual or an emulated board."""
+
+
+class BoardForgetsError(BridgeError):
+    """A board that does not remember what it was told."""

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from firmware_bridge.link.errors import PortMissingError
+from firmware_bridge.link.errors import BoardForgetsError, PortMissingError
 from firmware_bridge.link.link import POLL_S, RETRY_S
 from firmware_bridge.link.ports import AUTO, find_board
 from firmware_bridge.link.transport import BAUD_RATE, SerialTransport
@@ -16,8 +16,11 @@ from firmware_bridge.session.questions import Answer, Question, probes
 from firmware_bridge.trust.board_keys import KeyStore
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.framing import FrameCounters
-from firmware_bridge.wire.messages import Identify, Identity, Logits, Provision
+from firmware_bridge.wire.messages import Identify, Identity, Logits
 from firmware_bridge.wire.pixels import Pixels
+
+REMEMBER_S = 3.0
+"""How long a board that was told a head may take to say so: its signs of life come every second."""
 
 
 def greet(
@@ -45,7 +48,6 @@ class Inquiry:
     - `port` is named as for `open_link`.
     - A board whose key is in `keys` (None: the user's own store) must prove it. A board without a key may answer;
       `info.authenticated` is then false.
-    - `trust_anew` ignores `keys`, so that a board that lost its key may answer.
     """
 
     def __init__(
@@ -53,7 +55,6 @@ class Inquiry:
         port: str,
         *,
         keys: KeyStore | None = None,
-        trust_anew: bool = False,
         baud_rate: int = BAUD_RATE,
         connect_patience_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
@@ -68,7 +69,7 @@ class Inquiry:
             self._session = HostSession(
                 secrets.token_bytes(wire.NONCE_BYTES),
                 clock(),
-                keys={} if trust_anew else store.load(),
+                keys=store.load(),
                 allow_unauthenticated=True,
                 counters=self._counters,
             )
@@ -108,16 +109,24 @@ class Inquiry:
         assert isinstance(answer, Identity)
         return answer
 
-    def provision(self, key: bytes) -> None:
-        """Give the board the key and wait until it has stored it. CannotError if it has one or cannot."""
-        self._ask(Provision(key))
-
     def step(self, index: int, pixels: Pixels) -> bytes:
         """Ask for the outputs, int8, after fragment `index` of a word, uint8 [33, 33]; index 0 begins a word."""
         for probe in probes(index, pixels, self.info.pixel_bits):
             answer = self._ask(probe)
         assert isinstance(answer, Logits)
         return answer.values
+
+    def remember(self, head: bytes) -> None:
+        """Have the board remember how the last hash of this host's journal begins: 16 bytes, not all zero.
+
+        BoardForgetsError if the board has no key, or cannot store it.
+        """
+        self._session.head = head
+        limit_s = self._clock() + REMEMBER_S
+        self._until(lambda: self._session.remembered == head or self._clock() >= limit_s)
+        if self._session.remembered != head:
+            why = "its flash cannot be written" if self.info.authenticated else "it has no key"
+            raise BoardForgetsError(f"{self.port}: board {self.info.board} does not remember the journal: {why}")
 
     def _ask(self, question: Question) -> Answer:
         self._session.ask(question, self._clock())

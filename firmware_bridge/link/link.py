@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 
+from firmware_bridge.clock import elapsed_s
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.link.ports import AUTO, PortInfo, find_board, find_plug, plug_of
 from firmware_bridge.link.transport import BAUD_RATE, SerialTransport
@@ -113,7 +114,7 @@ class Link:
         delivered: Delivered,
         alive: Callable[[bool], None] | None = None,
         persistent: bool = False,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = elapsed_s,
     ) -> None:
         self.port = port
         self.counters = FrameCounters()
@@ -131,6 +132,7 @@ class Link:
         self._plug: PortInfo | None = None
         self._connected_ever = False
         self._told_s: dict[str, float] = {}
+        self._head = bytes(wire.HEAD_BYTES)
         self._transport: SerialTransport | None = None
         self._session: HostSession | None = None
         self._active_s = 0.0
@@ -152,6 +154,13 @@ class Link:
         if self._transport is not None:
             self._transport.close()
         self._transport = self._session = None
+
+    def remember(self, head: bytes) -> None:
+        """Have the board remember, under its key, how the last hash of this host's journal begins: 16 bytes.
+
+        It is told with every acknowledgement from the next one on, to every board of this link.
+        """
+        self._head = head
 
     def events(self) -> Generator[Event, None, None]:
         """Yield Connected, then what the board sends; after a loss LinkLost, then Connected again.
@@ -240,7 +249,7 @@ class Link:
 
         `session` learns that an event is consumed when the consumer asks for the next one.
         """
-        while (event := session.next_event()) is not None:
+        while (event := session.next_event(self._clock())) is not None:
             self._connected_ever = self._connected_ever or isinstance(event, Connected)
             if isinstance(event, Connected) and event.info.authenticated:
                 self._keys.note(event.info.board, event.info.session)
@@ -298,11 +307,13 @@ class Link:
         session.settle()
         end_s = self._clock() + SETTLE_S
         with contextlib.suppress(BridgeError):
-            while session.failure is None and self._clock() < end_s:
+            # A clock that jumps must not make it wait for long.
+            while session.failure is None and 0.0 < (left_s := end_s - self._clock()) <= SETTLE_S:
                 self._send(session, transport)
-                session.receive(transport.read(end_s - self._clock()), self._clock())
+                session.receive(transport.read(left_s), self._clock())
 
     def _send(self, session: HostSession, transport: SerialTransport) -> None:
+        session.head = self._head
         while frame := session.next_frame(self._clock()):
             transport.write(frame)
 

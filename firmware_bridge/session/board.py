@@ -9,16 +9,20 @@ from firmware_bridge.session.exchange import frame_of, repeat_pause_ms, split_fr
 from firmware_bridge.session.questions import QUESTIONS, Answering, Network
 from firmware_bridge.session.word_messages import WritingMessage, fragment_messages
 from firmware_bridge.wire import messages as wire
-from firmware_bridge.wire import tags
+from firmware_bridge.wire import sealing
 from firmware_bridge.wire.errors import WireError
 from firmware_bridge.wire.framing import FrameReceiver
 from firmware_bridge.wire.pixels import Pixels
+
+NOTHING = bytes(wire.HEAD_BYTES)
+"""No head: none was told."""
 
 
 class BoardState(Enum):
     """The state of a board's connection to its host."""
 
     WAITING = "waiting for HELLO"
+    GREETED = "waiting for proof that the host is there"
     CONNECTED = "connected"
     SILENT = "host gone"
 
@@ -36,12 +40,13 @@ class _Flight:
 class BoardSession:
     """The board's end of the line, from the board's start on: words in, frames out.
 
-    It keeps each word until END is acknowledged and sends nothing before HELLO.
+    It keeps each word until END is acknowledged. It sends nothing before HELLO, and nothing but INFO before it has
+    taken a frame of the host: whoever only says HELLO, and has no key, gets no writing.
 
     - `info.session` must never have been used by this board; `info.number`, `.provisioned` and `.tag` are ignored.
-    - `key` is shared with the host. Without a key nothing is authenticated, and a host may provision the board.
-    - `keep_key` writes a provisioned key to the board's memory and returns whether it could.
+    - `key` is shared with the host. Without a key nothing is authenticated.
     - `network` is run when a host asks.
+    - `head` is what the board remembers of its host's journal. `keep_head` stores another; it returns whether it could.
 
     Times are in seconds; they are counted in whole milliseconds, as in C. Memory is bounded by the capacities, one
     window, one answer and one frame.
@@ -53,16 +58,17 @@ class BoardSession:
         now_s: float,
         *,
         key: bytes | None = None,
-        keep_key: Callable[[bytes], bool] | None = None,
         capacity_words: int = wire.OUTBOX_WORDS,
         capacity_fragments: int = wire.MAX_WORD_FRAGMENTS,
         network: Network | None = None,
+        head: bytes = NOTHING,
+        keep_head: Callable[[bytes], bool] | None = None,
     ) -> None:
         self.state = BoardState.WAITING
         self.words_acknowledged = 0
         self._info = info
         self._key = key
-        self._keep_key = keep_key
+        self._head, self._keep_head = head, keep_head
         self._began_ms = self._heard_ms = self._statistics_due_ms = _ms(now_s)
         self._capacity_words = capacity_words
         self._capacity_fragments = capacity_fragments
@@ -83,7 +89,7 @@ class BoardSession:
 
     # Writing
 
-    def start_word(self) -> int:
+    def start_word(self, now_s: float) -> int:
         """Begin a word and return its id.
 
         OutboxFullError while the board keeps as many words as it can, WritingError if a word is open.
@@ -93,7 +99,7 @@ class BoardSession:
         self._require_room()
         self._word += 1
         self._open, self._count = self._word, 0
-        self._messages.append(wire.Start(self._word))
+        self._messages.append(wire.Start(self._word, self._clock_ds(now_s)))
         return self._word
 
     def add_fragment(self, pixels: Pixels, duration_ms: int | None = None, pause_ms: int | None = None) -> None:
@@ -109,11 +115,11 @@ class BoardSession:
         self._count += 1
         self._fragments += 1
 
-    def end_word(self) -> None:
+    def end_word(self, now_s: float) -> None:
         """Complete the open word. WritingError if no word is open."""
         if self._open is None:
             raise WritingError("no word is open")
-        self._messages.append(wire.End(self._open, self._count))
+        self._messages.append(wire.End(self._open, self._count, self._clock_ds(now_s)))
         self._open = None
 
     def fail(self, fault: wire.Fault, text: str) -> None:
@@ -164,20 +170,21 @@ class BoardSession:
         answer = self._answering.next_answer()
         if answer is not None:
             return self._frame(*answer)
-        if self.state is BoardState.CONNECTED and now_ms - self._heard_ms >= wire.SILENCE_MS:
+        # A place in the stream is half of a nonce: the connection ends before places are used up.
+        if self.state is BoardState.CONNECTED and (now_ms - self._heard_ms >= wire.SILENCE_MS or self._next == _PLACES):
             self.state = BoardState.SILENT
-        if self.state is not BoardState.CONNECTED or self._newly_provisioned:
+        if self.state is not BoardState.CONNECTED:
             return b""
         sequence = self._lost(now_ms)
         if sequence is not None:
             return self._send(sequence, now_ms)
-        if self._next < self._base + wire.WINDOW_FRAMES and self._next - self._origin < len(self._messages):
-            self._next += 1
-            return self._send(self._next - 1, now_ms)
         if now_ms >= self._statistics_due_ms:
             self._statistics_due_ms = now_ms + wire.HEARTBEAT_MS
             self._statistics_sent += 1
             return self._frame(self.statistics(now_s), self._statistics_sent)
+        if self._next < self._base + wire.WINDOW_FRAMES and self._next - self._origin < len(self._messages):
+            self._next += 1
+            return self._send(self._next - 1, now_ms)
         return b""
 
     def wake_s(self) -> float:
@@ -185,8 +192,6 @@ class BoardSession:
         if self.state is not BoardState.CONNECTED:
             return float("inf")
         silent_ms = self._heard_ms + wire.SILENCE_MS
-        if self._newly_provisioned:
-            return silent_ms / 1000
         repeats = [
             flight.due_ms for place, flight in self._flights.items() if not flight.received or place == self._base
         ]
@@ -196,14 +201,18 @@ class BoardSession:
         """Return the counters since the session began."""
         seen = self._receiver.counters
         counted = (seen.frames, seen.crc_errors, seen.cobs_errors, seen.oversize, self._refused)
-        uptime_s = (_ms(now_s) - self._began_ms) // 1000
-        return wire.Statistics(uptime_s, self.words_acknowledged, self._sent, self._repeated, *counted)
+        clock = self._clock_ds(now_s), self._acknowledgements
+        return wire.Statistics(*clock, self.words_acknowledged, self._sent, self._repeated, *counted, self._head)
+
+    def _clock_ds(self, now_s: float) -> int:
+        """Return the board's clock: tenths of a second since its start, rounded down."""
+        return (_ms(now_s) - self._began_ms) // 100 & 0xFFFF_FFFF
 
     def _take(self, content: bytes, now_ms: int) -> bool:
         """Take a frame and return whether it was accepted. WireError if it is no valid message."""
         header, payload = split_frame(content)
         if header.message == wire.Hello.ID:
-            return self._hello(header.connection, payload, now_ms)
+            return self._hello(header.connection, payload)
         if header.message not in (wire.Acknowledge.ID, *QUESTIONS):
             return False
         if self._host is None or header.connection != self._token:
@@ -212,21 +221,19 @@ class BoardSession:
                 self._info_due = (header.connection, False)
             return False
         if self._session_key is not None:
-            bare = tags.untagged(self._session_key, wire.FROM_HOST, content)
-            if bare is None:
+            plain = sealing.opened(self._session_key, wire.FROM_HOST, content)
+            if plain is None:
                 return False
-            payload = bare[wire.Header.SIZE :]
+            payload = plain[wire.Header.SIZE :]
         if header.message != wire.Acknowledge.ID:
             taken, fresh = self._answering.take(header.sequence, header.message, payload)
-        elif self._newly_provisioned:
-            return False
         else:
             taken = fresh = self._acknowledged(header.sequence, wire.Acknowledge.decode(payload))
         if fresh:
             self._hear(now_ms)
         return taken
 
-    def _hello(self, connection: int, payload: bytes, now_ms: int) -> bool:
+    def _hello(self, connection: int, payload: bytes) -> bool:
         """Answer every HELLO and return whether its protocol is this one.
 
         The connection begins again only if the host's number or nonce is new.
@@ -241,13 +248,16 @@ class BoardSession:
             self._token = connection ^ self._board_number()
             self._session_key = None
             if self._key is not None:
-                self._session_key = tags.session_key(self._key, connection, hello, self._description())
+                self._session_key = sealing.session_key(self._key, connection, hello, self._description())
             self._begin_again()
-            self._hear(now_ms)
+            self.state = BoardState.GREETED
         self._info_due = (connection, True)
         return True
 
     def _hear(self, now_ms: int) -> None:
+        """Note that the host is there. If it was not, it needs a reading of the clock before any word."""
+        if self.state is not BoardState.CONNECTED:
+            self._statistics_due_ms = now_ms
         self._heard_ms = now_ms
         self.state = BoardState.CONNECTED
 
@@ -270,24 +280,10 @@ class BoardSession:
     def _frame(self, message: wire.Message, sequence: int) -> bytes:
         return frame_of(message, self._token, sequence, sender=wire.FROM_BOARD, session_key=self._session_key)
 
-    @property
-    def _newly_provisioned(self) -> bool:
-        """Whether the board got its key in this connection, which is therefore not authenticated."""
-        return self._key is not None and self._session_key is None
-
-    def _provision(self, key: bytes) -> wire.Message:
-        """Take the key if the board has none and could store it; return the answer."""
-        if self._key is not None:
-            return wire.Cannot(wire.Obstacle.PROVISIONED, "the board has a key already")
-        if self._keep_key is None or not self._keep_key(key):
-            return wire.Cannot(wire.Obstacle.NOT_STORED, "the key could not be stored")
-        self._key = key
-        return wire.Provisioned()
-
     def _begin_again(self) -> None:
         """Reset the connection's state: sequence 0 is START of the first unacknowledged word."""
         self._origin = self._base = self._next = 0
-        self._answering = Answering(self._network, self._info.pixel_bits, self._provision)
+        self._answering = Answering(self._network, self._info.pixel_bits)
         self._flights: dict[int, _Flight] = {}
         self._stamp = self._delivered_stamp = 0
         self._statistics_sent = self._acknowledgements = 0
@@ -302,11 +298,18 @@ class BoardSession:
             if not flight.received and (place < 0 or message.received >> place & 1):
                 flight.received = True
                 self._delivered_stamp = max(self._delivered_stamp, flight.stamp)
+        if self._session_key is not None:
+            self._remember(message.head)
         self._base = message.consumed
         for sequence in [known for known in self._flights if known < self._base]:
             del self._flights[sequence]
         self._forget(self._base - self._origin)
         return True
+
+    def _remember(self, head: bytes) -> None:
+        """Remember the head, unless it is none, the one that is remembered, or cannot be stored."""
+        if head not in (NOTHING, self._head) and self._keep_head is not None and self._keep_head(head):
+            self._head = head
 
     def _require_room(self) -> None:
         """Raise OutboxFullError unless there is room for one more word or fault between words."""
@@ -348,6 +351,10 @@ class BoardSession:
             flight.due_ms = now_ms + repeat_pause_ms(flight.repeats)
             self._repeated += 1
         return self._frame(self._messages[sequence - self._origin], sequence)
+
+
+_PLACES = 0xFFFF_FFFF
+"""Places in the stream of one connection."""
 
 
 def _ends_word(message: WritingMessage) -> bool:

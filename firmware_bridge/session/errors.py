@@ -74,12 +74,6 @@ class CounterError(AuthenticationError):
     """The board's session, which counts its starts, is lower than one that was seen before."""
 
 
-class ProvisionedError(AuthenticationError):
-    """The board has a key already."""
-
-    exit_code = ExitCode.USAGE
-
-
 class UnansweredError(LinkError):
     """The connected board does not answer a question."""
 

@@ -1,8 +1,8 @@
 """What a host learns from a board, as values: `Connected`, then words, until `LinkLost`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from firmware_bridge.wire.messages import Kind, Statistics
+from firmware_bridge.wire.messages import Info, Kind, Statistics
 from firmware_bridge.wire.pixels import Pixels
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Statistics",
     "WordEnded",
     "WordStarted",
+    "info_of",
 ]
 
 
@@ -44,10 +45,14 @@ class Connected:
 
 @dataclass(frozen=True)
 class WordStarted:
-    """A word begins. After LinkLost in mid-word it comes again, whole, with the same session and word."""
+    """A word begins. After LinkLost in mid-word it comes again, whole, with the same session and word.
+
+    age_s: since it began at the board, at most, when this event was handed out; None if that is not known.
+    """
 
     session: int
     word: int
+    age_s: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,11 +74,15 @@ class FragmentReceived:
 
 @dataclass(frozen=True)
 class WordEnded:
-    """The open word is complete and has `count` fragments. This event comes once for each word."""
+    """The open word is complete and has `count` fragments. This event comes once for each word.
+
+    age_s: since it ended at the board, at most, when this event was handed out; None if that is not known.
+    """
 
     session: int
     word: int
     count: int
+    age_s: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -108,3 +117,17 @@ class LinkNotice:
 
 
 Event = Connected | WordStarted | FragmentReceived | WordEnded | BoardFault | Statistics | LinkLost | LinkNotice
+
+
+def info_of(info: Info, *, authenticated: bool) -> BoardInfo:
+    """Return what an INFO says of its board."""
+    return BoardInfo(
+        info.board,
+        info.model,
+        info.kind,
+        info.firmware,
+        info.protocol_hash,
+        info.pixel_bits,
+        info.session,
+        authenticated,
+    )

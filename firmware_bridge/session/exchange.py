@@ -3,9 +3,10 @@
     host                                              board
     HELLO with a nonce, repeated          ->
                                           <-          INFO: who it is, protocol hash, session, number, tag
+    ACKNOWLEDGE: consumed, received       ->
+                                          <-          STATISTICS, first and every second: clock, sign of life
                                           <-          START FRAGMENT* END, numbered from 0, a window of 8 under way
     ACKNOWLEDGE: consumed, received       ->
-                                          <-          STATISTICS when the line is free: its sign of life
     IDENTIFY, PROBE or PROVISION          ->          only when a person asks; see questions.py
                                           <-          IDENTITY, LOGITS, PROVISIONED or CANNOT
 
@@ -13,8 +14,9 @@ Selective repeat with a cumulative acknowledgement: a lost frame costs one repea
 memory for it, as it must keep a word until the word is acknowledged anyway; the host buffers at most one window.
 
 Every frame after INFO carries the host's number XOR the board's number. Both are new for the connection, so a frame of
-another connection cannot be accepted by accident. If the board has a key, every frame from INFO on carries a tag that
-nobody else can make: see wire/tags.py.
+another connection cannot be accepted by accident. If the board has a key, every frame after INFO is encrypted and
+carries a tag that nobody else can make (wire/sealing.py), and the board sends nothing but INFO before the host's first
+one: the session key is new for both, so that frame proves that the host has the key and is there now.
 
 An adversary on the line can still interrupt it: HELLO has no tag, so a forged HELLO makes the board begin again.
 Nothing is acknowledged or lost by that.
@@ -23,7 +25,7 @@ host.py and board.py are the two ends; firmware/core/line/session.c is board.py 
 """
 
 from firmware_bridge.wire import messages as wire
-from firmware_bridge.wire import tags
+from firmware_bridge.wire import sealing
 from firmware_bridge.wire.framing import encode_frame
 
 HELLO_REPEAT_S = wire.HELLO_REPEAT_MS / 1000
@@ -44,12 +46,12 @@ def content_of(message: wire.Message, connection: int, sequence: int = 0) -> byt
 def frame_of(
     message: wire.Message, connection: int, sequence: int = 0, *, sender: int = 0, session_key: bytes | None = None
 ) -> bytes:
-    """Return the message as a frame on the line, with the sender's tag if there is a session key.
+    """Return the message as a frame on the line, sealed by the sender if there is a session key.
 
     WireError if a field is outside its limits.
     """
     content = content_of(message, connection, sequence)
-    return encode_frame(content if session_key is None else content + tags.tag(session_key, sender, content))
+    return encode_frame(content if session_key is None else sealing.seal(session_key, sender, content))
 
 
 def split_frame(content: bytes) -> tuple[wire.Header, bytes]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import cast
 
 from firmware_bridge.session import refusals
+from firmware_bridge.session.age import BoardClock
 from firmware_bridge.session.errors import (
     AuthenticationError,
     BoardRestartedError,
@@ -16,7 +17,7 @@ from firmware_bridge.session.errors import (
     ProtocolMismatchError,
     ProtocolViolationError,
 )
-from firmware_bridge.session.events import BoardInfo, Connected, Event
+from firmware_bridge.session.events import BoardInfo, Connected, Event, WordEnded, WordStarted, info_of
 from firmware_bridge.session.exchange import (
     HEARTBEAT_S,
     HELLO_REPEAT_S,
@@ -26,10 +27,10 @@ from firmware_bridge.session.exchange import (
     split_frame,
 )
 from firmware_bridge.session.questions import Answer, Asking, Question
-from firmware_bridge.session.word_messages import WordReader, WritingMessage
+from firmware_bridge.session.word_messages import WordReader, WritingMessage, happened_ds
 from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
-from firmware_bridge.wire import tags
+from firmware_bridge.wire import sealing
 from firmware_bridge.wire.altered import Alteration
 from firmware_bridge.wire.errors import WireError
 from firmware_bridge.wire.framing import FrameCounters, FrameReceiver
@@ -71,6 +72,10 @@ class HostSession:
         """The board, once it has been accepted; None before."""
         self.said: BoardInfo | None = None
         """What the last sender of INFO to our HELLO says of itself, unproved; None before."""
+        self.head = bytes(wire.HEAD_BYTES)
+        """What the board is to remember of the host's journal; zeros: what it has."""
+        self.remembered: bytes | None = None
+        """What it said last that it remembers; None before."""
         self._hello = wire.Hello(wire.PROTOCOL_HASH, nonce)
         self._number = int.from_bytes(nonce[:4], "little")
         self._token = 0
@@ -91,12 +96,13 @@ class HostSession:
         self._due_s = now_s
         self._greet_now = self._acknowledge_now = False
         self._held: dict[int, WritingMessage] = {}
-        self._ready: deque[tuple[int | None, Event | None]] = deque()
+        self._ready: deque[tuple[int | None, Event | None, int]] = deque()
         self._expected = 0
         self._consumed = 0
         self._acknowledgements = self._statistics = 0
         self._lent: int | None = None
         self._words = WordReader(0, 1)
+        self._clock = BoardClock()
         self._asking = Asking()
 
     @property
@@ -118,14 +124,20 @@ class HostSession:
             else:
                 self._receiver.counters.refused += not taken
 
-    def next_event(self) -> Event | None:
+    def next_event(self, now_s: float) -> Event | None:
         """Return the next event, None if there is none.
 
-        The call says that the event before is taken care of, so that it may be acknowledged.
+        The call says that the event before is taken care of, so that it may be acknowledged. A word waits until the
+        board's clock was read in this connection, so its age is known; the first STATISTICS comes before any word.
         """
         self.settle()
         while self._ready:
-            sequence, event = self._ready.popleft()
+            sequence, event, happened_ds = self._ready[0]
+            if isinstance(event, WordStarted | WordEnded):
+                if not self._clock.is_read:
+                    return None
+                event = replace(event, age_s=self._clock.age_s(happened_ds, now_s))
+            self._ready.popleft()
             if event is not None:
                 self._lent = sequence
                 return event
@@ -165,15 +177,19 @@ class HostSession:
         if self.info is None:
             self._due_s = now_s + HELLO_REPEAT_S
             return frame_of(self._hello, self._number)
-        self._due_s = now_s + HEARTBEAT_S
+        self._due_s = now_s + (HEARTBEAT_S if self._clock.is_read else HELLO_REPEAT_S)
         self._acknowledge_now = False
+        if self._acknowledgements == _MOST:
+            self.failure = LinkError(f"{self.info.board}: the connection's numbers are used up")
+            return b""
         received = sum(
             1 << place
             for place in range(wire.WINDOW_FRAMES)
             if self._consumed + place < self._expected or self._consumed + place in self._held
         )
         self._acknowledgements += 1
-        return self._frame(wire.Acknowledge(self._consumed, received), self._acknowledgements)
+        self._clock.asked(self._acknowledgements, now_s)
+        return self._frame(wire.Acknowledge(self._consumed, received, self.head), self._acknowledgements)
 
     def wake_s(self) -> float:
         """Return the time at which to call `next_frame` if nothing is received before."""
@@ -195,11 +211,11 @@ class HostSession:
         if self.info is None or header.connection != self._token:
             return False
         if self._session_key is not None:
-            bare = tags.untagged(self._session_key, wire.FROM_BOARD, content)
-            if bare is None:
+            plain = sealing.opened(self._session_key, wire.FROM_BOARD, content)
+            if plain is None:
                 return False
-            payload = bare[wire.Header.SIZE :]
-        taken, fresh = self._take(header, payload)
+            payload = plain[wire.Header.SIZE :]
+        taken, fresh = self._take(header, payload, now_s)
         if fresh:
             self._heard_s = now_s
         return taken
@@ -229,7 +245,7 @@ class HostSession:
         """
         self._session_key = None
         info = _info_in(payload)
-        self.said = _board_info(info, authenticated=False) if info is not None else None
+        self.said = info_of(info, authenticated=False) if info is not None else None
         if payload[:8] != wire.PROTOCOL_HASH:
             raise refusals.mismatch(payload[:8], info)
         if info is None:
@@ -245,10 +261,10 @@ class HostSession:
         session, last_word = self._delivered.get(info.board, (0, 0))
         self._token = self._number ^ info.number
         self._words = WordReader(info.session, info.pixel_bits, last_word if session == info.session else 0)
-        self.info = _board_info(info, authenticated=session_key is not None)
+        self.info = info_of(info, authenticated=session_key is not None)
         self._heard_s = now_s
         self._acknowledge_now = True
-        self._ready.append((None, Connected(self.info)))
+        self._ready.append((None, Connected(self.info), 0))
         return True
 
     def _authenticate(self, info: wire.Info, content: bytes) -> bytes | None:
@@ -278,8 +294,8 @@ class HostSession:
     def _proved(self, info: wire.Info, content: bytes) -> bytes | None:
         """Return the session key that belongs to INFO, None if its tag does not prove the board's key."""
         assert self._key is not None
-        session_key = tags.session_key(self._key, self._number, self._hello, replace(info, tag=b""))
-        return None if tags.untagged(session_key, wire.FROM_BOARD, content) is None else session_key
+        session_key = sealing.session_key(self._key, self._number, self._hello, replace(info, tag=b""))
+        return None if sealing.opened(session_key, wire.FROM_BOARD, content) is None else session_key
 
     def _answered_again(self, connection: int, content: bytes, payload: bytes) -> bool:
         """Take an INFO in mid-connection and return whether it was accepted.
@@ -303,16 +319,17 @@ class HostSession:
             raise BoardRestartedError(f"board {info.board} {'dropped the connection' if known else 'was restarted'}")
         return True
 
-    def _take(self, header: wire.Header, payload: bytes) -> tuple[bool, bool]:
+    def _take(self, header: wire.Header, payload: bytes, now_s: float) -> tuple[bool, bool]:
         """Take a message; return whether it may come in this place, and whether it is not a repetition."""
         message = wire.decode(header.message, payload)
         if isinstance(message, wire.Statistics):
             fresh = header.sequence > self._statistics
             if fresh:
-                self._statistics = header.sequence
-                self._ready.append((None, message))
+                self._statistics, self.remembered = header.sequence, message.head
+                self._clock.read(message.uptime_ds, message.heard, now_s)
+                self._ready.append((None, message, 0))
             return fresh, fresh
-        if isinstance(message, wire.Identity | wire.Logits | wire.Provisioned | wire.Cannot):
+        if isinstance(message, wire.Identity | wire.Logits | wire.Cannot):
             return True, self._asking.take(header.sequence, message)
         if not message.SEQUENCED:
             return False, False
@@ -324,8 +341,8 @@ class HostSession:
         if fresh:
             self._held[header.sequence] = cast(WritingMessage, message)
         while self._expected in self._held:
-            event = self._words.read(self._held.pop(self._expected))
-            self._ready.append((self._expected, event))
+            place = self._held.pop(self._expected)
+            self._ready.append((self._expected, self._words.read(place), happened_ds(place)))
             self._expected += 1
         return True, fresh
 
@@ -358,6 +375,8 @@ class HostSession:
         )
 
 
+_MOST = 0xFFFF_FFFF
+"""Numbers of one connection: a number is half of a nonce, and none may come twice."""
 _DAMAGED = "is the baud rate right, and flow control (XON/XOFF) off, and the line raw?"
 
 
@@ -367,16 +386,3 @@ def _info_in(payload: bytes) -> wire.Info | None:
         return wire.Info.decode(payload)
     except WireError:
         return None
-
-
-def _board_info(info: wire.Info, *, authenticated: bool) -> BoardInfo:
-    return BoardInfo(
-        info.board,
-        info.model,
-        info.kind,
-        info.firmware,
-        info.protocol_hash,
-        info.pixel_bits,
-        info.session,
-        authenticated,
-    )

@@ -7,7 +7,7 @@ the wrong question. `Answering` keeps one fragment, one answer and three counter
 runs no network and keeps no fragment.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 from firmware_bridge.session.errors import (
@@ -22,14 +22,13 @@ from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.errors import WireError
 from firmware_bridge.wire.pixels import FRAGMENT_BYTES, Pixels, pack, unpack
 
-Question = wire.Identify | wire.Probe | wire.Provision
-Answer = wire.Identity | wire.Logits | wire.Provisioned
+Question = wire.Identify | wire.Probe
+Answer = wire.Identity | wire.Logits
 
-QUESTIONS = (wire.Identify.ID, wire.Probe.ID, wire.Provision.ID)
+QUESTIONS = (wire.Identify.ID, wire.Probe.ID)
 ANSWERS: dict[type[Question], type[Answer]] = {
     wire.Identify: wire.Identity,
     wire.Probe: wire.Logits,
-    wire.Provision: wire.Provisioned,
 }
 
 
@@ -114,17 +113,11 @@ class Asking:
 
 
 class Answering:
-    """The board's side of questions, for one connection.
+    """The board's side of questions, for one connection."""
 
-    `provision` takes the key of a PROVISION and returns the answer.
-    """
-
-    def __init__(
-        self, network: Network | None, pixel_bits: int, provision: Callable[[bytes], wire.Message] | None = None
-    ) -> None:
+    def __init__(self, network: Network | None, pixel_bits: int) -> None:
         self._network = network
         self._pixel_bits = pixel_bits
-        self._provision = provision
         self._number = 0
         self._answer: wire.Message | None = None
         self._due = False
@@ -150,8 +143,6 @@ class Answering:
         return (self._answer, self._number) if due and self._answer is not None else None
 
     def _carry_out(self, question: wire.Message) -> wire.Message:
-        if isinstance(question, wire.Provision) and self._provision is not None:
-            return self._provision(question.key)
         if self._network is None:
             return wire.Cannot(wire.Obstacle.NO_NETWORK, "no network runs on this board")
         return self._probe(question, self._network) if isinstance(question, wire.Probe) else self._network.identity

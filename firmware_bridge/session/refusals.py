@@ -18,41 +18,49 @@ from firmware_bridge.session.errors import (
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.pixels import depth
 
-_PROVISION = f"inkgate firmware provision --port {PORT}"
+
+def provisioning(model: str, *options: str) -> str:
+    """Return the command that gives a board of the model a key; empty if such a board is not flashed."""
+    known = model in BOARDS and BOARDS[model].methods
+    return " ".join((f"inkgate firmware provision --board {model}", *options, f"--port {PORT}")) if known else ""
 
 
 def key_missing(info: wire.Info) -> KeyMissingError:
     """Return the error for a board that has a key which this host does not know."""
-    flash = _flash(info, "--erase-key")
-    erase = f"`{flash}`" if flash else "erase its memory"
+    command = provisioning(info.model, "--again")
+    other = f"`{command}` gives it another" if command else "erase its memory"
     return KeyMissingError(
         f"board {info.board} has a key and this host does not: copy its key file from the host that provisioned it, or "
-        f"give it another: {erase}, then `{_PROVISION}`"
+        f"{other}"
     )
 
 
 def unprovisioned(info: wire.Info) -> UnprovisionedError:
     """Return the error for a board that has no key and may not do without one."""
+    command = provisioning(info.model)
+    gives = f"`{command}` gives it one" if command else "a simulated board has one without --no-key"
     return UnprovisionedError(
-        f"board {info.board} has no key, so anybody on the line could write in its place: `{_PROVISION}` gives it one, "
+        f"board {info.board} has no key, so anybody on the line could write in its place: {gives}, "
         "--allow-unauthenticated does without"
     )
 
 
 def turned_back(info: wire.Info, seen: int) -> CounterError:
     """Return the error for a board that proves its key but counts fewer starts than `seen`."""
+    command = provisioning(info.model, "--again")
     return CounterError(
         f"board {info.board} says that it was started {info.session} times and was seen at {seen}: its memory was "
-        f"turned back; `{_PROVISION} --again` gives it a new key after an erasure"
+        f"turned back{f'; `{command}` gives it a new key' if command else ''}"
     )
 
 
 def impostor(info: wire.Info) -> AuthenticationError:
     """Return the error for an INFO that does not prove the key which this host knows of the board."""
     if not info.provisioned:
+        command = provisioning(info.model)
         return DowngradeError(
-            f"something on the line calls itself {info.board} and has no key, but this host knows that board's key: "
-            f"if its memory was erased, `{_PROVISION} --again` gives it a new one"
+            f"something on the line calls itself {info.board} and has no key, but this host knows that board's key"
+            f"{f': if its memory was erased, `{command}` gives it a new one' if command else ''}"
         )
     return WrongKeyError(
         f"something on the line calls itself {info.board} and has another key than this host knows: it is another "

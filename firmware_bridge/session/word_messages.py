@@ -26,6 +26,13 @@ def fragment_messages(
         yield wire.Fragment(index, offset, lasted, pause, packed[offset : offset + wire.CHUNK_BYTES])
 
 
+def happened_ds(message: WritingMessage) -> int:
+    """Return the time of the board's clock that START or END says, 0 for a message that says none."""
+    if isinstance(message, wire.Start):
+        return message.began_ds
+    return message.ended_ds if isinstance(message, wire.End) else 0
+
+
 class WordReader:
     """A reader of messages, in the order in which they were sent, that gives events.
 

@@ -61,6 +61,10 @@ class KeyStore:
         """Return the key of one board, None if the board is unknown."""
         return self._read(_name(board))
 
+    def knows(self, board: str) -> bool:
+        """Return whether there is a key of the board, be it a damaged one."""
+        return _name(board) in self._files.names(SUFFIX)
+
     def put(self, board: str, key: bytes, session: int = 0) -> None:
         """Write the key to the disk, replacing an earlier one; call this before the key is used.
 

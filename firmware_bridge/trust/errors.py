@@ -19,6 +19,10 @@ class KeyDamagedError(KeyStoreError):
     """The file of one board's key holds no key."""
 
 
+class BoardUnknownError(KeyStoreError):
+    """The key store has no key of the board that was named."""
+
+
 class KeyExposedError(KeyStoreError):
     """Someone other than its owner can read or change a file of secrets, or its folder."""
 

@@ -1,6 +1,7 @@
 """A kind of keys or records -> the folder where this user keeps them."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from firmware_bridge.trust.errors import KeyFolderError
@@ -11,6 +12,17 @@ ROSTER_KEYS_VARIABLE = "INKGATE_ROSTER_KEYS"
 STATE_VARIABLE = "INKGATE_STATE"
 DATA_VARIABLE = "INKGATE_DATA"
 """Environment variables, each of which replaces the usual folder."""
+
+_look_up: Callable[[str], str | None] = lambda variable: None  # noqa: E731
+
+
+def ask_also(look_up: Callable[[str], str | None]) -> None:
+    """Let a function name the folder of a variable that is not set.
+
+    It returns what a file says in the variable's place, or None.
+    """
+    global _look_up
+    _look_up = look_up
 
 
 def board_keys_folder() -> Path:
@@ -66,7 +78,7 @@ def _default_folder(name: str, variable: str) -> Path:
 
 def _named(variable: str) -> Path | None:
     """Return the folder that a variable names, None if it names none."""
-    named = os.environ.get(variable)
+    named = os.environ.get(variable) or _look_up(variable)
     return _expanded(named, variable) if named else None
 
 

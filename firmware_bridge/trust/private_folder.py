@@ -1,10 +1,11 @@
 """A folder that only its owner can enter <-> its files' contents, each written whole or not at all."""
 
+import errno
 import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from firmware_bridge.files import read_file, unwritable
@@ -80,10 +81,17 @@ class PrivateFolder:
         except OSError as error:
             raise self._unwritable(error) from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._lock(descriptor)
             yield
         finally:
-            os.close(descriptor)
+            with suppress(OSError):  # it is closed all the same
+                os.close(descriptor)
+
+    def _lock(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            raise self._failed(error) from error
 
     def _check(self, path: Path) -> None:
         """Raise `exposed` if anybody but the owner could read or change what is there."""
@@ -118,6 +126,8 @@ def replace_file(file: Path, fresh: Path, content: bytes, mode: int = 0o600) -> 
             stream.flush()
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
+        if read_file(fresh) != content:
+            raise OSError(errno.EIO, "what was written is not there", str(fresh))
         fresh.replace(file)
     finally:
         fresh.unlink(missing_ok=True)

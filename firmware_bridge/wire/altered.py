@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum, unique
 from itertools import product
 
-_XON_XOFF = (b"\x11", b"\x13")
+XON_XOFF = (b"\x11", b"\x13")
 _MOST_LINE_ENDS = 6
 """Line ends in a damaged frame of which every subset is tried: 64 at most."""
 
@@ -44,5 +44,5 @@ def _undone(body: bytes) -> Iterator[tuple[Alteration, bytes]]:
         for ends in product((b"\r", b"\n"), repeat=len(pieces) - 1):
             yield Alteration.CR_TO_LF, b"".join(map(b"".join, zip(pieces, (*ends, b""), strict=True)))
     for at in range(len(body) + 1):
-        for byte in _XON_XOFF:
+        for byte in XON_XOFF:
             yield Alteration.FLOW_CONTROL, body[:at] + byte + body[at:]

@@ -4,12 +4,13 @@ A delimiter never occurs inside a frame, so a receiver is in step again at the n
 firmware/core/line/frame.c is the twin in C.
 """
 
+import hashlib
 import zlib
 from collections import Counter
 from dataclasses import dataclass
 
 from firmware_bridge.wire import messages as wire
-from firmware_bridge.wire.altered import Alteration, recognise
+from firmware_bridge.wire.altered import XON_XOFF, Alteration, recognise
 from firmware_bridge.wire.errors import WireError
 
 DELIMITER = b"\0"
@@ -21,6 +22,10 @@ EXAMINED = 12
 """Damaged frames that one receiver examines for what the line did to them: noise must not cost more."""
 RECOGNISED = 2
 """Frames altered in one way after which a receiver says so."""
+REPEATED = 4
+"""Arrivals of one damaged frame, always with the same bytes, that no noise makes."""
+
+_DIGEST_BYTES = 8
 
 
 @dataclass
@@ -47,19 +52,22 @@ def encode_frame(content: bytes) -> bytes:
 class FrameReceiver:
     """A receiver of bytes in any portions that gives the contents of the intact frames.
 
-    It keeps at most 255 bytes and never raises on bytes. It counts in `counters` if given, so that a new receiver can
-    continue the counts of an earlier one.
+    It keeps at most 255 bytes of the line and never raises on bytes. It counts in `counters` if given, so that a new
+    receiver can continue the counts of an earlier one.
     """
 
     def __init__(self, counters: FrameCounters | None = None) -> None:
         self.counters = counters or FrameCounters()
         self._body = bytearray()
         self._skipping = False
-        self._to_examine = EXAMINED
+        self._examined: dict[bytes, Alteration | None] = {}
+        self._arrivals: Counter[bytes] = Counter()
         self._altered: Counter[Alteration] = Counter()
+        self._flow_control_came = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes and return the contents of the intact frames that they complete, in order."""
+        self._flow_control_came = self._flow_control_came or any(byte in data for byte in XON_XOFF)
         *complete, rest = data.split(DELIMITER)
         contents = []
         for part in complete:
@@ -108,11 +116,22 @@ class FrameReceiver:
         return None
 
     def _examine(self, body: bytes) -> None:
-        if self._to_examine > 0:
-            self._to_examine -= 1
-            found = recognise(body, _is_intact)
-            if found is not None:
-                self._altered[found] += 1
+        """Find out what the line did to a damaged frame.
+
+        Of a frame from which flow control took several bytes, no single one mends it. It comes again and again with the
+        same bytes, and XON and XOFF come never.
+        """
+        digest = hashlib.blake2s(body, digest_size=_DIGEST_BYTES).digest()
+        if digest not in self._examined:
+            if len(self._examined) == EXAMINED:
+                return
+            self._examined[digest] = recognise(body, _is_intact)
+        self._arrivals[digest] += 1
+        found = self._examined[digest]
+        if found is None and self._arrivals[digest] >= REPEATED and not self._flow_control_came:
+            found = Alteration.FLOW_CONTROL
+        if found is not None:
+            self._altered[found] += 1
 
 
 def _checked(checked: bytes) -> bytes | None:

@@ -115,9 +115,16 @@ ruy has no kernels for x86-64 without AVX; the NEON code runs there by NEON_2_SS
 generated model.
 """
 
+_TFLITE_RUNTIME_REFERENCE = replace(LITERT_REFERENCE, name="tflite-runtime-reference", fully_connected=always(DOUBLE))
+"""tflite-runtime's reference kernels as of 2.14: all integers, since a fully connected layer still rounds twice."""
+
 _TFLITE_RUNTIME_AVX = replace(_LITERT_AVX, name="tflite-runtime-optimised")
 _TFLITE_RUNTIME_NEON = replace(
-    _TFLITE_RUNTIME_AVX, convolution=neon(DOUBLE), fully_connected=neon(DOUBLE), processors=("aarch64",)
+    _TFLITE_RUNTIME_AVX,
+    name="tflite-runtime-neon",
+    convolution=neon(DOUBLE),
+    fully_connected=neon(DOUBLE),
+    processors=("aarch64",),
 )
 """tflite-runtime's kernels as of 2.14: on NEON its older ruy rounds twice, second halves away from zero."""
 
@@ -126,6 +133,7 @@ RULES: tuple[KernelSet, ...] = (
     _LITERT_XNNPACK,
     _LITERT_AVX,
     _LITERT_NEON,
+    _TFLITE_RUNTIME_REFERENCE,
     _TFLITE_RUNTIME_AVX,
     _TFLITE_RUNTIME_NEON,
 )
@@ -148,6 +156,15 @@ def kernel_set(name: str, architecture: str | None = None) -> KernelSet:
         known = ", ".join(there for record in records for there in record.processors)
         raise KernelSetError(f"the arithmetic of {name} is known on {known}, not on {processor}")
     return replace(found, name=name)
+
+
+def kernel_set_of_vectors(name: str, architecture: str) -> KernelSet:
+    """Return the kernel set that golden vectors were computed with, whichever processor reads them.
+
+    A name that stands for one arithmetic means it everywhere; KernelSetError as of `kernel_set` for the others.
+    """
+    records = [record for record in RULES if record.name == runs_on(name)]
+    return replace(records[0], name=name) if len(records) == 1 else kernel_set(name, architecture)
 
 
 def differs_by_processor(name: str) -> bool:

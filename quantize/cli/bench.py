@@ -205,7 +205,7 @@ def time_check(bundle: Bundle, engine: Engine, repetitions: int = 5) -> float:
 
     def once() -> float:
         began = time.perf_counter()
-        engine.verify(bundle.golden())
+        bundle.prove(engine, None)
         return (time.perf_counter() - began) * 1e3
 
     return min(once() for _ in range(repetitions))

@@ -2,18 +2,30 @@
 
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from edge.bundle.bundle import Bundle
+from edge.bundle.kernels import comparable
 from edge.cli.bundle_path import BundlePath
 from edge.ink.fragment_set import FragmentSet
-from firmware_bridge.cli.options import json_option, plain_console
+from firmware_bridge.cli.options import complete_port, json_option, plain_console
 from firmware_bridge.errors import ExitCode
 from firmware_bridge.files import writing
+
+if TYPE_CHECKING:
+    from quantize.report.record import Report
+
+
+def complete_kernels(_: click.Context, __: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Return the kernel sets that can be compared, also behind a comma."""
+    before, comma, last = begun.rpartition(",")
+    return [CompletionItem(before + comma + name) for name in ("all", *comparable()) if name.startswith(last)]
 
 
 @click.command()
@@ -22,7 +34,9 @@ from firmware_bridge.files import writing
     "--kernels",
     multiple=True,
     metavar="all|NAME,...",
-    help="Kernel sets to compare. Without it, the bundle's own and LiteRT's reference kernels.",
+    shell_complete=complete_kernels,
+    help="Kernel sets to compare. Without it, the bundle's own and LiteRT's reference kernels; on tflite-runtime, what "
+    "that runs by default.",
 )
 @click.option("--words", default=200, show_default=True, type=click.IntRange(min=1), help="Words of 1 to 20 fragments.")
 @click.option(
@@ -42,7 +56,18 @@ from firmware_bridge.files import writing
     type=click.Path(path_type=Path),
     help="Write the page here too; report.html in the bundle is written anyway.",
 )
-@click.option("--port", help="Ask a board, or a Pi that runs `inkgate answer`, to compute the bundle's golden words.")
+@click.option(
+    "--pin",
+    "pins",
+    is_flag=True,
+    help="If nothing differs, put golden words of the compared kernels into the bundle, so that gates take it on them; "
+    "then sign it anew.",
+)
+@click.option(
+    "--port",
+    shell_complete=complete_port,
+    help="Ask a board, or a Pi that runs `inkgate answer`, to compute the bundle's golden words.",
+)
 @json_option
 @click.pass_context
 def verify(
@@ -53,6 +78,7 @@ def verify(
     fragments_path: Path | None,
     reference_model: Path | None,
     page_path: Path | None,
+    pins: bool,
     port: str | None,
     as_json: bool,
 ) -> None:
@@ -62,9 +88,14 @@ def verify(
     differs, if the bundle's own kernels or those asked for by name do not run here, or if int8 raises the equal error
     rate by more than 0.2 points. With --port the device there computes the bundle's own golden words, and nothing is
     written.
+
+    It runs on LiteRT, and in an environment with tflite-runtime alone. With --pin a bundle that was made on one of them
+    is taken by gates on the other too.
     """
     if port is not None:
         _refuse_beside_port(ctx)
+    if pins and reference_model is not None:
+        raise click.UsageError("--reference-model is to find a difference: nothing can be pinned by it")
     from quantize.model.graph import read_model
     from quantize.report.page import make_page
     from quantize.report.terminal import show_report
@@ -88,6 +119,8 @@ def verify(
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
         )
+    if pins and report.passed:
+        _pin(bundle, report)
     found = report.encode()
     if reference_model is None:
         _store(bundle_path / REPORT, found, report.notes)
@@ -101,6 +134,21 @@ def verify(
     for failure in report.failures:
         click.echo(f"error: {failure}", err=True)
     ctx.exit(ExitCode.DONE if report.passed else ExitCode.NEGATIVE)
+
+
+def _pin(bundle: Bundle, report: "Report") -> None:
+    """Put golden words of the proved kernel sets into the bundle, but of its own and of reserved ones."""
+    from quantize.proof.pin import pin
+
+    proved = {found.kernels: found for found in report.kernel_sets if found.passed and not found.reserved}
+    both = [name for name in proved if all(found.passed for found in report.kernel_sets if found.kernels == name)]
+    fresh = [name for name in both if name != bundle.manifest.executor.kernels]
+    pinned = pin(bundle, fresh)
+    report.bundle_sha256 = pinned.sha256
+    report.notes.append(
+        f"{', '.join(fresh) or 'nothing new'}: pinned; the bundle is now {pinned.sha256[:12]}, signed by nobody: "
+        f"`inkgate bundle sign {bundle.path}`"
+    )
 
 
 def _refuse_beside_port(ctx: click.Context) -> None:

@@ -1,16 +1,16 @@
 """Words -> int8 outputs and every tensor on the way, by the interpreter of a named kernel set."""
 
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.bundle.engine import Engine, without_infos
+from edge.bundle.engine import Engine, find_runtime, without_infos
 from edge.bundle.golden import LOGITS
-from edge.bundle.kernels import DELEGATE, LITERT, TABLE, Kernels, comparable, runs_on
-from firmware_bridge.installing import install_extra
+from edge.bundle.kernels import DELEGATE, LITERT, TABLE, TFLITE_RUNTIME, Kernels, comparable, runs_on
+from edge.bundle.manifest import PinnedExecutor
+from edge.errors import RuntimeMissingError
 from quantize.errors import DependencyError, KernelSetError, ModelFileError
 from quantize.interpreter.exposed import expose
 from quantize.model.graph import Array, load_graph
@@ -51,7 +51,7 @@ class EngineExecutor:
         KernelSetError for an unknown name or if this machine runs other kernels (XNNPACK absent).
         """
         wanted = wanted_kernels(kernels)
-        executor = EngineExecutor(Engine.load(model, wanted.request))
+        executor = EngineExecutor(Engine.load(model, wanted.request, runtime_name=_distribution(wanted)))
         if executor.name != wanted.name:
             raise KernelSetError(f"{kernels} was asked for and this machine runs {executor.name}")
         return executor
@@ -70,11 +70,12 @@ LoadExecutor: TypeAlias = Callable[[bytes, str], Executor]
 
 
 class Tracer:
-    """LiteRT with the kernels of a given name, for reading every tensor that can be read.
+    """An interpreter with the kernels of a given name, for reading every tensor that can be read.
 
-    Without a delegate the interpreter keeps all tensors, also the LSTM's temporaries. A delegate keeps none: the
-    model's exposed twin is run, and the LSTM's temporaries are not read. `readable` says which is the case. Keeping and
-    exposing tensors could both change results; comparing an EngineExecutor's logits shows that they do not.
+    Without a delegate the interpreter keeps all tensors, LiteRT also the LSTM's temporaries; tflite-runtime crashes
+    where these are asked for. A delegate keeps none: the model's exposed twin is run, and the temporaries are not read.
+    `readable` says which is the case. Keeping and exposing tensors could both change results; comparing an
+    EngineExecutor's logits shows that they do not.
     """
 
     def __init__(self, model: bytes, kernels: str) -> None:
@@ -85,10 +86,12 @@ class Tracer:
         wanted = wanted_kernels(kernels)
         delegated = bool(wanted.delegate)
         self.graph = load_graph(model)
-        self.points = tuple(p for p in points(self.graph) if not (delegated and p.tensor is None))
+        temporaries = not delegated and wanted.interpreter is LITERT
+        self.points = tuple(p for p in points(self.graph) if temporaries or p.tensor is not None)
         self.name = kernels
-        self.version = f"{LITERT.distribution} {version(LITERT.distribution)}"
-        self.readable = _describe_readable(delegated, any(op.kind == LSTM for op in self.graph.ops))
+        runtime = find_runtime(_distribution(wanted))
+        self.version = f"{runtime.name} {runtime.version}"
+        self.readable = _describe_readable(delegated, any(op.kind == LSTM for op in self.graph.ops), temporaries)
         self._interpreter = interpreter(expose(model) if delegated else model, wanted.name, preserve=not delegated)
         if delegated and not any(op["op_name"] == DELEGATE for op in self._interpreter._get_ops_details()):
             raise KernelSetError(
@@ -136,12 +139,11 @@ class Tracer:
         return len(self.graph.tensors) + LSTM_TEMPORARIES.index(point.role)
 
 
-def _describe_readable(delegated: bool, recurrent: bool) -> str:
+def _describe_readable(delegated: bool, recurrent: bool, temporaries: bool) -> str:
     twin = ", as outputs of the exposed twin" if delegated else ""
     if not recurrent:
         return f"every tensor{twin}"
-    temporaries = "; not the LSTM's temporaries" if delegated else ", and the LSTM's temporaries"
-    return f"every tensor and state{twin}{temporaries}"
+    return f"every tensor and state{twin}{', and' if temporaries else '; not'} the LSTM's temporaries"
 
 
 def run(words: Words, reset: Callable[[], object], step: Callable[[npt.NDArray[np.int8]], Result]) -> list[Result]:
@@ -156,38 +158,73 @@ def run(words: Words, reset: Callable[[], object], step: Callable[[npt.NDArray[n
 
 
 def interpreter(model: bytes, kernels: str, *, preserve: bool = False) -> Any:
-    """Prepare LiteRT's own interpreter, one thread, tensors allocated.
+    """Prepare the interpreter that has these kernels, by itself: one thread, tensors allocated.
 
-    preserve: keep intermediate tensors readable. KernelSetError if LiteRT has no such kernels, ModelFileError if it
-    cannot load the model, DependencyError if LiteRT is not installed.
+    preserve: keep intermediate tensors readable. KernelSetError if it has no such kernels or is not the one here,
+    ModelFileError if it cannot load the model, DependencyError if no interpreter is installed.
     """
     wanted = wanted_kernels(kernels)
     try:
-        from ai_edge_litert.interpreter import Interpreter, OpResolverType
-    except ImportError as error:
-        raise DependencyError(f"LiteRT is not installed: {install_extra('edge')}") from error
+        runtime = find_runtime(_distribution(wanted))
+    except RuntimeMissingError as error:
+        raise DependencyError(str(error)) from error
     try:
         with without_infos():
-            made = Interpreter(
+            made = runtime.module.Interpreter(
                 model_content=model,
                 num_threads=1,
-                experimental_op_resolver_type=getattr(OpResolverType, wanted.resolver),
+                experimental_op_resolver_type=getattr(runtime.module.OpResolverType, wanted.resolver),
                 experimental_preserve_all_tensors=preserve,
             )
             made.allocate_tensors()
     except AttributeError as error:
-        raise KernelSetError(f"this LiteRT has no kernels {wanted.name}: {error}") from error
+        raise KernelSetError(f"this {runtime.name} has no kernels {wanted.name}: {error}") from error
     except (ValueError, RuntimeError) as error:
-        raise ModelFileError(f"LiteRT cannot load the model: {error}") from error
+        raise ModelFileError(f"{runtime.name} cannot load the model: {error}") from error
     return made
 
 
 def wanted_kernels(kernels: str) -> Kernels:
-    """Return LiteRT's kernels that compute a kernel set.
+    """Return the kernels that compute a kernel set in the interpreter here.
 
     KernelSetError, listing the known names, if there are none.
     """
-    if kernels not in comparable():
-        known = ", ".join(comparable())
-        raise KernelSetError(f"no interpreter has kernels named {kernels!r}; known: {known}")
+    known = runnable()
+    if kernels not in known:
+        raise KernelSetError(f"no interpreter here has kernels named {kernels!r}; known: {', '.join(known)}")
     return TABLE[runs_on(kernels)]
+
+
+def runnable() -> tuple[str, ...]:
+    """Return the kernel sets of known arithmetic that the interpreter here computes.
+
+    It computes them itself or as an oracle. They are in the order of the table; without an interpreter, LiteRT's.
+    """
+    try:
+        there = find_runtime().name
+    except RuntimeMissingError:
+        there = LITERT.distribution
+    if there == LITERT.distribution:
+        return comparable()
+    # Its delegate was never seen to take one of these networks, so what that computes is not known.
+    own = (k for k in TABLE.values() if k.interpreter is TFLITE_RUNTIME and not k.delegate)
+    return tuple(kernels.name for kernels in own if kernels.runs_here)
+
+
+def deployed_here(pinned: PinnedExecutor, model: bytes) -> PinnedExecutor:
+    """Return what a bundle runs on here: its pin, or the default of the interpreter in its place.
+
+    pinned: the bundle's. Errors of `Engine.load` if that interpreter does not take the model.
+    """
+    try:
+        runtime = find_runtime(pinned.runtime)
+    except RuntimeMissingError:
+        return pinned
+    if runtime.name == pinned.runtime:
+        return pinned
+    return PinnedExecutor(runtime.name, runtime.version, Engine.load(model).kernels)
+
+
+def _distribution(kernels: Kernels) -> str:
+    assert kernels.interpreter is not None
+    return kernels.interpreter.distribution

@@ -1,12 +1,14 @@
 """The bytes of a .tflite file -> a typed graph: tensors with their quantisation, operations in order."""
 
+import contextlib
 import hashlib
+import importlib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -158,22 +160,32 @@ def load_graph(model: bytes | Path) -> Graph:
     data = model if isinstance(model, bytes) else read_model(model)
     if data[4:8] != b"TFL3":
         raise ModelFileError("not a TFLite model: the identifier TFL3 is missing")
-    schema = load_schema()
+    schema = _load_accessors()
     try:
-        parsed = schema.ModelT.InitFromPackedBuf(data, 0)
-        return _graph(parsed, schema, hashlib.sha256(data).hexdigest())
+        return _graph(schema.Model.GetRootAs(data, 0), schema, hashlib.sha256(data).hexdigest())
     except (struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
         # The flatbuffer reader checks nothing: damage shows as whatever the wrong offset happens to hit.
         raise ModelFileError(f"a damaged TFLite model ({type(error).__name__}: {error})") from error
 
 
 def load_schema() -> Any:
-    """Import LiteRT's module of flatbuffer classes. DependencyError if it is not installed."""
+    """Import LiteRT's flatbuffer classes, which write models too. DependencyError without it."""
     try:
         from ai_edge_litert import schema_py_generated
     except ImportError as error:
-        raise DependencyError(f"reading a model needs ai-edge-litert: {install_extra('edge')}") from error
+        raise DependencyError(f"writing a model needs ai-edge-litert: {install_extra('edge')}") from error
     return schema_py_generated
+
+
+def _load_accessors() -> Any:
+    """Import the flatbuffer classes that read a model: LiteRT's, or those of the package tflite.
+
+    The latter come with tflite-runtime. Both are generated from one schema. DependencyError if neither is installed.
+    """
+    for name in ("ai_edge_litert.schema_py_generated", "tflite"):
+        with contextlib.suppress(ImportError):
+            return importlib.import_module(name)
+    raise DependencyError(f"reading a model needs ai-edge-litert, or tflite: {install_extra('edge')}")
 
 
 def read_model(path: Path) -> bytes:
@@ -184,45 +196,74 @@ def read_model(path: Path) -> bytes:
         raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _graph(parsed: Any, schema: Any, sha256: str) -> Graph:
-    subgraph = parsed.subgraphs[0]
-    kinds = _names(schema.BuiltinOperator)
-    dtypes = _dtypes(schema)
-    tensors = tuple(_tensor(i, t, parsed.buffers, dtypes) for i, t in enumerate(subgraph.tensors))
-    ops = tuple(_op(i, o, parsed.operatorCodes, kinds) for i, o in enumerate(subgraph.operators))
-    return Graph(tensors, ops, _indices(subgraph.inputs), _indices(subgraph.outputs), sha256)
+_OPTIONS: Final = {
+    "CONV_2D": (
+        "Conv2DOptions",
+        ("Padding", "StrideW", "StrideH", "FusedActivationFunction", "DilationWFactor", "DilationHFactor"),
+    ),
+    "MAX_POOL_2D": (
+        "Pool2DOptions",
+        ("Padding", "StrideW", "StrideH", "FilterWidth", "FilterHeight", "FusedActivationFunction"),
+    ),
+    "FULLY_CONNECTED": ("FullyConnectedOptions", ("FusedActivationFunction",)),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": ("UnidirectionalSequenceLSTMOptions", ("CellClip", "ProjClip")),
+}
+"""Kind of operation -> the schema's table of its options, and those of them that say what it computes."""
 
 
-def _tensor(index: int, tensor: Any, buffers: Any, dtypes: dict[int, np.dtype[Any]]) -> Tensor:
-    dtype = dtypes.get(tensor.type, UNKNOWN)
-    shape = () if tensor.shape is None else tuple(int(n) for n in tensor.shape)
-    raw = buffers[tensor.buffer].data
+def _graph(model: Any, schema: Any, sha256: str) -> Graph:
+    subgraph, kinds, dtypes = model.Subgraphs(0), _names(schema.BuiltinOperator), _dtypes(schema)
+    tensors = tuple(_tensor(i, subgraph.Tensors(i), model, dtypes) for i in range(subgraph.TensorsLength()))
+    ops = tuple(_op(i, subgraph.Operators(i), model, schema, kinds) for i in range(subgraph.OperatorsLength()))
+    return Graph(tensors, ops, _indices(subgraph.InputsAsNumpy()), _indices(subgraph.OutputsAsNumpy()), sha256)
+
+
+def _tensor(index: int, tensor: Any, model: Any, dtypes: dict[int, np.dtype[Any]]) -> Tensor:
+    dtype, shape = dtypes.get(tensor.Type(), UNKNOWN), _indices(tensor.ShapeAsNumpy())
+    if tensor.Buffer() >= model.BuffersLength():
+        raise IndexError(f"tensor {index} has buffer {tensor.Buffer()} of {model.BuffersLength()}")
+    buffer = model.Buffers(tensor.Buffer())
     data = None
-    if raw is not None and len(raw) and not tensor.isVariable and dtype != UNKNOWN:
-        data = np.frombuffer(np.asarray(raw, dtype=np.uint8).tobytes(), dtype=dtype).reshape(shape)
-    name = (tensor.name or b"").decode("utf-8", "replace")
-    return Tensor(index, name, shape, dtype, _quantization(tensor.quantization), data, bool(tensor.isVariable))
+    if buffer.DataLength() and not tensor.IsVariable() and dtype != UNKNOWN:
+        data = np.frombuffer(buffer.DataAsNumpy().tobytes(), dtype=dtype).reshape(shape)
+    name = (tensor.Name() or b"").decode("utf-8", "replace")
+    return Tensor(index, name, shape, dtype, _quantization(tensor.Quantization()), data, bool(tensor.IsVariable()))
 
 
 def _quantization(parameters: Any) -> Quantization | None:
-    if parameters is None or parameters.scale is None or len(parameters.scale) == 0:
+    if parameters is None or not parameters.ScaleLength():
         return None
-    scales = np.asarray(parameters.scale, dtype=np.float32)
-    zero_points = np.asarray(parameters.zeroPoint, dtype=np.int64)
-    return Quantization(scales, zero_points, int(parameters.quantizedDimension))
+    scales = np.array(parameters.ScaleAsNumpy(), dtype=np.float32)
+    zero_points = np.array(parameters.ZeroPointAsNumpy(), dtype=np.int64, ndmin=1)
+    return Quantization(scales, zero_points, int(parameters.QuantizedDimension()))
 
 
-def _op(position: int, op: Any, codes: Any, kinds: dict[int, str]) -> Op:
-    code = codes[op.opcodeIndex]
-    kind = kinds.get(max(code.builtinCode, code.deprecatedBuiltinCode), "UNKNOWN")
+def _op(position: int, op: Any, model: Any, schema: Any, kinds: dict[int, str]) -> Op:
+    if op.OpcodeIndex() >= model.OperatorCodesLength():
+        raise IndexError(f"operation {position} has code {op.OpcodeIndex()} of {model.OperatorCodesLength()}")
+    code = model.OperatorCodes(op.OpcodeIndex())
+    kind = kinds.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "UNKNOWN")
     if kind == "CUSTOM":
-        kind = f"CUSTOM {(code.customCode or b'?').decode('utf-8', 'replace')}"
-    options = dict(vars(op.builtinOptions)) if op.builtinOptions is not None else {}
-    return Op(position, kind, _indices(op.inputs), _indices(op.outputs), _indices(op.intermediates), options)
+        kind = f"CUSTOM {(code.CustomCode() or b'?').decode('utf-8', 'replace')}"
+    inputs, outputs = _indices(op.InputsAsNumpy()), _indices(op.OutputsAsNumpy())
+    return Op(position, kind, inputs, outputs, _indices(op.IntermediatesAsNumpy()), _options(kind, op, schema))
+
+
+def _options(kind: str, op: Any, schema: Any) -> dict[str, Any]:
+    """Return the options of an operation that say what it computes, under the schema's names (strideH)."""
+    table, names = _OPTIONS.get(kind, ("", ()))
+    if not table:
+        return {}
+    if op.BuiltinOptionsType() != getattr(schema.BuiltinOptions, table):
+        raise ValueError(f"a {kind} has no {table}")
+    options, raw = getattr(schema, table)(), op.BuiltinOptions()
+    options.Init(raw.Bytes, raw.Pos)
+    return {name[0].lower() + name[1:]: getattr(options, name)() for name in names}
 
 
 def _indices(values: Any) -> tuple[int, ...]:
-    return () if values is None else tuple(int(v) for v in values)
+    """Return a vector of integers; an absent one is empty, for which the reader gives 0."""
+    return () if isinstance(values, int) else tuple(int(v) for v in values)
 
 
 def _names(enumeration: Any) -> dict[int, str]:

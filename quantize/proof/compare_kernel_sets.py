@@ -10,7 +10,7 @@ from edge.bundle.bundle import Bundle
 from edge.bundle.kernels import runs_on
 from edge.bundle.manifest import PinnedExecutor
 from edge.errors import EdgeError
-from quantize.arithmetic.kernel_sets import kernel_set
+from quantize.arithmetic.kernel_sets import kernel_set, kernel_set_of_vectors
 from quantize.arithmetic.reference import Reference
 from quantize.errors import DependencyError, KernelSetError, WordsError
 from quantize.interpreter.executors import EngineExecutor, LoadExecutor, Tracer
@@ -88,7 +88,7 @@ def compare_vectors(
         report.machine, report.tells_apart = stamp.machine, stamp.tells_apart
         runtime = (pinned.runtime, pinned.version) if kernels == pinned.kernels else None
         golden.check(vectors, model, kernels, runtime)
-        reference = Reference.load(model, kernel_set(kernels, machine.architecture))
+        reference = Reference.load(model, kernel_set_of_vectors(kernels, machine.architecture))
         words = Words(vectors.fragments, vectors.lengths.astype(np.int64))
         trace = reference.trace(words)
     except (EdgeError, KernelSetError, WordsError) as error:

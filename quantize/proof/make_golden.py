@@ -44,13 +44,20 @@ def draw_words(
     best: tuple[int, Words, str] | None = None
     for _ in range(TRIES):
         words = _draw(handwriting.to_bits(bits), bits, rng, handwritten)
-        groups = _groups({name: reference.outputs(words) for name, reference in references.items()})
-        if best is None or len(groups) > best[0]:
-            best = len(groups), words, " | ".join(" = ".join(group) for group in groups)
-        if len(groups) == len(references):
+        told = _told({name: reference.outputs(words) for name, reference in references.items()})
+        groups = told.count(" | ") + 1
+        if best is None or groups > best[0]:
+            best = groups, words, told
+        if groups == len(references):
             break
     assert best is not None
     return best[1:]
+
+
+def tell_apart(model: bytes, words: Words, kernels: str) -> str:
+    """Return the kernel sets that words tell apart, as `draw_words` does, with one more among them."""
+    sets = {**rivals(), kernels: kernel_set(kernels)}
+    return _told({label: Reference.load(model, found).outputs(words) for label, found in sets.items()})
 
 
 def make_golden(
@@ -100,6 +107,10 @@ def _draw(handwriting: FragmentSet, bits: int, rng: np.random.Generator, handwri
         index, _ = sample_words(handwriting, rng.choice(handwriting.writers), length, 1, rng)
         made.append(handwriting.pixels[index[0]])
     return Words.of(made)
+
+
+def _told(outputs: dict[str, dict[str, npt.NDArray[np.int8]]]) -> str:
+    return " | ".join(" = ".join(group) for group in _groups(outputs))
 
 
 def _groups(outputs: dict[str, dict[str, npt.NDArray[np.int8]]]) -> list[list[str]]:

@@ -179,7 +179,7 @@ def test_tflite_runtime_on_a_raspberry_pi_has_the_arithmetic_that_its_name_says(
     result = emulate("--extra", "edge-tflite-runtime", "python", program, model, given, computed)
     assert result.returncode == 0, result.stderr
     found = np.load(computed)
-    assert (found["runtime"], found["kernels"]) == ("tflite-runtime 2.14.0", "tflite-runtime-optimised")
-    reference = Reference.load(model.read_bytes(), kernel_set("tflite-runtime-optimised", "aarch64"))
+    assert (found["runtime"], found["kernels"]) == ("tflite-runtime 2.14.0", "tflite-runtime-neon")
+    reference = Reference.load(model.read_bytes(), kernel_set("tflite-runtime-neon", "aarch64"))
     for name, values in reference.outputs(words).items():
         np.testing.assert_array_equal(found[name], values, name)

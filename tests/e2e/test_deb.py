@@ -48,18 +48,21 @@ def spare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SpareDebian]:
 
 
 def said_by_dpkg(package: Path, *question: str) -> str:
-    return subprocess.run(["dpkg-deb", *question, package], capture_output=True, text=True, check=True).stdout
+    command = ["dpkg-deb", question[0], package, *question[1:]]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def test_the_package_asks_for_the_python_that_its_environment_is_made_for(package: Path) -> None:
     listed = said_by_dpkg(package, "--contents")
-    needed = [each.strip() for each in said_by_dpkg(package, "--field").split("Depends:")[1].split("\n")[0].split(",")]
+    needed = [each.strip() for each in said_by_dpkg(package, "--field", "Depends").split(",")]
     (python,) = (each for each in needed if each.startswith("python3."))
     assert f"/opt/inkgate/bin/{python} -> /usr/bin/{python}" in listed
     assert f"/opt/inkgate/lib/{python}/site-packages/inkgate.py" in listed
     assert f"/{python}/site-packages/tensorflow" not in listed
     assert "__pycache__" not in listed
     assert "/usr/lib/systemd/system/inkgate.service" in listed
+    assert "./etc/inkgate.toml" in listed
+    assert said_by_dpkg(package, "--info", "conffiles") == "/etc/inkgate.toml\n"
     assert {"root/root"} == {line.split()[1] for line in listed.splitlines()}
 
 
@@ -95,6 +98,10 @@ def test_a_user_enrols_at_a_virtual_board_and_enters_and_a_purge_leaves_nothing(
     )
     assert "ACCEPT ada" in " ".join(decided.split())
     assert "Traceback" not in decided
+
+    spare.run("echo 'port = \"/var/lib/inkgate/pen\"' >> /etc/inkgate.toml")
+    port = next(line for line in spare.run(f"{AS_GATE} inkgate config show").splitlines() if line[:5] == "port ")
+    assert port.split() == ["port", "/var/lib/inkgate/pen", "(/etc/inkgate.toml)"]
 
     unit = spare.run("cat /usr/lib/systemd/system/inkgate.service")
     assert "ExecStart=/usr/bin/inkgate " in unit

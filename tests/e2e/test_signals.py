@@ -4,6 +4,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from gate_site import Site, records
@@ -46,9 +47,9 @@ def test_a_gate_that_is_told_to_end_closes_its_word_and_says_how_it_ended(
 
 
 def test_a_gate_that_is_told_to_open_everything_anew_goes_on_with_what_the_files_hold_now(site: Site) -> None:
-    """The bundle's folder is replaced by one with another manifest; the words after the signal are decided by it."""
+    """The bundle's folder is replaced by one with another manifest, which nobody signed; it decides the words after."""
     with site.board() as board:
-        gate = site.run("--words", len(site.words))
+        gate = site.run("--words", len(site.words), "--unsigned")
         told = records(gate)
         until_running(told, 2)
         before = {row.bundle for row in rows(site)}
@@ -67,6 +68,35 @@ def test_a_gate_that_is_told_to_open_everything_anew_goes_on_with_what_the_files
     assert decided
     assert decided == sorted(set(decided))
     assert max(word for word, *_ in finals(site)) == len(site.words)
+
+
+def test_a_gate_that_is_told_to_open_everything_anew_reads_its_settings_unless_they_are_wrong(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, log = tmp_path / "inkgate.toml", tmp_path / "log"
+    script = tmp_path / "note"
+    script.write_text(f'#!/bin/sh\necho "$1 $INKGATE_WORD" >> "{log}"\n')
+    script.chmod(0o700)
+    monkeypatch.setenv("INKGATE_CONFIG", str(settings))
+
+    def settle(name: str, more: str = "") -> None:
+        settings.write_text("".join(f'on-{verdict} = "{script} {name}"\n' for verdict in ("accept", "reject")) + more)
+
+    settle("first")
+    with site.board():
+        gate = site.run()
+        told = records(gate)
+        for name, more in (("second", ""), ("wrong", "far = 2\n"), ("third", "")):
+            next(record for record in told if record["decision"] in ("ACCEPT", "REJECT"))
+            settle(name, more)
+            gate.send_signal(signal.SIGHUP)
+        next(record for record in told if record["final"] and record["word"] == len(site.words))
+        gate.send_signal(signal.SIGTERM)
+        assert gate.wait(60) == 0
+    names = [line.partition(" ")[0] for line in log.read_text().splitlines()]
+    assert set(names) == {"first", "second", "third"}
+    assert names == sorted(names)
+    assert names.count("second") > 1, "with wrong settings it goes on as before"
 
 
 def rows(site: Site) -> list[Entry]:

@@ -9,11 +9,12 @@ from emulated import built, needs_tools, powered, word_on, words_of
 from received import APPS, PATIENCE_S, PENS, received
 
 from edge.ink.pen import STUCK_MS, capture_timed
+from firmware_bridge.build import board_store
 from firmware_bridge.build.compile import build
 from firmware_bridge.build.errors import BuildError
-from firmware_bridge.emulate import flash_store
 from firmware_bridge.emulate.emulated_board import EmulatedBoard, packets
 from firmware_bridge.emulate.power_on import NUMBER, name_of
+from firmware_bridge.link.inquiry import Inquiry
 from firmware_bridge.link.link import open_link
 from firmware_bridge.session.events import BoardFault, Connected, FragmentReceived, WordEnded
 from firmware_bridge.trust.board_keys import KeyStore
@@ -145,11 +146,24 @@ def test_a_reset_begins_a_new_session_with_the_same_key_counted_in_the_flash(boa
         first = next(received(emulated.start(), 1))
         emulated.reset()
         second = next(received(emulated.start(), 1))
-        kept = flash_store.decode(emulated.store())
+        kept = board_store.decode(emulated.store())
     known = KeyStore().get(name)
     assert isinstance(first, Connected)
     assert isinstance(second, Connected)
     assert known is not None
     assert second.info.session == first.info.session + 1
-    assert kept == flash_store.Kept(NUMBER, known.key, second.info.session)
+    assert kept == board_store.Kept(NUMBER, known.key, second.info.session)
     assert second.info.authenticated
+
+
+@pytest.mark.parametrize("board", PENS)
+def test_what_a_board_is_told_of_the_journal_is_in_its_flash_after_a_reset(board: str) -> None:
+    told = [bytes(range(place, place + 16)) for place in (1, 2)]
+    with EmulatedBoard(powered(board, "pen"), []) as emulated:
+        for head in told:
+            with Inquiry(emulated.start()) as inquiry:
+                inquiry.remember(head)
+        emulated.reset()
+        with Inquiry(emulated.start()) as inquiry:
+            inquiry._until(lambda: inquiry._session.remembered is not None)
+            assert inquiry._session.remembered == told[-1]

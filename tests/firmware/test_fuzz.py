@@ -41,11 +41,13 @@ def test_a_broken_promise_is_found_by_the_corpus(tmp_path: Path) -> None:
 
 
 def test_the_self_test_passes_and_names_what_is_broken(tmp_path: Path) -> None:
-    names = ("selftest", "frame", "crc32", "blake2s", "mem")
+    names = ("selftest", "frame", "crc32", "blake2s", "aead", "chacha20", "poly1305", "mem")
     assert clib.library(*names).function("ink_self_test", ctypes.c_char_p)() is None
     for name, old, new, said in (
         ("crc32", "0x1db71064U", "0x1db71065U", b"CRC-32"),
         ("blake2s", "0x6A09E667U", "0x6A09E666U", b"BLAKE2s"),
+        ("chacha20", "0x3320646EU", "0x3320646FU", b"ChaCha20"),
+        ("poly1305", "0xFC, 0xFF", "0xFD, 0xFF", b"Poly1305"),
         ("frame", "code_at = at++", "code_at = at", b"frame"),
     ):
         broken = tmp_path / f"{name}.c"

@@ -1,23 +1,20 @@
 """Pictures in C and in Python: equal symbols and fragments, in reading order, in any light."""
 
-import ctypes
-import functools
 from dataclasses import replace
 
-import clib
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from segment_twin import Twin, read
 
 from edge.ink.fragment import Pixels
 from edge.ink.fragment_set import FragmentSet
-from edge.ink.segment import MAX_PIXELS, Segmentation, SegmentReason, segment, segment_fragment
+from edge.ink.segment import MAX_PIXELS, SegmentReason
 from edge.ink.segment_symbols import MAX_SYMBOLS
 from train.synthetic.picture import Scene, draw_blank, draw_picture
 from train.synthetic.writers import synthetic_set
 
-Word = list[bytes]
 WIDE = Scene(width=640, height=120, per_line=20)
 SCENES = {
     "plain": (8, Scene()),
@@ -39,43 +36,6 @@ SCENES = {
 @pytest.fixture(scope="module")
 def writing() -> FragmentSet:
     return synthetic_set(40, 20, seed=21)
-
-
-@functools.cache
-def library() -> clib.Library:
-    halves = ("segment_pieces", "segment_symbols")
-    return clib.library("segment", *halves, "segment_fragment", "pen", "mem", clib.TWINS / "twin_pen.c")
-
-
-class Twin:
-    """The C segmenter with a buffer that many calls share."""
-
-    def __init__(self) -> None:
-        self._lib = library()
-        self._segmenter = self._lib.buffer(self._lib.value("size_of_segmenter").value)
-        self._segment = self._lib.function("ink_segment", ctypes.c_int)
-        self._fragment = self._lib.function("ink_segment_fragment")
-        self._pixels = self._lib.buffer(33 * 33)
-
-    def read(self, picture: Pixels) -> Word | SegmentReason:
-        rows, columns = picture.shape
-        count = self._segment(self._segmenter, self._lib.bytes(picture.tobytes()), columns, rows)
-        return SegmentReason(count) if count < 0 else [self.fragment(index) for index in range(count)]
-
-    def fragment(self, index: int) -> bytes:
-        self._fragment(self._segmenter, index, self._pixels)
-        return bytes(self._pixels)
-
-
-def read(picture: Pixels) -> Word | SegmentReason:
-    """Return the fragments that Python finds; the C must agree."""
-    found = segment(picture)
-    if isinstance(found, Segmentation):
-        word = [segment_fragment(found, index).tobytes() for index in range(len(found.symbols))]
-        assert word == Twin().read(picture)
-        return word
-    assert found is Twin().read(picture)
-    return found
 
 
 def likeness(fragment: bytes, original: Pixels) -> float:
@@ -164,10 +124,10 @@ def test_a_covered_lens_is_blank() -> None:
 
 
 def test_more_ink_than_writing_has_is_overfull() -> None:
-    checks = np.kron(np.indices((60, 80)).sum(axis=0) % 2, np.ones((4, 4), np.int64))
+    checks = np.kron(np.indices((30, 40)).sum(axis=0) % 2, np.ones((8, 8), np.int64))
     assert read(np.where(checks, 20, 230).astype(np.uint8)) is SegmentReason.OVERFULL
-    gravel = np.where(np.random.default_rng(10).random((240, 320)) < 0.2, 20, 230)
-    assert read(gravel.astype(np.uint8)) is SegmentReason.OVERFULL
+    gravel = np.kron(np.random.default_rng(10).random((120, 160)) < 0.2, np.ones((2, 2), np.int64))
+    assert read(np.where(gravel, 20, 230).astype(np.uint8)) is SegmentReason.JOINED
 
 
 def test_more_symbols_than_a_word_has_room_for_are_too_many(writing: FragmentSet) -> None:

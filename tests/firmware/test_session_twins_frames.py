@@ -1,4 +1,4 @@
-"""A board in C and one in Python take given frames alike: altered, cut short, garbage, PROVISION."""
+"""A board in C and one in Python take given frames alike: altered, cut short, garbage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from line_model import BOARD, number_of, numbered, times_of
 from twin_session import Memory, TwinBoard
 
 from firmware_bridge.session.events import FragmentReceived, WordStarted
-from firmware_bridge.session.exchange import split_frame
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
@@ -28,9 +27,10 @@ def connected(bits: int = 1) -> tuple[TwinBoard, HostSession, bytes]:
     assert board.start_word()
     assert board.add_fragment(numbered(1))
     assert board.end_word()
+    board.receive(host.next_frame(0.001), 1)
     while frame := board.next_frame(1):
         host.receive(frame, 0.001)
-    while host.next_event():
+    while host.next_event(0.001):
         pass
     return board, host, host.next_frame(0.001)
 
@@ -52,7 +52,7 @@ def test_words_of_every_length_go_round_a_full_outbox_and_come_out_as_they_were_
             board.end_word()
         now_ms += 10
         host.receive(board.next_frame(now_ms), now_ms / 1000)
-        while event := host.next_event():
+        while event := host.next_event(now_ms / 1000):
             if isinstance(event, WordStarted):
                 read.append([])
             if isinstance(event, FragmentReceived):
@@ -108,26 +108,43 @@ def test_a_mebibyte_of_garbage_changes_nothing_but_counters_in_both() -> None:
     assert board.state(1)["words_acknowledged"] == 1
 
 
-def test_a_key_is_written_down_before_the_board_says_so_and_a_start_before_it_is_used() -> None:
-    memory = Memory(1, None)
-    board = TwinBoard(memory, 0, pixel_bits=1)
-    host = HostSession(bytes(16), 0.0, allow_unauthenticated=True)
-    for broken in (True, False, False):
-        memory.break_down(broken)
-        board.receive(host.next_frame(0.0), 0)
-        host.receive(board.next_frame(0), 0.0)
-        host.ask(wire.Provision(KEY), 0.0)
-        board.receive(host.next_frame(0.0), 0)
-        [content] = FrameReceiver().feed(board.next_frame(0))
-        header, payload = split_frame(content)
-        answer = wire.decode(header.message, payload)
-        if broken:
-            assert answer == wire.Cannot(wire.Obstacle.NOT_STORED, "the key could not be stored")
-            assert memory.key is None
-            host = HostSession(b"\1" * 16, 0.0, allow_unauthenticated=True)
-    assert memory.key == KEY
-    assert answer == wire.Cannot(wire.Obstacle.PROVISIONED, "the board has a key already")
-    assert TwinBoard(memory, 0, pixel_bits=1).state(0)["session"] == 2
+def test_a_start_is_written_down_before_it_is_used_and_the_key_stays() -> None:
+    memory = Memory(1, KEY)
+    for session in (1, 2):
+        board = TwinBoard(memory, 0, pixel_bits=1)
+        assert board.state(0)["session"] == session
+        assert board.state(0)["provisioned"] == 1
     memory.break_down(True)
     begun = board.lib.function("twin_begin", ctypes.c_bool)
     assert not begun(board.lib.buffer(board.lib.value("size_of_session").value), ctypes.c_uint32(0))
+
+
+def test_a_host_without_the_key_gets_info_alone_from_both() -> None:
+    board = TwinBoard(Memory(1, KEY), 0, pixel_bits=1)
+    assert board.start_word()
+    assert board.end_word()
+    for step in range(200):
+        now_ms = 50 * step
+        stranger = HostSession(step.to_bytes(16, "little"), now_ms / 1000, allow_unauthenticated=True)
+        board.receive(stranger.next_frame(now_ms / 1000), now_ms)
+        header = wire.Header(wire.Acknowledge.ID, board.python._token, 1).encode()
+        board.receive(encode_frame(header + wire.Acknowledge(0, 0, bytes(16)).encode() + bytes(wire.TAG_BYTES)), now_ms)
+        [content] = FrameReceiver().feed(board.next_frame(now_ms))
+        assert content[0] == wire.Info.ID
+        assert board.next_frame(now_ms) == b""
+
+
+def test_both_stop_before_a_place_of_the_stream_is_used_twice() -> None:
+    board, _, frame = connected()
+    board.receive(frame, 1)
+    skipped = 0xFFFF_FFFF - board.python._next - 2
+    board.lib.function("twin_skip")(board._c, ctypes.c_uint32(skipped))
+    for name in ("_origin", "_base", "_next"):
+        setattr(board.python, name, getattr(board.python, name) + skipped)
+    assert board.start_word()
+    assert board.add_fragment(numbered(2))
+    assert board.end_word()
+    assert board.next_frame(2)
+    assert board.next_frame(2)
+    assert board.next_frame(2) == b""
+    assert board.state(2)["state"] == 3

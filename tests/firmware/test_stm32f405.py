@@ -19,8 +19,8 @@ from chips.stm32f405 import BOARD, FLASH_BYTES, Part
 from emulated import built, needs_tools, words_of
 from mutants import build_changed
 
+from firmware_bridge.build.board_store import SLOT_BYTES, decode
 from firmware_bridge.emulate.emulated_board import packets
-from firmware_bridge.emulate.flash_store import SLOT_BYTES, decode
 from firmware_bridge.session.events import FragmentReceived, WordEnded
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.wire.messages import NONCE_BYTES
@@ -172,7 +172,7 @@ def converse(part: Part, session: HostSession, milliseconds: int) -> list[object
         part.run_ms(10)
         session.receive(bytes(part.host.sent), part.clocks.now_ms / 1000)
         part.host.sent.clear()
-        while event := session.next_event():
+        while event := session.next_event(part.clocks.now_ms / 1000):
             events.append(event)
     return events
 

@@ -1,12 +1,16 @@
 """The boards' store in C: a power cut at any word leaves the previous state or the new one."""
 
 import ctypes
+import struct
+import zlib
 from dataclasses import dataclass
 
 import clib
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from firmware_bridge.emulate.flash_store import Kept, decode, encode
+from firmware_bridge.build.board_store import Kept, decode, encode
 
 TWINS = clib.TWINS
 RECORD = 40
@@ -101,3 +105,46 @@ def test_the_twin_in_python_writes_what_the_board_reads_and_reads_what_it_writes
         assert flash.write(session.to_bytes(4, "little") + first[4:])
         assert decode(bytes(flash.memory)) == Kept(7, kept.key, session)
     assert decode(b"\xff" * 2048) is None
+
+
+some_keys = st.binary(min_size=32, max_size=32)
+sessions = st.integers(0, 2**32 - 1)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(key=st.none() | some_keys, session=sessions)
+def test_the_twin_writes_byte_for_byte_what_the_board_writes_into_its_erased_store(
+    flash: Flash, key: bytes | None, session: int
+) -> None:
+    flash.memory[:] = b"\xff" * 2048
+    assert flash.write(struct.pack("<2I", session, key is not None) + (key or bytes(32)))
+    assert bytes(flash.memory) == encode(Kept(0x1234ABCD, key, session), 2048)
+
+
+@st.composite
+def slots(draw: st.DrawFn) -> bytes:
+    """Return a slot: erased, one that a board wrote, one of another length or meaning, or one that was spoiled."""
+    if draw(st.booleans()):
+        return b"\xff" * 256
+    serial = draw(st.integers(1, 9) | st.sampled_from([0, 0xFFFF_FFFE, 0xFFFF_FFFF]))
+    count = draw(st.sampled_from([40, 40, 40, 39, 0, 240, 241, 0xFFFF_FFFF]))
+    content = struct.pack("<2I", draw(sessions), draw(st.sampled_from([0, 1, 1, 2]))) + draw(some_keys)
+    body = struct.pack("<2I240sI", serial, count, content, draw(st.integers(0, 2**32 - 1)))
+    slot = body + struct.pack("<I", zlib.crc32(body))
+    place, value = draw(st.integers(0, 255)), draw(st.sampled_from([0, 0, 0, 1, 0x80]))
+    return slot[:place] + bytes((slot[place] ^ value,)) + slot[place + 1 :]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(store=st.lists(slots(), min_size=8, max_size=8).map(b"".join))
+def test_both_find_the_same_in_any_store(flash: Flash, store: bytes) -> None:
+    """What ink_kept_begin makes of it: a record that means nothing is none, and the board keeps its number."""
+    flash.memory[:] = store
+    found, record = decode(store), flash.read()
+    if record is None or record[4:8] not in (b"\0\0\0\0", b"\1\0\0\0"):
+        record = bytes(RECORD)
+    session, provisioned = struct.unpack_from("<2I", record)
+    if found is None:
+        assert (flash.number(), record) == (0, bytes(RECORD))
+    else:
+        assert found == Kept(flash.number(), record[8:] if provisioned else None, session)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_bridge.session.exchange import split_frame
-from firmware_bridge.wire import definition, generate, tags
+from firmware_bridge.wire import definition, generate, sealing
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.errors import WireError
 from firmware_bridge.wire.framing import FrameReceiver
@@ -24,7 +24,7 @@ GOLDEN = [line.split() for line in golden.FILE.read_text().splitlines()]
 
 
 def library() -> clib.Library:
-    return clib.library("wire", "codec", "tags", "blake2s", "frame", "crc32", "mem")
+    return clib.library("wire", "codec", "sealing", "aead", "chacha20", "poly1305", "blake2s", "frame", "crc32", "mem")
 
 
 @functools.cache
@@ -138,12 +138,13 @@ def test_both_read_and_write_the_golden_frames(name: str, sender: str, frame: st
     if sender != "-":
         held = library().bytes(content)
         key = library().bytes(golden.SESSION_KEY)
-        right = library().function("ink_is_tagged", ctypes.c_bool)
-        assert right(key, int(sender), held, ctypes.c_size_t(len(content)))
-        assert not right(key, 3 - int(sender), held, ctypes.c_size_t(len(content)))
-        untagged = tags.untagged(golden.SESSION_KEY, int(sender), content)
-        assert untagged is not None
-        content = untagged
+        right = library().function("ink_open", ctypes.c_bool)
+        assert not right(held, ctypes.c_size_t(len(content)), key, 3 - int(sender))
+        assert bytes(held) == content
+        assert right(held, ctypes.c_size_t(len(content)), key, int(sender))
+        plain = sealing.opened(golden.SESSION_KEY, int(sender), content)
+        assert plain == bytes(held[: -wire.TAG_BYTES])
+        content = plain
     header, payload = split_frame(content)
     assert header == wire.Header(message.ID, golden.TOKEN, sequence)
     assert wire.decode(header.message, payload) == message
@@ -187,9 +188,14 @@ def test_both_give_one_verdict_on_any_bytes(message_id: int, payload: bytes) -> 
     assert decoded(message_id, payload) == by_python(message_id, payload)
 
 
-@given(st.binary(max_size=60), st.binary(min_size=32, max_size=32), st.integers(1, 2))
-def test_both_make_the_same_tag(content: bytes, key: bytes, sender: int) -> None:
-    lib = library()
-    tag = lib.buffer(wire.TAG_BYTES)
-    lib.function("ink_tag")(tag, lib.bytes(key), sender, lib.bytes(content), ctypes.c_size_t(len(content)))
-    assert bytes(tag) == tags.tag(key, sender, content)
+@given(st.sampled_from(sorted(BY_ID)), st.binary(min_size=8, max_size=233), st.binary(min_size=32, max_size=32))
+def test_both_seal_a_content_alike_and_open_what_the_other_sealed(message_id: int, rest: bytes, key: bytes) -> None:
+    lib, content, sender = library(), bytes((message_id,)) + rest, 1 + message_id % 2
+    count = len(content) + wire.TAG_BYTES
+    held = lib.bytes(content + bytes(wire.TAG_BYTES))
+    lib.function("ink_seal")(held, ctypes.c_size_t(len(content)), lib.bytes(key), sender)
+    sealed = sealing.seal(key, sender, content)
+    assert bytes(held) == sealed
+    assert sealing.opened(key, sender, sealed) == content
+    assert lib.function("ink_open", ctypes.c_bool)(held, ctypes.c_size_t(count), lib.bytes(key), sender)
+    assert bytes(held[: len(content)]) == content

@@ -229,11 +229,15 @@ def test_the_report_measures_float_against_int8(report: dict[str, Any]) -> None:
 def test_kernel_sets_are_chosen_by_name_and_the_deployed_one_is_always_compared(bundle_path: Path) -> None:
     bundle = Bundle.open(bundle_path)
     deployed = bundle.manifest.executor.kernels
-    assert set(choose_kernels(bundle, [])) == {"litert-reference", deployed}
-    assert choose_kernels(bundle, ["all"]) == comparable()
-    assert set(choose_kernels(bundle, ["inkgate-c", "litert-optimised"])) == {"inkgate-c", "litert-optimised", deployed}
+    assert set(choose_kernels(bundle.manifest.executor, [])) == {"litert-reference", deployed}
+    assert choose_kernels(bundle.manifest.executor, ["all"]) == comparable()
+    assert set(choose_kernels(bundle.manifest.executor, ["inkgate-c", "litert-optimised"])) == {
+        "inkgate-c",
+        "litert-optimised",
+        deployed,
+    }
     with pytest.raises(KernelSetError, match="no arithmetic is known for kernels 'cmsis-nn'; known: litert-reference"):
-        choose_kernels(bundle, ["cmsis-nn"])
+        choose_kernels(bundle.manifest.executor, ["cmsis-nn"])
 
 
 def test_the_report_is_kept_beside_the_bundle_and_the_bundle_still_opens(

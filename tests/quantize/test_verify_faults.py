@@ -129,7 +129,7 @@ def test_another_version_than_the_pinned_one_fails_the_proof(
     bundle_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pinned = Bundle.open(bundle_path).manifest.executor.version
-    monkeypatch.setattr("quantize.interpreter.executors.version", lambda _: "9.9.9")
+    monkeypatch.setattr("edge.bundle.engine.metadata.version", lambda _: "9.9.9")
     found = verify(Bundle.open(bundle_path), words=2)
     assert found.mismatches == 0
     assert len(found.failures) == 2, "once for each model"

@@ -33,3 +33,17 @@ def forge(message: wire.Message, host: HostSession, sequence: int, sender: int =
 
 def pixels(seed: int) -> Pixels:
     return (np.random.default_rng(seed).random((33, 33)) < 0.3).astype(np.uint8) * np.uint8(255)
+
+
+def greet(host: HostSession, board: BoardSession, now_s: float = 0.0) -> None:
+    """Carry HELLO and INFO, then the host's first frame and the first reading of the board's clock."""
+    for _ in range(2):
+        board.receive(host.next_frame(now_s), now_s)
+        host.receive(board.next_frame(now_s), now_s)
+
+
+def drain(host: HostSession) -> list[object]:
+    events: list[object] = []
+    while (event := host.next_event(0.0)) is not None:
+        events.append(event)
+    return events

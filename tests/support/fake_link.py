@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from edge.cli import run as run_module
 from edge.cli.people import capture as capture_module
-from firmware_bridge.session.events import Event
+from firmware_bridge.session.events import Connected, Event, Statistics
 from firmware_bridge.wire.framing import FrameCounters
 
 
@@ -30,6 +30,9 @@ class FakeLink:
     def __enter__(self) -> "FakeLink":
         return self
 
+    def remember(self, head: bytes) -> None:
+        self.head = head
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -39,6 +42,8 @@ class FakeLink:
         for event in self.said:
             self.asked += 1
             yield event
+            if isinstance(event, Connected):
+                yield Statistics(*[0] * 10, bytes(16))  # as a board says first of all
         self.asked += 1
 
 

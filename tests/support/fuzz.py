@@ -16,10 +16,24 @@ FIRMWARE = Path(__file__).parents[2] / "firmware_bridge" / "firmware"
 FUZZ = FIRMWARE / "fuzz"
 SOURCES: dict[str, tuple[str, ...]] = {
     "frame": ("frame", "crc32", "mem"),
-    "session": ("session", "answering", "kept", "outbox", "tags", "blake2s", "wire", "codec", "frame", "crc32", "mem"),
+    "session": (
+        *("session", "answering", "kept", "outbox", "sealing", "aead", "chacha20", "poly1305", "blake2s"),
+        *("wire", "codec", "frame", "crc32", "mem"),
+    ),
     "pen": ("pen", "raster", "mem"),
     "raster": ("raster", "mem"),
-    "segment": ("segment", "segment_pieces", "segment_symbols", "segment_fragment", "raster", "mem"),
+    "segment": (
+        "segment",
+        "segment_light",
+        "segment_lines",
+        "segment_trace",
+        "segment_marks",
+        "segment_pieces",
+        "segment_symbols",
+        "segment_fragment",
+        "raster",
+        "mem",
+    ),
 }
 """Target -> the files of firmware/core that it needs."""
 MAX_INPUT_BYTES = 2048

@@ -54,13 +54,14 @@ class Site:
         result = CliRunner().invoke(cli, [str(word) for word in command], input=text, catch_exceptions=False)
         assert result.exit_code == 0, result.stderr
 
-    def board(self) -> VirtualBoard:
+    def board(self, **options: Any) -> VirtualBoard:
         return VirtualBoard(
             [word.fragments for word in self.words],
             times=[word.times for word in self.words],
             link=self.folder / "pen",
             board=BOARD,
             memory=SelfProvisioned(KeyStore(), BOARD),
+            **options,
         )
 
     def run(self, *more: object) -> "subprocess.Popen[str]":

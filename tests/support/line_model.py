@@ -63,6 +63,9 @@ class LineModel(RuleBasedStateMachine):
     def to_board(self, data: bytes) -> None:
         raise NotImplementedError
 
+    def now_s_of_host(self) -> float:
+        raise NotImplementedError
+
     def journalise(self, event: WordEnded) -> None:
         raise NotImplementedError
 
@@ -89,7 +92,7 @@ class LineModel(RuleBasedStateMachine):
 
     def take(self) -> bool:
         """Let the consumer take an event; return whether there was one."""
-        event = self.host.next_event()
+        event = self.host.next_event(self.now_s_of_host())
         if isinstance(event, WordStarted):
             assert self.reading is None
             self.reading = []

@@ -14,7 +14,7 @@ from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.framing import FrameCounters, FrameReceiver
 
 BOARD = "pen-1"
-INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.PEN, 1, BOARD, "virtual", "1.2.3", b"")
+INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.PEN, 1, BOARD, "rp2040", "1.2.3", b"")
 KEY, OTHER_KEY = bytes(range(32)), bytes(32)
 
 
@@ -26,10 +26,10 @@ def new_host(nonce: int = 1, now_s: float = 0.0, key: bytes | None = KEY, sessio
 def new_board(words: int = 1, key: bytes | None = KEY, session: int = 77, first: int = 0) -> BoardSession:
     board = BoardSession(replace(INFO, session=session), 0.0, key=key)
     for word in range(words):
-        board.start_word()
+        board.start_word(0.0)
         for index in range(2):
             board.add_fragment(pixels(100 * (first + word) + index))
-        board.end_word()
+        board.end_word(0.0)
     return board
 
 
@@ -50,7 +50,7 @@ class Tap:
             while frame := board.next_frame(now_s):
                 self.up.append(frame)
                 host.receive(frame, now_s)
-            while (event := host.next_event()) is not None:
+            while (event := host.next_event(now_s)) is not None:
                 events.append(event)
         return events
 
@@ -69,13 +69,18 @@ def words_in(events: list[object]) -> int:
 
 
 def connected(**options: int) -> tuple[HostSession, BoardSession, Tap]:
-    """Return both ends after INFO, before any further frame."""
+    """Return both ends after INFO, the host's first frame and the first reading of the board's clock."""
     host, board, tap = new_host(), new_board(**options), Tap()
     tap.down.append(host.next_frame(0.0))
     board.receive(tap.down[0], 0.0)
     tap.up.append(board.next_frame(0.0))
     host.receive(tap.up[0], 0.0)
-    assert isinstance(host.next_event(), Connected)
+    tap.down.append(host.next_frame(0.0))
+    board.receive(tap.down[1], 0.0)
+    tap.up.append(board.next_frame(0.0))
+    host.receive(tap.up[1], 0.0)
+    assert isinstance(host.next_event(0.0), Connected)
+    assert isinstance(host.next_event(0.0), wire.Statistics)
     return host, board, tap
 
 

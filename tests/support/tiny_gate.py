@@ -183,7 +183,7 @@ class Board:
     @staticmethod
     def word(number: int, word: npt.NDArray[np.uint8], session: int = SESSION) -> list[Event]:
         fragments = [FragmentReceived(session, number, index, pixels) for index, pixels in enumerate(word)]
-        return [WordStarted(session, number), *fragments, WordEnded(session, number, len(word))]
+        return [WordStarted(session, number, age_s=0.0), *fragments, WordEnded(session, number, len(word), age_s=0.0)]
 
     def writes(self, words: Words, session: int = SESSION) -> list[Event]:
         """Return Connected, then the words' events, numbered from 1."""

@@ -14,7 +14,10 @@ from firmware_bridge.session.errors import OutboxFullError, WritingError
 from firmware_bridge.wire import messages as wire
 from firmware_bridge.wire.pixels import Pixels, pack
 
-SOURCES = ("session", "answering", "kept", "outbox", "tags", "blake2s", "wire", "codec", "frame", "crc32", "mem")
+SOURCES = (
+    *("session", "answering", "kept", "outbox", "sealing", "aead", "chacha20", "poly1305", "blake2s"),
+    *("wire", "codec", "frame", "crc32", "mem"),
+)
 OUTBOX_FRAGMENTS = 7
 CLOCK_OFFSET_MS = (1 << 32) - 20_000
 TEXTS = ("", "lifted", "0123456789" * 6 + "0123")
@@ -48,7 +51,7 @@ class Memory:
         self._works = lib.value("twin_works", ctypes.c_bool)
         self._stored = lib.value("twin_stored", ctypes.c_bool)
         self._kept = lib.value("twin_kept", ctypes.c_uint8 * lib.value("size_of_kept").value)
-        self.session, self.key = 0, key
+        self.session, self.key, self.head = 0, key, bytes(wire.HEAD_BYTES)
         self._works.value, self._stored.value = True, key is not None
         if key is not None:
             ctypes.memmove(self._kept, bytes((0, 0, 0, 0, 1, 0, 0, 0)) + key, 40)
@@ -57,21 +60,21 @@ class Memory:
         """Make every write fail, or work again."""
         self._works.value = not broken
 
+    def keep_head(self, head: bytes) -> bool:
+        if self.works:
+            self.head = head
+        return self.works
+
     @property
     def works(self) -> bool:
         return bool(self._works.value)
-
-    def keep(self, key: bytes) -> bool:
-        """Store a key, for the Python board."""
-        if self.works:
-            self.key = key
-        return self.works
 
     def check(self) -> None:
         """Check that the C stored what the Python did."""
         kept = bytes(self._kept)
         found = kept[8:40] if self._stored.value and kept[4] == 1 else None
         assert found == self.key
+        assert bytes(self._kept[40:56]) == (self.head if self._stored.value else bytes(16))
         assert self.session == (int.from_bytes(kept[:4], "little") if self._stored.value else 0)
 
 
@@ -98,8 +101,9 @@ class TwinBoard:
             info(memory.session, pixel_bits),
             now_ms / 1000,
             key=memory.key,
-            keep_key=memory.keep,
             capacity_fragments=OUTBOX_FRAGMENTS,
+            head=memory.head,
+            keep_head=memory.keep_head,
         )
         assert lib.function("twin_begin", ctypes.c_bool)(self._c, self._clock())
         self.check()
@@ -110,7 +114,7 @@ class TwinBoard:
     # Writing: each call returns whether it was possible
 
     def start_word(self) -> bool:
-        return self._write("begin_word", self.python.start_word)
+        return self._write("begin_word", lambda: self.python.start_word(self.now_ms / 1000), self._clock())
 
     def add_fragment(self, pixels: Pixels, duration_ms: int | None = None, pause_ms: int | None = None) -> bool:
         packed = self.lib.bytes(pack(pixels, self.pixel_bits))
@@ -122,7 +126,7 @@ class TwinBoard:
         )
 
     def end_word(self) -> bool:
-        return self._write("end_word", self.python.end_word)
+        return self._write("end_word", lambda: self.python.end_word(self.now_ms / 1000), self._clock())
 
     def fail(self, fault: wire.Fault, text: int) -> bool:
         did = self._did(lambda: self.python.fail(fault, TEXTS[text]))

@@ -20,6 +20,11 @@ def test_what_was_written_is_read_back(run: Run) -> None:
     assert load_model(again).output_shape == (None, None, plan_of(again).outputs)
 
 
+def test_a_run_is_its_owner_s_alone_for_it_holds_handwriting(run: Run) -> None:
+    assert run.path.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in run.path.glob("*.npz")} == {0o600}
+
+
 def test_everything_that_reproduces_the_network_is_in_the_run(run: Run) -> None:
     sets = {ENROL, CALIBRATION, DEVELOPMENT, TEST}
     assert {PLAN, CONFIG, MODEL, HISTORY, *sets} <= {file.name for file in run.path.iterdir()}

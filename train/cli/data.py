@@ -255,7 +255,7 @@ def _write_sheet(fragments: "FragmentSet", path: Path) -> None:
 
     try:
         with writing(path, "choose another --png"):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch()
             path.chmod(0o600)  # handwriting is biometric: nobody else may look at it
             save_sheet(fragments, path)

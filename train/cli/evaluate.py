@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.cli.bundle_path import BundlePath
-from firmware_bridge.cli.options import FiniteRange, json_option, plain_console, say, show_table
+from firmware_bridge.cli.options import FiniteRange, complete_dataset, json_option, plain_console, say, show_table
 from firmware_bridge.files import writing
 from train.cli.bars import progress_bars
 
@@ -36,7 +36,12 @@ _SHOWN = ("1", "4", "8", "12", "16", "20")
     help="Of a bundle with evidence: what is asked; by default all that the dataset allows. One of claim, identify, "
     "by-user, impostors, early, pin, later, another-day, users, not-writing.",
 )
-@click.option("--dataset", metavar="|".join(("qmnist", "pendigits", "unipen", "FILE.npz")), help="Whose writing.")
+@click.option(
+    "--dataset",
+    metavar="|".join(("qmnist", "pendigits", "unipen", "FILE.npz")),
+    help="Whose writing.",
+    shell_complete=complete_dataset,
+)
 @click.option("--users", default=10, show_default=True, type=click.IntRange(1, 1000), help="Users of a draw.")
 @click.option("--draws", default=5, show_default=True, type=click.IntRange(1, 100), help="Draws of users.")
 @click.option("--far", default=0.01, show_default=True, type=_SHARE, help="As of `inkgate run`.")

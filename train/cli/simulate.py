@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from firmware_bridge.cli.common import complete_board, progress_console, shares_terminal
-from firmware_bridge.cli.options import SEED, FiniteRange, say
+from firmware_bridge.cli.options import SEED, FiniteRange, complete_dataset, say
 from train.synthetic.not_writing import Kind as NotWriting
 
 if TYPE_CHECKING:
@@ -47,7 +47,13 @@ def parse_symbols(ctx: click.Context, param: click.Parameter, value: str) -> tup
 
 @click.command()
 @click.argument("kind", type=click.Choice(["pen", "camera"]), default="pen")
-@click.option("--dataset", default="synthetic", show_default=True, metavar="qmnist|synthetic|FILE.npz")
+@click.option(
+    "--dataset",
+    default="synthetic",
+    show_default=True,
+    metavar="qmnist|synthetic|FILE.npz",
+    shell_complete=complete_dataset,
+)
 @click.option(
     "--writer",
     "writers",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.decision.rule import FAR_UNKNOWN
-from firmware_bridge.cli.options import SEED, json_option, plain_console, say
+from firmware_bridge.cli.options import SEED, complete_dataset, json_option, plain_console, say
 from train.cli.bars import progress_bars
 from train.trained_run import FAR_SCOPE, plan_of
 
@@ -21,13 +21,20 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--dataset", required=True, metavar="qmnist|synthetic|FILE.npz", help="Whose writing.")
+@click.option(
+    "--dataset",
+    required=True,
+    metavar="qmnist|synthetic|FILE.npz",
+    help="Whose writing.",
+    shell_complete=complete_dataset,
+)
 @click.option("--users", required=True, type=click.IntRange(1, 1000), help="K, how many users to enrol.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The run directory.")
 @click.option("--draws", default=1, show_default=True, type=click.IntRange(1, 100), help="Draws of users.")
 @click.option(
     "--strangers",
     metavar="qmnist|synthetic|FILE.npz",
+    shell_complete=complete_dataset,
     help=f"Take strangers from here, not from DATASET. {FAR_SCOPE}.",
 )
 @click.option(

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.cli.bundle_path import bundle_option, unsigned_option
-from firmware_bridge.cli.options import json_option, plain_console, say, show_table
+from edge.cli.bundle_path import other_bundle_option, unsigned_option
+from firmware_bridge.cli.options import complete_dataset, json_option, plain_console, say, show_table
 from firmware_bridge.errors import ExitCode
 from firmware_bridge.files import writing
 
@@ -24,12 +24,19 @@ SEED = 7
 
 
 @click.command()
-@click.option("--dataset", default="synthetic", show_default=True, metavar="synthetic|qmnist|FILE.npz")
-@bundle_option
+@click.option(
+    "--dataset",
+    default="synthetic",
+    show_default=True,
+    metavar="synthetic|qmnist|FILE.npz",
+    shell_complete=complete_dataset,
+)
+@other_bundle_option
 @unsigned_option
 @click.option("--users", default=10, show_default=True, type=click.IntRange(1, 100))
 @click.option("--digits", default=6, show_default=True, type=click.IntRange(4, 10), help="Symbols of a PIN.")
 @click.option("--seed", default=SEED, show_default=True, type=click.IntRange(0), help="Of PINs and strangers' texts.")
+@click.option("--pictures", is_flag=True, help="Show in the page what people wrote; invented writers are always shown.")
 @click.option("--out", default=Path("runs/demo"), show_default=True, type=click.Path(path_type=Path, file_okay=False))
 @json_option
 @click.pass_context
@@ -41,6 +48,7 @@ def demo(
     users: int,
     digits: int,
     seed: int,
+    pictures: bool,
     out: Path,
     as_json: bool,
 ) -> None:
@@ -55,7 +63,7 @@ def demo(
     """
     from edge.bundle.bundle import Bundle
     from edge.cli.people.roster import reader_alphabet
-    from train.demo.hands import find_hands
+    from train.demo.hands import INVENTED, find_hands
     from train.demo.page import make_page
     from train.demo.scenario import SPARE, make_scenario
     from train.demo.steps import Gate
@@ -86,7 +94,7 @@ def demo(
         "seconds": round(time.monotonic() - began_s, 1),
         "page": str(page),
     }
-    _write(page, make_page(about, bundle.manifest, results))
+    _write(page, make_page(about, bundle.manifest, results, pictures=pictures or dataset == INVENTED))
     if as_json:
         click.echo(json.dumps({**about, "counts": count(results), "words": [result.record() for result in results]}))
     _summarise(results)
@@ -108,7 +116,7 @@ def _clear(folder: Path, bundle: Path, source: Path) -> None:
     Raises UnwritableError if that is not possible.
     """
     with writing(folder, "choose another --out"):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if bundle.resolve() != source.resolve():
             shutil.rmtree(bundle, ignore_errors=True)
             shutil.copytree(source, bundle)
@@ -118,6 +126,8 @@ def _clear(folder: Path, bundle: Path, source: Path) -> None:
 
 def _write(path: Path, page: str) -> None:
     with writing(path, "choose another --out"):
+        path.touch()
+        path.chmod(0o600)  # a page with pictures holds handwriting
         path.write_text(page)
 
 

@@ -36,10 +36,11 @@ img { height: 33px; image-rendering: pixelated; display: block; border: 1px soli
 """
 
 
-def make_page(about: Mapping[str, Any], manifest: Manifest, results: Sequence[Result]) -> str:
+def make_page(about: Mapping[str, Any], manifest: Manifest, results: Sequence[Result], *, pictures: bool) -> str:
     """Return the page as HTML that needs no other file.
 
-    about: what `inkgate demo --json` says, without its words.
+    about: what `inkgate demo --json` says, without its words. pictures: whether the words are shown; a picture of what
+    a person wrote is biometric.
     """
     wrong = sum(result.outcome.false for result in results)
     parts = [
@@ -49,7 +50,7 @@ def make_page(about: Mapping[str, Any], manifest: Manifest, results: Sequence[Re
         f"Bundle <code>{about['bundle_sha256'][:12]}</code>. {len(results)} words came to the gate over a virtual "
         f"board's serial line, {wrong} decisions were false.</p>",
         "<h2>Every word, false decisions first</h2>",
-        _table(_HEAD, [_row(result) for result in worst_first(results)]),
+        _table(_HEAD, [_row(result, pictures) for result in worst_first(results)]),
         "<h2>What the bundle says of its errors</h2>",
         *[_figures(kind, found) for kind, found in sorted(manifest.inputs.items())],
         "<h2>Is it the network that was validated?</h2>",
@@ -66,13 +67,13 @@ _HEAD = ("who", "as sent", "outcome", "verdict", "score", "threshold", "why")
 _NUMBERS = ("score", "threshold")
 
 
-def _row(result: Result) -> list[str]:
+def _row(result: Result, pictures: bool) -> list[str]:
     decision = result.decision or {}
     role, who = result.attempt.role.value, html.escape(result.attempt.who)
     user = f" {html.escape(decision['user'])}" if decision.get("user") else ""
     return [
         f'<td>{who}<br><span class="soft">{role}{_whose(result)}</span></td>',
-        f"<td>{_picture(result.attempt.word.fragments)}</td>",
+        f"<td>{_sent(result.attempt.word.fragments, pictures)}</td>",
         f'<td class="{"false" if result.outcome.false else "right"}">{result.outcome.words}</td>',
         f"<td>{decision.get('decision', '-')}{user}</td>",
         *(f'<td class="number">{_number(decision.get(name))}</td>' for name in _NUMBERS),
@@ -142,6 +143,11 @@ def _proof(verify: Mapping[str, Any]) -> str:
         f'fixed-point reference: <b class="{sound}">{verify["mismatches"]} differ</b>. The journal of the decisions '
         "verifies.</p>"
     )
+
+
+def _sent(word: NDArray[np.uint8], pictures: bool) -> str:
+    """Return a word as it was sent, as a picture or as the number of its symbols."""
+    return _picture(word) if pictures else f"{len(word)} symbols; shown with --pictures"
 
 
 def _picture(word: NDArray[np.uint8]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from edge.cli.settings import unconfigured
 from edge.ink.fragment_set import FragmentSet
 from edge.ink.symbols import UNKNOWN
 from edge.roster.enrolling import WRITINGS
@@ -141,6 +142,7 @@ def inkgate(*arguments: str, stdin: str | None = None) -> str:
         text=True,
         check=False,
         timeout=1800,
+        env=unconfigured(),  # nobody's door opens, and no setting makes it another demonstration
     )
     if done.returncode != 0:
         raise DemoError(f"`{typed}` ended with exit code {done.returncode}", done.returncode)

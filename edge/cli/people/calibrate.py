@@ -11,6 +11,7 @@ from edge.cli.bundle_path import bundle_option, open_bundle, unsigned_option
 from edge.cli.output import counted, emit
 from edge.cli.people.enrolling import Desk, Teller, enrol_from_file, follow
 from edge.cli.people.roster import Networks, idle_option, open_networks, open_roster, roster_option
+from edge.cli.settings import setting
 from edge.decision.enrolment import Material
 from edge.decision.identify import model_for
 from edge.errors import EnrolmentError
@@ -19,7 +20,14 @@ from edge.ink.fragment_set import FragmentSet
 from edge.roster.enrolling import MIN_SYMBOLS, Enrolling, Plan
 from edge.roster.roster import Roster
 from edge.roster.roster_file import RosterFile
-from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, unauthenticated_option
+from firmware_bridge.cli.options import (
+    CONNECT_S,
+    PORT_HELP,
+    complete_port,
+    json_option,
+    plain_console,
+    unauthenticated_option,
+)
 from firmware_bridge.link.link import open_link
 
 WRITINGS = 3
@@ -30,7 +38,12 @@ WRITINGS = 3
 @bundle_option
 @unsigned_option
 @click.option("--from", "source", type=click.Path(path_type=Path), help="Each writer of this .npz file is a visitor.")
-@click.option("--port", help="Visitors write at a board: serial port, pty, socket://HOST:PORT, or auto.")
+@setting(
+    "port",
+    outweighed_by=("source", "forget"),
+    shell_complete=complete_port,
+    help=f"Visitors write at a board. {PORT_HELP}",
+)
 @click.option("--visitors", type=click.IntRange(min=1), help="End after so many visitors; else with Ctrl-C.")
 @click.option(
     "--writings",

@@ -5,17 +5,26 @@ from pathlib import Path
 import click
 
 from edge.cli.output import emit
+from edge.cli.settings import setting
 from edge.errors import CaptureError
 from edge.gate.capture import CapturedWord, add_word, next_session, whole_words
 from edge.ink.fragment_set import FragmentSet
 from edge.ink.names import check_name
 from edge.roster.enrolling import NEED
-from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, port_option, say, unauthenticated_option
+from firmware_bridge.cli.options import (
+    CONNECT_S,
+    PORT_HELP,
+    complete_port,
+    json_option,
+    plain_console,
+    say,
+    unauthenticated_option,
+)
 from firmware_bridge.link.link import open_link
 
 
 @click.command()
-@port_option
+@setting("port", required=True, shell_complete=complete_port, help=PORT_HELP)
 @click.option("--writer", required=True, help="Who writes; an existing name gets more fragments.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The .npz file to make or to add to.")
 @click.option("--words", type=click.IntRange(min=1), help="End after so many words; else with Ctrl-C.")

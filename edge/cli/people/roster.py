@@ -13,6 +13,7 @@ import edge
 from edge.bundle import reader as reader_files
 from edge.bundle.bundle import MODEL, Bundle
 from edge.bundle.manifest import ReaderRecord
+from edge.cli.settings import setting
 from edge.errors import NotABundleError
 from edge.roster import writing
 from edge.roster.roster_file import RosterFile, roster_beside
@@ -20,8 +21,13 @@ from firmware_bridge.cli.options import FiniteRange
 from firmware_bridge.errors import InkgateError
 from firmware_bridge.trust.folder import state_folder
 
-roster_option = click.option(
-    "--roster", "roster_path", type=click.Path(path_type=Path), help="Who may enter; by default BUNDLE.roster."
+roster_option = setting(
+    "roster",
+    "--roster",
+    "roster_path",
+    type=click.Path(path_type=Path),
+    beside=("bundle", "bundle_path"),
+    help="Who may enter; by default BUNDLE.roster.",
 )
 idle_option = click.option(
     "--idle-timeout",

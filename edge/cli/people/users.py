@@ -23,6 +23,7 @@ from edge.cli.people.roster import (
     reader_alphabet,
     roster_option,
 )
+from edge.cli.settings import setting
 from edge.decision.enrolment import Enrolment
 from edge.errors import PinError, PinExposedError
 from edge.gate.loop import utc_now
@@ -35,7 +36,15 @@ from edge.roster.pin import check_pin
 from edge.roster.roster_file import forget_rosters_gone
 from edge.roster.versions import Versions
 from edge.roster.words import writer_of
-from firmware_bridge.cli.options import CONNECT_S, json_option, plain_console, say, unauthenticated_option
+from firmware_bridge.cli.options import (
+    CONNECT_S,
+    PORT_HELP,
+    complete_port,
+    json_option,
+    plain_console,
+    say,
+    unauthenticated_option,
+)
 from firmware_bridge.link.link import open_link
 
 _PATH = click.Path(path_type=Path)
@@ -56,7 +65,7 @@ def users() -> None:
 @bundle_option
 @unsigned_option
 @click.option("--from", "source", type=_PATH, help="Enrol from fragments in this .npz file.")
-@click.option("--port", help="Enrol at a board: serial port, pty, socket://HOST:PORT, or auto.")
+@setting("port", outweighed_by=("source",), shell_complete=complete_port, help=f"Enrol at a board. {PORT_HELP}")
 @click.option("--writer", help="Who it is in the file, if not NAME.")
 @click.option("--pin", "asks_pin", is_flag=True, help="Ask for a PIN, which is what is written.")
 @click.option(

@@ -7,7 +7,7 @@ Under `-icount shift=5` an instruction takes 32 ns of the emulator's time and a 
 #include "line/mem.h"
 #include "ink/pen.h"
 #include "ink/raster.h"
-#include "line/tags.h"
+#include "line/sealing.h"
 
 #define SAMPLES 64
 #define PEN_UP 60 /* samples without contact, enough to finish the symbol */
@@ -65,7 +65,7 @@ int main(void)
     ink_raster_strokes(pen.points, pen.count, pixels);
     ink_raster_pack(pixels, content + FRAGMENT_BYTES - INK_BITS_FRAGMENT_BYTES);
     const uint32_t raster_done = ticks();
-    ink_tag(content + FRAGMENT_BYTES, key, INK_FROM_BOARD, content, FRAGMENT_BYTES);
+    ink_seal(content, FRAGMENT_BYTES, key, INK_FROM_BOARD);
     const size_t bytes = ink_frame_encode(frame, content, FRAGMENT_BYTES + INK_TAG_BYTES);
     const uint32_t frame_done = ticks();
 

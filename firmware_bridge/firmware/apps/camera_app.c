@@ -35,6 +35,14 @@ static const char *why_none(int reason)
     switch (reason) {
     case INK_SEGMENT_BLANK:
         return "the picture is blank";
+    case INK_SEGMENT_DARK:
+        return "the picture is too dark";
+    case INK_SEGMENT_JOINED:
+        return "printed lines or boxes run into the writing";
+    case INK_SEGMENT_EDGE:
+        return "the writing reaches the edge of the picture";
+    case INK_SEGMENT_UNSURE:
+        return "too blurred or faint to tell the symbols apart";
     case INK_SEGMENT_OVERFULL:
         return "more ink in the picture than writing has";
     default:

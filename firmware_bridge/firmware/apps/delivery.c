@@ -49,10 +49,9 @@ void ink_delivery_init(enum ink_kind kind)
         .model = INK_BOARD_NAME,
         .firmware = ink_board_firmware(),
         .kind = kind,
-        .session = kept.session,
         .store = &store,
     };
-    ink_session_init(&session, &identity, kept.provisioned != 0 ? kept.key : NULL, ink_board_now_ms());
+    ink_session_init(&session, &identity, &kept, ink_board_now_ms());
     const char *defect = ink_self_test();
     if (defect != NULL) {
         defective = true;
@@ -97,7 +96,7 @@ static bool begin(const uint8_t *fragment, const struct ink_times *times)
 {
     (void)fragment;
     (void)times;
-    return ink_session_begin_word(&session);
+    return ink_session_begin_word(&session, ink_board_now_ms());
 }
 
 static bool add(const uint8_t *fragment, const struct ink_times *times)
@@ -141,7 +140,7 @@ void ink_delivery_symbol(const uint8_t *pixels, const struct ink_times *times)
 void ink_delivery_word(void)
 {
     if (word_open) {
-        (void)ink_session_end_word(&session);
+        (void)ink_session_end_word(&session, ink_board_now_ms());
     }
     word_open = word_lost = false;
     symbols = 0;

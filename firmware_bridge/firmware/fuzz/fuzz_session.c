@@ -2,28 +2,10 @@
 #include "fuzz.h"
 #include "line/mem.h"
 #include "line/session.h"
-#include "line/tags.h"
+#include "line/sealing.h"
 
 static struct ink_session session;
 static uint32_t now_ms;
-static bool store_works;
-
-static bool read_nothing(void *into, size_t count)
-{
-    (void)into;
-    (void)count;
-    return false;
-}
-
-static bool write_perhaps(const void *from, size_t count)
-{
-    (void)from;
-    (void)count;
-    return store_works;
-}
-
-static const struct ink_store store = {read_nothing, write_perhaps};
-
 static void within_limits(void)
 {
     INK_PROMISE(session.next - session.base <= INK_WINDOW_FRAMES);
@@ -34,11 +16,13 @@ static void within_limits(void)
     INK_PROMISE(!session.authenticated || session.kept.provisioned == 1);
 }
 
-/* Check that what the board sends is a frame, with its tag where it must have one. */
+/* Check that what the board sends is a frame, that it is sealed where it must be, and that nothing but INFO is sent
+ * before a frame of the host was taken. */
 static void listen(void)
 {
     static struct ink_receiver receiver;
     uint8_t wire[INK_MAX_WIRE_BYTES];
+    const bool met = session.state == INK_CONNECTED;
     const size_t count = ink_session_poll(&session, now_ms, wire);
     enum ink_rx heard = INK_RX_NONE;
     ink_receiver_init(&receiver);
@@ -46,8 +30,10 @@ static void listen(void)
         heard = ink_receive(&receiver, wire[at]);
     }
     INK_PROMISE(count == 0 || heard == INK_RX_FRAME);
-    if (count > 0 && session.authenticated && receiver.content[0] != INK_ID_INFO) {
-        INK_PROMISE(ink_is_tagged(session.session_key, INK_FROM_BOARD, receiver.content, receiver.length));
+    if (count > 0 && receiver.content[0] != INK_ID_INFO) {
+        INK_PROMISE(met || session.answering.number > 0);
+        INK_PROMISE(!session.authenticated ||
+                    ink_open(receiver.content, receiver.length, session.session_key, INK_FROM_BOARD));
     }
 }
 
@@ -60,9 +46,9 @@ static void say(const uint8_t *content, size_t count)
     }
 }
 
-/* Send the board message `id` of this connection, with its tag if `tagged`. The first byte is its sequence, the others
+/* Send the board message `id` of this connection, sealed if `is_sealed`. The first byte is its sequence, the others
  * its payload. */
-static void speak(uint8_t id, const uint8_t *bytes, size_t count, bool tagged)
+static void speak(uint8_t id, const uint8_t *bytes, size_t count, bool is_sealed)
 {
     uint8_t content[INK_MAX_CONTENT_BYTES];
     if (count == 0) {
@@ -73,8 +59,8 @@ static void speak(uint8_t id, const uint8_t *bytes, size_t count, bool tagged)
     size_t length = INK_HEADER_BYTES + body;
     (void)ink_encode_header(content, &header);
     ink_copy(content + INK_HEADER_BYTES, bytes + 1, body);
-    if (tagged) {
-        ink_tag(content + length, session.session_key, INK_FROM_HOST, content, length);
+    if (is_sealed) {
+        ink_seal(content, length, session.session_key, INK_FROM_HOST);
         length += INK_TAG_BYTES;
     }
     say(content, length);
@@ -102,10 +88,10 @@ static void acknowledge(uint8_t consumed, uint8_t received)
 /* Do one step of the script; bytes[count] belong to it. */
 static void act(uint8_t what, const uint8_t *bytes, size_t count)
 {
-    static const uint8_t ids[] = {INK_ID_ACKNOWLEDGE, INK_ID_IDENTIFY, INK_ID_PROBE, INK_ID_PROVISION};
+    static const uint8_t ids[] = {INK_ID_ACKNOWLEDGE, INK_ID_IDENTIFY, INK_ID_PROBE};
     static uint8_t pixels[INK_PACKED_BYTES];
     const uint8_t first = count > 0 ? bytes[0] : 0;
-    switch (what % 12) {
+    switch (what % 11) {
     case 0:
         for (size_t at = 0; at < count; at++) {
             ink_session_receive(&session, bytes[at], now_ms);
@@ -114,25 +100,22 @@ static void act(uint8_t what, const uint8_t *bytes, size_t count)
     case 1: say(bytes, count); break;
     case 2: greet(first); break;
     case 3: acknowledge(first, count > 1 ? bytes[1] : 0); break;
-    case 4: speak(ids[first % 4], bytes, count, true); break;
-    case 5: speak(ids[first % 4], bytes, count, false); break;
-    case 6: ink_session_begin_word(&session); break;
+    case 4: speak(ids[first % 3], bytes, count, true); break;
+    case 5: speak(ids[first % 3], bytes, count, false); break;
+    case 6: ink_session_begin_word(&session, now_ms); break;
     case 7: ink_session_add_fragment(&session, pixels, NULL); break;
-    case 8: ink_session_end_word(&session); break;
+    case 8: ink_session_end_word(&session, now_ms); break;
     case 9: ink_session_fault(&session, (enum ink_fault)(first % 8), "lifted"); break;
-    case 10: now_ms += (uint32_t)first * first; break;
-    default: store_works = !store_works; break;
+    default: now_ms += (uint32_t)first * first; break;
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t count)
 {
-    static const uint8_t key[INK_KEY_BYTES] = {7};
-    const struct ink_identity identity = {"pen-1", "fuzz", "0", INK_KIND_PEN, 1, &store};
-    const bool keyed = count > 0 && (data[0] & 1) != 0;
+    const struct ink_identity identity = {"pen-1", "fuzz", "0", INK_KIND_PEN, NULL};
+    const struct ink_kept kept = {.session = 1, .provisioned = count > 0 ? data[0] & 1U : 0, .key = {7}};
     now_ms = 0xFFFFF000U;
-    store_works = true;
-    ink_session_init(&session, &identity, keyed ? key : NULL, now_ms);
+    ink_session_init(&session, &identity, &kept, now_ms);
     for (size_t at = 1; at + 1 < count;) {
         const size_t left = count - at - 2;
         const size_t length = data[at + 1] < left ? data[at + 1] : left;

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import platform
 import sys
 import types
 from collections.abc import Callable
@@ -154,7 +155,10 @@ class FakeInterpreter:
         raise RuntimeError("broken")
 
     def _get_ops_details(self) -> list[dict[str, Any]]:
-        return [{"op_name": name} for name in self.operations]
+        return [{"op_name": name, "outputs": np.array([9])} for name in self.operations]
+
+    def get_tensor_details(self) -> list[dict[str, Any]]:
+        return self.get_input_details() + self.get_output_details()
 
     def get_input_details(self) -> list[dict[str, Any]]:
         source = {"index": 0, "dtype": np.int8, "shape": np.array([1, 1, 33, 33, 1]), "quantization": (1 / 255, -128)}
@@ -237,16 +241,20 @@ def test_kernels_are_named_after_the_prepared_graph_not_after_what_was_asked(pre
     assert Engine.load(b"0000TFL3").kernels == "litert-xnnpack"
 
 
-def test_tflite_runtime_is_taken_where_there_is_no_litert_but_never_its_reference_kernels(
+def test_tflite_runtime_is_taken_where_there_is_no_litert_but_its_reference_kernels_only_where_they_are_right(
     pretend: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pretend("tflite_runtime")
+    pretend("tflite_runtime", operations=("UNIDIRECTIONAL_SEQUENCE_LSTM", "FULLY_CONNECTED"))
     monkeypatch.setattr(np, "__version__", "1.26.4")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     engine = Engine.load(b"0000TFL3")
     assert engine.runtime.startswith("tflite-runtime ")
     assert engine.kernels == "tflite-runtime-optimised"
-    with pytest.raises(KernelsRefusedError, match="wrong results"):
+    with pytest.raises(KernelsRefusedError, match="wrong results for this network"):
         Engine.load(b"0000TFL3", "reference")
+    flat = {"output": {"shape": np.array([1, 4])}}
+    pretend("tflite_runtime", operations=("UNIDIRECTIONAL_SEQUENCE_LSTM", "FULLY_CONNECTED"), changes=flat)
+    assert Engine.load(b"0000TFL3", "reference").kernels == "tflite-runtime-reference"
 
 
 @pytest.mark.parametrize(
@@ -275,6 +283,13 @@ def test_tflite_runtime_beside_a_numpy_that_it_was_not_built_for_is_not_taken(
         find_runtime()
 
 
+def test_a_32_bit_system_is_told_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "maxsize", 2**31 - 1)
+    monkeypatch.setattr(platform, "machine", lambda: "armv7l")
+    with pytest.raises(RuntimeMissingError, match=r"this is a 32-bit system \(armv7l\).*Raspberry Pi OS \(64-bit\)"):
+        find_runtime()
+
+
 def test_a_runtime_too_old_for_a_kernel_set_is_named(
     pretend: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,6 +309,19 @@ def test_an_interpreter_that_cannot_be_reset_is_an_engine_error(pretend: Callabl
     pretend()
     with pytest.raises(EngineError, match="cannot be reset"):
         Engine.load(b"0000TFL3").reset()
+
+
+@pytest.mark.parametrize("answer", [RuntimeError("node 3 failed"), None])
+def test_an_interpreter_that_does_not_tell_its_inputs_is_refused(answer: RuntimeError | None) -> None:
+    class Silent:
+        def get_input_details(self) -> None:
+            if answer is not None:
+                raise answer
+
+        get_output_details = get_input_details
+
+    with pytest.raises(ModelRefusedError, match="does not tell the model's inputs and outputs"):
+        Engine(Silent(), find_runtime(), "any")
 
 
 def test_the_interpreters_infos_are_not_written_between_words_and_all_else_is(

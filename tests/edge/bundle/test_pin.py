@@ -110,13 +110,14 @@ def test_a_gate_without_an_interpreter_is_told_which_one_the_bundle_was_verified
         bundle.engine()
 
 
-def test_tflite_runtime_in_place_of_what_was_verified_is_not_told_to_quantise_anew(
+def test_tflite_runtime_in_place_of_what_was_verified_is_told_how_to_verify_it_there(
     bundle: Bundle, engine: Engine, golden: GoldenVectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`inkgate quantize` pins the LiteRT that it needs: no bundle is ever verified on tflite-runtime."""
+    """`inkgate quantize` pins the LiteRT that it needs; not every bundle has golden words of tflite-runtime."""
     monkeypatch.setattr(engine, "runtime_name", "tflite-runtime")
     monkeypatch.setattr(engine, "runtime", "tflite-runtime 2.14.0")
-    with pytest.raises(OtherRuntimeError, match="nothing verifies tflite-runtime"):
+    told = "`inkgate verify BUNDLE --pin` where tflite-runtime .* is installed verifies that"
+    with pytest.raises(OtherRuntimeError, match=told):
         engine.verify(golden)
 
 

@@ -25,6 +25,7 @@ from edge.journal.row import Entry
 from edge.journal.seal_keys import SealKeys
 from edge.roster.roster import Roster
 from edge.roster.roster_file import RosterFile
+from firmware_bridge.emulate import virtual_board
 from firmware_bridge.emulate.board_memory import SelfProvisioned, Unprovisioned
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.trust.board_keys import KeyStore
@@ -229,7 +230,11 @@ def test_boards_are_proved_or_what_helps_is_told(site: Site) -> None:
     assert row["told"].endswith("proved by its key")
     code, row = found(VirtualBoard([], board="bare", memory=Unprovisioned()))
     assert (code, row["state"]) == (4, "broken")
-    assert "inkgate firmware" in row["mend"]
+    assert row["mend"] == "inkgate simulate, without --no-key"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(virtual_board, "MODEL", "rp2040")
+        code, row = found(VirtualBoard([], board="bare", memory=Unprovisioned()))
+    assert row["mend"].startswith("inkgate firmware provision --board rp2040 --port /dev/")
     KeyStore().put("theirs", bytes(range(32)))
     code, row = found(VirtualBoard([], board="theirs", memory=Unprovisioned(bytes(32))))
     assert (code, row["state"]) == (4, "broken")

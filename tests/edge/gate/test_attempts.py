@@ -296,3 +296,20 @@ def test_where_nobody_is_counted_every_decision_says_so(
     found = outcomes(Gate(engine, replace(rule, uncounted=True)), events)
     assert len(found) == sum(isinstance(event, FragmentReceived | WordEnded) for event in events)
     assert all("attempts are not counted" in o.decision.reason for o in found)
+
+
+class Deaf(sqlite3.Connection):
+    """A database that says that it committed, and did not."""
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        return super().execute("SELECT 1" if statement == "COMMIT" else statement, *values)
+
+
+def test_an_attempt_whose_commit_did_nothing_is_not_counted_as_counted(attempts: Attempts) -> None:
+    sound = attempts._database
+    attempts._database = sqlite3.connect(attempts.path, isolation_level=None, factory=Deaf)
+    with pytest.raises(AttemptsError, match="did not end"):
+        attempts.begin("pen")
+    attempts._database.close()
+    attempts._database = sound
+    assert attempts.counts() == []

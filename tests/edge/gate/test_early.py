@@ -22,7 +22,7 @@ from firmware_bridge.wire.messages import Statistics
 
 ANNA, BERT, EVE, PIN = Hand(11), Hand(12), Hand(13), "0123"
 LONG = [0, 1, 2, 3, 1, 2, 0, 3, 2, 1]
-HEARTBEAT = Statistics(*[0] * 9)
+HEARTBEAT = Statistics(*[0] * 10, bytes(16))
 
 
 def make_rule(*, early: bool, pin: str | None = None) -> Rule:
@@ -104,7 +104,7 @@ def faulty(rest: list[Event]) -> list[Event]:
 
 
 def miscounted(rest: list[Event]) -> list[Event]:
-    return [WordEnded(SESSION, 1, 99)]
+    return [WordEnded(SESSION, 1, 99, age_s=0.0)]
 
 
 def grey(rest: list[Event]) -> list[Event]:

@@ -178,8 +178,8 @@ MUTATIONS: dict[str, Callable[[list[Event], int], list[Event]]] = {
     "connected anew": lambda e, i: [*e[:i], e[0], *e[i:]],
     "board fault": lambda e, i: [*e[:i], BoardFault("sensor_failed", "", 7, None), *e[i:]],
     "foreign fragment": lambda e, i: [*e[:i], FragmentReceived(7, 99, 0, GREY), *e[i:]],
-    "foreign end": lambda e, i: [*e[:i], WordEnded(7, 99, 4), *e[i:]],
-    "foreign session": lambda e, i: [*e[:i], WordStarted(8, 1), *e[i:]],
+    "foreign end": lambda e, i: [*e[:i], WordEnded(7, 99, 4, age_s=0.0), *e[i:]],
+    "foreign session": lambda e, i: [*e[:i], WordStarted(8, 1, age_s=0.0), *e[i:]],
     "extra fragment": lambda e, i: [*e[:i], FragmentReceived(7, getattr(e[i], "word", 1), 0, GREY), *e[i:]],
     "tail lost": lambda e, i: e[:i],
 }

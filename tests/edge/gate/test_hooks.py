@@ -114,3 +114,12 @@ def test_a_line_is_parted_as_a_shell_would_and_what_is_no_command_is_refused() -
     for text in ("", "   ", "open 'the door"):
         with pytest.raises(HookError, match="program and its arguments"):
             parse_command(text)
+
+
+def test_without_a_thread_for_commands_no_gate_is_opened(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", start)
+    with pytest.raises(HookError, match="can't start new thread"), Hooks({Verdict.ACCEPT: command(log)}, print):
+        pass

@@ -16,7 +16,7 @@ from edge.journal.journal import Journal
 from firmware_bridge.session.events import BoardFault, Event, FragmentReceived, LinkLost, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Statistics
 
-HEARTBEAT = Statistics(*[0] * 9)
+HEARTBEAT = Statistics(*[0] * 10, bytes(16))
 
 
 def outcomes(gate: Gate, events: list[Event] | Iterator[Event]) -> list[Outcome]:
@@ -127,12 +127,12 @@ def test_a_word_broken_off_by_a_kill_of_the_host_is_decided_when_it_comes_again(
     [
         (LinkLost("unplugged"), "link lost: unplugged"),
         (BoardFault("sensor_failed", "no ink", 7, 1), "the board reports sensor_failed: no ink"),
-        (WordStarted(7, 9), "another word began"),
+        (WordStarted(7, 9, age_s=0.0), "another word began"),
         (FragmentReceived(7, 1, 9, np.zeros((33, 33), np.uint8)), "fragment 9 came where 3 was due"),
         (FragmentReceived(7, 1, 3, np.full((33, 33), 7, np.uint8)), "grey pixels"),
         (FragmentReceived(7, 1, 3, np.zeros((32, 33), np.uint8)), "a fragment is uint8"),
         (FragmentReceived(7, 9, 0, np.zeros((33, 33), np.uint8)), "another word began"),
-        (WordEnded(7, 1, 8), "the word has 8 fragments and 3 came"),
+        (WordEnded(7, 1, 8, age_s=0.0), "the word has 8 fragments and 3 came"),
     ],
 )
 def test_what_goes_wrong_in_a_word_is_unavailable_and_the_next_word_is_decided_rightly(
@@ -237,9 +237,9 @@ def test_latency_is_measured_from_the_events_arrival(
     engine: Engine, rule: Rule, board: Any, words: list[np.ndarray], ticking: Callable[[], float]
 ) -> None:
     found = outcomes(Gate(engine, rule, monotonic_s=ticking), board.writes(words[:1]))
-    # one reading at arrival, the next at the decision
+    # one reading at arrival, the next at the decision; before the last one, how old the word is
     assert found
-    assert [o.latency_ms for o in found] == pytest.approx([1.0] * len(found))
+    assert [o.latency_ms for o in found] == pytest.approx([1.0] * (len(found) - 1) + [2.0])
 
 
 def test_only_so_many_closed_words_are_kept_in_mind(

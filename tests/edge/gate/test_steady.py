@@ -17,6 +17,7 @@ from edge.gate.judging import Rule
 from edge.gate.loop import Gate, Notice, Outcome
 from edge.gate.steady import run_steadily
 from edge.journal.journal import Journal
+from edge.journal.seal_keys import SealKeys
 from firmware_bridge.emulate.board_memory import SelfProvisioned
 from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.link import open_link
@@ -53,14 +54,30 @@ class Held:
         self._other.close()
 
 
-@pytest.mark.parametrize("trouble", [FullDisk, Held])
+class KeyHeld:
+    """Something in the place where the next key of the seal is written first."""
+
+    def __init__(self, journal: Journal, _: Path) -> None:
+        keys = SealKeys()
+        start = journal.seal(keys, lambda _: None)
+        self._place = keys.folder / f"{start.journal}.fresh" / "full"
+
+    def begin(self) -> None:
+        self._place.mkdir(parents=True)
+
+    def end(self) -> None:
+        self._place.rmdir()
+        self._place.parent.rmdir()
+
+
+@pytest.mark.parametrize("trouble", [FullDisk, Held, KeyHeld])
 def test_while_nothing_can_be_recorded_nothing_is_decided_and_afterwards_every_word_once(
     engine: Engine,
     rule: Rule,
     words: list[np.ndarray],
     oracle: Callable[[np.ndarray], Decision],
     tmp_path: Path,
-    trouble: type[FullDisk] | type[Held],
+    trouble: type[FullDisk] | type[Held] | type[KeyHeld],
 ) -> None:
     many = words * 2
     path = tmp_path / "journal.db"

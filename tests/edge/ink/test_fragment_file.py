@@ -26,6 +26,8 @@ def test_only_the_owner_may_read_what_is_written_and_an_older_file_loses_its_mod
     path.chmod(0o644)
     write_arrays(path, {"pixels": np.arange(3)})
     assert path.stat().st_mode & 0o777 == 0o600
+    write_arrays(tmp_path / "new" / "set.npz", {"pixels": np.arange(3)})
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
     assert read_arrays(path, LIMITS)["pixels"].tolist() == [0, 1, 2]
 
 

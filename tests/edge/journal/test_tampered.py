@@ -27,6 +27,7 @@ def path(tmp_path: Path) -> Path:
         ["CREATE TRIGGER gone AFTER INSERT ON decisions BEGIN DELETE FROM decisions WHERE number = new.number; END"],
         ["CREATE TRIGGER kept BEFORE UPDATE ON head BEGIN SELECT RAISE(IGNORE); END"],
         ["CREATE TABLE more (one)"],
+        ["DELETE FROM head"],
         ["CREATE VIEW seen AS SELECT 1"],
         ["DROP INDEX decided_once", "CREATE INDEX decided_once ON decisions (board)"],
     ],

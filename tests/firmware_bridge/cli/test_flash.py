@@ -163,7 +163,7 @@ def test_a_board_that_does_not_run_what_was_flashed_confirms_nothing(
 
 
 def test_where_no_board_answers_nothing_is_confirmed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli_flash, "_START_S", 0.0)
+    monkeypatch.setattr(cli_flash, "START_S", 0.0)
     (folder / "a.img").write_bytes(sealed(RP2040))
     silent = flashed_and_asked(folder, "socket://127.0.0.1:9")
     assert code(silent) == 3
@@ -180,7 +180,7 @@ def test_a_board_whose_key_was_erased_confirms_the_image_and_gets_the_command_fo
     with VirtualBoard([], memory=Unprovisioned(), board="pico") as board:
         flashed = flashed_and_asked(folder, board.path, "--erase-key")
         assert facts(flashed)["confirmed"] is True
-        assert f"`inkgate firmware provision --port {board.path} --again`" in flashed.stderr
+        assert f"`inkgate firmware provision --board rp2040 --port {board.path}`" in flashed.stderr
 
 
 def test_erasing_the_key_of_a_pico_overwrites_its_store(folder: Path) -> None:

@@ -3,6 +3,7 @@
 There is no part here: these tests say nothing about pyOCD's own flashing.
 """
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,10 +11,12 @@ from images import KEY, sealed
 
 from firmware_bridge.boards import BOARDS, Board
 from firmware_bridge.build import image
+from firmware_bridge.build.board_store import SLOT_BYTES, Kept, decode, encode
 from firmware_bridge.build.errors import OlderImageError, WrongBoardError
-from firmware_bridge.flash import install, swd
+from firmware_bridge.flash import install, provisioning, swd
 from firmware_bridge.flash.errors import BoardNotFoundError, FlashError, ReadBackError
 from firmware_bridge.flash.swd import SwdProgrammer
+from firmware_bridge.trust.board_keys import KeyStore
 
 STM32, NRF51 = BOARDS["stm32f405"], BOARDS["nrf51"]
 
@@ -120,6 +123,39 @@ def test_only_the_store_is_erased_with_the_key(part: Part) -> None:
     part.calls.clear()
     put(content, erase_key=True)
     assert [call for call in part.calls if call[0] == "erase"] == [("erase", STM32.store.origin, STM32.store.end)]
+
+
+def test_a_key_is_all_that_is_written_with_a_key(part: Part, tmp_path: Path) -> None:
+    part.memory[:0x1234] = sealed(STM32)
+    before, keys = bytes(part.memory[: STM32.image_limit]), KeyStore(tmp_path / "keys")
+    with SwdProgrammer(STM32) as programmer:
+        name = provisioning.provision(programmer, keys, progress=lambda *_: None)
+    store = STM32.store
+    assert part.calls[1:-1] == [
+        ("halt", 0, 0), ("erase", store.origin, store.end), ("program", store.origin, store.origin + SLOT_BYTES),
+        ("reset", 0, 0),
+    ]  # fmt: skip
+    assert part.memory[: STM32.image_limit] == before
+    kept, known = decode(bytes(part.memory[STM32.image_limit :])), keys.get(name)
+    assert kept is not None
+    assert known is not None
+    assert kept.key == known.key
+
+
+@pytest.mark.parametrize("calls", range(1, 5))
+def test_a_probe_unplugged_at_any_step_leaves_no_key_that_this_host_does_not_know(
+    part: Part, calls: int, tmp_path: Path
+) -> None:
+    part.memory[:0x1234] = sealed(STM32)
+    part.memory[STM32.image_limit :] = encode(Kept(7, bytes(32), 3), STM32.store.size)
+    keys = KeyStore(tmp_path / "keys")
+    keys.put("stm32f405-00000007", bytes(32), 3)
+    part.unplugged_after = calls
+    with pytest.raises(FlashError, match=r"ST-Link 0123.*SWDIO"), SwdProgrammer(STM32) as programmer:
+        provisioning.provision(programmer, keys, again=True, progress=lambda *_: None)
+    kept, known = decode(bytes(part.memory[STM32.image_limit :])), keys.get("stm32f405-00000007")
+    assert known is not None
+    assert kept is None or kept.key == known.key
 
 
 @pytest.mark.parametrize("calls", range(1, 6))

@@ -1,10 +1,10 @@
 """An emulated STM32 UART boot loader: the flash ends up as signed, whatever happens on the way."""
 
 import random
-from collections.abc import Callable
 
 import pytest
-from chips.an3155 import BootLoader, PowerCutError, PtyServer
+from chips.an3155 import BootLoader, PtyServer
+from chips.memory_line import MemoryLine
 from images import KEY, sealed
 
 from firmware_bridge.boards import BOARDS
@@ -18,40 +18,6 @@ from firmware_bridge.link.errors import PortMissingError
 BOARD = BOARDS["stm32f405"]
 TRUSTED = [KEY.public]
 ORIGIN = BOARD.flash.origin
-
-
-class MemoryLine:
-    """A line of function calls without waiting, in place of firmware_bridge.flash.uart._Line."""
-
-    loader = BootLoader()
-    spoil: Callable[[bytes], bytes] = staticmethod(lambda data: data)
-    timeout = 1.0
-
-    def __init__(self, port: str) -> None:
-        self._inbox = bytearray()
-
-    def write(self, data) -> None:
-        try:
-            self._inbox += self.spoil(self.loader.receive(bytes(data)))
-        except PowerCutError as cut:
-            raise OSError("the port is gone") from cut
-
-    def read(self, size: int = 1) -> bytes:
-        data = bytes(self._inbox[:size])
-        del self._inbox[:size]
-        return data
-
-    def drain(self) -> None:
-        self._inbox.clear()
-
-    def enter_boot_loader(self) -> None:
-        pass
-
-    def leave_boot_loader(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture

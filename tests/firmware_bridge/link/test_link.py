@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -230,10 +231,10 @@ def serve(server: socket.socket, words: list[Word]) -> None:
     info = wire.Info(wire.PROTOCOL_HASH, 5, 0, 0, wire.Kind.CAMERA, 1, "emulated", "qemu", "1", b"")
     session = BoardSession(info, time.monotonic(), capacity_words=len(words))
     for word in words:
-        session.start_word()
+        session.start_word(time.monotonic())
         for pixels in word:
             session.add_fragment(pixels)
-        session.end_word()
+        session.end_word(time.monotonic())
     with connection:
         connection.settimeout(0.02)
         while session.unacknowledged():
@@ -276,3 +277,17 @@ def test_an_interrupt_in_the_consumer_or_while_waiting_gives_the_port_back(by_si
             assert open_descriptors() == before
     finally:
         signal.signal(signal.SIGINT, inherited)
+
+
+@pytest.mark.parametrize("jump_s", [-86_400.0, 86_400.0])
+def test_a_clock_that_jumps_does_not_keep_a_host_from_leaving(jump_s: float) -> None:
+    with VirtualBoard(make_words(1, 3), baud_rate=None) as board:
+        link = open_link(board.path or "")
+        began_s = time.monotonic()
+        with link:
+            events = link.events()
+            while not isinstance(next(events), WordEnded):
+                pass
+            readings = itertools.count()
+            link._clock = lambda: time.monotonic() + (jump_s if next(readings) else 0.0)
+        assert time.monotonic() - began_s < 5.0

@@ -1,12 +1,14 @@
-"""Tags, the rules of who may connect to whom, and provisioning."""
+"""What is sealed, and the rules of who may connect to whom."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import blake2s
 
 import pytest
+from ends import pixels
 from tapped import (
     BOARD,
     INFO,
@@ -33,33 +35,26 @@ from firmware_bridge.session.errors import (
     UnprovisionedError,
     WrongKeyError,
 )
-from firmware_bridge.session.exchange import HELLO_TIMEOUT_S, content_of, frame_of
+from firmware_bridge.session.exchange import HEARTBEAT_S, HELLO_TIMEOUT_S, frame_of
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
-from firmware_bridge.wire import tags
+from firmware_bridge.wire import sealing
+from firmware_bridge.wire.pixels import pack
 
-# Tags
+# What is sealed
 
 
-def test_keys_and_tags_are_what_the_equations_say() -> None:
-    """Compute them with hashlib's BLAKE2s, and pin the bytes, with which the firmware is compared too."""
+def test_the_session_key_is_what_the_equation_says() -> None:
+    """Compute it with hashlib's BLAKE2s."""
     nonce = bytes(range(16))
     info = replace(INFO, number=78, provisioned=1)
     greeting = b"\x01\x04\x03\x02\x01\0\0\0\0" + wire.PROTOCOL_HASH + nonce
     expected = blake2s(greeting + info.encode(), key=KEY).digest()
-    found = tags.session_key(KEY, 0x01020304, wire.Hello(wire.PROTOCOL_HASH, nonce), info)
-    assert found == expected
-    content = content_of(wire.Acknowledge(3, 1), 7, 9)
-    for sender in (wire.FROM_HOST, wire.FROM_BOARD):
-        expected = blake2s(bytes((sender,)) + content, key=found, digest_size=16).digest()
-        assert tags.tag(found, sender, content) == expected
-        assert tags.untagged(found, sender, content + expected) == content
-    pinned = tags.tag(KEY, wire.FROM_BOARD, b"inkgate")
-    assert pinned.hex() == "8e1e6a5b250e868dec0352437cbdb2c0"
+    assert sealing.session_key(KEY, 0x01020304, wire.Hello(wire.PROTOCOL_HASH, nonce), info) == expected
 
 
-def test_every_frame_after_hello_ends_in_the_tag_of_its_sender_and_fits_in_a_frame() -> None:
+def test_every_frame_after_hello_is_sealed_by_its_sender_and_fits_in_a_frame() -> None:
     host, _, tap = a_conversation()
     key = host._session_key
     assert key is not None
@@ -67,10 +62,64 @@ def test_every_frame_after_hello_ends_in_the_tag_of_its_sender_and_fits_in_a_fra
         assert len(frames) >= 2
         for frame in frames:
             assert len(frame) <= wire.MAX_WIRE_BYTES
-            assert tags.untagged(key, sender, content_in(frame)) is not None
-            assert tags.untagged(key, 3 - sender, content_in(frame)) is None
+            assert sealing.opened(key, sender, content_in(frame)) is not None
+            assert sealing.opened(key, 3 - sender, content_in(frame)) is None
     largest = frame_of(wire.Fragment(0, 0, 0, 0, bytes(218)), 1, 1, sender=wire.FROM_BOARD, session_key=key)
     assert len(largest) <= wire.MAX_WIRE_BYTES
+
+
+def test_no_writing_is_on_the_line_in_the_clear() -> None:
+    """Find no eight bytes of any payload in any frame of a keyed board; in those of another they are found."""
+    for key, found in ((KEY, False), (None, True)):
+        host, board, tap = HostSession(bytes(16), 0.0, allow_unauthenticated=True), new_board(key=key), Tap()
+        if key is not None:
+            host = new_host()
+        assert words_in(tap.talk(host, board)) == 1
+        line = b"".join(content_in(frame) for frame in tap.up)
+        packed = pack(pixels(0), 1)
+        assert any(packed[at : at + 8] in line for at in range(len(packed) - 8)) is found
+
+
+def test_a_host_without_the_key_gets_info_and_nothing_else_however_long_it_says_hello() -> None:
+    board, session = new_board(words=3), 78
+    heard = set()
+    for step in range(1000):
+        now_s = step * 0.05
+        stranger = HostSession(step.to_bytes(16, "little"), now_s, allow_unauthenticated=True)
+        board.receive(stranger.next_frame(now_s), now_s)
+        board.receive(
+            frame_of(wire.Acknowledge(0, 0, bytes(16)), stranger._number ^ ((session << 16) + step + 1), 1), now_s
+        )
+        while frame := board.next_frame(now_s):
+            heard.add(content_in(frame)[0])
+    assert heard == {wire.Info.ID}
+    assert board.unacknowledged() == [1, 2, 3]
+
+
+def test_the_same_nonce_never_seals_two_contents() -> None:
+    """Run both ends over lines that lose, with restarts: a nonce under a key belongs to one content for ever."""
+    seen: dict[tuple[bytes, bytes], bytes] = {}
+    rng = random.Random(11)
+    for session in range(40):
+        board = new_board(words=3, session=session)
+        for nonce in range(4):
+            host, now_s = new_host(100 * session + nonce), 0.0
+            board.receive(host.next_frame(now_s), now_s)
+            for _ in range(60):
+                now_s += rng.choice((0.0, 0.05, 0.3, 2.0))
+                if rng.random() < 0.1 and host.info is not None:
+                    host.ask(wire.Identify(), now_s)
+                for end, other, sender in ((host, board, wire.FROM_HOST), (board, host, wire.FROM_BOARD)):
+                    while frame := end.next_frame(now_s):
+                        key, content = board._session_key, content_in(frame)
+                        if key is not None and content[0] != wire.Hello.ID:
+                            place = key, sealing.nonce_of(sender, content)
+                            assert seen.setdefault(place, content) == content
+                        if rng.random() < 0.7:
+                            other.receive(frame, now_s)
+                while host.next_event(now_s) is not None:
+                    pass
+    assert len(seen) > 2000
 
 
 def test_a_one_bit_fragment_with_its_tag_is_one_frame() -> None:
@@ -112,7 +161,7 @@ def test_an_unprovisioned_board_is_refused_at_once_with_both_ways_out() -> None:
     host = answer(new_host(key=None), new_board(key=None))
     assert isinstance(host.failure, UnprovisionedError)
     assert host.failure.exit_code == 4
-    assert "inkgate firmware provision" in str(host.failure)
+    assert "`inkgate firmware provision --board rp2040 --port PORT`" in str(host.failure)
     assert "--allow-unauthenticated" in str(host.failure)
 
 
@@ -128,13 +177,13 @@ def test_a_board_whose_key_this_host_does_not_know_is_refused_even_if_it_may_do_
     for allowed in (True, False):
         host = answer(HostSession(bytes(16), 0.0, allow_unauthenticated=allowed), new_board())
         assert isinstance(host.failure, KeyMissingError)
-        assert "inkgate firmware provision" in str(host.failure)
+        assert "`inkgate firmware provision --board rp2040 --again --port PORT`" in str(host.failure)
 
 
 @pytest.mark.parametrize(
     ("board", "expected", "help_"),
     [
-        (lambda: new_board(key=None), DowngradeError, "provision --port PORT --again"),
+        (lambda: new_board(key=None), DowngradeError, "provision --board rp2040 --port PORT"),
         (lambda: new_board(key=OTHER_KEY), WrongKeyError, "another host provisioned it"),
     ],
 )
@@ -193,82 +242,8 @@ def test_a_stranger_who_greets_the_board_delays_its_words_and_takes_none() -> No
     board.receive(stranger.next_frame(0.0), 0.0)
     stranger.receive(board.next_frame(0.0), 0.0)
     assert isinstance(stranger.failure, KeyMissingError)
-    board.receive(frame_of(wire.Acknowledge(12, 0), board._token, 1), 0.0)
+    board.receive(frame_of(wire.Acknowledge(12, 0, bytes(16)), board._token, 1), 0.0)
     assert board.unacknowledged() == [1, 2, 3]
-    tap.talk(host, board)
+    tap.talk(host, board, now_s=HEARTBEAT_S)
     assert isinstance(host.failure, BoardRestartedError)
     assert words_in(tap.talk(new_host(nonce=9), board)) == 3
-
-
-# Provisioning
-
-
-def provisioning() -> tuple[BoardSession, HostSession, list[bytes]]:
-    written: list[bytes] = []
-    board = BoardSession(INFO, 0.0, keep_key=lambda key: written.append(key) or True)  # type: ignore[func-returns-value]
-    board.start_word()
-    board.end_word()
-    host = answer(HostSession(bytes(16), 0.0, allow_unauthenticated=True), board)
-    return board, host, written
-
-
-def put(host: HostSession, board: BoardSession, question: wire.Provision) -> None:
-    host.ask(question, 0.0)
-    board.receive(host.next_frame(0.0), 0.0)
-    while frame := board.next_frame(0.0):
-        host.receive(frame, 0.0)
-
-
-def test_a_board_without_a_key_takes_one_and_from_then_on_proves_it() -> None:
-    board, host, written = provisioning()
-    put(host, board, wire.Provision(KEY))
-    assert isinstance(host.answer, wire.Provisioned)
-    assert written == [KEY]
-    again = new_host(nonce=2)
-    assert words_in(Tap().talk(again, board)) == 1
-    assert again.info is not None
-    assert again.info.authenticated
-
-
-def test_a_board_that_has_just_got_its_key_writes_and_believes_nothing_until_it_is_greeted_anew() -> None:
-    board, host, _ = provisioning()
-    put(host, board, wire.Provision(KEY))
-    token = host._token
-    board.receive(frame_of(wire.Acknowledge(0, 0), token, 5), 0.0)
-    assert board.statistics(0.0).refused == 1
-    assert board.next_frame(1.0) == b""
-    board.receive(frame_of(wire.Hello(wire.PROTOCOL_HASH, bytes(16)), host._number), 1.0)  # no new one
-    assert content_in(board.next_frame(1.0))[0] == wire.Info.ID
-    assert board.next_frame(1.0) == b""
-    assert board.unacknowledged() == [1]
-
-
-def test_a_board_with_a_key_takes_no_other_not_even_from_its_host() -> None:
-    board, host, written = provisioning()
-    put(host, board, wire.Provision(KEY))
-    put(host, board, wire.Provision(OTHER_KEY))
-    assert "has a key already" in str(host.failure)
-    owner = answer(new_host(nonce=2), board)
-    put(owner, board, wire.Provision(OTHER_KEY))
-    assert "has a key already" in str(owner.failure)
-    assert written == [KEY]
-
-
-@pytest.mark.parametrize("keep_key", [None, lambda key: False], ids=["cannot", "fails"])
-def test_a_key_that_could_not_be_written_down_is_not_used(keep_key: Callable[[bytes], bool] | None) -> None:
-    board = BoardSession(INFO, 0.0, keep_key=keep_key)
-    host = answer(HostSession(bytes(16), 0.0, allow_unauthenticated=True), board)
-    put(host, board, wire.Provision(KEY))
-    assert "(not_stored)" in str(host.failure)
-    again = answer(HostSession(bytes((2,) * 16), 0.0, allow_unauthenticated=True), board)
-    assert again.info is not None
-
-
-def test_a_key_that_was_asked_for_twice_is_written_down_once() -> None:
-    board, host, written = provisioning()
-    host.ask(wire.Provision(KEY), 0.0)
-    asked = host.next_frame(0.0)
-    for _ in range(3):
-        board.receive(asked, 0.0)
-        assert content_in(board.next_frame(0.0))[0] == wire.Provisioned.ID
-    assert written == [KEY]

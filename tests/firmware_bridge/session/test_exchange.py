@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from ends import BOARD, forge, new_board, new_host, pixels
+from ends import BOARD, drain, forge, greet, new_board, new_host, pixels
 
 from firmware_bridge.session.board import BoardSession, BoardState
 from firmware_bridge.session.errors import (
@@ -24,7 +24,7 @@ from firmware_bridge.session.events import BoardFault, Connected, FragmentReceiv
 from firmware_bridge.session.exchange import HELLO_TIMEOUT_S, SILENCE_S, frame_of, split_frame
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.wire import messages as wire
-from firmware_bridge.wire import tags
+from firmware_bridge.wire import sealing
 from firmware_bridge.wire.framing import FrameReceiver, encode_frame
 from firmware_bridge.wire.pixels import Pixels
 
@@ -32,24 +32,17 @@ INFO = wire.Info(wire.PROTOCOL_HASH, 77, 0, 0, wire.Kind.PEN, 1, BOARD, "virtual
 pytestmark = pytest.mark.usefixtures("each_key")
 
 
-def drain(host: HostSession) -> list[object]:
-    events: list[object] = []
-    while (event := host.next_event()) is not None:
-        events.append(event)
-    return events
-
-
 def connected(words: int = 1, length: int = 2, info: wire.Info = INFO) -> tuple[HostSession, BoardSession]:
-    """Return a host that has received INFO, and its board with words to send; no other frame was sent."""
+    """Return a host that has read its board's clock, and the board with words to send; no other frame was sent."""
     board, host = new_board(info, 0.0), new_host(4711, 0.0)
     for word in range(words):
-        board.start_word()
+        board.start_word(0.0)
         for index in range(length):
             board.add_fragment(pixels(100 * word + index))
-        board.end_word()
-    board.receive(host.next_frame(0.0), 0.0)
-    host.receive(board.next_frame(0.0), 0.0)
-    assert isinstance(host.next_event(), Connected)
+        board.end_word(0.0)
+    greet(host, board)
+    assert isinstance(host.next_event(0.0), Connected)
+    assert isinstance(host.next_event(0.0), wire.Statistics)
     return host, board
 
 
@@ -99,21 +92,24 @@ def test_a_frame_is_acknowledged_only_when_the_next_event_is_asked_for() -> None
     host, board = connected(words=1, length=1)
     for _ in range(3):
         host.receive(board.next_frame(0.0), 0.0)
-    assert isinstance(host.next_event(), WordStarted)
-    assert isinstance(host.next_event(), FragmentReceived)
-    assert isinstance(host.next_event(), WordEnded)
+    assert isinstance(host.next_event(0.0), WordStarted)
+    assert isinstance(host.next_event(0.0), FragmentReceived)
+    assert isinstance(host.next_event(0.0), WordEnded)
     assert acknowledged(host) == 2, "END must not be acknowledged while its event is being taken care of"
     board.receive(host.next_frame(2.0), 2.0)
     assert board.unacknowledged() == [1]
-    assert host.next_event() is None
+    assert host.next_event(0.0) is None
     assert acknowledged(host) == 3
 
 
 def acknowledged(host: HostSession) -> int:
     """Return `consumed` of the next ACKNOWLEDGE."""
     (content,) = FrameReceiver().feed(host.next_frame(1.0))
-    message = wire.Acknowledge.decode(split_frame(content)[1][:5])
-    return message.consumed
+    if host._session_key is not None:
+        plain = sealing.opened(host._session_key, wire.FROM_HOST, content)
+        assert plain is not None
+        content = plain
+    return wire.Acknowledge.decode(split_frame(content)[1]).consumed
 
 
 def test_a_word_whose_end_was_not_acknowledged_comes_again_whole_to_the_next_host() -> None:
@@ -121,13 +117,13 @@ def test_a_word_whose_end_was_not_acknowledged_comes_again_whole_to_the_next_hos
     for _ in range(5):
         host.receive(board.next_frame(0.0), 0.0)
     for _ in range(4):
-        host.next_event()
+        host.next_event(0.0)
     board.receive(host.next_frame(0.0), 0.0)  # all but END are consumed
     again = new_host(4712, 1.0)
-    board.receive(again.next_frame(1.0), 1.0)
+    greet(again, board, 1.0)
     while frame := board.next_frame(1.0):
         again.receive(frame, 1.0)
-    kinds = [type(event) for event in drain(again)]
+    kinds = [type(event) for event in drain(again) if not isinstance(event, wire.Statistics)]
     assert kinds[:6] == [Connected, WordStarted, FragmentReceived, FragmentReceived, FragmentReceived, WordEnded]
 
 
@@ -135,7 +131,7 @@ def test_a_word_that_was_consumed_to_its_end_comes_no_more_in_this_session_but_i
     for session, expected in ((77, 0), (78, 1)):
         _, board = connected(words=1)
         again = new_host(4712, 1.0, delivered={BOARD: (session, 1)})
-        board.receive(again.next_frame(1.0), 1.0)
+        greet(again, board, 1.0)
         while frame := board.next_frame(1.0):
             again.receive(frame, 1.0)
         assert sum(isinstance(event, WordEnded) for event in drain(again)) == expected
@@ -160,7 +156,7 @@ def test_an_info_of_another_protocol_is_named_even_if_nothing_after_the_hash_can
 
 def test_a_board_answers_a_hello_of_another_protocol_but_sends_no_word() -> None:
     board = new_board(INFO, 0.0)
-    board.start_word()
+    board.start_word(0.0)
     board.receive(frame_of(wire.Hello(b"otherone", bytes(16)), 1), 0.0)
     assert board.next_frame(0.0)
     assert board.next_frame(0.0) == b""
@@ -201,21 +197,21 @@ def test_a_board_that_was_restarted_is_found_out_by_the_next_sign_of_life() -> N
 
 
 def test_an_intact_frame_against_the_rules_ends_the_connection_by_name() -> None:
-    for payload in (wire.End(3, 1).encode(), b"\xff"):
+    for payload in (wire.End(3, 1, 0).encode(), b"\xff"):
         host, _ = connected()
         content = wire.Header(wire.End.ID, host._token, 0).encode() + payload
         key = host._session_key
-        host.receive(encode_frame(content + (tags.tag(key, wire.FROM_BOARD, content) if key else b"")), 0.0)
+        host.receive(encode_frame(sealing.seal(key, wire.FROM_BOARD, content) if key else content), 0.0)
         assert isinstance(host.failure, ProtocolViolationError)
 
 
 def test_a_fault_in_mid_word_is_delivered_and_the_next_word_is_whole() -> None:
     host, board = connected(words=0)
-    board.start_word()
+    board.start_word(0.0)
     board.add_fragment(pixels(1))
     board.fail(wire.Fault.WORD_ABORTED, "pen lifted off")
-    board.start_word()
-    board.end_word()
+    board.start_word(0.0)
+    board.end_word(0.0)
     while frame := board.next_frame(0.0):
         host.receive(frame, 0.0)
     events = [event for event in drain(host) if not isinstance(event, wire.Statistics)]
@@ -226,15 +222,15 @@ def test_a_fault_in_mid_word_is_delivered_and_the_next_word_is_whole() -> None:
 def test_a_board_keeps_no_more_words_than_it_has_room_for_and_takes_only_writing() -> None:
     board = new_board(INFO, 0.0, capacity_words=2)
     for _ in range(2):
-        board.start_word()
+        board.start_word(0.0)
         with pytest.raises(WritingError):
-            board.start_word()
-        board.end_word()
+            board.start_word(0.0)
+        board.end_word(0.0)
     with pytest.raises(OutboxFullError):
-        board.start_word()
+        board.start_word(0.0)
     with pytest.raises(OutboxFullError):
         board.fail(wire.Fault.SENSOR_FAILED, "")
-    for act in (board.end_word, lambda: board.add_fragment(pixels(1))):
+    for act in (lambda: board.end_word(0.0), lambda: board.add_fragment(pixels(1))):
         with pytest.raises(WritingError):
             act()
 
@@ -260,7 +256,7 @@ def test_frames_from_outside_the_window_are_not_kept() -> None:
         assert len(drain(host)) in (wire.WINDOW_FRAMES, 0)
         assert host._held == {}
     for ahead in (2 * wire.WINDOW_FRAMES - 1, 2 * wire.WINDOW_FRAMES, 0xFFFF_FFFF):
-        host.receive(forge(wire.Start(9), host, ahead, sender=wire.FROM_BOARD), 0.0)
+        host.receive(forge(wire.Start(9, 0), host, ahead, sender=wire.FROM_BOARD), 0.0)
     assert list(host._held) == [2 * wire.WINDOW_FRAMES - 1]
 
 
@@ -268,12 +264,12 @@ def test_an_acknowledgement_of_what_was_never_sent_or_is_long_past_changes_nothi
     host, board = connected(words=1)
     board.next_frame(0.0)
     for number, consumed in enumerate((2, 4, 0xFFFF_FFFF), 1):
-        board.receive(forge(wire.Acknowledge(consumed, 0xFF), host, number), 0.0)
+        board.receive(forge(wire.Acknowledge(consumed, 0xFF, bytes(16)), host, number), 0.0)
         assert board.unacknowledged() == [1]
     while board.next_frame(0.0):
         pass
     for number, consumed in ((9, 3), (10, 1), (8, 4), (9, 4)):
-        board.receive(forge(wire.Acknowledge(consumed, 0), host, number), 0.0)
+        board.receive(forge(wire.Acknowledge(consumed, 0, bytes(16)), host, number), 0.0)
     assert board.under_way == 1
     assert board._base == 3
 
@@ -291,10 +287,10 @@ def deliver_all(board: BoardSession, host: HostSession, now_s: float = 0.0) -> l
 
 
 def write_word(board: BoardSession, *fragments: Pixels) -> None:
-    board.start_word()
+    board.start_word(0.0)
     for fragment in fragments:
         board.add_fragment(fragment)
-    board.end_word()
+    board.end_word(0.0)
 
 
 def test_frames_of_an_earlier_connection_are_not_taken_for_frames_of_this_one() -> None:
@@ -302,10 +298,9 @@ def test_frames_of_an_earlier_connection_are_not_taken_for_frames_of_this_one() 
     old = deliver_all(board, host)
     assert board.unacknowledged() == []
     again = new_host(4712, 1.0)
-    board.receive(again.next_frame(1.0), 1.0)
-    again.receive(board.next_frame(1.0), 1.0)
+    greet(again, board, 1.0)
     again.receive(b"".join(old), 1.0)
-    assert [type(event) for event in drain(again)] == [Connected]
+    assert [type(event) for event in drain(again)] == [Connected, wire.Statistics]
 
 
 def test_a_replayed_connection_makes_a_board_forget_nothing() -> None:
@@ -314,6 +309,7 @@ def test_a_replayed_connection_makes_a_board_forget_nothing() -> None:
     hello = first.next_frame(0.0)
     board.receive(hello, 0.0)
     first.receive(board.next_frame(0.0), 0.0)
+    board.receive(first.next_frame(0.0), 0.0)
     while frame := board.next_frame(0.0):
         first.receive(frame, 0.0)
     drain(first)
@@ -335,12 +331,12 @@ def test_an_acknowledgement_of_another_connection_is_answered_but_not_believed()
     while board.next_frame(0.0):
         pass
     host._token ^= 1
-    board.receive(forge(wire.Acknowledge(4, 0), host, 1), 0.0)
+    board.receive(forge(wire.Acknowledge(4, 0, bytes(16)), host, 1), 0.0)
     host._token = token
     assert board.unacknowledged() == [1]
     (content,) = FrameReceiver().feed(board.next_frame(0.0))
     assert split_frame(content)[0] == wire.Header(wire.Info.ID, token ^ 1, 0)
-    board.receive(forge(wire.Acknowledge(4, 0), host, 1), 0.0)
+    board.receive(forge(wire.Acknowledge(4, 0, bytes(16)), host, 2), 0.0)
     assert board.unacknowledged() == []
 
 
@@ -349,6 +345,8 @@ def test_a_hello_that_was_answered_already_disturbs_nothing() -> None:
     write_word(board, pixels(1))
     hellos = [host.next_frame(0.0), host.next_frame(0.3)]
     board.receive(hellos[0], 0.3)
+    host.receive(board.next_frame(0.3), 0.3)
+    board.receive(host.next_frame(0.3), 0.3)
     for _ in range(3):
         host.receive(board.next_frame(0.3), 0.3)
     board.receive(hellos[1], 0.3)

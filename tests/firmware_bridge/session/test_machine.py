@@ -31,7 +31,7 @@ from firmware_bridge.session.host import HostSession
 from firmware_bridge.session.questions import Question, probes
 from firmware_bridge.trust.board_keys import BoardKey
 from firmware_bridge.wire import messages as wire
-from firmware_bridge.wire import tags
+from firmware_bridge.wire import sealing
 from firmware_bridge.wire.framing import FrameReceiver, encode_frame
 from firmware_bridge.wire.pixels import Pixels
 
@@ -42,14 +42,14 @@ DRAIN_S = 60.0
 HISTORY_FRAMES = 100
 FAULTS = [None, None, None, wire.Fault.WORD_ABORTED]
 LIES = [
-    wire.Acknowledge(3, 0xFF),
-    wire.Acknowledge(0, 0),
-    wire.Start(1),
-    wire.End(1, 0),
+    wire.Acknowledge(3, 0xFF, bytes(16)),
+    wire.Acknowledge(0, 0, bytes(16)),
+    wire.Start(1, 0),
+    wire.End(1, 0, 0),
     wire.Error(wire.Fault.WORD_ABORTED, "lies"),
-    wire.Statistics(*[0] * 9),
+    wire.Statistics(*[0] * 10, bytes(16)),
     wire.Identify(),
-    wire.Provision(bytes(32)),
+    wire.Probe(0, 0, bytes(137)),
     wire.Logits(bytes(11)),
     wire.Cannot(wire.Obstacle.NETWORK_FAILED, "lies"),
 ]
@@ -131,7 +131,7 @@ class Line(LineModel):
             if self.open_word is None:
                 if len(self.board.unacknowledged()) == CAPACITY_WORDS:
                     return
-                self.open_word = (1000 * self.sessions, self.board.start_word())
+                self.open_word = (1000 * self.sessions, self.board.start_word(self.now_s))
                 self.written[self.open_word] = []
             for _ in range(count):
                 self.fragments += 1
@@ -143,7 +143,7 @@ class Line(LineModel):
     def end_word(self, fault: wire.Fault | None) -> None:
         assert self.open_word is not None
         if fault is None:
-            self.board.end_word()
+            self.board.end_word(self.now_s)
         else:
             self.board.fail(fault, "lifted")
             self.aborted.add(self.open_word)
@@ -218,7 +218,7 @@ class Line(LineModel):
         token = self.host._token if up else self.board._token
         content = content_of(message, token, sequence)
         sender = wire.FROM_BOARD if up else wire.FROM_HOST
-        self.attack(up, content if key is None else content + tags.tag(key, sender, content))
+        self.attack(up, content if key is None else sealing.seal(key, sender, content))
 
     @precondition(lambda self: self.keys)
     @rule(same_name=st.booleans())
@@ -226,9 +226,10 @@ class Line(LineModel):
         other = BoardSession(
             replace(self.info, session=1, board=BOARD if same_name else "pen-2"), self.now_s, key=bytes(32)
         )
-        other.start_word()
-        other.end_word()
+        other.start_word(self.now_s)
+        other.end_word(self.now_s)
         other.receive(frame_of(wire.Hello(wire.PROTOCOL_HASH, self.host._hello.nonce), self.host._number), self.now_s)
+        other._hear(round(1000 * self.now_s))  # against the rules: no frame of the host was proved to it
         other.next_frame(self.now_s)  # skip INFO: that another name is refused is tested elsewhere
         while frame := other.next_frame(self.now_s):
             self.host.receive(frame, self.now_s)
@@ -258,6 +259,9 @@ class Line(LineModel):
             while self.take():
                 pass
             self.start_host(remembers=True)
+
+    def now_s_of_host(self) -> float:
+        return self.now_s
 
     def journalise(self, event: WordEnded) -> None:
         key = (event.session, event.word)

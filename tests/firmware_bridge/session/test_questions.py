@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-import ends
 import numpy as np
 import pytest
-from ends import BOARD, forge, new_board, new_host, pixels
+from ends import BOARD, forge, greet, new_board, new_host, pixels
 
 from firmware_bridge.session.board import BoardSession
 from firmware_bridge.session.errors import (
@@ -24,6 +23,7 @@ from firmware_bridge.session.exchange import ANSWER_TIMEOUT_S, RETRANSMIT_S, SIL
 from firmware_bridge.session.host import HostSession
 from firmware_bridge.session.questions import Answer, Question, probes
 from firmware_bridge.wire import messages as wire
+from firmware_bridge.wire import sealing
 from firmware_bridge.wire.framing import FrameReceiver, encode_frame
 from firmware_bridge.wire.pixels import Pixels
 
@@ -55,14 +55,10 @@ class Failing(Memory):
 
 
 def connected(network: Memory | None, bits: int = 1) -> tuple[HostSession, BoardSession]:
-    """Return a host that has received INFO, and its board; no other frame was sent."""
+    """Return a host that has read its board's clock, and the board, which has nothing more to send."""
     board, host = new_board(replace(INFO, pixel_bits=bits), 0.0, network=network), new_host(4711, 0.0)
-    board.receive(host.next_frame(0.0), 0.0)
-    host.receive(board.next_frame(0.0), 0.0)
-    while host.next_frame(0.0):
-        pass
-    while board.next_frame(0.0):
-        pass
+    greet(host, board)
+    assert host.next_frame(0.0) == board.next_frame(0.0) == b""
     return host, board
 
 
@@ -73,10 +69,11 @@ def exchange(host: HostSession, board: BoardSession, question: Question, now_s: 
     return host.answer
 
 
-def message(frame: bytes) -> wire.Message:
+def message(host: HostSession, frame: bytes) -> wire.Message:
     (content,) = FrameReceiver().feed(frame)
-    bare = content if ends.KEY is None else content[: -wire.TAG_BYTES]
-    return wire.decode(bare[0], split_frame(bare)[1])
+    plain = content if host._session_key is None else sealing.opened(host._session_key, wire.FROM_BOARD, content)
+    assert plain is not None
+    return wire.decode(plain[0], split_frame(plain)[1])
 
 
 def question_by_hand(host: HostSession, number: int, asked: Question) -> bytes:
@@ -109,7 +106,7 @@ def test_a_question_that_comes_twice_is_carried_out_once_and_answered_twice() ->
     asked = host.next_frame(0.0)
     for _ in range(2):
         board.receive(asked, 0.0)
-        assert isinstance(message(board.next_frame(0.0)), wire.Logits)
+        assert isinstance(message(host, board.next_frame(0.0)), wire.Logits)
     assert network.steps == 1
 
 
@@ -152,7 +149,7 @@ def test_a_late_question_neither_runs_the_network_nor_holds_up_the_answer_that_i
     host.receive(board.next_frame(0.0), 0.0)
     host.ask(wire.Identify(), 0.0)
     board.receive(host.next_frame(0.0) + late, 0.0)
-    assert message(board.next_frame(0.0)) == IDENTITY
+    assert message(host, board.next_frame(0.0)) == IDENTITY
     assert board.next_frame(0.0) == b""
     assert network.steps == 1
 
@@ -181,9 +178,9 @@ def test_a_new_connection_counts_from_one_and_forgets_the_fragment_begun() -> No
 
 def test_a_board_without_a_network_says_that_it_cannot_and_keeps_its_words() -> None:
     host, board = connected(None)
-    board.start_word()
+    board.start_word(0.0)
     board.add_fragment(pixels(1))
-    board.end_word()
+    board.end_word(0.0)
     assert exchange(host, board, wire.Identify()) is None
     assert isinstance(host.failure, CannotError)
     assert "no network runs on this board" in str(host.failure)
@@ -193,10 +190,10 @@ def test_a_board_without_a_network_says_that_it_cannot_and_keeps_its_words() -> 
 
 def test_questions_take_no_word_from_a_board_and_the_next_host_gets_it_whole() -> None:
     host, board = connected(Memory())
-    board.start_word()
+    board.start_word(0.0)
     for index in range(20):
         board.add_fragment(pixels(index))
-    board.end_word()
+    board.end_word(0.0)
     for step in range(30):
         assert exchange(host, board, wire.Identify(), step * 0.1) is not None
         while frame := board.next_frame(step * 0.1):
@@ -210,7 +207,7 @@ def test_questions_take_no_word_from_a_board_and_the_next_host_gets_it_whole() -
     for _ in range(10):
         while frame := board.next_frame(4.0):
             taker.receive(frame, 4.0)
-        while (event := taker.next_event()) is not None:
+        while (event := taker.next_event(0.0)) is not None:
             ended.append(event)
         board.receive(taker.next_frame(4.0), 4.0)
     assert WordEnded(77, 1, 20) in ended

@@ -73,16 +73,16 @@ class Simulation:
             self.host.receive(self._to_host.pop(0)[1], self.now_s)
         while self._to_board and self._to_board[0][0] <= self.now_s:
             self.board.receive(self._to_board.pop(0)[1], self.now_s)
-        while (event := self.host.next_event()) is not None:
+        while (event := self.host.next_event(self.now_s)) is not None:
             self._take(event)
         self.now_s += STEP_S
 
     def _write(self) -> None:
         while self._written < len(self.words) and len(self.board.unacknowledged()) < 3:
-            self.board.start_word()
+            self.board.start_word(self.now_s)
             for fragment in self.words[self._written]:
                 self.board.add_fragment(fragment)
-            self.board.end_word()
+            self.board.end_word(self.now_s)
             self._written += 1
 
     def _take(self, event: object) -> None:

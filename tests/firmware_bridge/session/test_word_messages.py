@@ -11,7 +11,7 @@ from firmware_bridge.wire import messages as wire
 BLANK = np.zeros((33, 33), np.uint8)
 (BITS,) = fragment_messages(0, BLANK, 1)
 GREY = list(fragment_messages(0, BLANK, 8))
-START, END = wire.Start(5), wire.End(5, 1)
+START, END = wire.Start(5, 0), wire.End(5, 1, 0)
 ERROR = wire.Error(wire.Fault.SENSOR_FAILED, "no digitiser")
 
 
@@ -58,19 +58,19 @@ def test_a_fault_ends_the_open_word() -> None:
     assert reader.read(ERROR) == BoardFault("sensor_failed", "no digitiser", 9, None)
     reader.read(START)
     assert reader.read(ERROR) == BoardFault("sensor_failed", "no digitiser", 9, 5)
-    assert reader.read(wire.Start(6)) == WordStarted(9, 6)
+    assert reader.read(wire.Start(6, 0)) == WordStarted(9, 6)
 
 
 def test_a_fault_in_mid_fragment_leaves_nothing_for_the_next_word() -> None:
     reader = WordReader(session=9, pixel_bits=8)
-    messages: list[WritingMessage] = [START, GREY[0], ERROR, wire.Start(6), *GREY]
+    messages: list[WritingMessage] = [START, GREY[0], ERROR, wire.Start(6, 0), *GREY]
     assert isinstance([reader.read(message) for message in messages][-1], FragmentReceived)
 
 
 def test_a_word_that_was_delivered_before_passes_in_silence() -> None:
     reader = WordReader(session=9, pixel_bits=1, last_word=5)
     assert [reader.read(message) for message in (START, BITS, END)] == [None] * 3
-    assert reader.read(wire.Start(6)) == WordStarted(9, 6)
+    assert reader.read(wire.Start(6, 0)) == WordStarted(9, 6)
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_a_word_that_was_delivered_before_passes_in_silence() -> None:
     [
         (1, [BITS], "FRAGMENT came outside a word"),
         (1, [END], "END came outside a word"),
-        (1, [START, wire.Start(6)], "began inside"),
+        (1, [START, wire.Start(6, 0)], "began inside"),
         (1, [START, BITS, END, START], "began after"),
         (1, [START, BITS, BITS], r"0 \+ 0 came where 1 \+ 0"),
         (1, [START, wire.Fragment(1, 0, 0, 0, BITS.pixels)], r"1 \+ 0 came where 0 \+ 0"),
         (1, [START, END], "1 fragments; word 5 is open with 0"),
-        (1, [START, BITS, wire.End(6, 1)], "says word 6"),
+        (1, [START, BITS, wire.End(6, 1, 0)], "says word 6"),
         (1, [START, wire.Fragment(0, 0, 0, 0, BITS.pixels + b"\0")], "is 137 bytes"),
         (1, [START, wire.Fragment(0, 0, 0, 0, BITS.pixels[:-1] + b"\x01")], "7 zero bits"),
         (1, [START, wire.Fragment(0, 0, 0, 0, b"")], "is 137 bytes"),

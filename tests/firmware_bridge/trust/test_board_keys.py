@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import stat
 import subprocess
 import sys
@@ -168,3 +171,39 @@ def test_a_folder_that_cannot_be_made_is_named_with_the_variable_that_helps(tmp_
     (tmp_path / "file").write_text("")
     with pytest.raises(KeyStoreError, match="INKGATE_KEYS"):
         KeyStore(tmp_path / "file" / "keys").put("pen-1", KEY)
+
+
+def test_a_folder_that_cannot_be_locked_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a network's file system without locks."""
+    store = KeyStore(tmp_path / "keys")
+    store.put("pen", bytes(32))
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", flock)
+        with pytest.raises(KeyStoreError, match=r"keys: .*No locks available"):
+            store.note("pen", 3)
+    store.note("pen", 4)
+    assert store.get("pen") == BoardKey(bytes(32), 4)
+
+
+def test_a_file_that_was_not_written_whole_does_not_replace_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = KeyStore(tmp_path / "keys")
+    store.put("pen", bytes(32), 7)
+    real = os.fsync
+
+    def cut(descriptor: int) -> None:
+        real(descriptor)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.truncate(descriptor, 10)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", cut)
+        with pytest.raises(KeyStoreError, match="what was written is not there"):
+            store.note("pen", 8)
+    assert store.get("pen") == BoardKey(bytes(32), 7)
+    assert [file.name for file in store.folder.glob("*") if file.suffix == ".fresh"] == []

@@ -32,6 +32,22 @@ def test_what_a_line_does_to_frames_is_named_after_a_few_of_them(alteration: Alt
     assert receiver.alteration is alteration
 
 
+def holding(taken: int, seed: int) -> bytes:
+    """Return a frame in which XON or XOFF stands so many times."""
+    return next(frame for frame in frames(10_000, seed) if sum(map(frame.count, (b"\x11", b"\x13"))) == taken)
+
+
+@pytest.mark.parametrize("taken", [1, 2, 5])
+def test_flow_control_is_named_though_one_frame_alone_comes_again_and_again(taken: int) -> None:
+    receiver = FrameReceiver()
+    altered = LINES[Alteration.FLOW_CONTROL](holding(taken, seed=2))
+    receiver.feed(altered * 5)
+    assert receiver.alteration is Alteration.FLOW_CONTROL
+    receiver = FrameReceiver()
+    receiver.feed(b"\x11\0" + altered * 20)
+    assert (receiver.alteration is None) == (taken > 1)
+
+
 @given(st.integers(0, 1 << 32), st.integers(1, 8))
 def test_noise_is_taken_for_no_alteration(seed: int, hits: int) -> None:
     rng, receiver = random.Random(seed), FrameReceiver()
@@ -49,6 +65,7 @@ def test_intact_frames_and_garbage_without_end_are_not_examined(monkeypatch: pyt
     receiver = FrameReceiver()
     receiver.feed(b"".join(frames(50)))
     assert examined == []
+    rng = random.Random(1)
     for _ in range(1000):
-        receiver.feed(random.Random(1).randbytes(wire.MAX_WIRE_BYTES) + DELIMITER)
+        receiver.feed(rng.randbytes(wire.MAX_WIRE_BYTES) + DELIMITER)
     assert len(examined) == EXAMINED

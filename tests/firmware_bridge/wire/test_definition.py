@@ -51,7 +51,7 @@ def test_other_prose_and_another_order_of_definitions_keep_the_protocol_hash() -
         ('max = 64, doc = "For people."', 'max = 65, doc = "For people."'),
         ('name = "consumed", type = "u32"', 'name = "consumed", type = "u16"'),
         ("sequenced = true\n", ""),
-        ("id = 15", "id = 99"),
+        ("id = 13", "id = 99"),
         ('sender = "host"', 'sender = "board"'),
     ],
 )

@@ -66,8 +66,8 @@ def test_an_added_kernel_set_can_be_asked_for_and_runs_by_its_name(
 
 def test_an_added_kernel_set_is_listed_wherever_one_can_be_chosen(added: Kernels, made_bundle: Path) -> None:
     bundle = Bundle.open(made_bundle)
-    assert NEW in choose_kernels(bundle, ["all"])
-    assert NEW in choose_kernels(bundle, [NEW])
+    assert NEW in choose_kernels(bundle.manifest.executor, ["all"])
+    assert NEW in choose_kernels(bundle.manifest.executor, [NEW])
     for refused in (lambda: kernel_set("cmsis-nn"), lambda: EngineExecutor.load(b"", "cmsis-nn")):
         with pytest.raises(KernelSetError, match=f"known: .*{NEW}"):
             refused()

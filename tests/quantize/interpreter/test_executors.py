@@ -53,12 +53,12 @@ def test_kernels_that_this_litert_does_not_have_are_refused(
 ) -> None:
     known = TABLE["litert-optimised"]
     monkeypatch.setitem(TABLE, known.name, dataclasses.replace(known, resolver="BUILTIN_OF_ANOTHER_VERSION"))
-    with pytest.raises(KernelSetError, match="this LiteRT has no kernels litert-optimised"):
+    with pytest.raises(KernelSetError, match="this ai-edge-litert has no kernels litert-optimised"):
         Tracer(make_model(3), known.name)
 
 
 def test_a_model_that_litert_cannot_load_is_an_error_of_ours(make_model: MakeModel) -> None:
-    with pytest.raises(ModelFileError, match="LiteRT cannot load the model"):
+    with pytest.raises(ModelFileError, match="ai-edge-litert cannot load the model"):
         interpreter(b"not a model", "litert-reference")
 
 

@@ -6,6 +6,7 @@ bool twin_begin(struct ink_session *session, uint32_t now_ms);
 void twin_feed(struct ink_session *session, const uint8_t *data, size_t count, uint32_t now_ms);
 size_t twin_state(const struct ink_session *session, uint32_t now_ms, uint32_t *state);
 bool twin_fault(struct ink_session *session, uint8_t fault, uint8_t text);
+void twin_skip(struct ink_session *session, uint32_t places);
 
 extern const size_t size_of_session, size_of_kept, pixel_bits, outbox_fragments;
 const size_t size_of_session = sizeof(struct ink_session);
@@ -53,8 +54,8 @@ bool twin_begin(struct ink_session *session, uint32_t now_ms)
     if (!ink_kept_begin(&kept, &twin_store)) {
         return false;
     }
-    const struct ink_identity identity = {"pen-1", "twin", "1.2.3", INK_KIND_PEN, kept.session, &twin_store};
-    ink_session_init(session, &identity, kept.provisioned != 0 ? kept.key : NULL, now_ms);
+    const struct ink_identity identity = {"pen-1", "twin", "1.2.3", INK_KIND_PEN, &twin_store};
+    ink_session_init(session, &identity, &kept, now_ms);
     return true;
 }
 
@@ -68,6 +69,14 @@ void twin_feed(struct ink_session *session, const uint8_t *data, size_t count, u
 bool twin_fault(struct ink_session *session, uint8_t fault, uint8_t text)
 {
     return ink_session_fault(session, (enum ink_fault)fault, TEXTS[text]);
+}
+
+/* Count so many places of the stream as used. */
+void twin_skip(struct ink_session *session, uint32_t places)
+{
+    session->origin += places;
+    session->base += places;
+    session->next += places;
 }
 
 static bool is_past(uint32_t time_ms, uint32_t now_ms)

@@ -35,7 +35,7 @@ def page(request: pytest.FixtureRequest) -> str:
         *[Result(Attempt(Role.USER, f"<b>{number}", "", WORD), None) for number in range(60)],
     ]
     inputs = type("Manifest", (), {"inputs": {}})
-    return make_page(ABOUT, inputs, results)  # type: ignore[arg-type]
+    return make_page(ABOUT, inputs, results, pictures=True)  # type: ignore[arg-type]
 
 
 def test_every_word_is_shown_with_picture_score_threshold_verdict_and_reason(page: str) -> None:
@@ -43,6 +43,15 @@ def test_every_word_is_shown_with_picture_score_threshold_verdict_and_reason(pag
     assert page.count("data:image/png;base64,") == 64
     for said in ("ACCEPT Ada", "12.50", "8.25", "score &amp; &lt;threshold&gt;", "stranger who knows the PIN of Ben"):
         assert said in page
+
+
+def test_without_being_asked_for_nothing_of_what_people_wrote_is_in_the_page() -> None:
+    result = Result(Attempt(Role.USER, "Ada", "Ada", WORD), decided("ACCEPT", "Ada"))
+    inputs: Any = type("Manifest", (), {"inputs": {}})
+    page = make_page(ABOUT, inputs, [result], pictures=False)
+    assert "<img" not in page
+    assert "data:image" not in page
+    assert "4 symbols; shown with --pictures" in page
 
 
 def test_false_decisions_stand_first(page: str) -> None:
@@ -69,4 +78,4 @@ def test_it_says_how_people_were_enrolled(page: str) -> None:
     assert "5 times each at the board" in page
     from_file = {**ABOUT, "enrolled": [{"writings": 4, "by": "file"}, {"writings": 5, "by": "file"}]}
     inputs = type("Manifest", (), {"inputs": {}})
-    assert "4 to 5 times each from a file" in make_page(from_file, inputs, [])  # type: ignore[arg-type]
+    assert "4 to 5 times each from a file" in make_page(from_file, inputs, [], pictures=True)  # type: ignore[arg-type]

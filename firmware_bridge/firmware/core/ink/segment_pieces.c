@@ -4,23 +4,73 @@
 
 #include "ink/box.h"
 
+bool ink_segment_at_border(const struct ink_segmenter *s, const struct ink_box *box)
+{
+    return box->left == 0 || box->top == 0 || box->right + 1u == s->width || box->bottom + 1u == s->rows;
+}
+
 /* Return whether a component is no writing but the sheet's edge or a shadow: at the picture's border, and longer than
  * half of the picture. */
 static bool is_frame(const struct ink_segmenter *s, const struct ink_box *box)
 {
-    const bool at_border =
-        box->left == 0 || box->top == 0 || box->right + 1u == s->width || box->bottom + 1u == s->rows;
-    return at_border && (2 * ink_box_width(box) > s->width || 2 * ink_box_height(box) > s->rows);
+    return ink_segment_at_border(s, box) && (2 * ink_box_width(box) > s->width || 2 * ink_box_height(box) > s->rows);
 }
 
-/* Drop edges and shadows, and measure the pen's width in what is left. Return false if nothing is left. */
+/* Return how far from its border a box's own line may lie. */
+static int32_t border(const struct ink_box *box)
+{
+    return ink_larger(ink_smaller(ink_box_width(box), ink_box_height(box)) / 10, 3);
+}
+
+/* Return whether something a third as high or higher lies in a box, away from its border. */
+static bool holds_one(const struct ink_segmenter *s, const struct ink_box *box)
+{
+    const int32_t wide = border(box);
+    for (uint32_t i = 0; i < s->component_count; i++) {
+        const struct ink_box *other = &s->components[i].box;
+        if (box->left + wide <= other->left && other->right <= box->right - wide && box->top + wide <= other->top &&
+            other->bottom <= box->bottom - wide && 3 * ink_box_height(other) >= ink_box_height(box)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Return the ink of a component that is not near the border of its box. */
+static uint32_t inner_ink(const struct ink_segmenter *s, uint32_t component)
+{
+    const struct ink_box *box = &s->components[component].box;
+    const int32_t wide = border(box);
+    uint32_t inner = 0;
+    for (uint32_t i = 0; i < s->run_count; i++) {
+        const struct ink_run *run = &s->runs[i];
+        if (run->label == component && box->top + wide <= run->row && run->row <= box->bottom - wide) {
+            const int32_t left = ink_larger(run->left, box->left + wide);
+            const int32_t right = ink_smaller(run->right, box->right - wide);
+            inner += (uint32_t)ink_larger(right - left + 1, 0);
+        }
+    }
+    return inner;
+}
+
+/* Return whether a component is a printed box: its ink lies near its border, and it holds writing. */
+static bool is_printed_box(const struct ink_segmenter *s, uint32_t component)
+{
+    const struct ink_component *c = &s->components[component];
+    return holds_one(s, &c->box) && 16u * inner_ink(s, component) <= c->area;
+}
+
+/* Drop edges, shadows and boxes, and measure the pen's width in what is left. Return false if nothing is left. */
 static bool measure_pen(struct ink_segmenter *s)
 {
     uint32_t area = 0;
     uint32_t runs = 0;
+    s->framed = false;
     for (uint32_t i = 0; i < s->component_count; i++) {
         struct ink_component *component = &s->components[i];
-        component->group = is_frame(s, &component->box) ? INK_SEGMENT_DROPPED : 0;
+        const bool frame = is_frame(s, &component->box);
+        s->framed = s->framed || frame;
+        component->group = frame || is_printed_box(s, i) ? INK_SEGMENT_DROPPED : 0;
         area += component->group == 0 ? component->area : 0;
     }
     for (uint32_t i = 0; i < s->run_count; i++) {
@@ -194,7 +244,7 @@ static void merge_pieces(struct ink_segmenter *s, distance *distance_of)
     }
 }
 
-int ink_segment_pieces(struct ink_segmenter *s)
+int ink_segment_height(struct ink_segmenter *s)
 {
     if (!measure_pen(s)) {
         return INK_SEGMENT_BLANK;
@@ -204,6 +254,15 @@ int ink_segment_pieces(struct ink_segmenter *s)
     }
     merge_pieces(s, breach);
     measure_height(s);
+    return 0;
+}
+
+int ink_segment_pieces(struct ink_segmenter *s)
+{
+    const int reason = ink_segment_height(s);
+    if (reason < 0) {
+        return reason;
+    }
     merge_pieces(s, kinship);
     return s->piece_count;
 }

@@ -10,6 +10,7 @@ enum {
     LEAST_SIDE = 6,    /* a symbol's larger side has at least 6 pixels */
     LEAST_PART = 3,    /* a symbol's larger side is at least 1/3; what is smaller is a speck */
     CUT_WIDTH_10 = 12, /* a piece wider than 1.2 may be several symbols joined */
+    WIDEST = 2,        /* a symbol is at most 2 wide, or twice as wide as high */
     TALL_10 = 7        /* each of several joined symbols is at least 0.7 high */
 };
 
@@ -194,6 +195,19 @@ static void order(struct ink_segmenter *s)
     sort_symbols(s, by_line);
 }
 
+/* Return why the symbols are not to be relied on, 0 if they are: one reaches the border, or is far too wide. */
+static int doubt(const struct ink_segmenter *s)
+{
+    bool at_border = s->framed;
+    bool wide = false;
+    for (uint32_t i = 0; i < s->symbol_count; i++) {
+        const struct ink_box *box = &s->symbols[i].box;
+        at_border = at_border || ink_segment_at_border(s, box);
+        wide = wide || ink_box_width(box) > WIDEST * ink_larger((int32_t)s->height, ink_box_height(box));
+    }
+    return at_border ? INK_SEGMENT_EDGE : wide ? INK_SEGMENT_JOINED : 0;
+}
+
 int ink_segment_symbols(struct ink_segmenter *s)
 {
     const int pieces = ink_segment_pieces(s);
@@ -205,6 +219,11 @@ int ink_segment_symbols(struct ink_segmenter *s)
             s->symbol_count = 0;
             return INK_SEGMENT_TOO_MANY;
         }
+    }
+    const int reason = doubt(s);
+    if (reason < 0) {
+        s->symbol_count = 0;
+        return reason;
     }
     order(s);
     return s->symbol_count > 0 ? s->symbol_count : INK_SEGMENT_BLANK;

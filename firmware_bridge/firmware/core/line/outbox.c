@@ -42,12 +42,13 @@ static struct ink_item *new_item(struct ink_outbox *outbox, uint32_t word)
     return item;
 }
 
-bool ink_outbox_begin_word(struct ink_outbox *outbox)
+bool ink_outbox_begin_word(struct ink_outbox *outbox, uint32_t now_ds)
 {
     if (ink_outbox_is_open(outbox) || new_item(outbox, outbox->words + 1U) == NULL) {
         return false;
     }
     outbox->words++;
+    last_item(outbox)->began_ds = now_ds;
     return true;
 }
 
@@ -66,19 +67,20 @@ bool ink_outbox_add_fragment(struct ink_outbox *outbox, const uint8_t *packed, c
     return true;
 }
 
-bool ink_outbox_end_word(struct ink_outbox *outbox)
+bool ink_outbox_end_word(struct ink_outbox *outbox, uint32_t now_ds)
 {
     if (!ink_outbox_is_open(outbox)) {
         return false;
     }
     last_item(outbox)->ending = INK_ID_END;
+    last_item(outbox)->ended_ds = now_ds;
     return true;
 }
 
 static int ending_message(const struct ink_item *item, uint8_t *payload)
 {
     if (item->ending == INK_ID_END) {
-        const struct ink_wire_end end = {item->word, item->count};
+        const struct ink_wire_end end = {item->word, item->count, item->ended_ds};
         return ink_encode_end(payload, &end);
     }
     struct ink_wire_error error = {.fault = item->fault};
@@ -144,7 +146,7 @@ int ink_outbox_message(const struct ink_outbox *outbox, uint32_t place, uint8_t 
             return ending_message(item, payload);
         }
         if (place == 0) {
-            const struct ink_wire_start start = {item->word};
+            const struct ink_wire_start start = {item->word, item->began_ds};
             *id = INK_ID_START;
             return ink_encode_start(payload, &start);
         }

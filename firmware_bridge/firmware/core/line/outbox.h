@@ -29,6 +29,7 @@ struct ink_item {
     uint8_t ending;       /* id of the message that ends it, END or ERROR; 0: the word is open */
     enum ink_fault fault; /* in ERROR */
     const char *text;     /* in ERROR; not owned */
+    uint32_t began_ds, ended_ds; /* the board's clock when the word began and ended */
 };
 
 /* All memory of an outbox. */
@@ -47,17 +48,17 @@ void ink_outbox_init(struct ink_outbox *outbox);
 /* Return whether a word is open. */
 bool ink_outbox_is_open(const struct ink_outbox *outbox);
 
-/* Begin a word.
+/* Begin a word at `now_ds` of the board's clock.
  * Return false, with nothing changed, if a word is open or INK_OUTBOX_WORDS words and faults are kept. */
-bool ink_outbox_begin_word(struct ink_outbox *outbox);
+bool ink_outbox_begin_word(struct ink_outbox *outbox, uint32_t now_ds);
 
 /* Copy packed[INK_PACKED_BYTES] and its times, NULL if they are not known, into the open word as its next fragment.
  * Return false, with nothing changed, if no word is open, if the outbox has no room for a fragment or if the word has
  * INK_MAX_WORD_FRAGMENTS. */
 bool ink_outbox_add_fragment(struct ink_outbox *outbox, const uint8_t *packed, const struct ink_times *times);
 
-/* End the open word. Return false if no word is open. */
-bool ink_outbox_end_word(struct ink_outbox *outbox);
+/* End the open word at `now_ds` of the board's clock. Return false if no word is open. */
+bool ink_outbox_end_word(struct ink_outbox *outbox, uint32_t now_ds);
 
 /* Report a fault: it ends the open word, or stands between words if none is open.
  * `text` is at most 64 printable ASCII characters; further ones are not sent. It is not copied, so it must stay

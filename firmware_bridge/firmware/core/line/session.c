@@ -1,7 +1,7 @@
 #include "line/session.h"
 
 #include "line/mem.h"
-#include "line/tags.h"
+#include "line/sealing.h"
 
 static const uint8_t PROTOCOL_HASH[] = INK_PROTOCOL_HASH;
 
@@ -32,7 +32,7 @@ static uint32_t repeat_pause_ms(uint8_t repeats)
 }
 
 /* Make a frame of a payload: `content` has room for a header, then payload_count bytes, then room for a tag.
- * The tag is left out if session_key is NULL. Return the frame's length; 0 if payload_count is negative. */
+ * It is not sealed if session_key is NULL. Return the frame's length; 0 if payload_count is negative. */
 static size_t send(uint8_t *wire, uint8_t *content, const struct ink_wire_header *header, int payload_count,
                    const uint8_t *session_key)
 {
@@ -42,7 +42,7 @@ static size_t send(uint8_t *wire, uint8_t *content, const struct ink_wire_header
     size_t count = INK_HEADER_BYTES + (size_t)payload_count;
     (void)ink_encode_header(content, header);
     if (session_key != NULL) {
-        ink_tag(content + count, session_key, INK_FROM_BOARD, content, count);
+        ink_seal(content, count, session_key, INK_FROM_BOARD);
         count += INK_TAG_BYTES;
     }
     return ink_frame_encode(wire, content, count);
@@ -53,19 +53,13 @@ static const uint8_t *key_of_connection(const struct ink_session *session)
     return session->authenticated ? session->session_key : NULL;
 }
 
-/* Return whether the board got its key in this connection, which therefore has no session key. */
-static bool is_newly_provisioned(const struct ink_session *session)
-{
-    return session->kept.provisioned != 0 && !session->authenticated;
-}
-
 /* Return the board's number of this connection, another one for each connection of each session.
  * If a number came again,
  * - a replayed HELLO would revive a connection whose acknowledgements can be replayed too;
  * - after a reset, a host that repeats its HELLO because the answer was lost would revive its old connection. */
 static uint32_t board_number(const struct ink_session *session)
 {
-    return (session->identity.session << 16) + session->connections;
+    return (session->kept.session << 16) + session->connections;
 }
 
 /* Write INFO's payload without its tag. Return its length, -1 if a text is not allowed. */
@@ -74,7 +68,7 @@ static int describe(const struct ink_session *session, uint8_t *payload)
     const struct ink_identity *identity = &session->identity;
     struct ink_wire_info info = {
         .protocol_hash = INK_PROTOCOL_HASH,
-        .session = identity->session,
+        .session = session->kept.session,
         .number = board_number(session),
         .provisioned = (uint8_t)session->kept.provisioned,
         .kind = identity->kind,
@@ -86,8 +80,21 @@ static int describe(const struct ink_session *session, uint8_t *payload)
     return ink_encode_info(payload, &info);
 }
 
+/* Return the board's clock, in tenths of a second since its start. */
+static uint32_t clock_ds(struct ink_session *session, uint32_t now_ms)
+{
+    const uint32_t seconds = (now_ms - session->second_ms) / 1000U;
+    session->uptime_s += seconds;
+    session->second_ms += seconds * 1000U;
+    return session->uptime_s * 10U + (now_ms - session->second_ms) / 100U;
+}
+
+/* Note that the host is there. A host that is there again needs a reading of the clock before any word. */
 static void hear(struct ink_session *session, uint32_t now_ms)
 {
+    if (session->state != INK_CONNECTED) {
+        session->statistics_due_ms = now_ms;
+    }
     session->heard_ms = now_ms;
     session->state = INK_CONNECTED;
 }
@@ -104,8 +111,7 @@ static void begin_again(struct ink_session *session)
 
 /* Take HELLO. INFO is due, and a connection begins if the host's number or nonce is new.
  * Return false for HELLO of another protocol, for which INFO is due as a hint, and for a malformed one. */
-static bool take_hello(struct ink_session *session, uint32_t connection, const uint8_t *payload, size_t count,
-                       uint32_t now_ms)
+static bool take_hello(struct ink_session *session, uint32_t connection, const uint8_t *payload, size_t count)
 {
     if (count < sizeof PROTOCOL_HASH || !ink_same(payload, PROTOCOL_HASH, sizeof PROTOCOL_HASH)) {
         session->greeting = (struct ink_greeting){connection, true, false};
@@ -131,7 +137,7 @@ static bool take_hello(struct ink_session *session, uint32_t connection, const u
                             described < 0 ? 0 : (size_t)described);
         }
         begin_again(session);
-        hear(session, now_ms);
+        session->state = INK_GREETED;
     }
     session->greeting = (struct ink_greeting){connection, true, true};
     return true;
@@ -140,21 +146,30 @@ static bool take_hello(struct ink_session *session, uint32_t connection, const u
 static bool take_question(struct ink_session *session, const struct ink_wire_header *header, const uint8_t *payload,
                           size_t count, uint32_t now_ms)
 {
-    const enum ink_asked asked = ink_answering_take(&session->answering, header->message, header->sequence, payload,
-                                                    count, &session->kept, session->identity.store);
+    const enum ink_asked asked =
+        ink_answering_take(&session->answering, header->message, header->sequence, payload, count);
     if (asked == INK_ASKED_FRESH) {
         hear(session, now_ms);
     }
     return asked != INK_ASKED_REFUSED;
 }
 
-/* Take ACKNOWLEDGE. Return false if it is malformed, if a later one was taken, if it names frames that were never sent
- * or if the board has just got its key, which must authenticate it. */
+/* Remember the head, unless it is none or the one that is remembered. */
+static void remember(struct ink_session *session, const uint8_t *head)
+{
+    static const uint8_t none[INK_HEAD_BYTES] = {0};
+    if (!ink_same(head, none, sizeof none) && !ink_same(head, session->kept.head, INK_HEAD_BYTES)) {
+        ink_kept_remember(&session->kept, head, session->identity.store);
+    }
+}
+
+/* Take ACKNOWLEDGE. Return false if it is malformed, if a later one was taken or if it names frames that were never
+ * sent. */
 static bool take_acknowledge(struct ink_session *session, uint32_t number, const uint8_t *payload, size_t count,
                              uint32_t now_ms)
 {
     struct ink_wire_acknowledge message;
-    if (is_newly_provisioned(session) || !ink_decode_acknowledge(&message, payload, count) ||
+    if (!ink_decode_acknowledge(&message, payload, count) ||
         number <= session->acknowledgements || message.consumed < session->base || message.consumed > session->next) {
         return false;
     }
@@ -170,6 +185,9 @@ static bool take_acknowledge(struct ink_session *session, uint32_t number, const
             }
         }
     }
+    if (session->authenticated) {
+        remember(session, message.head);
+    }
     session->base = message.consumed;
     session->origin +=
         ink_outbox_forget(&session->outbox, session->base - session->origin, &session->words_acknowledged);
@@ -178,7 +196,7 @@ static bool take_acknowledge(struct ink_session *session, uint32_t number, const
 }
 
 /* Take a frame's content. Return false if it is not HELLO and no valid message of this connection. */
-static bool take(struct ink_session *session, const uint8_t *content, size_t count, uint32_t now_ms)
+static bool take(struct ink_session *session, uint8_t *content, size_t count, uint32_t now_ms)
 {
     struct ink_wire_header header;
     if (count < INK_HEADER_BYTES || !ink_decode_header(&header, content, INK_HEADER_BYTES)) {
@@ -187,7 +205,7 @@ static bool take(struct ink_session *session, const uint8_t *content, size_t cou
     const uint8_t *payload = content + INK_HEADER_BYTES;
     size_t payload_count = count - INK_HEADER_BYTES;
     if (header.message == INK_ID_HELLO) {
-        return take_hello(session, header.connection, payload, payload_count, now_ms);
+        return take_hello(session, header.connection, payload, payload_count);
     }
     const bool question = ink_is_question(header.message);
     if (header.message != INK_ID_ACKNOWLEDGE && !question) {
@@ -201,7 +219,7 @@ static bool take(struct ink_session *session, const uint8_t *content, size_t cou
         return false;
     }
     if (session->authenticated) {
-        if (payload_count < INK_TAG_BYTES || !ink_is_tagged(session->session_key, INK_FROM_HOST, content, count)) {
+        if (!ink_open(content, count, session->session_key, INK_FROM_HOST)) {
             return false;
         }
         payload_count -= INK_TAG_BYTES;
@@ -222,7 +240,7 @@ static size_t send_info(struct ink_session *session, uint8_t *wire)
 static size_t send_answer(struct ink_session *session, uint8_t *wire)
 {
     uint8_t content[INK_MAX_CONTENT_BYTES];
-    const struct ink_wire_header header = {session->answering.id, session->token, session->answering.number};
+    const struct ink_wire_header header = {INK_ID_CANNOT, session->token, session->answering.number};
     return send(wire, content, &header, ink_answering_answer(&session->answering, content + INK_HEADER_BYTES),
                 key_of_connection(session));
 }
@@ -282,12 +300,13 @@ static uint32_t lost(struct ink_session *session, uint32_t now_ms)
     return found;
 }
 
-static size_t send_statistics(struct ink_session *session, uint8_t *wire)
+static size_t send_statistics(struct ink_session *session, uint32_t now_ms, uint8_t *wire)
 {
     uint8_t content[INK_MAX_CONTENT_BYTES];
     const struct ink_wire_header header = {INK_ID_STATISTICS, session->token, ++session->statistics_sent};
-    const struct ink_wire_statistics statistics = {
-        .uptime_s = session->uptime_s,
+    struct ink_wire_statistics statistics = {
+        .uptime_ds = clock_ds(session, now_ms),
+        .heard = session->acknowledgements,
         .words = session->words_acknowledged,
         .frames_sent = session->sent,
         .frames_repeated = session->repeated,
@@ -297,11 +316,12 @@ static size_t send_statistics(struct ink_session *session, uint8_t *wire)
         .oversize = session->receiver.oversize,
         .refused = session->refused,
     };
+    ink_copy(statistics.head, session->kept.head, sizeof statistics.head);
     return send(wire, content, &header, ink_encode_statistics(content + INK_HEADER_BYTES, &statistics),
                 key_of_connection(session));
 }
 
-void ink_session_init(struct ink_session *session, const struct ink_identity *identity, const uint8_t *key,
+void ink_session_init(struct ink_session *session, const struct ink_identity *identity, const struct ink_kept *kept,
                       uint32_t now_ms)
 {
     ink_fill(session, 0, sizeof *session);
@@ -309,11 +329,7 @@ void ink_session_init(struct ink_session *session, const struct ink_identity *id
     ink_outbox_init(&session->outbox);
     session->identity = *identity;
     session->heard_ms = session->statistics_due_ms = session->second_ms = now_ms;
-    session->kept.session = identity->session;
-    if (key != NULL) {
-        session->kept.provisioned = 1;
-        ink_copy(session->kept.key, key, INK_KEY_BYTES);
-    }
+    session->kept = *kept;
 }
 
 void ink_session_receive(struct ink_session *session, uint8_t byte, uint32_t now_ms)
@@ -326,9 +342,7 @@ void ink_session_receive(struct ink_session *session, uint8_t byte, uint32_t now
 
 size_t ink_session_poll(struct ink_session *session, uint32_t now_ms, uint8_t *wire)
 {
-    const uint32_t seconds = (now_ms - session->second_ms) / 1000U;
-    session->uptime_s += seconds;
-    session->second_ms += seconds * 1000U;
+    (void)clock_ds(session, now_ms);
     const bool statistics_due = is_due(&session->statistics_due_ms, now_ms);
     const uint32_t sequence = lost(session, now_ms);
     if (session->greeting.due) {
@@ -337,28 +351,27 @@ size_t ink_session_poll(struct ink_session *session, uint32_t now_ms, uint8_t *w
     if (session->answering.due) {
         return send_answer(session, wire);
     }
-    if (session->state == INK_CONNECTED && now_ms - session->heard_ms >= INK_SILENCE_MS) {
+    /* A place in the stream is half of a nonce: the connection ends before places are used up. */
+    if (session->state == INK_CONNECTED &&
+        (now_ms - session->heard_ms >= INK_SILENCE_MS || session->next == UINT32_MAX)) {
         session->state = INK_SILENT;
     }
-    if (session->state != INK_CONNECTED || is_newly_provisioned(session)) {
+    if (session->state != INK_CONNECTED) {
         return 0;
     }
     if (sequence != session->next) {
         return send_again(session, sequence, now_ms, wire);
     }
-    if (is_unsent(session)) {
-        return send_new(session, now_ms, wire);
-    }
     if (statistics_due) {
         session->statistics_due_ms = now_ms + INK_HEARTBEAT_MS;
-        return send_statistics(session, wire);
+        return send_statistics(session, now_ms, wire);
     }
-    return 0;
+    return is_unsent(session) ? send_new(session, now_ms, wire) : 0;
 }
 
-bool ink_session_begin_word(struct ink_session *session)
+bool ink_session_begin_word(struct ink_session *session, uint32_t now_ms)
 {
-    return ink_outbox_begin_word(&session->outbox);
+    return ink_outbox_begin_word(&session->outbox, clock_ds(session, now_ms));
 }
 
 bool ink_session_add_fragment(struct ink_session *session, const uint8_t *packed, const struct ink_times *times)
@@ -366,9 +379,9 @@ bool ink_session_add_fragment(struct ink_session *session, const uint8_t *packed
     return ink_outbox_add_fragment(&session->outbox, packed, times);
 }
 
-bool ink_session_end_word(struct ink_session *session)
+bool ink_session_end_word(struct ink_session *session, uint32_t now_ms)
 {
-    return ink_outbox_end_word(&session->outbox);
+    return ink_outbox_end_word(&session->outbox, clock_ds(session, now_ms));
 }
 
 bool ink_session_fault(struct ink_session *session, enum ink_fault fault, const char *text)

@@ -17,13 +17,13 @@
 struct ink_identity {
     const char *board, *model, *firmware; /* printable ASCII, at most 32, 16 and 24 characters */
     enum ink_kind kind;
-    uint32_t session;              /* ink_kept.session */
-    const struct ink_store *store; /* where a key from the host is stored; NULL: nowhere, so none is taken */
+    const struct ink_store *store; /* where `kept` is stored when it changes; NULL: nowhere */
 };
 
 /* What the board knows of its host. */
 enum ink_state {
     INK_WAITING,   /* there was no HELLO */
+    INK_GREETED,   /* there was one; until a frame of the host proves that it is there, only INFO is sent */
     INK_CONNECTED,
     INK_SILENT,    /* the host is gone; words are kept */
 };
@@ -63,10 +63,10 @@ struct ink_session {
     struct ink_outbox outbox;
 };
 
-/* Begin a session. Nothing is sent before the host's HELLO.
- * key[INK_KEY_BYTES] is copied; NULL: nothing is authenticated until a host provisions a key. The identity's texts and
- * store are not copied: they must outlive the session. Times, here and below, are milliseconds and may wrap. */
-void ink_session_init(struct ink_session *session, const struct ink_identity *identity, const uint8_t *key,
+/* Begin a session. Nothing is sent before the host's HELLO, and nothing but INFO before a frame of the host was taken.
+ * `kept` is copied, as ink_kept_begin left it; without a key nothing is authenticated. The identity's texts and store are
+ * not copied: they must outlive the session. Times, here and below, are milliseconds and may wrap. */
+void ink_session_init(struct ink_session *session, const struct ink_identity *identity, const struct ink_kept *kept,
                       uint32_t now_ms);
 
 /* Take a byte from the line. A frame that is no valid message of this connection changes nothing but a counter. */
@@ -77,9 +77,9 @@ void ink_session_receive(struct ink_session *session, uint8_t byte, uint32_t now
 size_t ink_session_poll(struct ink_session *session, uint32_t now_ms, uint8_t *wire);
 
 /* Write words and faults into the session's outbox: see ink_outbox_begin_word and the three functions below it. */
-bool ink_session_begin_word(struct ink_session *session);
+bool ink_session_begin_word(struct ink_session *session, uint32_t now_ms);
 bool ink_session_add_fragment(struct ink_session *session, const uint8_t *packed, const struct ink_times *times);
-bool ink_session_end_word(struct ink_session *session);
+bool ink_session_end_word(struct ink_session *session, uint32_t now_ms);
 bool ink_session_fault(struct ink_session *session, enum ink_fault fault, const char *text);
 
 #endif

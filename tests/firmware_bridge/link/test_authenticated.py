@@ -1,4 +1,4 @@
-"""Keys over a real pty: boards that prove theirs, boards that are refused, provisioning."""
+"""Keys over a real pty: boards that prove theirs, and boards that are refused."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ import pytest
 from firmware_bridge.emulate.board_memory import SelfProvisioned, Unprovisioned
 from firmware_bridge.emulate.virtual_board import VirtualBoard, Word
 from firmware_bridge.errors import BridgeError
-from firmware_bridge.link.errors import PortLostError
 from firmware_bridge.link.inquiry import Inquiry
 from firmware_bridge.link.link import open_link
-from firmware_bridge.link.provision import provision
 from firmware_bridge.session.errors import (
-    CannotError,
     CounterError,
     DowngradeError,
     KeyMissingError,
-    ProvisionedError,
     UnprovisionedError,
     WrongKeyError,
 )
@@ -40,9 +36,6 @@ class Fixed:
 
     def start(self) -> tuple[bytes, int]:
         return self.key, self.session
-
-    def keep_key(self, key: bytes) -> bool:
-        return False
 
 
 @pytest.fixture
@@ -154,62 +147,19 @@ def test_a_key_store_that_others_can_read_stops_the_run(store: KeyStore) -> None
             list(link.events())
 
 
-def test_a_board_is_provisioned_once_and_proves_it_then_and_after_its_power_was_cut(store: KeyStore) -> None:
-    board = pen(Unprovisioned(), words=2)
+def test_a_board_with_a_key_proves_it_again_after_its_power_was_cut_and_to_no_other_host(store: KeyStore) -> None:
+    store.put(PEN, KEY)
+    board = pen(Unprovisioned(KEY), words=2)
     with board:
-        info = provision(board.start(), store)
-        assert info.authenticated
-        assert info.board == PEN
-        with pytest.raises(ProvisionedError, match="nothing to do") as caught:
-            provision(board.start(), store)
-        assert caught.value.exit_code == 2
+        with open_link(board.start(), keys=store) as link:
+            first = next(link.events())
         board.kill()
         with open_link(board.start(), keys=store, idle_timeout_s=1.0) as link:
             events = list(link.events())
-    assert sum(isinstance(event, WordEnded) for event in events) == 2 - len(board.lost) >= 1
-    assert isinstance(refusal(pen(Unprovisioned(KEY)), KeyStore(store.folder / "of another host")), KeyMissingError)
-
-
-@pytest.mark.usefixtures("_impatient")
-def test_a_board_that_lost_its_memory_gets_a_new_key_only_if_asked_for(store: KeyStore) -> None:
-    store.put(PEN, KEY)
-    board = pen(Unprovisioned())
-    with board:
-        with pytest.raises(DowngradeError, match="--again"):
-            provision(board.start(), store)
-        assert provision(board.start(), store, again=True).authenticated
-    known = store.get(PEN)
-    assert known is not None
-    assert known.key != KEY
-
-
-def test_a_cable_pulled_in_the_middle_costs_no_board_its_key(store: KeyStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The board has stored its key, and the answer is lost."""
-    asked = Inquiry.provision
-
-    def cut(self: Inquiry, key: bytes) -> None:
-        asked(self, key)
-        raise PortLostError("pulled")
-
-    board = pen(Unprovisioned())
-    with board:
-        with monkeypatch.context() as patch:
-            patch.setattr(Inquiry, "provision", cut)
-            with pytest.raises(PortLostError):
-                provision(board.start(), store)
-        with open_link(board.start(), keys=store) as link:
-            first = next(link.events())
     assert isinstance(first, Connected)
     assert first.info.authenticated
-
-
-def test_a_board_that_cannot_keep_a_key_is_not_taken_for_provisioned(store: KeyStore) -> None:
-    memory = Unprovisioned()
-    memory.keep_key = lambda key: False  # type: ignore[method-assign] # its memory is worn out
-    board = pen(memory)
-    with board, pytest.raises(CannotError, match="not_stored"):
-        provision(board.start(), store)
-    assert store.load() == {}
+    assert sum(isinstance(event, WordEnded) for event in events) == 2 - len(board.lost) >= 1
+    assert isinstance(refusal(pen(Unprovisioned(KEY)), KeyStore(store.folder / "of another host")), KeyMissingError)
 
 
 def test_questions_are_answered_with_a_key_and_without_and_the_answer_says_which(store: KeyStore) -> None:

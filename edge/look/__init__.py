@@ -1,0 +1,1 @@
+"""What a camera board sees in a picture file: read, segmented, shown."""
