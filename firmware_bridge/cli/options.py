@@ -96,7 +96,7 @@ class _PlainConsole(Console):
 
     def status(self, status: RenderableType, **options: Any) -> Status:
         """Return a spinner beside which the seconds are counted: whoever waits sees that something goes on."""
-        return super().status(Timed(status), **options)
+        return Status(Timed(status), console=self, **options)
 
 
 class Timed:

@@ -181,13 +181,13 @@ def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: list[st
 
 def failure(*arguments: object) -> Exception:
     """Return the exception that `inkgate` turns into a sentence and an exit code."""
-    with pytest.raises((TrainError, EdgeError)) as caught:
+    with pytest.raises((TrainError, EdgeError, UnwritableError)) as caught:
         cli.main([str(argument) for argument in arguments], standalone_mode=False)
-    assert caught.value.exit_code == 2
+    assert caught.value.exit_code == (3 if isinstance(caught.value, UnwritableError) else 2)
     return caught.value
 
 
-def test_what_train_cannot_find_is_one_error_with_exit_code_2(
+def test_what_train_cannot_find_is_one_error_with_its_exit_code(
     hands_file: Path, backbone_folder: Path, tmp_path: Path
 ) -> None:
     def train(dataset: object, backbone: Path, out: Path = tmp_path / "run") -> Exception:
