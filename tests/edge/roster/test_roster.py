@@ -98,3 +98,16 @@ def test_visitors_have_numbers_and_no_names() -> None:
 def test_a_pin_is_not_shown_where_a_value_is_printed() -> None:
     assert "2580" not in repr(make_user("Ada", pin="2580"))
     assert "2580" not in repr(Roster().add(make_user("Ada", pin="2580")))
+
+
+def test_there_is_room_for_as_many_visitors_and_fragments_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (roster_module.MAX_VISITORS, roster_module.MAX_FRAGMENTS) == (1000, 1000)
+    material = make_material(1)
+    monkeypatch.setattr(roster_module, "MAX_VISITORS", 2)
+    monkeypatch.setattr(roster_module, "MAX_FRAGMENTS", len(material))
+    full = Roster().add_visitor(material).add_visitor(material)
+    with pytest.raises(UserError, match="there are 2 visitors, and no room for more"):
+        full.add_visitor(material)
+    monkeypatch.setattr(roster_module, "MAX_FRAGMENTS", len(material) - 1)
+    with pytest.raises(EnrolmentError, match=f"{len(material)} fragments: at most"):
+        Roster().add_visitor(material)
