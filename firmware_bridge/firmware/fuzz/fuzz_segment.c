@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t count)
         paint(width, height, data + 4, count - 4);
     }
     const int symbols = ink_segment(&segmenter, picture, width, height);
-    INK_PROMISE(symbols >= INK_SEGMENT_SIZE && symbols != 0 && symbols <= INK_SEGMENT_SYMBOLS);
+    INK_PROMISE(symbols >= INK_SEGMENT_UNSURE && symbols != 0 && symbols <= INK_SEGMENT_SYMBOLS);
     for (int at = 0; at < symbols; at++) {
         const struct ink_box *box = &segmenter.symbols[at].box;
         INK_PROMISE(box->left <= box->right && box->right < width);

@@ -82,7 +82,7 @@ struct ink_chain {
     uint16_t thin, gap, crossing; /* places along where it is thin; since then without ink; with thick ink */
 };
 
-/* Rows of a picture of which the highest or the lowest values are wanted. */
+/* Rows of which the highest values are wanted. */
 struct ink_window {
     uint8_t rows[INK_SEGMENT_WINDOW][INK_SEGMENT_SIDE];
     uint8_t so_far[INK_SEGMENT_SIDE];
@@ -104,8 +104,10 @@ struct ink_segmenter {
         struct ink_run runs[INK_SEGMENT_RUNS];
         uint16_t sums[3][INK_SEGMENT_SIDE];
         struct {
-            struct ink_window bright, paper;
+            struct ink_window bright, shade;
             uint8_t row[INK_SEGMENT_SIDE + 2 * (INK_SEGMENT_WINDOW - 1)];
+            uint8_t row_so_far[INK_SEGMENT_SIDE + 2 * (INK_SEGMENT_WINDOW - 1)];
+            uint32_t gains[256]; /* 2^16 shares of white / brightness of the paper, rounded up: exact for 8 bits */
         };
         struct ink_chain chains[INK_SEGMENT_OPEN];
     };

@@ -82,59 +82,76 @@ static void smooth(struct ink_segmenter *s, uint8_t *picture)
     }
 }
 
-/* Replace values by the higher of them and of others; turned: by the lower. */
-static void prefer(uint8_t *values, const uint8_t *others, uint32_t count, bool turned)
-{
-    for (uint32_t x = 0; x < count; x++) {
-        values[x] = (values[x] > others[x]) != turned ? values[x] : others[x];
-    }
-}
-
-/* Add row number `place` to a window of WINDOW rows, and replace it by the highest of the window; turned: the lowest.
+/* Add row number `place` to a window of WINDOW rows, and replace it by the highest values of the window.
  * Of the block of WINDOW rows before this one's block the window keeps what is highest from each row on, of this one's
  * what is highest so far (van Herk 1992). */
-static void slide(struct ink_window *window, uint8_t *row, uint32_t count, uint32_t place, bool turned)
+static void slide(struct ink_window *window, uint8_t *row, uint32_t count, uint32_t place)
 {
     const uint32_t k = place % WINDOW;
-    if (k == 0) {
-        ink_copy(window->so_far, row, count);
-    } else {
-        prefer(window->so_far, row, count, turned);
+    const bool begins = k == 0;
+    const bool ends = k + 1u == WINDOW;
+    const uint8_t *before = window->rows[ends || place < WINDOW ? k : k + 1u];
+    for (uint32_t x = 0; x < count; x++) {
+        const uint8_t value = row[x];
+        uint8_t best = begins ? 0 : window->so_far[x];
+        best = value > best ? value : best;
+        window->so_far[x] = best;
+        const uint8_t other = ends || place < WINDOW ? 0 : before[x];
+        window->rows[k][x] = value;
+        row[x] = other > best ? other : best;
     }
-    ink_copy(window->rows[k], row, count);
-    ink_copy(row, window->so_far, count);
-    if (k + 1u < WINDOW && place >= WINDOW) {
-        prefer(row, window->rows[k + 1u], count, turned);
-    }
-    for (uint32_t i = WINDOW - 1u; k + 1u == WINDOW && i > 0; i--) {
-        prefer(window->rows[i - 1u], window->rows[i], count, turned);
+    for (uint32_t i = WINDOW - 1u; ends && i > 0; i--) {
+        uint8_t *higher = window->rows[i - 1u];
+        const uint8_t *next = window->rows[i];
+        for (uint32_t x = 0; x < count; x++) {
+            higher[x] = next[x] > higher[x] ? next[x] : higher[x];
+        }
     }
 }
 
-/* Replace each value by the highest of it and the WINDOW - 1 values behind it; turned: by the lowest.
- * There are count + WINDOW - 1 values. Windows grow by doubling: 2, 4, 8, 16, 31. */
-static void spread(uint8_t *values, uint32_t count, bool turned)
+/* Replace each of `count` values of the row by the highest of it and the WINDOW - 1 values behind it.
+ * Values are taken in blocks of WINDOW, as rows are by `slide`: the highest from a value to its block's end, and from
+ * the next block's begin. */
+static void spread(struct ink_segmenter *s, uint32_t count)
 {
-    static const uint8_t steps[] = {1, 2, 4, 8, 15};
-    uint32_t left = count + WINDOW - 1u;
-    for (uint32_t i = 0; i < sizeof steps; i++) {
-        left -= steps[i];
-        prefer(values, values + steps[i], left, turned);
+    uint8_t *values = s->row;
+    uint8_t *so_far = s->row_so_far;
+    const uint32_t all = count + WINDOW - 1u;
+    for (uint32_t first = 0; first < all; first += WINDOW) {
+        const uint32_t end = smaller(first + WINDOW, all);
+        uint8_t best = 0;
+        for (uint32_t x = first; x < end; x++) {
+            best = values[x] > best ? values[x] : best;
+            so_far[x] = best;
+        }
+        best = 0;
+        for (uint32_t x = end; x-- > first;) {
+            best = values[x] > best ? values[x] : best;
+            values[x] = best;
+        }
+    }
+    so_far += WINDOW - 1;
+    for (uint32_t x = 0; x < count; x++) {
+        values[x] = so_far[x] > values[x] ? so_far[x] : values[x];
     }
 }
 
-/* Add row `place` of the picture, or nothing below it. Return the paper's brightness in row `place` - 2 REACH. */
-static const uint8_t *next_paper(struct ink_segmenter *s, const uint8_t *picture, uint32_t place)
+/* Add row `place` of the picture, or nothing below it. Return how much darker than white the paper is in row
+ * `place` - 2 REACH: the darkest of what is brightest nearby. */
+static const uint8_t *next_shade(struct ink_segmenter *s, const uint8_t *picture, uint32_t place)
 {
     uint8_t *row = s->row + (WINDOW - 1);
     ink_fill(s->row, 0, sizeof s->row);
     if (place < s->rows) {
         ink_copy(row, picture + place * s->width, s->width);
     }
-    slide(&s->bright, row, s->width, place, false);
-    spread(s->row, s->width + WINDOW - 1u, false);
-    spread(s->row, s->width, true);
-    slide(&s->paper, s->row, s->width, place, true);
+    slide(&s->bright, row, s->width, place);
+    spread(s, s->width + WINDOW - 1u);
+    for (uint32_t x = 0; x < s->width + WINDOW - 1u; x++) {
+        s->row[x] = (uint8_t)(255u - s->row[x]);
+    }
+    spread(s, s->width);
+    slide(&s->shade, s->row, s->width, place);
     return s->row;
 }
 
@@ -146,12 +163,12 @@ struct light {
 };
 
 /* Replace the pixels of a row by their shares, and count these. */
-static void take_shares(struct ink_segmenter *s, uint8_t *row, const uint8_t *papers, struct light *light)
+static void take_shares(struct ink_segmenter *s, uint8_t *row, const uint8_t *shade, struct light *light)
 {
     for (uint32_t x = 0; x < s->width; x++) {
-        const uint32_t paper = papers[x];
+        const uint32_t paper = 255u - shade[x];
         const uint32_t grey = row[x];
-        uint32_t share = smaller(grey * WHITE / larger(paper, 1), SHARES - 1);
+        uint32_t share = (grey * s->gains[paper]) >> 16;
         if (paper - grey < light->difference) {
             share = larger(share, WHITE - FAINTEST);
         }
@@ -167,10 +184,14 @@ static void take_shares(struct ink_segmenter *s, uint8_t *row, const uint8_t *pa
 static void level(struct ink_segmenter *s, uint8_t *picture, struct light *light)
 {
     ink_fill(s->counts, 0, sizeof s->counts);
+    for (uint32_t paper = 1; paper < 256; paper++) {
+        s->gains[paper] = ((WHITE << 16) + paper - 1u) / paper;
+    }
+    s->gains[0] = 0;
     for (uint32_t place = 0; place < s->rows + WINDOW - 1u; place++) {
-        const uint8_t *paper = next_paper(s, picture, place);
+        const uint8_t *shade = next_shade(s, picture, place);
         if (place >= WINDOW - 1) {
-            take_shares(s, picture + (place - (WINDOW - 1u)) * s->width, paper, light);
+            take_shares(s, picture + (place - (WINDOW - 1u)) * s->width, shade, light);
         }
     }
 }

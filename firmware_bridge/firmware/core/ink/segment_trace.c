@@ -156,8 +156,9 @@ static struct ink_chain begin(const struct ink_view *view, uint32_t along, int32
 /* Begin to follow all thin stretches of ink at a place along that are not being followed. Return how many there are. */
 static uint32_t begin_some(struct ink_segmenter *s, const struct ink_view *view, uint32_t along, uint32_t open)
 {
+    const uint8_t *pixel = view->pixels + along * view->along_step;
     for (int32_t first = 0; first < (int32_t)view->across; first++) {
-        if (!ink_is_dark(view, along, first, INK_FAINT)) {
+        if (pixel[(uint32_t)first * view->across_step] == INK_PAPER) {
             continue;
         }
         int32_t last = first;
