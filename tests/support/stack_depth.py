@@ -19,6 +19,7 @@ ROM_BYTES = 512
 INDIRECT = {
     "wait_for": ("begin", "add"),
     "ink_kept_begin": ("ink_board_store_read", "ink_board_store_write"),
+    "ink_kept_remember": ("ink_board_store_write",),
     "flash_change": (),
     "rom_function": (),
     "find_nearest": ("breach", "kinship"),

@@ -6,6 +6,17 @@
 
 static struct ink_session session;
 static uint32_t now_ms;
+
+/* The board's store, of which every second write fails. */
+static bool write_kept(const void *from, size_t count)
+{
+    static uint8_t writes;
+    (void)from;
+    return count == sizeof(struct ink_kept) && (++writes & 1U) != 0;
+}
+
+static const struct ink_store store = {NULL, write_kept};
+
 static void within_limits(void)
 {
     INK_PROMISE(session.next - session.base <= INK_WINDOW_FRAMES);
@@ -79,7 +90,7 @@ static void greet(uint8_t number)
 static void acknowledge(uint8_t consumed, uint8_t received)
 {
     uint8_t payload[1 + INK_ACKNOWLEDGE_BYTES];
-    const struct ink_wire_acknowledge message = {session.base + consumed % (INK_WINDOW_FRAMES + 2), received};
+    const struct ink_wire_acknowledge message = {session.base + consumed % (INK_WINDOW_FRAMES + 2), received, {consumed}};
     payload[0] = (uint8_t)(session.acknowledgements + 1);
     (void)ink_encode_acknowledge(payload + 1, &message);
     speak(INK_ID_ACKNOWLEDGE, payload, sizeof payload, session.authenticated);
@@ -112,7 +123,7 @@ static void act(uint8_t what, const uint8_t *bytes, size_t count)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t count)
 {
-    const struct ink_identity identity = {"pen-1", "fuzz", "0", INK_KIND_PEN, NULL};
+    const struct ink_identity identity = {"pen-1", "fuzz", "0", INK_KIND_PEN, &store};
     const struct ink_kept kept = {.session = 1, .provisioned = count > 0 ? data[0] & 1U : 0, .key = {7}};
     now_ms = 0xFFFFF000U;
     ink_session_init(&session, &identity, &kept, now_ms);
