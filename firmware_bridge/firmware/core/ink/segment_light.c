@@ -211,6 +211,18 @@ static uint32_t paper_share(const struct ink_segmenter *s)
     return paper;
 }
 
+/* Return the mean of the shares below this, and how many there are. */
+static uint32_t mean_below(const struct ink_segmenter *s, uint32_t limit, uint32_t *count)
+{
+    uint32_t sum = 0;
+    *count = 0;
+    for (uint32_t v = 0; v < limit; v++) {
+        *count += s->counts[v];
+        sum += s->counts[v] * v;
+    }
+    return sum / larger(*count, 1);
+}
+
 /* Find the shares below which a pixel is FAINT, LIKELY, INK, SURE: INK is half-way between paper and ink, which is all
  * that is darker than the paper's noise. Return 0, or an ink_segment_reason. */
 static int find_thresholds(struct ink_segmenter *s, uint32_t below[INK_SURE + 1])
@@ -224,23 +236,21 @@ static int find_thresholds(struct ink_segmenter *s, uint32_t below[INK_SURE + 1]
     }
     const uint32_t margin = larger(3u * (high > paper ? high - paper : 0), FAINTEST);
     const uint32_t limit = paper > margin ? paper - margin : 0;
-    uint32_t ink = 0;
-    uint32_t sum = 0;
-    for (uint32_t v = 0; v < limit; v++) {
-        ink += s->counts[v];
-        sum += s->counts[v] * v;
-    }
+    uint32_t ink;
+    uint32_t mean = mean_below(s, limit, &ink);
     /* Uneven noise has parts beyond the limit too, but not far beyond: these are no ink. */
-    if (ink < LEAST_INK || 2u * (paper - sum / ink) < 3u * margin) {
+    if (ink < LEAST_INK || 2u * (paper - mean) < 3u * margin) {
         return INK_SEGMENT_BLANK;
     }
-    const uint32_t step = (paper - sum / ink) / 8u;
-    s->threshold = (paper + sum / ink) / 2u;
+    /* What is lighter than half-way is a stroke's edge, and tells little of its ink. */
+    mean = mean_below(s, (paper + mean) / 2u, &ink);
+    const uint32_t step = (paper - mean) / 8u;
+    s->threshold = (paper + mean) / 2u;
     if (s->threshold + step / 2u > limit) {
         return INK_SEGMENT_UNSURE;
     }
     below[INK_INK] = s->threshold;
-    below[INK_SURE] = s->threshold > step ? s->threshold - step : 0;
+    below[INK_SURE] = s->threshold - step / 2u;
     below[INK_LIKELY] = smaller(s->threshold + step, limit);
     below[INK_FAINT] = larger(below[INK_LIKELY], smaller(limit, paper - FAINT_LINE));
     return 0;
