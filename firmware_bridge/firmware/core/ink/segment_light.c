@@ -223,7 +223,7 @@ static uint32_t mean_below(const struct ink_segmenter *s, uint32_t limit, uint32
     return sum / larger(*count, 1);
 }
 
-/* Find the shares below which a pixel is FAINT, LIKELY, INK, SURE: INK is half-way between paper and ink, which is all
+/* Find the shares below which a pixel is FAINT, LIKELY, INK, SURE: INK is nearly half-way between ink and paper; ink is all
  * that is darker than the paper's noise. Return 0, or an ink_segment_reason. */
 static int find_thresholds(struct ink_segmenter *s, uint32_t below[INK_SURE + 1])
 {
@@ -245,12 +245,12 @@ static int find_thresholds(struct ink_segmenter *s, uint32_t below[INK_SURE + 1]
     /* What is lighter than half-way is a stroke's edge, and tells little of its ink. */
     mean = mean_below(s, (paper + mean) / 2u, &ink);
     const uint32_t step = (paper - mean) / 8u;
-    s->threshold = (paper + mean) / 2u;
+    s->threshold = mean + 15u * (paper - mean) / 32u; /* smoothing has widened thin strokes */
     if (s->threshold + step / 2u > limit) {
         return INK_SEGMENT_UNSURE;
     }
     below[INK_INK] = s->threshold;
-    below[INK_SURE] = s->threshold - step / 2u;
+    below[INK_SURE] = s->threshold - step / 4u;
     below[INK_LIKELY] = smaller(s->threshold + step, limit);
     below[INK_FAINT] = larger(below[INK_LIKELY], smaller(limit, paper - FAINT_LINE));
     return 0;
