@@ -327,8 +327,8 @@ class HostSession:
             if fresh:
                 self._statistics, self.remembered = header.sequence, message.head
                 # The first reading is handed out before the words that waited for it, whatever was lost on the way.
-                place = len(self._ready) if self._clock.is_read else self._first_writing()
-                self._ready.insert(place, (None, message, 0))
+                behind = len(self._ready) if self._clock.is_read else self._first_writing()
+                self._ready.insert(behind, (None, message, 0))
                 self._clock.read(message.uptime_ds, message.heard, now_s)
             return fresh, fresh
         if isinstance(message, wire.Identity | wire.Logits | wire.Cannot):
