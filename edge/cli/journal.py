@@ -235,10 +235,14 @@ def anchor(path: Path | None, port: str, as_json: bool) -> None:
         verified, head = opened.verify(), opened.head
     if verified.fault is not None:
         raise JournalAlteredError(
-            f"{file}: {verified.fault}: it was changed: keep it, and begin another: --journal OTHER"
+            f"{file}: {verified.fault}: put back what is missing; if it was changed, keep it, and begin another: "
+            "--journal OTHER"
         )
     if head == NOTHING:
-        raise NotAJournalError(f"{file}: it has no rows, so there is nothing to remember")
+        raise NotAJournalError(
+            f"{file}: it has no rows, so there is nothing to remember: have `inkgate run --journal {file}` refuse a "
+            "word first, and stop it"
+        )
     with Inquiry(port, connect_patience_s=CONNECT_S) as inquiry:
         inquiry.remember(head)
         board = inquiry.info.board

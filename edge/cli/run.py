@@ -342,10 +342,10 @@ def _follow(
             display.notice(item)
             service.tell(item.text)
             continue
+        hooks.follow(item)  # first: whoever reads the output may not read it for long
         if as_json:
             with passing_over_full_disk():
                 emit(as_record(item, verified, signed))
-        hooks.follow(item)
         display.outcome(item)
         tally.decided += item.decision.final
         if tally.decided == tally.words:

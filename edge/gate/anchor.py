@@ -7,8 +7,9 @@ from typing import Protocol
 from edge.errors import JournalError
 
 MISSING = (
-    "the board remembers a row that the journal has not: rows were taken away, an older copy was put back, or it is "
-    "another journal: find out which; then `inkgate journal anchor` has the board remember this one"
+    "the board remembers a row that the journal has not: rows, or files that it continues, were taken away, an older "
+    "copy was put back, or it is another journal: find out which; then `inkgate journal anchor` has the board remember "
+    "this one"
 )
 _UNTOLD = "the board has not yet said what it remembers of the journal"
 
@@ -39,7 +40,8 @@ class Anchor:
     def hear(self, head: bytes) -> str:
         """Take the head that the board remembers. Return why nothing is decided, once, if that is so.
 
-        What it remembers later is what it was told. If the journal cannot be read, the next head is looked for.
+        What it remembers later is what it was told, at once: it may have missed the last row when its connection broke
+        off. If the journal cannot be read, the next head is looked for.
         """
         before = self.problem
         if self._journal is None or before in ("", MISSING):
@@ -48,6 +50,7 @@ class Anchor:
             self.problem = "" if self._journal.holds(head) else MISSING
         except JournalError as error:
             self.problem = str(error)
+        self.record()
         return "" if self.problem == before else self.problem
 
     def record(self) -> None:

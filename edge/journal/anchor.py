@@ -10,6 +10,7 @@ from typing import Final
 
 from edge.errors import JournalError, NotAJournalError
 from edge.journal.link import Link, link_of
+from edge.journal.row import GENESIS, Entry, row_hash
 from edge.journal.schema import connect_to_read
 from edge.journal.tail import row_at
 
@@ -19,7 +20,7 @@ HEAD_BYTES: Final = 16
 NOTHING: Final = bytes(HEAD_BYTES)
 """What a board remembers that was never told a head."""
 
-_HOLDS: Final = "SELECT 1 FROM decisions WHERE substr(hash, 1, ?) = ? ORDER BY number DESC LIMIT 1"
+_HOLDS: Final = "SELECT number FROM decisions WHERE substr(hash, 1, ?) = ? ORDER BY number DESC LIMIT 1"
 
 
 def head_of(database: sqlite3.Connection) -> bytes:
@@ -31,19 +32,21 @@ def head_of(database: sqlite3.Connection) -> bytes:
 def holds(path: Path, database: sqlite3.Connection, head: bytes) -> bool:
     """Return whether a row of the journal, or of those that it continues, has the hash that begins so.
 
-    The newest row is looked at first. JournalError if a file cannot be read.
+    The newest row is looked at first; a hash that was only written beside a row does not count. JournalError if a file
+    cannot be read.
     """
     wanted = head.hex()
-    if head == NOTHING or database.execute(_HOLDS, (len(wanted), wanted)).fetchone() is not None:
+    if head == NOTHING or _has(database, wanted):
         return True
-    link = _before(database)
-    while link is not None:
+    link, looked_at = _before(database), {path.name}
+    while link is not None and link.file not in looked_at:
         if link.head.startswith(wanted):
             return True
         path = path.with_name(link.file)
+        looked_at.add(link.file)
         try:
             with closing(connect_to_read(path)) as before:
-                if before.execute(_HOLDS, (len(wanted), wanted)).fetchone() is not None:
+                if _has(before, wanted):
                     return True
                 link = _before(before)
         except NotAJournalError:
@@ -53,6 +56,19 @@ def holds(path: Path, database: sqlite3.Connection, head: bytes) -> bool:
     return False
 
 
+def _has(database: sqlite3.Connection, wanted: str) -> bool:
+    """Return whether the last row whose hash begins so has that hash, behind the row before it."""
+    found = database.execute(_HOLDS, (len(wanted), wanted)).fetchone()
+    return found is not None and _row(database, found[0]) is not None
+
+
 def _before(database: sqlite3.Connection) -> Link | None:
-    first = row_at(database, 1)
-    return None if first is None else link_of(first[0])
+    first = _row(database, 1)
+    return None if first is None else link_of(first)
+
+
+def _row(database: sqlite3.Connection, number: int) -> Entry | None:
+    """Return the row, None if it has not the hash that it should have."""
+    row, before = row_at(database, number), row_at(database, number - 1)
+    previous = GENESIS if before is None else before[1]
+    return row[0] if row is not None and row[1] == row_hash(previous, number, row[0]) else None

@@ -158,7 +158,8 @@ class Link:
     def remember(self, head: bytes) -> None:
         """Have the board remember, under its key, how the last hash of this host's journal begins: 16 bytes.
 
-        It is told with every acknowledgement from the next one on, to every board of this link.
+        It is told with every acknowledgement from the next one on, until this connection ends: the board that comes
+        then says first what it remembers.
         """
         self._head = head
 
@@ -212,6 +213,7 @@ class Link:
         Returns by idle timeout; whatever else ends the connection is a BridgeError.
         """
         self.close()
+        self._head = bytes(wire.HEAD_BYTES)  # what is there now may be another board: it is asked before it is told
         keys = self._keys.load()
         where, moved = self._where()
         transport = SerialTransport(where, self._baud_rate)

@@ -14,7 +14,10 @@ from typing import Final
 REMEMBERED: Final = 1024
 """So many acknowledgements are remembered: more than the board can leave unread in a second."""
 KEPT_S: Final = 10.0
-"""A reading with a smaller bound is kept before newer ones for so long; two clocks that differ by 2 % part by 0.2 s."""
+"""A reading with a smaller bound is kept before newer ones for so long."""
+PARTING: Final = 0.02
+"""Two clocks differ by no more than this. What a reading of the last KEPT_S is wrong by, 0.2 s, is left out; a longer
+time since the last one, as when somebody drops every STATISTICS, adds to the bound."""
 TICK_S: Final = 0.1
 """The board's clock is read in steps of this."""
 
@@ -25,7 +28,7 @@ class BoardClock:
     def __init__(self) -> None:
         self._sent_s: dict[int, float] = {}
         self._ahead_s: float | None = None
-        self._read_s = 0.0
+        self._asked_s = 0.0
 
     @property
     def is_read(self) -> bool:
@@ -46,9 +49,12 @@ class BoardClock:
         for number in [known for known in self._sent_s if known < heard]:
             del self._sent_s[number]
         ahead_s = uptime_ds * TICK_S - sent_s
-        if self._ahead_s is None or ahead_s <= self._ahead_s or now_s - self._read_s > KEPT_S:
-            self._ahead_s, self._read_s = ahead_s, now_s
+        if self._ahead_s is None or ahead_s <= self._ahead_s or now_s - self._asked_s > KEPT_S:
+            self._ahead_s, self._asked_s = ahead_s, sent_s
 
     def age_s(self, happened_ds: int, now_s: float) -> float | None:
         """Return the age, at most, of what happened then by the board's clock; None without a reading."""
-        return None if self._ahead_s is None else self._ahead_s + now_s - happened_ds * TICK_S + TICK_S
+        if self._ahead_s is None:
+            return None
+        parted_s = PARTING * max(now_s - self._asked_s - KEPT_S, 0.0)
+        return self._ahead_s + now_s - happened_ds * TICK_S + TICK_S + parted_s

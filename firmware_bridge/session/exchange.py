@@ -7,8 +7,8 @@
                                           <-          STATISTICS, first and every second: clock, sign of life
                                           <-          START FRAGMENT* END, numbered from 0, a window of 8 under way
     ACKNOWLEDGE: consumed, received       ->
-    IDENTIFY, PROBE or PROVISION          ->          only when a person asks; see questions.py
-                                          <-          IDENTITY, LOGITS, PROVISIONED or CANNOT
+    IDENTIFY or PROBE                     ->          only when a person asks; see questions.py
+                                          <-          IDENTITY, LOGITS or CANNOT
 
 Selective repeat with a cumulative acknowledgement: a lost frame costs one repeated frame. The board needs no extra
 memory for it, as it must keep a word until the word is acknowledged anyway; the host buffers at most one window.

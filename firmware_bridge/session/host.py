@@ -326,8 +326,10 @@ class HostSession:
             fresh = header.sequence > self._statistics
             if fresh:
                 self._statistics, self.remembered = header.sequence, message.head
+                # The first reading is handed out before the words that waited for it, whatever was lost on the way.
+                behind = len(self._ready) if self._clock.is_read else self._first_writing()
+                self._ready.insert(behind, (None, message, 0))
                 self._clock.read(message.uptime_ds, message.heard, now_s)
-                self._ready.append((None, message, 0))
             return fresh, fresh
         if isinstance(message, wire.Identity | wire.Logits | wire.Cannot):
             return True, self._asking.take(header.sequence, message)
@@ -345,6 +347,10 @@ class HostSession:
             self._ready.append((self._expected, self._words.read(place), happened_ds(place)))
             self._expected += 1
         return True, fresh
+
+    def _first_writing(self) -> int:
+        """Return the place of the first message of the stream among those that are ready."""
+        return next((at for at, (sequence, *_) in enumerate(self._ready) if sequence is not None), len(self._ready))
 
     def _consume(self, sequence: int) -> None:
         self._consumed = sequence + 1

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,31 @@ def test_a_command_runs_once_for_each_word_that_was_decided_so(
         assert (file.read_text().splitlines() if file.exists() else []) == wanted
     for odd in ("", "'open"):
         assert isinstance(invoke(run, "--port", "p", "--bundle", bundle.path, "--on-accept", odd).exception, HookError)
+
+
+@pytest.mark.usefixtures("blots", "link")
+def test_a_command_does_not_wait_until_somebody_reads_what_was_decided(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe that is not read would hold a door shut, and open it when its reader goes on."""
+    log, missed = tmp_path / "log", []
+
+    def stalled(record: dict[str, Any]) -> None:
+        end_s = time.monotonic() + 5.0
+        while record["final"] and f"{record['word']} " not in (log.read_text() if log.exists() else ""):
+            if time.monotonic() > end_s:
+                missed.append(record["word"])
+                break
+            time.sleep(0.01)
+
+    monkeypatch.setattr("edge.cli.run.emit", stalled)
+    script = tmp_path / "script"
+    script.write_text(f'#!/bin/sh\necho "$INKGATE_WORD " >> "{log}"\n')
+    script.chmod(0o700)
+    commands = ("--on-accept", f"'{script}'", "--on-reject", f"'{script}'")
+    result = invoke(run, "--port", "p", "--bundle", bundle.path, "--json", "--words", 2, *commands)
+    assert result.exit_code == 0, result.output
+    assert missed == []
 
 
 def test_run_ends_after_so_many_words_and_leaves_the_link_in_order(

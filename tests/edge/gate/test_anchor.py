@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from journals import edit
+from journals import edit, write_journal
 
 from edge.bundle.engine import Engine
 from edge.cli.journal import journal as journal_command
@@ -15,7 +15,7 @@ from edge.decision.rule import Verdict
 from edge.gate.anchor import MISSING, Anchor
 from edge.gate.judging import Rule
 from edge.gate.loop import Gate, Notice, Outcome
-from edge.journal.anchor import NOTHING
+from edge.journal.anchor import HEAD_BYTES, NOTHING
 from edge.journal.journal import Journal
 from edge.journal.keeping import rotate
 from firmware_bridge.emulate.board_memory import SelfProvisioned
@@ -129,3 +129,50 @@ def test_what_the_board_remembers_outlives_its_power(desk: Desk, pen: VirtualBoa
     desk.decide(1)
     pen.kill()
     assert desk.remembered() == desk.head()
+
+
+def test_what_a_board_missed_as_the_line_broke_off_it_is_told_when_it_is_back(tmp_path: Path) -> None:
+    told: list[bytes] = []
+    with Journal(write_journal(tmp_path / "journal")) as journal:
+        anchor = Anchor(journal, told.append)
+        anchor.begin()
+        assert anchor.hear(NOTHING) == ""
+        assert told == [journal.head]
+        anchor.begin()
+        assert anchor.hear(bytes([1]) * HEAD_BYTES) == MISSING
+        anchor.record()
+        assert told == [journal.head], "it keeps what is missing here"
+
+
+def test_a_board_that_takes_another_s_place_is_asked_before_it_is_told(
+    engine: Engine, rule: Rule, words: list[np.ndarray], keys: KeyStore, tmp_path: Path
+) -> None:
+    port, missing = tmp_path / "port", bytes([1]) * HEAD_BYTES
+    first, second = (
+        VirtualBoard(words[:1], baud_rate=None, memory=SelfProvisioned(keys, name), board=name, link=port)
+        for name in ("first", "second")
+    )
+    with second:
+        with Inquiry(str(port), keys=keys) as inquiry:
+            inquiry.remember(missing)
+        second.unplug()
+        finals: list[Outcome] = []
+        with (
+            first,
+            Journal(tmp_path / "journal.sqlite") as journal,
+            open_link(str(port), keys=keys, idle_timeout_s=20.0) as link,
+        ):
+            for item in Gate(engine, rule, journal, anchor=Anchor(journal, link.remember)).run(link.events()):
+                if isinstance(item, Notice) or not item.decision.final:
+                    continue
+                finals.append(item)
+                if len(finals) == 2:
+                    break
+                first.unplug()
+                second.start()
+        assert decided(finals[:1])
+        assert finals[1].board == "second"
+        assert MISSING in finals[1].decision.reason
+        with Inquiry(str(port), keys=keys) as inquiry:
+            inquiry._until(lambda: inquiry._session.remembered is not None)
+            assert inquiry._session.remembered == missing

@@ -1,16 +1,20 @@
 """A head that was told once is found again in the journal, or in what it continues; not in an older copy."""
 
 import shutil
+import sqlite3
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
-from journals import Sealed, entry, write_journal, write_sealed
+from journals import Sealed, edit, entry, write_journal, write_sealed
 
 from edge.journal.anchor import HEAD_BYTES, NOTHING
 from edge.journal.journal import Journal
 from edge.journal.keeping import rotate
+from edge.journal.link import Link, link_row
+from edge.journal.row import GENESIS, row_hash
 
 
 def heads(path: Path) -> list[bytes]:
@@ -69,3 +73,28 @@ def test_rows_that_were_put_away_are_held_while_their_file_is_there(tmp_path: Pa
 def test_no_rows_have_no_head(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal") as journal:
         assert journal.head == NOTHING
+
+
+def test_a_hash_that_somebody_wrote_beside_a_row_is_held_by_none(tmp_path: Path) -> None:
+    """Nobody looks at the rows in the middle when a journal is opened."""
+    path, told = write_journal(tmp_path / "journal"), "ab" * 32
+    edit(path, f"UPDATE decisions SET hash = '{told}' WHERE number = 2")
+    with Journal(path) as journal:
+        assert not journal.holds(bytes.fromhex(told)[:HEAD_BYTES])
+    edit(
+        path, f"UPDATE decisions SET decision = 'CONTINUED', reason = '9 rows, head {told}, in other' WHERE number = 1"
+    )
+    with Journal(path) as journal:
+        assert not journal.holds(bytes.fromhex(told)[:HEAD_BYTES])
+
+
+def test_a_journal_that_says_that_it_continues_itself_is_looked_at_once(tmp_path: Path) -> None:
+    path = write_journal(tmp_path / "journal")
+    row = link_row(Link(path.name, 9, "ab" * 32), "2026-01-01T00:00:00.000+00:00", 1)
+    changed = ", ".join(f"{name} = ?" for name in ("time", "board", "session", "word", "symbols", "decision", "user"))
+    changed += ", score = ?, final = ?, reason = ?, latency_ms = ?, bundle = ?, hash = ?"
+    with sqlite3.connect(path) as database:
+        values = (*msgspec.structs.astuple(row), row_hash(GENESIS, 1, row))
+        database.execute(f"UPDATE decisions SET {changed} WHERE number = 1", values)
+    with Journal(path, read_only=True) as journal:
+        assert not journal.holds(bytes([1]) * HEAD_BYTES)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tapped import KEY, Tap, connected, content_in, new_board, new_host, words_in
 
-from firmware_bridge.session.age import KEPT_S, REMEMBERED, TICK_S, BoardClock
+from firmware_bridge.session.age import KEPT_S, PARTING, REMEMBERED, TICK_S, BoardClock
 from firmware_bridge.session.board import BoardSession, BoardState
 from firmware_bridge.session.errors import LinkError
 from firmware_bridge.session.events import Connected, WordEnded, WordStarted
@@ -145,7 +145,7 @@ def test_a_host_that_slept_with_the_word_in_its_port_knows_how_old_it_is() -> No
         buffered += frame
     host.receive(buffered, 7200.0)
     ended = [event for event in iter(lambda: host.next_event(7200.0), None) if isinstance(event, WordEnded)]
-    assert ended[0].age_s == pytest.approx(7200.0 + TICK_S)
+    assert ended[0].age_s == pytest.approx(7200.0 + TICK_S + PARTING * (7200.0 - KEPT_S))
 
 
 def test_a_word_waits_until_its_age_can_be_told_and_the_host_asks_soon() -> None:
@@ -163,7 +163,23 @@ def test_a_word_waits_until_its_age_can_be_told_and_the_host_asks_soon() -> None
     board.receive(host.next_frame(HELLO_REPEAT_S), HELLO_REPEAT_S)
     while frame := board.next_frame(HEARTBEAT_S):
         host.receive(frame, HEARTBEAT_S)
+    assert isinstance(host.next_event(HEARTBEAT_S), wire.Statistics), "it says what the board remembers"
     assert isinstance(host.next_event(HEARTBEAT_S), WordStarted)
+
+
+@given(st.floats(0.0, 5000.0), st.floats(0.0, 5000.0), st.floats(1 - PARTING, 1 + PARTING), st.booleans())
+def test_an_age_is_not_told_less_where_readings_stop_or_come_late_and_the_clocks_part(
+    held_s: float, waited_s: float, pace: float, again: bool
+) -> None:
+    clock, now_s = BoardClock(), held_s + waited_s
+    clock.asked(1, 0.0)
+    clock.read(0, 1, 0.0 if again else held_s)
+    clock.asked(2, 0.0)
+    clock.read(0, 2, held_s)
+    for true_s in (0.0, now_s / 2):
+        told_s = clock.age_s(int((now_s - true_s) * pace / TICK_S), now_s)
+        assert told_s is not None
+        assert told_s >= true_s - PARTING * KEPT_S - TICK_S - EXACT_S
 
 
 def test_an_old_reading_that_is_played_again_is_refused() -> None:
