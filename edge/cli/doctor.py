@@ -19,7 +19,7 @@ from edge.cli.bundle_path import bundle_option, unsigned_option
 from edge.cli.config import settings_held
 from edge.cli.journal import journal_file, journal_option
 from edge.cli.output import counted, emit
-from edge.cli.people.roster import open_roster, roster_option
+from edge.cli.people.roster import named, open_roster, roster_option
 from edge.cli.settings import Lenient, misspelt, setting
 from edge.decision.identify import NEAR
 from edge.doctor.finding import Finding, State, broken, doubtful, look, skipped, sound, worst
@@ -217,11 +217,10 @@ def _roster(bundle: Bundle, path: Path | None) -> Finding:
     if not roster.users:
         if bundle.manifest.users and not file.path.exists():
             return skipped("roster", f"none: the bundle's own {len(bundle.manifest.users)} users may enter")
-        return broken(
-            "roster", f"{told}: nobody may enter", f"inkgate users add NAME --bundle {bundle.path} --port auto"
-        )
+        mend = f"inkgate users add NAME {named(bundle, path)} --port auto"
+        return broken("roster", f"{told}: nobody may enter", mend)
     if people <= NEAR:
-        mend = f"inkgate calibrate --bundle {bundle.path} --port auto"
+        mend = f"inkgate calibrate {named(bundle, path)} --port auto"
         return doubtful("roster", f"{told}: fewer than {NEAR} others wrote here, so the FAR is unknown", mend)
     return sound("roster", told)
 

@@ -20,7 +20,7 @@ from edge.cli.bundle_path import admit_bundle, bundle_option, unsigned_option
 from edge.cli.journal import journal_file, journal_option, say_unsealed
 from edge.cli.output import as_record, emit
 from edge.cli.people.identities import People, require_supported
-from edge.cli.people.roster import complete_user, open_roster, roster_option
+from edge.cli.people.roster import complete_user, named, open_roster, roster_option
 from edge.cli.settings import Rereading, setting
 from edge.cli.signals import SignalledError, SignalsObeyed
 from edge.decision.identify import Policy
@@ -316,7 +316,8 @@ def _people(bundle: Bundle, roster_path: Path | None, policy: Policy) -> People 
     require_supported(evidence, policy)
     people = People(evidence, roster, policy)
     if not people.users:
-        raise NoUsersError(f"{roster.path}: nobody is enrolled; `inkgate users add NAME` enrols somebody")
+        enrol = f"`inkgate users add NAME {named(bundle, roster_path)} --port auto`"
+        raise NoUsersError(f"{roster.path}: nobody is enrolled; {enrol} enrols somebody")
     if policy.early and not people.early_users:
         whom = "everybody" if policy.claim is None else policy.claim
         raise NoUsersError(

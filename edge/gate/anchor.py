@@ -8,8 +8,8 @@ from edge.errors import JournalError
 
 MISSING = (
     "the board remembers a row that the journal has not: rows, or files that it continues, were taken away, an older "
-    "copy was put back, or it is another journal: find out which; then `inkgate journal anchor` has the board remember "
-    "this one"
+    "copy was put back, or it is another journal: find out which; then, without a gate at the port, `inkgate journal "
+    "anchor JOURNAL --port PORT` has the board remember this one"
 )
 _UNTOLD = "the board has not yet said what it remembers of the journal"
 

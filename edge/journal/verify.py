@@ -118,8 +118,8 @@ def _walk_before(file: Path, newer: _Walk, older: _Walk, seed: bytes | None, exp
         raise trouble from error
     if (older.rows, older.head) != (link.rows, link.head):
         raise _FaultError(f"{file.name} is not the journal that row 1 continues: {older.rows} rows, head {older.head}")
-    if newer.start is None or newer.start.step == 0:
-        return
+    if newer.start is None or newer.start.first > 1:
+        return  # it was sealed later
     if older.start is None or not newer.start.same_seal(older.start):
         raise _FaultError(f"{file.name} is not under the same seal as what continues it")
     if older.start.step_of(older.rows + 1) != newer.start.step:
@@ -167,7 +167,7 @@ def _walk_rows(database: sqlite3.Connection, walk: _Walk, seed: bytes | None, ex
             if key.seal(digest) != seal:
                 raise _FaultError(f"row {number} was not sealed with this seed: it, or a row before it, was made anew")
             walk.proved, key = walk.proved + 1, key.next()
-        if start is not None and start.step == 0 and number == start.row - 1 and digest != start.head:
+        if start is not None and start.first == start.row == number + 1 and digest != start.head:
             raise _FaultError(f"row {number} is not the one behind which the seal began")
         if number == 1:
             walk.link = _link(entry)
@@ -179,8 +179,10 @@ def _check_seal(
     path: Path, database: sqlite3.Connection, walk: _Walk, start: Start, seed: bytes | None, stored: Key | None
 ) -> None:
     """Hold the seal's beginning, the number of its rows and the machine's key to the rows."""
-    first_of_all = start.step == 0 and start.first == start.row and (start.row > 1 or start.head == GENESIS)
-    if not first_of_all and not (walk.link is not None and start.first == 1 and start.step > 0):
+    begun_here = start.step == 0 and start.first == start.row and (start.row > 1 or start.head == GENESIS)
+    link = walk.link
+    carried = link is not None and start.first == 1 and (start.step > 0 or (link.rows + 1, link.head) == start[1:3])
+    if not begun_here and not carried:
         raise _FaultError("the beginning of the seal was changed")
     due = walk.rows + 1 - start.first
     (count,) = database.execute("SELECT count(*) FROM seals").fetchone()

@@ -344,9 +344,14 @@ def _follow(
                         click.echo(json.dumps({**key, "writer": author.name, **known, **written[sent.place]}))
     finally:
         counters = board.statistics()
-        counted = asdict(counters) if counters is not None else None
+        counted = {name: _shown(value) for name, value in asdict(counters).items()} if counters is not None else None
         if as_json:
             click.echo(json.dumps({"event": "done", "words": reported, "statistics": counted}))
         else:
             listed = "".join(f"{name.replace('_', ' ')} {value}, " for name, value in (counted or {}).items())
             say(console, f"{reported} of {len(authors)} words acknowledged; {listed}".rstrip("; ,"))
+
+
+def _shown(value: object) -> object:
+    """Return what a board counts as it is shown, bytes in hex."""
+    return value.hex() if isinstance(value, bytes) else value

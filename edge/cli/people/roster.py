@@ -1,6 +1,7 @@
 """A bundle -> its roster's file, the networks that users are enrolled with, names to complete."""
 
 import hashlib
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,12 @@ def open_networks(bundle: Bundle) -> Networks:
     """
     _reader_of(bundle)
     return Networks(bundle.engine(), bundle.reader())
+
+
+def named(bundle: Bundle, roster_path: Path | None) -> str:
+    """Return the options by which another command opens the same roster: --bundle, and --roster if it was given."""
+    places = {"--bundle": bundle.path, "--roster": roster_path}
+    return " ".join(f"{option} {shlex.quote(str(path))}" for option, path in places.items() if path is not None)
 
 
 def open_roster(bundle: Bundle, path: Path | None) -> RosterFile:

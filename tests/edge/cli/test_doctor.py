@@ -18,7 +18,9 @@ from edge.bundle.places import READY, find_bundle
 from edge.cli import doctor as doctor_module
 from edge.cli.doctor import doctor
 from edge.cli.people.roster import networks_sha256
+from edge.cli.run import run
 from edge.decision.enrolment import Enrolment
+from edge.errors import NoUsersError
 from edge.gate.attempts import FREE, MOST, Attempts
 from edge.journal.journal import Journal
 from edge.journal.row import Entry
@@ -192,6 +194,15 @@ def test_what_is_broken_is_found_by_name_with_what_mends_it(
     assert told in found[check]["told"]
     assert mend in found[check]["mend"]
     assert [name for name, row in found.items() if row["state"] == "broken" and name != check] == []
+
+
+def test_who_is_to_be_enrolled_is_enrolled_where_nobody_was_found(site: Site, tmp_path: Path) -> None:
+    remove_everybody(site)
+    enrol = f"inkgate users add NAME --bundle {site.bundle} --roster {site.roster} --port auto"
+    assert site.look()[1]["roster"]["mend"] == enrol
+    refused = CliRunner().invoke(run, ["--bundle", str(site.bundle), "--roster", str(site.roster), "--unsigned"])
+    assert isinstance(refused.exception, NoUsersError)
+    assert f"`{enrol}`" in str(refused.exception)
 
 
 @pytest.fixture

@@ -210,6 +210,40 @@ def test_a_journal_without_a_seal_is_put_away_and_sealed_later(tmp_path: Path) -
     assert (result.fault, result.files, result.proved) == (None, 3, 1 + 2)
 
 
+def test_a_journal_is_sealed_and_put_away_before_its_first_sealed_row(tmp_path: Path) -> None:
+    path, keys, seeds = write_journal(tmp_path / "journal.sqlite"), write_sealed(tmp_path / "x").keys, list[bytes]()
+    with Journal(path, keys=keys) as journal:
+        journal.seal(keys, seeds.append)
+        before = rotate(journal).rows
+        assert journal.verify(seed=seeds[0]).fault is None
+        for word in range(10, 10 + 2 * before):  # over the row of that number, too
+            journal.record(entry(word))
+        result = journal.verify(seed=seeds[0])
+        assert (result.fault, result.files, result.proved) == (None, 2, 2 + 2 * before)
+        rotate(journal)
+        assert journal.verify(seed=seeds[0]).fault is None
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("UPDATE seal SET row = row - 1", "the beginning of the seal was changed"),
+        (f"UPDATE seal SET head = '{'0' * 64}'", "the beginning of the seal was changed"),
+        ("UPDATE seal SET first = 2", "the beginning of the seal was changed"),
+    ],
+)
+def test_where_a_seal_that_was_put_away_at_once_began_is_held_to_the_link(
+    tmp_path: Path, change: str, told: str
+) -> None:
+    path, keys, seeds = write_journal(tmp_path / "journal.sqlite"), write_sealed(tmp_path / "x").keys, list[bytes]()
+    with Journal(path, keys=keys) as journal:
+        journal.seal(keys, seeds.append)
+        rotate(journal)
+    edit(path, change)
+    with Journal(path, read_only=True) as journal:
+        assert journal.verify().fault == told
+
+
 def test_the_room_of_rows_put_away_is_given_back(tmp_path: Path) -> None:
     sealed = write_sealed(tmp_path, 1)
     with Journal(sealed.path, keys=sealed.keys) as journal:

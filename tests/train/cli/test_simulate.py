@@ -117,6 +117,25 @@ def test_a_bar_is_drawn_in_the_foreground_only(background: bool, fragments: Frag
     assert "2 of 2 words acknowledged" in shown
 
 
+def test_what_a_board_counted_is_told_to_programs_too(fragments: FragmentSet, tmp_path: Path) -> None:
+    fragments.save(tmp_path / "set.npz")
+    order = ["simulate", "--dataset", str(tmp_path / "set.npz"), "--words", "1", "--fast", "--json", "--writer", "bob"]
+    link = tmp_path / "pen"
+    with subprocess.Popen(
+        [sys.executable, "-m", "inkgate", *order, "--link", str(link)], stdout=subprocess.PIPE, text=True
+    ) as board:
+        wait_for(link)
+        with open_link(str(link), idle_timeout_s=20.0) as host:
+            host.remember(b"\x5a" * 16)
+            for event in host.events():
+                if isinstance(event, LinkLost):
+                    break
+        assert board.stdout is not None
+        done = json.loads(board.stdout.readlines()[-1])
+    assert (board.returncode, done["event"], done["words"]) == (0, "done", 1)
+    assert done["statistics"]["head"] == "5a" * 16
+
+
 @pytest.mark.parametrize(
     ("text", "expected"), [("8", (8, 8)), ("4-12", (4, 12)), ("0", None), ("9-4", None), ("x", None), ("4-1025", None)]
 )
