@@ -53,8 +53,8 @@ class Memory:
         self._kept = lib.value("twin_kept", ctypes.c_uint8 * lib.value("size_of_kept").value)
         self.session, self.key, self.head = 0, key, bytes(wire.HEAD_BYTES)
         self._works.value, self._stored.value = True, key is not None
-        if key is not None:
-            ctypes.memmove(self._kept, bytes((0, 0, 0, 0, 1, 0, 0, 0)) + key, 40)
+        record = bytes((0, 0, 0, 0, 1, 0, 0, 0)) + key if key is not None else b""
+        ctypes.memmove(self._kept, record.ljust(len(self._kept), b"\0"), len(self._kept))
 
     def break_down(self, broken: bool) -> None:
         """Make every write fail, or work again."""
