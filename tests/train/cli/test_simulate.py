@@ -26,7 +26,7 @@ from firmware_bridge.emulate.virtual_board import VirtualBoard
 from firmware_bridge.link.errors import TerminalMissingError
 from firmware_bridge.link.link import open_link
 from firmware_bridge.session.errors import UnprovisionedError
-from firmware_bridge.session.events import Connected, FragmentReceived, LinkLost, WordEnded, WordStarted
+from firmware_bridge.session.events import Connected, FragmentReceived, LinkLost, Statistics, WordEnded, WordStarted
 from firmware_bridge.wire.messages import Kind
 from train.cli.simulate import choose_writers, draw_words, parse_symbols, simulate, users_of
 from train.synthetic.not_writing import Kind as NotWriting
@@ -126,8 +126,9 @@ def test_what_a_board_counted_is_told_to_programs_too(fragments: FragmentSet, tm
     ) as board:
         wait_for(link)
         with open_link(str(link), idle_timeout_s=20.0) as host:
-            host.remember(b"\x5a" * 16)
             for event in host.events():
+                if isinstance(event, Statistics):
+                    host.remember(b"\x5a" * 16)
                 if isinstance(event, LinkLost):
                     break
         assert board.stdout is not None
