@@ -100,8 +100,12 @@ def said(event: Event) -> str:
         case LinkNotice(text):
             return f"notice: {text}"
         case Statistics():
-            return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in asdict(event).items())
+            return ", ".join(f"{name.replace('_', ' ')} {_counted(value)}" for name, value in asdict(event).items())
     raise AssertionError(event)
+
+
+def _counted(value: int | bytes) -> str:
+    return value.hex() if isinstance(value, bytes) else f"{value:,}"
 
 
 def drawn(pixels: Pixels) -> str:

@@ -59,7 +59,7 @@ def open_networks(bundle: Bundle) -> Networks:
 
 
 def named(bundle: Bundle, roster_path: Path | None) -> str:
-    """Return the options by which another command opens the same roster: --bundle, and --roster if it was given."""
+    """Return the options by which another command opens the roster: --bundle, --roster if given."""
     places = {"--bundle": bundle.path, "--roster": roster_path}
     return " ".join(f"{option} {shlex.quote(str(path))}" for option, path in places.items() if path is not None)
 

@@ -34,7 +34,7 @@ def test_a_key_that_cannot_be_turned_on_holds_the_gate_up_and_the_row_is_kept(se
     before = sealed.key()
     with Journal(sealed.path, keys=sealed.keys) as journal:
         place = in_the_way(sealed)
-        with pytest.raises(UnrecordedError, match="cannot be used"):
+        with pytest.raises(UnrecordedError, match="cannot be written"):
             journal.record(entry(3))
         for attempt in (lambda: journal.record(entry(4)), journal.require_writable):
             with pytest.raises(UnrecordedError):

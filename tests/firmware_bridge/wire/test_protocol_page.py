@@ -64,7 +64,7 @@ def test_the_numbers_in_its_prose_are_those_of_the_definition() -> None:
         f"nonce ({sealing.NONCE_BYTES} bytes)",
         f"random ({wire.NONCE_BYTES} bytes",
         f"tag {wire.TAG_BYTES} bytes",
-        f"Of readings of the last {KEPT_S:g} s",
+        f"is used until t(n) is {KEPT_S:g} s ago",
     ):
         assert said in text, said
     assert wire.EARLY_REPEATS == 3
