@@ -13,7 +13,12 @@ STATE_VARIABLE = "INKGATE_STATE"
 DATA_VARIABLE = "INKGATE_DATA"
 """Environment variables, each of which replaces the usual folder."""
 
-_look_up: Callable[[str], str | None] = lambda variable: None  # noqa: E731
+
+def _names_nothing(_: str) -> str | None:
+    return None
+
+
+_look_up: Callable[[str], str | None] = _names_nothing
 
 
 def ask_also(look_up: Callable[[str], str | None]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_gate import Board
 
 from edge.bundle.engine import Engine
 from edge.cli.run import _delivered
@@ -49,7 +50,7 @@ def test_after_each_of_three_restarts_with_no_journal_left_the_word_stays_accept
 
 
 def test_an_acceptance_that_cannot_be_kept_is_none(
-    engine: Engine, rule: Rule, words: list[np.ndarray], oracle: Callable[[np.ndarray], Decision], board: object
+    engine: Engine, rule: Rule, words: list[np.ndarray], oracle: Callable[[np.ndarray], Decision], board: Board
 ) -> None:
     def full(*_: object) -> None:
         raise KeyStoreError("no space")
@@ -58,7 +59,7 @@ def test_an_acceptance_that_cannot_be_kept_is_none(
     found: list[Outcome] = []
     gate = Gate(engine, rule, remember=full)
     with pytest.raises(UnrecordedError, match="no space"):
-        found.extend(item for item in gate.run(board.writes([word])) if isinstance(item, Outcome))  # type: ignore[attr-defined]
+        found.extend(item for item in gate.run(board.writes([word])) if isinstance(item, Outcome))
     assert all(not outcome.decision.final for outcome in found)
 
 

@@ -179,7 +179,7 @@ def test_who_ends_the_gate_while_it_waits_is_obeyed() -> None:
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    outcomes = run_steadily(Full(), Line(), [], sleep=interrupt)  # type: ignore[arg-type]
+    outcomes = run_steadily(Full(), Line(), [], sleep=interrupt)  # type: ignore[arg-type]  # no gate, no link
     assert isinstance(next(outcomes), Notice)
     with pytest.raises(KeyboardInterrupt):
         next(outcomes)

@@ -49,6 +49,7 @@ def test_equal_names_are_refused_with_their_number() -> None:
         check_names(["Ada", "Ben", "Ben"])
 
 
+# RUF001 finds letters that look alike: they are what is tested.
 LOOKS = {
     "Cyrillic": ("scope", "ѕсоре"),  # noqa: RUF001
     "Cyrillic capitals": ("ABEKMHOPCTXY", "АВЕКМНОРСТХУ"),  # noqa: RUF001
